@@ -1,0 +1,82 @@
+//! What a front end may ask of the engine. Commands are cheap to send and never block.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::model::{DeviceName, PeerAddress, Secret, TransferId};
+
+#[derive(Debug)]
+pub enum Command {
+    /// Turns the server on, or changes how it runs if it is on.
+    Listen(ListenOptions),
+    /// Turns the server off: nobody new gets in. Transfers under way end at once or are let finish.
+    StopListening(StopMode),
+    /// Makes a new one-time code at once.
+    NewCode,
+    /// Changes what this device calls itself; peers met from now on see it.
+    SetName(DeviceName),
+    /// Where offers accepted from now on are saved.
+    SetSaveFolder(PathBuf),
+    Send(SendRequest),
+    /// Answers an offer. Offers that are gone are ignored.
+    Answer(TransferId, Answer),
+    /// Ends a transfer of either direction; the other side is told.
+    Cancel(TransferId),
+    /// Counts what a picked path holds: [`super::Event::Measured`] follows, repeatedly while counting.
+    Measure(PathBuf),
+    /// Opens a file or folder with the system's program for it.
+    Open(PathBuf),
+    /// Shows a file or folder in the system's file manager.
+    Reveal(PathBuf),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StopMode {
+    LetFinish,
+    EndTransfers,
+}
+
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    pub bind: Bind,
+    pub save_folder: PathBuf,
+    /// Stays valid for as many connections as come; without one, one-time codes are made.
+    pub passphrase: Option<Secret>,
+    pub accept: AcceptPolicy,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bind {
+    /// All addresses, IPv4 and IPv6, at this port or, if it is taken, the next free one.
+    Preferred(u16),
+    /// Exactly this; taken is an error.
+    Exact(SocketAddr),
+}
+
+/// What happens to an offer from a verified client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AcceptPolicy {
+    /// A person answers each.
+    Ask,
+    /// Everything is accepted.
+    All,
+}
+
+#[derive(Clone, Debug)]
+pub struct SendRequest {
+    /// Chosen by the front end ([`super::new_transfer_id`]), so that it can match events at once.
+    pub transfer: TransferId,
+    pub sources: Vec<PathBuf>,
+    pub to: PeerAddress,
+    /// What the person typed: a code or a passphrase, whichever the other device asks for.
+    pub secret: Option<Secret>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Into the present save folder, or into another one.
+    Accept {
+        folder: Option<PathBuf>,
+    },
+    Decline,
+}

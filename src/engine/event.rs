@@ -1,0 +1,168 @@
+//! What the engine reports. Progress may be skipped; everything else is said exactly once.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::{
+    Code, DeviceId, DeviceName, Direction, FileReport, Peer, Problem, Progress, Summary,
+    TransferId, TransferState,
+};
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The server is on.
+    Listening(Listening),
+    /// The server could not be turned on (or died); it is off.
+    ListenFailed(ListenError),
+    /// The server is off; what ran may still be finishing.
+    ListenStopped,
+    /// The one-time code to show from now on.
+    Code {
+        code: Code,
+        valid: Duration,
+    },
+    /// Somebody tried a wrong code. After the last try a new [`Event::Code`] follows.
+    WrongSecret {
+        from: IpAddr,
+        tries_left: u32,
+    },
+    /// Everybody connected now; said anew on each change.
+    Clients(Vec<Client>),
+
+    /// Somebody wants to send; said again with the same id while the count grows.
+    Offer(Offer),
+    /// The sender took the offer back, or its connection is gone.
+    OfferWithdrawn(TransferId),
+
+    /// A transfer exists from now on: a send was asked for, or an offer was accepted.
+    Started(Started),
+    State(TransferId, TransferState),
+    /// Who is at the other end, as soon as it is known or proven.
+    PeerKnown(TransferId, Peer),
+    Progress(Progress),
+    /// Entries that reached their end since the last such event.
+    Files(TransferId, Vec<FileReport>),
+    /// The last word on a transfer, but for [`Event::Safe`].
+    Ended(Summary),
+    /// What arrived has been flushed: it survives a power cut.
+    Safe(TransferId),
+    /// The other end has been silent for so many seconds; 0 when it answers again.
+    Quiet {
+        transfer: TransferId,
+        seconds: u64,
+    },
+
+    Measured(Measured),
+    /// A command could not be carried out, for example no program to open a file.
+    CommandFailed {
+        path: PathBuf,
+        problem: Problem,
+    },
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listening {
+    /// As bound; the port is the real one.
+    pub addr: SocketAddr,
+    /// Addresses at which others may reach it, the likeliest first; never loopback unless alone.
+    pub addresses: Vec<IpAddr>,
+    /// The preferred port was taken and `addr` has the next free one.
+    pub port_moved: bool,
+    pub device_id: DeviceId,
+    pub name: DeviceName,
+    pub save_folder: PathBuf,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ListenError {
+    #[error("port {port} is taken by another program; choose another one")]
+    PortTaken { port: u16 },
+    #[error("no permission to listen on port {port}; choose one above 1023")]
+    PortForbidden { port: u16 },
+    #[error("{addr} is not an address of this computer")]
+    AddressNotHere { addr: SocketAddr },
+    #[error("the save folder {} cannot be used: {problem}", folder.display())]
+    Folder { folder: PathBuf, problem: Problem },
+    #[error("the server cannot listen: {detail}")]
+    Other { detail: String },
+}
+
+/// A client of the server, connected now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Client {
+    pub peer: Peer,
+    pub doing: Doing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Doing {
+    /// Has not proven itself yet.
+    Verifying,
+    /// Verified; nothing offered yet.
+    Idle,
+    /// Its offer waits for an answer here.
+    Waiting,
+    Sending,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offer {
+    pub transfer: TransferId,
+    pub from: Peer,
+    /// Names of what was picked, at most [`Offer::MAX_NAMES`], escaped for display.
+    pub names: Vec<String>,
+    /// Picked items in all, as far as counted.
+    pub picked: u64,
+    /// Entries (folders included) and content as far as counted.
+    pub entries: u64,
+    pub bytes: u64,
+    /// The sender is still counting.
+    pub counting: bool,
+    /// Where it would go.
+    pub folder: PathBuf,
+    /// Free space there; `None` if the system does not tell.
+    pub free_bytes: Option<u64>,
+}
+
+impl Offer {
+    /// As many as a dialog shows.
+    pub const MAX_NAMES: usize = 5;
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Started {
+    pub transfer: TransferId,
+    pub direction: Direction,
+    pub peer: Peer,
+    /// Names of what was picked, at most [`Offer::MAX_NAMES`], escaped for display.
+    pub names: Vec<String>,
+    /// Picked items in all.
+    pub picked: u64,
+    /// Sending: what was picked. Receiving: the save folder alone.
+    pub places: Vec<PathBuf>,
+}
+
+/// Contents of a picked path, as far as counted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Measured {
+    pub path: PathBuf,
+    pub is_folder: bool,
+    /// Files and folders, the picked one included.
+    pub entries: u64,
+    pub bytes: u64,
+    pub counting: bool,
+    /// It cannot be read at all.
+    pub problem: Option<Problem>,
+}
+
+/// Why the engine could not start. Nothing was changed on disk.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the data folder {} cannot be used: {problem}", folder.display())]
+    DataDir { folder: PathBuf, problem: Problem },
+    #[error("this device's identity in {} is damaged or of a newer version: {detail}", path.display())]
+    Identity { path: PathBuf, detail: String },
+    #[error("a thread could not be started: {0}")]
+    Thread(std::io::Error),
+}

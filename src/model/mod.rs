@@ -1,0 +1,25 @@
+//! The nouns everybody shares: devices, names, entries, transfers, secrets, progress.
+//!
+//! No I/O, no clocks, no threads here: every type can be made and compared in a test without a
+//! disk or a socket. Whatever comes from a peer or a person is parsed into one of these types once;
+//! from then on the type is the proof that it was checked.
+
+pub mod address;
+pub mod device;
+pub mod entry;
+pub mod name;
+pub mod problem;
+pub mod progress;
+pub mod secret;
+pub mod transfer;
+
+pub use address::{DEFAULT_PORT, PeerAddress};
+pub use device::{DeviceId, DeviceName, Peer};
+pub use entry::{Entry, EntryKind, Manifest, ManifestError, Modified};
+pub use name::{SafeName, UnsafeName, displayable};
+pub use problem::{Failure, Problem};
+pub use progress::{Meter, Progress};
+pub use secret::{Code, Secret};
+pub use transfer::{
+    Direction, EntryStatus, FileReport, Party, Status, Summary, TransferId, TransferState,
+};

@@ -1,0 +1,104 @@
+//! How far a transfer is, how fast, and how long it will still take.
+//!
+//! The meter is handed the time; it owns no clock.
+
+use std::time::Duration;
+
+use super::transfer::TransferId;
+
+/// One picture of a running transfer. May be skipped; the next one says everything again.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Progress {
+    pub transfer: TransferId,
+    /// Content held by the receiver.
+    pub bytes: u64,
+    /// Content of the offer as far as it is counted.
+    pub total_bytes: u64,
+    /// Files that reached their end, failed ones included.
+    pub entries_done: u64,
+    pub entries: u64,
+    pub bytes_per_second: u64,
+    /// `None` while it cannot be told.
+    pub eta: Option<Duration>,
+}
+
+/// Smooths the speed so that it can be read: an exponential average whose memory is about three
+/// seconds, however unevenly the samples come.
+#[derive(Clone, Debug, Default)]
+pub struct Meter {
+    last: Option<(Duration, u64)>,
+    bytes_per_second: f64,
+}
+
+impl Meter {
+    /// Long enough that a speed can be read, short enough that a stall shows.
+    const MEMORY_SECONDS: f64 = 3.0;
+    /// Closer samples would divide by almost nothing.
+    const MIN_GAP: Duration = Duration::from_millis(10);
+
+    /// Takes the time since the start and the bytes held so far.
+    pub fn sample(&mut self, now: Duration, bytes: u64) {
+        let Some((then, before)) = self.last else {
+            self.last = Some((now, bytes));
+            return;
+        };
+        let gap = now.saturating_sub(then);
+        if gap < Self::MIN_GAP {
+            return;
+        }
+        let seconds = gap.as_secs_f64();
+        let speed = bytes.saturating_sub(before) as f64 / seconds;
+        // The first samples count in full, or every transfer would seem to start slowly.
+        let weight = if then.is_zero() || self.bytes_per_second == 0.0 {
+            1.0
+        } else {
+            1.0 - (-seconds / Self::MEMORY_SECONDS).exp()
+        };
+        self.bytes_per_second += (speed - self.bytes_per_second) * weight;
+        self.last = Some((now, bytes));
+    }
+
+    pub fn bytes_per_second(&self) -> u64 {
+        self.bytes_per_second as u64
+    }
+
+    /// Time left for so many more bytes; `None` while nothing moves or beyond 99 days.
+    pub fn eta(&self, remaining_bytes: u64) -> Option<Duration> {
+        const TOO_LONG_SECONDS: f64 = 99.0 * 86_400.0;
+        if self.bytes_per_second < 1.0 {
+            return None;
+        }
+        let seconds = remaining_bytes as f64 / self.bytes_per_second;
+        (seconds < TOO_LONG_SECONDS).then(|| Duration::from_secs_f64(seconds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_stream_shows_its_speed_and_a_stall_fades_out() {
+        let mut meter = Meter::default();
+        for tenth in 0..=50_u64 {
+            meter.sample(Duration::from_millis(tenth * 100), tenth * 1_000_000);
+        }
+        let steady = meter.bytes_per_second();
+        assert!((9_900_000..=10_100_000).contains(&steady), "{steady}");
+        let eta = meter.eta(100_000_000).expect("moving").as_secs_f64();
+        assert!((9.9..=10.1).contains(&eta), "{eta}");
+        for tenth in 51..=250_u64 {
+            meter.sample(Duration::from_millis(tenth * 100), 50_000_000);
+        }
+        assert!(meter.bytes_per_second() < steady / 100);
+    }
+
+    #[test]
+    fn nothing_moving_means_no_time_left_is_shown() {
+        let mut meter = Meter::default();
+        assert_eq!(meter.eta(1), None);
+        meter.sample(Duration::ZERO, 0);
+        meter.sample(Duration::from_secs(1), 0);
+        assert_eq!(meter.eta(1), None);
+    }
+}

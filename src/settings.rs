@@ -1,0 +1,100 @@
+//! What a person chose, kept in `settings.json` in the data folder.
+//!
+//! One versioned record, written to a temporary file, flushed and renamed, so that it is never half
+//! there. A missing file means the defaults; a damaged one is put aside and said; one of a newer
+//! version is left alone.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{DEFAULT_PORT, DeviceName};
+use crate::storage::record::{self, RecordError};
+
+const FILE: &str = "settings.json";
+const VERSION: u32 = 1;
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// What this device calls itself.
+    pub name: String,
+    pub save_folder: PathBuf,
+    /// The port of the server; the one really got is kept.
+    pub port: u16,
+    /// The server was on when the window closed.
+    pub receive_on: bool,
+    pub theme: Theme,
+    pub language: Language,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Theme {
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    #[default]
+    System,
+    English,
+    Chinese,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: host_name(),
+            save_folder: default_save_folder(),
+            port: DEFAULT_PORT,
+            receive_on: false,
+            theme: Theme::default(),
+            language: Language::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the settings of a data folder. An error says what was done instead of reading.
+    pub fn load(data_dir: &Path) -> Result<Self, RecordError> {
+        Ok(record::load(&data_dir.join(FILE), VERSION)?.unwrap_or_default())
+    }
+
+    pub fn save(&self, data_dir: &Path) -> Result<(), RecordError> {
+        record::save(&data_dir.join(FILE), VERSION, self)
+    }
+
+    pub fn device_name(&self) -> DeviceName {
+        DeviceName::cleaned(&self.name, &host_name())
+    }
+}
+
+/// The computer's own name without its domain, or "Ropeway device".
+fn host_name() -> String {
+    let full = gethostname::gethostname().to_string_lossy().into_owned();
+    let short = full.split('.').next().unwrap_or_default();
+    DeviceName::cleaned(short, "Ropeway device").to_string()
+}
+
+/// `Downloads/Ropeway`, or the same below the home folder or the current one.
+fn default_save_folder() -> PathBuf {
+    let dirs = directories::UserDirs::new();
+    let base = dirs.as_ref().map(|dirs| {
+        dirs.download_dir()
+            .map_or_else(|| dirs.home_dir().join("Downloads"), Path::to_path_buf)
+    });
+    base.unwrap_or_default().join("Ropeway")
+}
+
+/// The platform's folder for this program's data.
+pub fn default_data_dir() -> PathBuf {
+    directories::ProjectDirs::from("", "", "ropeway").map_or_else(
+        || PathBuf::from(".ropeway-data"),
+        |dirs| dirs.data_dir().to_path_buf(),
+    )
+}

@@ -1,0 +1,158 @@
+//! Small files of our own: one JSON object with a version, replaced atomically, readable only by
+//! the owner.
+//!
+//! Written to a temporary file in the same folder, flushed, renamed, the folder flushed: a record
+//! is the old one or the new one, never half of either.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error("it is of a newer version ({found}) and was left alone: {}", path.display())]
+    Newer { found: u32, path: PathBuf },
+    #[error("it was damaged and has been put aside as {}", aside.display())]
+    Damaged { aside: PathBuf },
+    #[error("{source}: {}", path.display())]
+    Io { source: io::Error, path: PathBuf },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record<T> {
+    version: u32,
+    #[serde(flatten)]
+    content: T,
+}
+
+#[derive(Deserialize)]
+struct VersionOnly {
+    version: u32,
+}
+
+/// Reads a record; `None` if there is no such file.
+///
+/// A damaged file is renamed to `<name>.damaged` (never deleted) so that the next save does not
+/// overwrite what a person might still want to rescue.
+pub fn load<T: DeserializeOwned>(path: &Path, version: u32) -> Result<Option<T>, RecordError> {
+    let io = |source| RecordError::Io {
+        source,
+        path: path.to_owned(),
+    };
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io(error)),
+    };
+    match serde_json::from_slice::<VersionOnly>(&bytes) {
+        Ok(found) if found.version > version => Err(RecordError::Newer {
+            found: found.version,
+            path: path.to_owned(),
+        }),
+        Ok(_) | Err(_) => match serde_json::from_slice::<Record<T>>(&bytes) {
+            Ok(record) => Ok(Some(record.content)),
+            Err(_damage) => {
+                let aside = free_name_beside(path);
+                fs::rename(path, &aside).map_err(io)?;
+                Err(RecordError::Damaged { aside })
+            }
+        },
+    }
+}
+
+/// Replaces (or makes) a record.
+pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), RecordError> {
+    let write = || -> io::Result<()> {
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        fs::create_dir_all(folder)?;
+        // NamedTempFile is created exclusively and 0600 on Unix.
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&mut file, &Record { version, content })?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|refused| refused.error)?;
+        #[cfg(unix)]
+        fs::File::open(folder)?.sync_all()?;
+        Ok(())
+    };
+    write().map_err(|source| RecordError::Io {
+        source,
+        path: path.to_owned(),
+    })
+}
+
+fn free_name_beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".damaged");
+    let first = PathBuf::from(&name);
+    if !first.exists() {
+        return first;
+    }
+    (2_u32..)
+        .map(|n| {
+            let mut numbered = name.clone();
+            numbered.push(format!("-{n}"));
+            PathBuf::from(numbered)
+        })
+        .find(|candidate| !candidate.exists())
+        .unwrap_or(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(PartialEq, Debug, Serialize, Deserialize)]
+    struct Example {
+        name: String,
+    }
+
+    fn example() -> Example {
+        Example {
+            name: "书房电脑".into(),
+        }
+    }
+
+    #[test]
+    fn a_record_reads_back_and_belongs_to_the_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new folder").join("example.json");
+        assert!(load::<Example>(&path, 1).unwrap().is_none());
+        save(&path, 1, &example()).unwrap();
+        assert_eq!(load(&path, 1).unwrap(), Some(example()));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_damaged_record_is_put_aside_and_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("example.json");
+        for (round, garbage) in ["", "{\"version\":1", "\u{0}\u{1}"].iter().enumerate() {
+            fs::write(&path, garbage).unwrap();
+            let Err(RecordError::Damaged { aside }) = load::<Example>(&path, 1) else {
+                panic!("round {round} must find damage");
+            };
+            assert_eq!(fs::read_to_string(aside).unwrap(), *garbage);
+            assert!(!path.exists());
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_record_of_a_newer_version_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("example.json");
+        save(&path, 2, &example()).unwrap();
+        let refused = load::<Example>(&path, 1);
+        assert!(matches!(refused, Err(RecordError::Newer { found: 2, .. })));
+        assert!(path.exists());
+    }
+}
