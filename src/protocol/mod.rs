@@ -1,1 +1,28 @@
-//! protocol
+//! The wire, without I/O: frames, messages, verification, and the two machines of a transfer.
+//!
+//! TCP is a stream, so [`frame`] gives messages their edges; [`message`] gives frames their
+//! meaning; [`verification`] proves that both ends know a secret; [`sender`] and [`receiver`] carry
+//! one transfer. Everything here takes bytes and facts in and gives bytes and jobs out: sockets,
+//! files, clocks and randomness are handed in. PROTOCOL.md is the same in prose.
+
+#![warn(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm
+)]
+
+pub mod buffers;
+pub mod bulk;
+pub mod frame;
+pub mod message;
+pub mod receiver;
+pub mod sender;
+pub mod verification;
+
+#[cfg(test)]
+mod pair_tests;
+
+pub use buffers::Buffers;
+pub use frame::{Decoder, FrameError, Limit, RawFrame};
+pub use message::{Frame, Violation};

@@ -1,0 +1,488 @@
+//! What frames mean: one typed struct per control message (JSON), and the enum of all frames.
+//!
+//! Parsing checks form only; whether a frame is legal now is the machines' business. Unknown keys
+//! are ignored, duplicate keys, trailing bytes, wrong types and numbers out of range are not.
+
+use data_encoding::HEXLOWER;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::bulk::{Batch, Credit, Data, FileEnd};
+use super::frame::{self, FrameError, RawFrame, kind};
+use crate::model::{Entry, EntryKind, ManifestError, Modified, Problem, SafeName, UnsafeName};
+
+/// The version of the protocol spoken here.
+pub const VERSION: u32 = 1;
+
+/// Features of this implementation, said in the hello.
+pub const FEATURES: [&str; 1] = ["batch"];
+
+/// The peer did something that is not allowed. The connection ends; nothing is answered.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Violation {
+    #[error("{0}")]
+    Frame(#[from] FrameError),
+    #[error("{0}")]
+    Malformed(&'static str),
+    #[error("a message that is not the JSON it should be ({0})")]
+    Json(String),
+    #[error("a frame of type {0:#04x} where it is not allowed")]
+    Unexpected(u8),
+    #[error("a name that reaches outside: {0}")]
+    Name(#[from] UnsafeName),
+    #[error("{0}")]
+    Manifest(#[from] ManifestError),
+}
+
+/// Fixed-size bytes, lower-case hex in JSON.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hex<const N: usize>(pub [u8; N]);
+
+impl<const N: usize> Serialize for Hex<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        HEXLOWER
+            .decode(text.as_bytes())
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| D::Error::custom(format_args!("{N} bytes in lower-case hex expected")))
+    }
+}
+
+/// The first frame of both ends. It carries no id: who one is was proven by the TLS handshake.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hello {
+    /// Versions of the protocol that the end speaks.
+    pub versions: Vec<u32>,
+    pub features: Vec<String>,
+    /// What the device calls itself; cleaned before it is shown.
+    pub name: String,
+    /// `linux`, `macos`, `windows`, …: for an icon, nothing else.
+    #[serde(default)]
+    pub system: String,
+    /// Server only: the ways in that it offers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepts: Vec<String>,
+}
+
+/// The client chooses a way in and starts the key exchange.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Verify {
+    pub method: Method,
+    /// The client's SPAKE2 message.
+    pub pake: Hex<33>,
+    /// The client's random challenge.
+    pub challenge: Hex<32>,
+}
+
+/// What kind of secret is proven.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// The one-time code on the server's screen.
+    Code,
+    /// The server's passphrase, which stays valid.
+    Passphrase,
+}
+
+impl Method {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Passphrase => "passphrase",
+        }
+    }
+}
+
+/// The server's half of the key exchange, and its random challenge.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Challenge {
+    pub pake: Hex<33>,
+    pub challenge: Hex<32>,
+}
+
+/// An HMAC-SHA-256: the client's answer, then the server's proof.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Proof {
+    pub proof: Hex<32>,
+}
+
+/// A transfer is offered. What is in it follows in manifest frames, without waiting.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Offer {
+    pub transfer: Hex<16>,
+}
+
+/// The next entries of the offer. Their numbers follow from their order, starting at 0.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ManifestPart {
+    pub entries: Vec<WireEntry>,
+}
+
+/// A file or folder: the JSON header with name and size that comes before the bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WireEntry {
+    /// Number of the folder it lies in; absent for what was picked itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u32>,
+    pub name: String,
+    /// Length of a file in bytes; absent for a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Seconds since 1970 and nanoseconds within the second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<(i64, u32)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executable: bool,
+}
+
+impl From<&Entry> for WireEntry {
+    fn from(entry: &Entry) -> Self {
+        let (size, executable) = match entry.kind {
+            EntryKind::Folder => (None, false),
+            EntryKind::File {
+                len_bytes,
+                executable,
+            } => (Some(len_bytes), executable),
+        };
+        Self {
+            parent: entry.parent,
+            name: entry.name.as_str().to_owned(),
+            size,
+            modified: entry.modified.map(|time| (time.seconds, time.nanos)),
+            executable,
+        }
+    }
+}
+
+impl TryFrom<WireEntry> for Entry {
+    type Error = Violation;
+
+    fn try_from(wire: WireEntry) -> Result<Self, Violation> {
+        let modified = match wire.modified {
+            None => None,
+            Some((_, nanos)) if nanos >= 1_000_000_000 => {
+                return Err(Violation::Malformed("a time with too many nanoseconds"));
+            }
+            Some((seconds, nanos)) => Some(Modified { seconds, nanos }),
+        };
+        Ok(Self {
+            parent: wire.parent,
+            name: SafeName::try_from(wire.name.as_str())?,
+            kind: match wire.size {
+                None => EntryKind::Folder,
+                Some(len_bytes) => EntryKind::File {
+                    len_bytes,
+                    executable: wire.executable,
+                },
+            },
+            modified,
+        })
+    }
+}
+
+/// The manifest is complete; the sums let the receiver check that nothing was lost.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ManifestEnd {
+    pub entries: u64,
+    pub bytes: u64,
+}
+
+/// The offer is accepted: content may come, as much as the credit allows.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Accept {
+    pub transfer: Hex<16>,
+    pub credit: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Decline {
+    pub transfer: Hex<16>,
+}
+
+/// An entry that failed, at the source (`failed` frame) or at the receiver (in a status).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Failed {
+    pub entry: u32,
+    #[serde(flatten)]
+    pub problem: WireProblem,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WireProblem {
+    pub code: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+impl From<&Problem> for WireProblem {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            code: problem.code().to_owned(),
+            detail: problem.detail().to_owned(),
+        }
+    }
+}
+
+impl From<&WireProblem> for Problem {
+    fn from(wire: &WireProblem) -> Self {
+        Self::from_wire(&wire.code, &wire.detail)
+    }
+}
+
+/// What became of entries at the receiver since the last status, in inclusive ranges.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Status {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arrived: Vec<(u32, u32)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub already_there: Vec<(u32, u32)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Failed>,
+}
+
+/// Every entry has its status; what arrived is under its final name.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Received {
+    /// Entries that arrived or were there already.
+    pub arrived: u64,
+    pub failed: u64,
+    /// Content of the files that arrived or were there already.
+    pub bytes: u64,
+}
+
+/// The transfer ends here. Without a problem a person ended it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Cancel {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<WireProblem>,
+}
+
+/// Every frame of the protocol.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Frame {
+    Hello(Hello),
+    Verify(Verify),
+    Challenge(Challenge),
+    Answer(Proof),
+    Proof(Proof),
+    Refused,
+    Offer(Offer),
+    Manifest(ManifestPart),
+    ManifestEnd(ManifestEnd),
+    Accept(Accept),
+    Decline(Decline),
+    Failed(Failed),
+    Status(Status),
+    Finish,
+    Received(Received),
+    Safe,
+    Cancel(Cancel),
+    Data(Data),
+    Batch(Batch),
+    FileEnd(FileEnd),
+    Credit(Credit),
+    Ping,
+    Pong,
+}
+
+impl Frame {
+    /// Understands a frame; `None` for one that is unknown but may be skipped.
+    pub fn parse(raw: RawFrame) -> Result<Option<Self>, Violation> {
+        let body = raw.body.as_slice();
+        Ok(Some(match raw.kind {
+            kind::HELLO => Self::Hello(json(body)?),
+            kind::VERIFY => Self::Verify(json(body)?),
+            kind::CHALLENGE => Self::Challenge(json(body)?),
+            kind::ANSWER => Self::Answer(json(body)?),
+            kind::PROOF => Self::Proof(json(body)?),
+            kind::REFUSED => empty(body, Self::Refused)?,
+            kind::OFFER => Self::Offer(json(body)?),
+            kind::MANIFEST => Self::Manifest(json(body)?),
+            kind::MANIFEST_END => Self::ManifestEnd(json(body)?),
+            kind::ACCEPT => Self::Accept(json(body)?),
+            kind::DECLINE => Self::Decline(json(body)?),
+            kind::FAILED => Self::Failed(json(body)?),
+            kind::STATUS => Self::Status(json(body)?),
+            kind::FINISH => empty(body, Self::Finish)?,
+            kind::RECEIVED => Self::Received(json(body)?),
+            kind::SAFE => empty(body, Self::Safe)?,
+            kind::CANCEL => Self::Cancel(json(body)?),
+            kind::DATA => Self::Data(Data::parse(raw.body)?),
+            kind::BATCH => Self::Batch(Batch::parse(raw.body)?),
+            kind::FILE_END => Self::FileEnd(FileEnd::parse(body)?),
+            kind::CREDIT => Self::Credit(Credit::parse(body)?),
+            kind::PING => empty(body, Self::Ping)?,
+            kind::PONG => empty(body, Self::Pong)?,
+            unknown if unknown & kind::OPTIONAL != 0 => return Ok(None),
+            unknown => return Err(Violation::Unexpected(unknown)),
+        }))
+    }
+
+    pub fn kind(&self) -> u8 {
+        match self {
+            Self::Hello(_) => kind::HELLO,
+            Self::Verify(_) => kind::VERIFY,
+            Self::Challenge(_) => kind::CHALLENGE,
+            Self::Answer(_) => kind::ANSWER,
+            Self::Proof(_) => kind::PROOF,
+            Self::Refused => kind::REFUSED,
+            Self::Offer(_) => kind::OFFER,
+            Self::Manifest(_) => kind::MANIFEST,
+            Self::ManifestEnd(_) => kind::MANIFEST_END,
+            Self::Accept(_) => kind::ACCEPT,
+            Self::Decline(_) => kind::DECLINE,
+            Self::Failed(_) => kind::FAILED,
+            Self::Status(_) => kind::STATUS,
+            Self::Finish => kind::FINISH,
+            Self::Received(_) => kind::RECEIVED,
+            Self::Safe => kind::SAFE,
+            Self::Cancel(_) => kind::CANCEL,
+            Self::Data(_) => kind::DATA,
+            Self::Batch(_) => kind::BATCH,
+            Self::FileEnd(_) => kind::FILE_END,
+            Self::Credit(_) => kind::CREDIT,
+            Self::Ping => kind::PING,
+            Self::Pong => kind::PONG,
+        }
+    }
+
+    /// The frame as it travels. Data and batch frames are built in place instead
+    /// ([`super::bulk`]); here they give an empty frame of their type.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Hello(message) => control(kind::HELLO, message),
+            Self::Verify(message) => control(kind::VERIFY, message),
+            Self::Challenge(message) => control(kind::CHALLENGE, message),
+            Self::Answer(message) => control(kind::ANSWER, message),
+            Self::Proof(message) => control(kind::PROOF, message),
+            Self::Offer(message) => control(kind::OFFER, message),
+            Self::Manifest(message) => control(kind::MANIFEST, message),
+            Self::ManifestEnd(message) => control(kind::MANIFEST_END, message),
+            Self::Accept(message) => control(kind::ACCEPT, message),
+            Self::Decline(message) => control(kind::DECLINE, message),
+            Self::Failed(message) => control(kind::FAILED, message),
+            Self::Status(message) => control(kind::STATUS, message),
+            Self::Received(message) => control(kind::RECEIVED, message),
+            Self::Cancel(message) => control(kind::CANCEL, message),
+            Self::FileEnd(message) => message.encode(),
+            Self::Credit(message) => message.encode(),
+            Self::Refused
+            | Self::Finish
+            | Self::Safe
+            | Self::Ping
+            | Self::Pong
+            | Self::Data(_)
+            | Self::Batch(_) => frame::encode(self.kind(), &[]),
+        }
+    }
+}
+
+fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Violation> {
+    serde_json::from_slice(body).map_err(|error| Violation::Json(error.to_string()))
+}
+
+fn empty(body: &[u8], frame: Frame) -> Result<Frame, Violation> {
+    if body.is_empty() {
+        Ok(frame)
+    } else {
+        Err(Violation::Malformed("a body where there should be none"))
+    }
+}
+
+fn control<T: Serialize>(kind: u8, message: &T) -> Vec<u8> {
+    let body = serde_json::to_vec(message).expect("plain structs with string keys serialise");
+    frame::encode(kind, &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(kind: u8, body: &str) -> Result<Option<Frame>, Violation> {
+        Frame::parse(RawFrame {
+            kind,
+            body: body.as_bytes().to_vec(),
+        })
+    }
+
+    #[test]
+    fn json_that_could_be_read_two_ways_is_refused() {
+        for body in [
+            "",
+            "{}",
+            r#"{"entries":1,"bytes":2}x"#,
+            r#"{"entries":1,"entries":1,"bytes":2}"#,
+            r#"{"entries":-1,"bytes":2}"#,
+            r#"{"entries":1.5,"bytes":2}"#,
+            r#"{"entries":1e400,"bytes":2}"#,
+            r#"{"entries":18446744073709551616,"bytes":2}"#,
+            r#"{"entries":"1","bytes":2}"#,
+            "{\"entries\":1,\"bytes\":2,\"x\":\"\u{0}\"}",
+        ] {
+            let parsed = parse(kind::MANIFEST_END, body);
+            assert!(matches!(parsed, Err(Violation::Json(_))), "{body}");
+        }
+        let nested = format!(r#"{{"entries":1,"bytes":2,"x":{}"#, "[".repeat(60_000));
+        assert!(parse(kind::MANIFEST_END, &nested).is_err());
+        let invalid_utf8 = Frame::parse(RawFrame {
+            kind: kind::MANIFEST,
+            body: b"{\"entries\":[{\"name\":\"\xff\"}]}".to_vec(),
+        });
+        assert!(invalid_utf8.is_err());
+    }
+
+    #[test]
+    fn unknown_keys_are_ignored_and_unknown_frames_only_if_optional() {
+        let parsed = parse(kind::MANIFEST_END, r#"{"entries":1,"new":[{}],"bytes":2}"#);
+        assert!(matches!(parsed, Ok(Some(Frame::ManifestEnd(_)))));
+        assert_eq!(parse(0x7f, ""), Err(Violation::Unexpected(0x7f)));
+        assert_eq!(parse(0xff, "anything"), Ok(None));
+    }
+
+    #[test]
+    fn an_entry_from_the_wire_is_checked_once_and_for_all() {
+        let wire = |name: &str, modified| WireEntry {
+            parent: None,
+            name: name.into(),
+            size: Some(1),
+            modified,
+            executable: false,
+        };
+        assert!(Entry::try_from(wire("a", Some((-1, 999_999_999)))).is_ok());
+        assert!(Entry::try_from(wire("a", Some((0, 1_000_000_000)))).is_err());
+        assert!(Entry::try_from(wire("..", None)).is_err());
+    }
+
+    #[test]
+    fn bulk_frames_cut_short_or_too_long_are_refused() {
+        for (kind, length) in [
+            (kind::DATA, 11),
+            (kind::FILE_END, 43),
+            (kind::FILE_END, 45),
+            (kind::CREDIT, 15),
+            (kind::CREDIT, 17),
+        ] {
+            let raw = RawFrame {
+                kind,
+                body: vec![0; length],
+            };
+            assert!(Frame::parse(raw).is_err(), "{kind:#x} {length}");
+        }
+        let mut batch = vec![0; 40];
+        batch[7] = 2;
+        batch.push(0);
+        let raw = RawFrame {
+            kind: kind::BATCH,
+            body: batch,
+        };
+        assert!(Frame::parse(raw).is_err(), "content shorter than said");
+    }
+}

@@ -1,0 +1,555 @@
+//! The receiving machine: one transfer from offer to "safe", without I/O.
+//!
+//! Frames go in; jobs for the disk, events for the engine and frames for the peer come out. Nothing
+//! is given to the disk before [`Receiver::accept`]. The disk reports back what it has done; credit
+//! and statuses follow from that. Every name, number, length and order is checked here, so that the
+//! disk sees only what a well-behaved peer could have meant.
+
+use std::collections::VecDeque;
+
+use super::bulk::{Batch, Credit, Data, FileEnd, cost};
+use super::message::{
+    Accept, Cancel, Decline, Failed, Frame, Hex, Received, Status, Violation, WireProblem,
+};
+use crate::model::{Entry, EntryKind, EntryStatus, Manifest, Problem, TransferId};
+
+/// Credit given ahead of the disk: bounds what one connection can hold in memory.
+pub const WINDOW_BYTES: u64 = 16 << 20;
+/// Items in one status frame; with the longest details it stays below the control limit.
+const STATUS_ITEMS: usize = 64;
+
+/// Work for the disk, in order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Job {
+    Folder {
+        number: u32,
+        entry: Entry,
+    },
+    /// Content of a file; offsets follow each other without gaps.
+    Data {
+        entry: Entry,
+        data: Data,
+    },
+    /// The file is complete.
+    End {
+        entry: Entry,
+        end: FileEnd,
+    },
+    /// Whole small files, each with its entry.
+    Batch {
+        entries: Vec<Entry>,
+        batch: Batch,
+    },
+    /// The sender gave an entry up.
+    Abandon {
+        number: u32,
+        entry: Entry,
+        problem: Problem,
+    },
+    /// Everything was sent: commit what waits, then make it safe.
+    Finish,
+}
+
+impl Job {
+    /// What handling it gives back to the credit.
+    pub fn cost(&self) -> u64 {
+        match self {
+            Self::Data { data, .. } => cost(data.body_bytes()),
+            Self::Batch { batch, .. } => cost(batch.body_bytes()),
+            Self::End { .. } => cost(FileEnd::BODY_BYTES),
+            Self::Folder { .. } | Self::Abandon { .. } | Self::Finish => 0,
+        }
+    }
+
+    /// Content in it.
+    pub fn content_bytes(&self) -> u64 {
+        match self {
+            Self::Data { data, .. } => data.content().len() as u64,
+            Self::Batch { batch, .. } => batch
+                .items
+                .iter()
+                .map(|item| u64::from(item.len_bytes))
+                .sum(),
+            Self::End { .. } | Self::Folder { .. } | Self::Abandon { .. } | Self::Finish => 0,
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReceiverEvent {
+    Offered(TransferId),
+    /// More of the manifest is known, or all of it.
+    Counted,
+    /// The other end ended it: a person, or a problem over there.
+    Cancelled(Option<Problem>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Idle,
+    Offered,
+    Accepted,
+    /// `finish` came.
+    Finishing,
+    /// `received` was told.
+    Received,
+    Ended,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Slot {
+    /// Nothing of it came yet.
+    Listed,
+    /// Handed to the disk whole, or given up by the sender.
+    Handed,
+    Settled,
+}
+
+#[derive(Debug)]
+pub struct Receiver {
+    state: State,
+    transfer: Option<TransferId>,
+    manifest: Manifest,
+    complete: bool,
+    slots: Vec<Slot>,
+    /// Files and folders not yet handed to the disk.
+    open_entries: usize,
+    /// Entries before this one have had their folder job.
+    folders_handed: usize,
+    /// Given up by the sender before the offer was answered.
+    abandoned_early: Vec<(u32, Problem)>,
+    /// The file whose content is coming, and how far.
+    current: Option<(u32, u64)>,
+    /// Cost of all bulk frames that came.
+    came: u64,
+    consumed: u64,
+    told: Credit,
+    held: u64,
+    status: Status,
+    status_items: usize,
+    result: Received,
+    settled: usize,
+    control: VecDeque<Vec<u8>>,
+    jobs: VecDeque<Job>,
+    events: VecDeque<ReceiverEvent>,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self {
+            state: State::Idle,
+            transfer: None,
+            manifest: Manifest::default(),
+            complete: false,
+            slots: Vec::new(),
+            open_entries: 0,
+            folders_handed: 0,
+            abandoned_early: Vec::new(),
+            current: None,
+            came: 0,
+            consumed: 0,
+            told: Credit::default(),
+            held: 0,
+            status: Status::default(),
+            status_items: 0,
+            result: Received {
+                arrived: 0,
+                failed: 0,
+                bytes: 0,
+            },
+            settled: 0,
+            control: VecDeque::new(),
+            jobs: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+}
+
+impl Receiver {
+    pub fn handle_frame(&mut self, frame: Frame) -> Result<(), Violation> {
+        let kind = frame.kind();
+        if self.state == State::Ended {
+            // What crossed our decline or cancel on the way.
+            return Ok(());
+        }
+        match (self.state, frame) {
+            (State::Idle, Frame::Offer(offer)) => {
+                let transfer = TransferId(offer.transfer.0);
+                self.transfer = Some(transfer);
+                self.state = State::Offered;
+                self.events.push_back(ReceiverEvent::Offered(transfer));
+                Ok(())
+            }
+            (State::Offered | State::Accepted, Frame::Manifest(part)) if !self.complete => {
+                for wire in part.entries {
+                    self.manifest.push(Entry::try_from(wire)?)?;
+                    self.slots.push(Slot::Listed);
+                    self.open_entries = self.open_entries.saturating_add(1);
+                }
+                self.hand_folders();
+                self.events.push_back(ReceiverEvent::Counted);
+                Ok(())
+            }
+            (State::Offered | State::Accepted, Frame::ManifestEnd(end)) if !self.complete => {
+                if end.entries != self.manifest.len() as u64
+                    || end.bytes != self.manifest.total_bytes()
+                {
+                    return Err(Violation::Malformed("the manifest's sums are wrong"));
+                }
+                self.complete = true;
+                self.events.push_back(ReceiverEvent::Counted);
+                Ok(())
+            }
+            (State::Offered | State::Accepted, Frame::Failed(failed)) => self.abandon(&failed),
+            (State::Accepted, Frame::Data(data)) => self.take_data(data),
+            (State::Accepted, Frame::FileEnd(end)) => self.take_end(end),
+            (State::Accepted, Frame::Batch(batch)) => self.take_batch(batch),
+            (State::Accepted, Frame::Finish) => {
+                if !self.complete || self.open_entries > 0 || self.current.is_some() {
+                    return Err(Violation::Malformed("finish before everything was sent"));
+                }
+                self.state = State::Finishing;
+                self.jobs.push_back(Job::Finish);
+                self.tell_received_if_settled();
+                Ok(())
+            }
+            (
+                State::Offered | State::Accepted | State::Finishing | State::Received,
+                Frame::Cancel(cancel),
+            ) => {
+                self.end();
+                let problem = cancel.problem.as_ref().map(Problem::from);
+                self.events.push_back(ReceiverEvent::Cancelled(problem));
+                Ok(())
+            }
+            (_state, _frame) => Err(Violation::Unexpected(kind)),
+        }
+    }
+
+    /// The offer is taken: jobs begin to come out. Without an open offer nothing happens.
+    pub fn accept(&mut self) {
+        let (State::Offered, Some(transfer)) = (self.state, self.transfer) else {
+            return;
+        };
+        self.state = State::Accepted;
+        self.told.granted = WINDOW_BYTES;
+        self.control.push_back(
+            Frame::Accept(Accept {
+                transfer: Hex(transfer.0),
+                credit: WINDOW_BYTES,
+            })
+            .encode(),
+        );
+        self.hand_folders();
+        for (number, problem) in std::mem::take(&mut self.abandoned_early) {
+            self.hand_abandoned(number, problem);
+        }
+    }
+
+    pub fn decline(&mut self) {
+        if let (State::Offered, Some(transfer)) = (self.state, self.transfer) {
+            let decline = Decline {
+                transfer: Hex(transfer.0),
+            };
+            self.control.push_back(Frame::Decline(decline).encode());
+            self.end();
+        }
+    }
+
+    /// Ends the transfer from here; with a problem if it was not a person's wish.
+    pub fn cancel(&mut self, problem: Option<&Problem>) {
+        if self.state != State::Ended {
+            let problem = problem.map(WireProblem::from);
+            self.control
+                .push_back(Frame::Cancel(Cancel { problem }).encode());
+            self.end();
+        }
+    }
+
+    /// The disk has handled a job with this cost and content.
+    pub fn job_done(&mut self, cost: u64, content_bytes: u64) {
+        self.consumed = self.consumed.saturating_add(cost);
+        self.held = self.held.saturating_add(content_bytes);
+    }
+
+    /// The disk knows what became of an entry.
+    pub fn settle(&mut self, number: u32, len_bytes: u64, status: &EntryStatus) {
+        if self.state == State::Ended {
+            return;
+        }
+        if let Some(slot) = self.slots.get_mut(number as usize) {
+            *slot = Slot::Settled;
+        }
+        self.settled = self.settled.saturating_add(1);
+        match status {
+            EntryStatus::Arrived => extend(&mut self.status.arrived, number),
+            EntryStatus::AlreadyThere => extend(&mut self.status.already_there, number),
+            EntryStatus::Failed(problem) => self.status.failed.push(Failed {
+                entry: number,
+                problem: WireProblem::from(problem),
+            }),
+        }
+        if matches!(status, EntryStatus::Failed(_)) {
+            self.result.failed = self.result.failed.saturating_add(1);
+        } else {
+            self.result.arrived = self.result.arrived.saturating_add(1);
+            self.result.bytes = self.result.bytes.saturating_add(len_bytes);
+        }
+        self.status_items = self
+            .status
+            .arrived
+            .len()
+            .saturating_add(self.status.already_there.len())
+            .saturating_add(self.status.failed.len());
+        if self.status_items >= STATUS_ITEMS {
+            self.flush_status();
+        }
+        self.tell_received_if_settled();
+    }
+
+    /// Lets the statuses gathered so far go out.
+    pub fn flush_status(&mut self) {
+        if self.status_items > 0 {
+            let status = std::mem::take(&mut self.status);
+            self.status_items = 0;
+            self.control.push_back(Frame::Status(status).encode());
+        }
+    }
+
+    /// The disk has flushed everything. The last word.
+    pub fn safe(&mut self) {
+        if self.state == State::Received {
+            self.control.push_back(Frame::Safe.encode());
+            self.end();
+        }
+    }
+
+    /// The credit to tell, if it grew since it was last told.
+    pub fn poll_credit(&mut self) -> Option<Credit> {
+        if !matches!(self.state, State::Accepted | State::Finishing) {
+            return None;
+        }
+        let now = Credit {
+            granted: self.consumed.saturating_add(WINDOW_BYTES),
+            held: self.held,
+        };
+        (now != self.told).then(|| {
+            self.told = now;
+            now
+        })
+    }
+
+    /// Grown by a quarter of the window since it was told: tell it now, or the sender may stall.
+    pub fn credit_is_due(&self) -> bool {
+        let granted = self.consumed.saturating_add(WINDOW_BYTES);
+        granted.saturating_sub(self.told.granted) >= WINDOW_BYTES / 4
+    }
+
+    pub fn poll_control(&mut self) -> Option<Vec<u8>> {
+        self.control.pop_front()
+    }
+
+    pub fn poll_job(&mut self) -> Option<Job> {
+        self.jobs.pop_front()
+    }
+
+    pub fn poll_event(&mut self) -> Option<ReceiverEvent> {
+        self.events.pop_front()
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The sender is still counting.
+    pub fn counting(&self) -> bool {
+        !self.complete
+    }
+
+    pub fn held_bytes(&self) -> u64 {
+        self.held
+    }
+
+    pub fn settled(&self) -> usize {
+        self.settled
+    }
+
+    /// Counts so far; final once every entry is settled.
+    pub fn result(&self) -> &Received {
+        &self.result
+    }
+
+    pub fn finishing(&self) -> bool {
+        self.state == State::Finishing
+    }
+
+    /// Every entry has its status and the peer was told so.
+    pub fn received(&self) -> bool {
+        self.state == State::Received
+    }
+
+    pub fn ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    fn hand_folders(&mut self) {
+        if self.state != State::Accepted {
+            return;
+        }
+        let from = self.folders_handed;
+        self.folders_handed = self.manifest.len();
+        let new = self.manifest.entries().iter().enumerate().skip(from);
+        for (index, entry) in new {
+            if entry.kind == EntryKind::Folder
+                && let (Ok(number), Some(slot)) = (u32::try_from(index), self.slots.get_mut(index))
+                && *slot == Slot::Listed
+            {
+                *slot = Slot::Handed;
+                self.open_entries = self.open_entries.saturating_sub(1);
+                self.jobs.push_back(Job::Folder {
+                    number,
+                    entry: entry.clone(),
+                });
+            }
+        }
+    }
+
+    fn abandon(&mut self, failed: &Failed) -> Result<(), Violation> {
+        let number = failed.entry;
+        if self.entry(number).is_none() {
+            return Err(Violation::Malformed(
+                "a failure of an entry that was not listed",
+            ));
+        }
+        if self.slots.get(number as usize) != Some(&Slot::Listed) {
+            return Err(Violation::Malformed(
+                "a failure of an entry that was sent or failed",
+            ));
+        }
+        self.mark_handed(number);
+        if self.current.is_some_and(|(current, _)| current == number) {
+            self.current = None;
+        }
+        let problem = Problem::from(&failed.problem);
+        if self.state == State::Offered {
+            self.abandoned_early.push((number, problem));
+        } else {
+            self.hand_abandoned(number, problem);
+        }
+        Ok(())
+    }
+
+    fn hand_abandoned(&mut self, number: u32, problem: Problem) {
+        if let Some(entry) = self.manifest.get(number).cloned() {
+            self.jobs.push_back(Job::Abandon {
+                number,
+                entry,
+                problem,
+            });
+        }
+    }
+
+    fn take_data(&mut self, data: Data) -> Result<(), Violation> {
+        self.pay(data.body_bytes())?;
+        let (entry, len_bytes) = self.open_file(data.entry)?;
+        let received = match self.current {
+            Some((current, received)) if current == data.entry => received,
+            Some(_) => return Err(Violation::Malformed("a second file before the first ended")),
+            None => 0,
+        };
+        if data.offset != received {
+            return Err(Violation::Malformed("content that does not follow on"));
+        }
+        let end = received.saturating_add(data.content().len() as u64);
+        if data.content().is_empty() || end > len_bytes {
+            return Err(Violation::Malformed("more content than announced, or none"));
+        }
+        self.current = Some((data.entry, end));
+        self.jobs.push_back(Job::Data { entry, data });
+        Ok(())
+    }
+
+    fn take_end(&mut self, end: FileEnd) -> Result<(), Violation> {
+        self.pay(FileEnd::BODY_BYTES)?;
+        let (entry, len_bytes) = self.open_file(end.entry)?;
+        if end.len_bytes != len_bytes || self.current != Some((end.entry, len_bytes)) {
+            return Err(Violation::Malformed("a file that ends too early"));
+        }
+        self.current = None;
+        self.mark_handed(end.entry);
+        self.jobs.push_back(Job::End { entry, end });
+        Ok(())
+    }
+
+    fn take_batch(&mut self, batch: Batch) -> Result<(), Violation> {
+        self.pay(batch.body_bytes())?;
+        if self.current.is_some() || batch.items.is_empty() {
+            return Err(Violation::Malformed(
+                "a batch inside a file, or an empty one",
+            ));
+        }
+        let mut entries = Vec::with_capacity(batch.items.len());
+        for item in &batch.items {
+            let (entry, len_bytes) = self.open_file(item.entry)?;
+            if u64::from(item.len_bytes) != len_bytes {
+                return Err(Violation::Malformed("a small file of another length"));
+            }
+            self.mark_handed(item.entry);
+            entries.push(entry);
+        }
+        self.jobs.push_back(Job::Batch { entries, batch });
+        Ok(())
+    }
+
+    fn pay(&mut self, body_bytes: usize) -> Result<(), Violation> {
+        self.came = self.came.saturating_add(cost(body_bytes));
+        if self.came > self.told.granted {
+            return Err(Violation::Malformed("more content than the credit allows"));
+        }
+        Ok(())
+    }
+
+    /// A listed file that has not ended.
+    fn open_file(&self, number: u32) -> Result<(Entry, u64), Violation> {
+        match (self.entry(number), self.slots.get(number as usize)) {
+            (Some(entry), Some(Slot::Listed)) => match entry.kind {
+                EntryKind::File { len_bytes, .. } => Ok((entry.clone(), len_bytes)),
+                EntryKind::Folder => Err(Violation::Malformed("content for a folder")),
+            },
+            (_, _) => Err(Violation::Malformed("content for no open file")),
+        }
+    }
+
+    fn entry(&self, number: u32) -> Option<&Entry> {
+        self.manifest.get(number)
+    }
+
+    fn mark_handed(&mut self, number: u32) {
+        if let Some(slot) = self.slots.get_mut(number as usize) {
+            *slot = Slot::Handed;
+        }
+        self.open_entries = self.open_entries.saturating_sub(1);
+    }
+
+    fn tell_received_if_settled(&mut self) {
+        if self.state == State::Finishing && self.settled >= self.manifest.len() {
+            self.flush_status();
+            self.control
+                .push_back(Frame::Received(self.result.clone()).encode());
+            self.state = State::Received;
+        }
+    }
+
+    fn end(&mut self) {
+        self.state = State::Ended;
+        self.jobs.clear();
+    }
+}
+
+/// Adds a number to the last range if it follows on, else as a range of its own.
+fn extend(ranges: &mut Vec<(u32, u32)>, number: u32) {
+    match ranges.last_mut() {
+        Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+        Some(_) | None => ranges.push((number, number)),
+    }
+}

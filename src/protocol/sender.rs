@@ -1,0 +1,478 @@
+//! The sending machine: one transfer from offer to "received", without I/O.
+//!
+//! The driver lists entries as it finds them ([`Sender::list`]), hands frames in, and asks two
+//! questions: [`Sender::poll_control`] for what goes out at once, [`Sender::poll_bulk`] for what
+//! goes out in order as fast as the wire and the receiver's credit allow. Bulk answers are frames
+//! to send or pieces of files to read; only one thread may ask for them. The machine never sees
+//! content, only counts.
+
+use std::collections::VecDeque;
+
+use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, FileEnd, SMALL_FILE_BYTES, cost};
+use super::message::{
+    Cancel, Failed, Frame, Hex, ManifestEnd, ManifestPart, Offer, Received, Status, Violation,
+    WireEntry, WireProblem,
+};
+use crate::model::{Entry, EntryKind, Problem, TransferId};
+
+/// Entries in one manifest frame: about 64 KiB with usual names.
+const MANIFEST_PART_ENTRIES: usize = 512;
+/// Bytes of names after which a manifest frame is sent although it has fewer entries. Escaped in
+/// JSON a name may grow six times, and the frame must stay under its limit.
+const MANIFEST_PART_NAME_BYTES: usize = 32 << 10;
+
+/// What the driver does next for the ordered lane.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Bulk {
+    /// Send this.
+    Frame(Vec<u8>),
+    /// Read so many bytes of a file and send them as a data frame.
+    Chunk { entry: u32, offset: u64, len: usize },
+    /// All bytes of the file are sent: check it and call [`Sender::file_ended`].
+    End { entry: u32 },
+    /// Read these whole files (number and length) and send them as one batch frame.
+    Batch(Vec<(u32, u32)>),
+}
+
+/// What the driver has to know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SenderEvent {
+    Accepted,
+    Declined,
+    /// What became of entries; each is named once, in inclusive ranges.
+    Settled(Status),
+    /// Everything has its status; what arrived is under its final name over there.
+    Received(Received),
+    /// It is flushed to the disk over there. The last word.
+    Safe,
+    /// The other end ended it: a person, or its disk.
+    Cancelled(Option<Problem>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Offered,
+    Sending,
+    /// `finish` is queued; statuses are awaited.
+    Finishing,
+    /// `received` came; only `safe` may follow.
+    Received,
+    Ended,
+}
+
+/// How one entry stands. Its length is kept apart, so that a million entries cost 9 MB.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Slot {
+    Folder,
+    /// A file that is still to be sent.
+    Listed,
+    /// Sent whole, or given up here; its status is awaited.
+    Sent,
+    Settled,
+}
+
+#[derive(Debug)]
+pub struct Sender {
+    state: State,
+    slots: Vec<Slot>,
+    lens: Vec<u64>,
+    total_bytes: u64,
+    complete: bool,
+    part: Vec<WireEntry>,
+    part_name_bytes: usize,
+    /// Entries that cannot be sent, to be said behind the manifest part that lists them.
+    part_failed: Vec<Failed>,
+    control: VecDeque<Vec<u8>>,
+    bulk: VecDeque<Vec<u8>>,
+    events: VecDeque<SenderEvent>,
+    /// The first entry that may still have to be sent.
+    cursor: usize,
+    /// The file whose chunks are on their way, and how far.
+    current: Option<(u32, u64)>,
+    granted: u64,
+    used: u64,
+    held: u64,
+    sent_bytes: u64,
+    settled: usize,
+    finish_queued: bool,
+}
+
+impl Sender {
+    pub fn new(transfer: TransferId) -> Self {
+        let offer = Frame::Offer(Offer {
+            transfer: Hex(transfer.0),
+        });
+        Self {
+            state: State::Offered,
+            slots: Vec::new(),
+            lens: Vec::new(),
+            total_bytes: 0,
+            complete: false,
+            part: Vec::new(),
+            part_name_bytes: 0,
+            part_failed: Vec::new(),
+            control: VecDeque::from([offer.encode()]),
+            bulk: VecDeque::new(),
+            events: VecDeque::new(),
+            cursor: 0,
+            current: None,
+            granted: 0,
+            used: 0,
+            held: 0,
+            sent_bytes: 0,
+            settled: 0,
+            finish_queued: false,
+        }
+    }
+
+    /// Adds the next entry of the manifest; with a problem, one that is named but cannot be sent.
+    pub fn list(&mut self, entry: &Entry, problem: Option<&Problem>) {
+        let number = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.slots.push(match (problem, entry.kind) {
+            (Some(_), _) => Slot::Sent,
+            (None, EntryKind::Folder) => Slot::Folder,
+            (None, EntryKind::File { .. }) => Slot::Listed,
+        });
+        self.lens.push(entry.len_bytes());
+        self.total_bytes = self.total_bytes.saturating_add(entry.len_bytes());
+        self.part.push(WireEntry::from(entry));
+        self.part_name_bytes = self
+            .part_name_bytes
+            .saturating_add(entry.name.as_str().len());
+        if let Some(problem) = problem {
+            self.part_failed.push(Failed {
+                entry: number,
+                problem: WireProblem::from(problem),
+            });
+        }
+        if self.part.len() >= MANIFEST_PART_ENTRIES
+            || self.part_name_bytes >= MANIFEST_PART_NAME_BYTES
+        {
+            self.flush_part();
+        }
+    }
+
+    /// Sends what is listed so far, although the part is not full: nothing was found for a while.
+    pub fn flush_part(&mut self) {
+        if !self.part.is_empty() {
+            let entries = std::mem::take(&mut self.part);
+            self.part_name_bytes = 0;
+            let part = Frame::Manifest(ManifestPart { entries });
+            self.bulk.push_back(part.encode());
+        }
+        for failed in self.part_failed.drain(..) {
+            self.bulk.push_back(Frame::Failed(failed).encode());
+        }
+    }
+
+    /// The walk is over.
+    pub fn listed_all(&mut self) {
+        self.flush_part();
+        self.complete = true;
+        let end = Frame::ManifestEnd(ManifestEnd {
+            entries: self.slots.len() as u64,
+            bytes: self.total_bytes,
+        });
+        self.bulk.push_back(end.encode());
+    }
+
+    /// Bulk frames that wait to be sent; the walk pauses while there are many.
+    pub fn backlog(&self) -> usize {
+        self.bulk.len()
+    }
+
+    /// Ends the transfer from here; with a problem if it was not a person's wish.
+    pub fn cancel(&mut self, problem: Option<&Problem>) {
+        if self.state != State::Ended {
+            let problem = problem.map(WireProblem::from);
+            self.control
+                .push_back(Frame::Cancel(Cancel { problem }).encode());
+            self.end();
+        }
+    }
+
+    pub fn handle_frame(&mut self, frame: Frame) -> Result<(), Violation> {
+        let kind = frame.kind();
+        if self.state == State::Ended {
+            // What crossed our cancel on the way.
+            return Ok(());
+        }
+        match (self.state, frame) {
+            (State::Offered, Frame::Accept(accept)) => {
+                self.granted = accept.credit;
+                self.state = State::Sending;
+                self.events.push_back(SenderEvent::Accepted);
+                Ok(())
+            }
+            (State::Offered, Frame::Decline(_)) => {
+                self.end();
+                self.events.push_back(SenderEvent::Declined);
+                Ok(())
+            }
+            (State::Sending | State::Finishing, Frame::Credit(credit)) => {
+                // Both only grow; an older frame cannot take anything back.
+                self.granted = self.granted.max(credit.granted);
+                self.held = self.held.max(credit.held).min(self.sent_bytes);
+                Ok(())
+            }
+            (State::Sending | State::Finishing, Frame::Status(status)) => {
+                self.settle(&status)?;
+                self.events.push_back(SenderEvent::Settled(status));
+                Ok(())
+            }
+            (State::Finishing, Frame::Received(received)) => {
+                let sum = received.arrived.saturating_add(received.failed);
+                if self.settled != self.slots.len() || sum != self.slots.len() as u64 {
+                    return Err(Violation::Malformed(
+                        "received before every status was told",
+                    ));
+                }
+                self.state = State::Received;
+                self.events.push_back(SenderEvent::Received(received));
+                Ok(())
+            }
+            (State::Received, Frame::Safe) => {
+                self.end();
+                self.events.push_back(SenderEvent::Safe);
+                Ok(())
+            }
+            (_running, Frame::Cancel(cancel)) => {
+                self.end();
+                let problem = cancel.problem.as_ref().map(Problem::from);
+                self.events.push_back(SenderEvent::Cancelled(problem));
+                Ok(())
+            }
+            (_state, _frame) => Err(Violation::Unexpected(kind)),
+        }
+    }
+
+    /// A whole frame for the fast lane.
+    pub fn poll_control(&mut self) -> Option<Vec<u8>> {
+        self.control.pop_front()
+    }
+
+    pub fn poll_event(&mut self) -> Option<SenderEvent> {
+        self.events.pop_front()
+    }
+
+    /// The next thing to do for the ordered lane; `None` until something changes.
+    pub fn poll_bulk(&mut self) -> Option<Bulk> {
+        if let Some(frame) = self.bulk.pop_front() {
+            return Some(Bulk::Frame(frame));
+        }
+        if self.state != State::Sending {
+            return None;
+        }
+        if let Some((entry, offset)) = self.current {
+            return self.next_chunk(entry, offset);
+        }
+        self.skip_done();
+        if let Some(&len) = self.lens.get(self.cursor) {
+            // What the peer has not been told of yet cannot be sent.
+            let announced = self.slots.len().saturating_sub(self.part.len());
+            if self.cursor >= announced {
+                return None;
+            }
+            if len <= SMALL_FILE_BYTES {
+                return self.next_batch(announced);
+            }
+            let entry = u32::try_from(self.cursor).ok()?;
+            self.current = Some((entry, 0));
+            return self.next_chunk(entry, 0);
+        }
+        if self.complete && !self.finish_queued {
+            self.finish_queued = true;
+            self.state = State::Finishing;
+            return Some(Bulk::Frame(Frame::Finish.encode()));
+        }
+        None
+    }
+
+    /// The driver has checked a file whose chunks it sent, or could not go on reading it.
+    pub fn file_ended(&mut self, entry: u32, result: Result<[u8; 32], Problem>) {
+        if self.current.is_some_and(|(current, _)| current == entry) {
+            self.current = None;
+        }
+        let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
+        if let Some(slot) = self.slots.get_mut(entry as usize)
+            && *slot == Slot::Listed
+        {
+            *slot = Slot::Sent;
+        }
+        let frame = match result {
+            Ok(hash) => {
+                let end = FileEnd {
+                    entry,
+                    len_bytes,
+                    hash,
+                };
+                self.used = self.used.saturating_add(cost(FileEnd::BODY_BYTES));
+                end.encode()
+            }
+            Err(problem) => Frame::Failed(Failed {
+                entry,
+                problem: WireProblem::from(&problem),
+            })
+            .encode(),
+        };
+        // Ahead of manifest parts: the receiver has room for one open file.
+        self.bulk.push_front(frame);
+    }
+
+    /// A file of a batch could not be read; it is not in the batch frame.
+    pub fn batch_file_failed(&mut self, entry: u32, problem: &Problem) {
+        let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
+        self.sent_bytes = self.sent_bytes.saturating_sub(len_bytes);
+        let failed = Failed {
+            entry,
+            problem: WireProblem::from(problem),
+        };
+        self.bulk.push_back(Frame::Failed(failed).encode());
+    }
+
+    /// Content the receiver holds.
+    pub fn held_bytes(&self) -> u64 {
+        self.held
+    }
+
+    /// Content put on the wire.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent_bytes
+    }
+
+    pub fn entries(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
+    /// Entries whose fate is known.
+    pub fn settled(&self) -> usize {
+        self.settled
+    }
+
+    pub fn ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// Everything is sent; the receiver has the word.
+    pub fn finishing(&self) -> bool {
+        self.state == State::Finishing
+    }
+
+    fn next_chunk(&mut self, entry: u32, offset: u64) -> Option<Bulk> {
+        let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
+        let left = len_bytes.saturating_sub(offset);
+        if left == 0 {
+            return self
+                .credit_for(cost(FileEnd::BODY_BYTES))
+                .then_some(Bulk::End { entry });
+        }
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES);
+        let price = DataFrame::cost(len);
+        if !self.credit_for(price) {
+            return None;
+        }
+        self.used = self.used.saturating_add(price);
+        self.sent_bytes = self.sent_bytes.saturating_add(len as u64);
+        self.current = Some((entry, offset.saturating_add(len as u64)));
+        Some(Bulk::Chunk { entry, offset, len })
+    }
+
+    /// As many small files in a row as fit one frame and the credit.
+    fn next_batch(&mut self, announced: usize) -> Option<Bulk> {
+        let mut items = Vec::new();
+        let mut body = 0_u64;
+        let mut at = self.cursor;
+        while at < announced {
+            let (Some(slot), Some(&len)) = (self.slots.get(at), self.lens.get(at)) else {
+                break;
+            };
+            if *slot == Slot::Listed {
+                if len > SMALL_FILE_BYTES {
+                    break;
+                }
+                let grown = body.saturating_add(BatchFrame::item_bytes(len));
+                if !items.is_empty() && grown > CHUNK_BYTES as u64 {
+                    break;
+                }
+                if !self.credit_for(cost(usize::try_from(grown).unwrap_or(usize::MAX))) {
+                    break;
+                }
+                body = grown;
+                items.push((u32::try_from(at).ok()?, u32::try_from(len).ok()?));
+            }
+            at = at.saturating_add(1);
+        }
+        if items.is_empty() {
+            return None;
+        }
+        for &(entry, len) in &items {
+            if let Some(slot) = self.slots.get_mut(entry as usize) {
+                *slot = Slot::Sent;
+            }
+            self.sent_bytes = self.sent_bytes.saturating_add(u64::from(len));
+        }
+        self.used = self
+            .used
+            .saturating_add(cost(usize::try_from(body).unwrap_or(usize::MAX)));
+        self.cursor = at;
+        Some(Bulk::Batch(items))
+    }
+
+    fn credit_for(&self, price: u64) -> bool {
+        self.used.saturating_add(price) <= self.granted
+    }
+
+    fn skip_done(&mut self) {
+        while self
+            .slots
+            .get(self.cursor)
+            .is_some_and(|slot| *slot != Slot::Listed)
+        {
+            self.cursor = self.cursor.saturating_add(1);
+        }
+    }
+
+    fn settle(&mut self, status: &Status) -> Result<(), Violation> {
+        for &(first, last) in status.arrived.iter().chain(&status.already_there) {
+            let range = self
+                .slots
+                .get_mut(first as usize..=last as usize)
+                .filter(|_| first <= last && last < u32::MAX)
+                .ok_or(Violation::Malformed(
+                    "a status of entries that do not exist",
+                ))?;
+            for slot in range {
+                match slot {
+                    Slot::Folder | Slot::Sent => *slot = Slot::Settled,
+                    Slot::Listed | Slot::Settled => {
+                        return Err(Violation::Malformed("a status too early or twice"));
+                    }
+                }
+                self.settled = self.settled.saturating_add(1);
+            }
+        }
+        for failed in &status.failed {
+            match self.slots.get_mut(failed.entry as usize) {
+                Some(slot @ (Slot::Folder | Slot::Sent)) => *slot = Slot::Settled,
+                Some(Slot::Listed | Slot::Settled) | None => {
+                    return Err(Violation::Malformed(
+                        "a failure too early, twice or of nothing",
+                    ));
+                }
+            }
+            self.settled = self.settled.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.state = State::Ended;
+        self.bulk.clear();
+        self.part.clear();
+        self.part_failed.clear();
+    }
+}

@@ -1,0 +1,395 @@
+//! Verification: both ends prove, inside the channel, that they know the same secret.
+//!
+//! Four steps after the hellos. SPAKE2 turns what a person typed into a strong key, so that neither
+//! a recording nor a fake peer can try guesses offline. HKDF-SHA-256 binds that key to this very
+//! TLS connection (its exporter value) and to both device ids. Then the HMAC challenge–response:
+//! the server challenges, **the client proves itself first**, then the server. A machine in the
+//! middle has two TLS connections, so two exporter values, so both proofs fail.
+//!
+//! No I/O, no clock; randomness is handed in. Whether a guess is allowed, and what the secret is,
+//! the engine decides between two frames.
+
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac as _};
+use rand_core::{CryptoRng, RngCore};
+use sha2::{Digest as _, Sha256};
+use spake2::{Ed25519Group, Identity, Password, Spake2};
+use zeroize::Zeroizing;
+
+use super::frame::RawFrame;
+use super::message::{Challenge, Frame, Hello, Hex, Method, Proof, VERSION, Verify, Violation};
+use crate::model::DeviceId;
+
+/// HKDF `info` of the key that the client proves; both device ids follow, client first.
+const CLIENT_KEY_LABEL: &[u8] = b"ropeway/1 client key";
+const SERVER_KEY_LABEL: &[u8] = b"ropeway/1 server key";
+/// First bytes of what is authenticated; both challenges and the transcript hash follow.
+const CLIENT_PROOF_LABEL: &[u8] = b"ropeway/1 client proof";
+const SERVER_PROOF_LABEL: &[u8] = b"ropeway/1 server proof";
+
+/// What ties a proof to one connection of two devices.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// TLS exporter value (RFC 8446 §7.5), label `EXPORTER-ropeway-verification`, no context.
+    pub exporter: [u8; 32],
+    pub client: DeviceId,
+    pub server: DeviceId,
+}
+
+/// Why verification ended without success.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The other end could not prove the secret, or we could not: they look the same.
+    #[error("the secrets differ")]
+    Secret,
+    #[error("no common version of the protocol")]
+    Version,
+    #[error("{0}")]
+    Violation(#[from] Violation),
+}
+
+/// The client's side. Feed frames in, send what comes out, until [`Client::verified`].
+pub struct Client {
+    binding: Binding,
+    transcript: Sha256,
+    out: Option<Vec<u8>>,
+    state: ClientState,
+}
+
+enum ClientState {
+    AwaitHello,
+    /// The server's hello is here; the engine looks for the secret.
+    Choosing,
+    AwaitChallenge {
+        pake: Spake2<Ed25519Group>,
+        challenge: [u8; 32],
+    },
+    AwaitProof {
+        keys: Keys,
+        signed: Signed,
+    },
+    Verified,
+    Ended,
+}
+
+impl Client {
+    /// `hello` is the first thing to send.
+    pub fn new(binding: Binding, hello: &Hello) -> Self {
+        let hello = Frame::Hello(hello.clone()).encode();
+        let mut transcript = Sha256::new();
+        transcript.update(&hello);
+        Self {
+            binding,
+            transcript,
+            out: Some(hello),
+            state: ClientState::AwaitHello,
+        }
+    }
+
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.out.take()
+    }
+
+    /// Gives the server's hello when it is the one that came.
+    pub fn handle_frame(&mut self, raw: RawFrame) -> Result<Option<Hello>, Refusal> {
+        let bytes = super::frame::encode(raw.kind, &raw.body);
+        let Some(frame) = Frame::parse(raw)? else {
+            return Ok(None);
+        };
+        let kind = frame.kind();
+        match (
+            std::mem::replace(&mut self.state, ClientState::Ended),
+            frame,
+        ) {
+            (ClientState::AwaitHello, Frame::Hello(hello)) => {
+                check_version(&hello)?;
+                self.transcript.update(&bytes);
+                self.state = ClientState::Choosing;
+                Ok(Some(hello))
+            }
+            (ClientState::AwaitChallenge { pake, challenge }, Frame::Challenge(theirs)) => {
+                self.transcript.update(&bytes);
+                let key = pake
+                    .finish(&theirs.pake.0)
+                    .map_err(|_bad| Violation::Malformed("a key exchange message that is none"))?;
+                let keys = Keys::derive(&Zeroizing::new(key), &self.binding);
+                let signed = Signed {
+                    client_challenge: challenge,
+                    server_challenge: theirs.challenge.0,
+                    transcript: self.transcript.clone().finalize().into(),
+                };
+                let proof = keys.client_proof(&signed).finalize().into_bytes().into();
+                self.out = Some(Frame::Answer(Proof { proof: Hex(proof) }).encode());
+                self.state = ClientState::AwaitProof { keys, signed };
+                Ok(None)
+            }
+            (ClientState::AwaitProof { keys, signed }, Frame::Proof(theirs)) => {
+                keys.server_proof(&signed)
+                    .verify_slice(&theirs.proof.0)
+                    .map_err(|_different| Refusal::Secret)?;
+                self.state = ClientState::Verified;
+                Ok(None)
+            }
+            (
+                ClientState::AwaitChallenge { .. } | ClientState::AwaitProof { .. },
+                Frame::Refused,
+            ) => Err(Refusal::Secret),
+            (_any, _frame) => Err(Violation::Unexpected(kind).into()),
+        }
+    }
+
+    /// After the server's hello: start proving `secret` by one of the ways it accepts.
+    pub fn prove(
+        &mut self,
+        method: Method,
+        secret: &[u8],
+        random: &mut (impl CryptoRng + RngCore),
+    ) {
+        let (pake, message) = Spake2::<Ed25519Group>::start_a_with_rng(
+            &Password::new(secret),
+            &identity(self.binding.client),
+            &identity(self.binding.server),
+            &mut *random,
+        );
+        let mut challenge = [0; 32];
+        random.fill_bytes(&mut challenge);
+        let verify = Frame::Verify(Verify {
+            method,
+            pake: Hex(pake_message(&message)),
+            challenge: Hex(challenge),
+        })
+        .encode();
+        self.transcript.update(&verify);
+        self.out = Some(verify);
+        self.state = ClientState::AwaitChallenge { pake, challenge };
+    }
+
+    pub fn verified(&self) -> bool {
+        matches!(self.state, ClientState::Verified)
+    }
+}
+
+/// The server's side. It decides nothing alone: [`ServerEvent`]s ask the engine.
+pub struct Server {
+    binding: Binding,
+    hello: Vec<u8>,
+    transcript: Sha256,
+    out: Option<Vec<u8>>,
+    state: ServerState,
+}
+
+enum ServerState {
+    AwaitHello,
+    AwaitVerify,
+    /// The engine looks up the secret and whether a guess is allowed.
+    Choosing(Verify),
+    AwaitAnswer {
+        keys: Keys,
+        signed: Signed,
+    },
+    /// The client has proven itself; the engine has the last word.
+    Proven {
+        keys: Keys,
+        signed: Signed,
+    },
+    Verified,
+    Ended,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ServerEvent {
+    Hello(Hello),
+    /// Answer with [`Server::challenge`] or [`Server::refuse`].
+    Wants(Method),
+    /// The client knows the secret. Answer with [`Server::admit`] or [`Server::refuse`].
+    Proven,
+}
+
+impl Server {
+    pub fn new(binding: Binding, hello: &Hello) -> Self {
+        Self {
+            binding,
+            hello: Frame::Hello(hello.clone()).encode(),
+            transcript: Sha256::new(),
+            out: None,
+            state: ServerState::AwaitHello,
+        }
+    }
+
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.out.take()
+    }
+
+    pub fn handle_frame(&mut self, raw: RawFrame) -> Result<Option<ServerEvent>, Refusal> {
+        let bytes = super::frame::encode(raw.kind, &raw.body);
+        let Some(frame) = Frame::parse(raw)? else {
+            return Ok(None);
+        };
+        let kind = frame.kind();
+        match (
+            std::mem::replace(&mut self.state, ServerState::Ended),
+            frame,
+        ) {
+            (ServerState::AwaitHello, Frame::Hello(hello)) => {
+                self.transcript.update(&bytes);
+                self.transcript.update(&self.hello);
+                // Said even to a client of another version, so that it can tell its person.
+                self.out = Some(self.hello.clone());
+                check_version(&hello)?;
+                self.state = ServerState::AwaitVerify;
+                Ok(Some(ServerEvent::Hello(hello)))
+            }
+            (ServerState::AwaitVerify, Frame::Verify(verify)) => {
+                self.transcript.update(&bytes);
+                let method = verify.method;
+                self.state = ServerState::Choosing(verify);
+                Ok(Some(ServerEvent::Wants(method)))
+            }
+            (ServerState::AwaitAnswer { keys, signed }, Frame::Answer(theirs)) => {
+                if keys
+                    .client_proof(&signed)
+                    .verify_slice(&theirs.proof.0)
+                    .is_err()
+                {
+                    self.refuse();
+                    return Err(Refusal::Secret);
+                }
+                self.state = ServerState::Proven { keys, signed };
+                Ok(Some(ServerEvent::Proven))
+            }
+            (_any, _frame) => Err(Violation::Unexpected(kind).into()),
+        }
+    }
+
+    /// Goes on with the secret that the client has to prove.
+    pub fn challenge(
+        &mut self,
+        secret: &[u8],
+        random: &mut (impl CryptoRng + RngCore),
+    ) -> Result<(), Refusal> {
+        let ServerState::Choosing(verify) = std::mem::replace(&mut self.state, ServerState::Ended)
+        else {
+            return Err(Refusal::Secret);
+        };
+        let (pake, message) = Spake2::<Ed25519Group>::start_b_with_rng(
+            &Password::new(secret),
+            &identity(self.binding.client),
+            &identity(self.binding.server),
+            &mut *random,
+        );
+        let key = pake
+            .finish(&verify.pake.0)
+            .map_err(|_bad| Violation::Malformed("a key exchange message that is none"))?;
+        let mut server_challenge = [0; 32];
+        random.fill_bytes(&mut server_challenge);
+        let challenge = Frame::Challenge(Challenge {
+            pake: Hex(pake_message(&message)),
+            challenge: Hex(server_challenge),
+        })
+        .encode();
+        self.transcript.update(&challenge);
+        self.out = Some(challenge);
+        self.state = ServerState::AwaitAnswer {
+            keys: Keys::derive(&Zeroizing::new(key), &self.binding),
+            signed: Signed {
+                client_challenge: verify.challenge.0,
+                server_challenge,
+                transcript: self.transcript.clone().finalize().into(),
+            },
+        };
+        Ok(())
+    }
+
+    /// Lets the proven client in: the server's own proof goes out.
+    pub fn admit(&mut self) {
+        if let ServerState::Proven { keys, signed } =
+            std::mem::replace(&mut self.state, ServerState::Ended)
+        {
+            let proof = keys.server_proof(&signed).finalize().into_bytes().into();
+            self.out = Some(Frame::Proof(Proof { proof: Hex(proof) }).encode());
+            self.state = ServerState::Verified;
+        }
+    }
+
+    /// The one answer for every reason.
+    pub fn refuse(&mut self) {
+        self.out = Some(Frame::Refused.encode());
+        self.state = ServerState::Ended;
+    }
+
+    pub fn verified(&self) -> bool {
+        matches!(self.state, ServerState::Verified)
+    }
+}
+
+fn check_version(hello: &Hello) -> Result<(), Refusal> {
+    if hello.versions.contains(&VERSION) {
+        Ok(())
+    } else {
+        Err(Refusal::Version)
+    }
+}
+
+fn identity(device: DeviceId) -> Identity {
+    Identity::new(&device.0)
+}
+
+fn pake_message(message: &[u8]) -> [u8; 33] {
+    message
+        .try_into()
+        .expect("a SPAKE2 message over Ed25519 is a side byte and a point")
+}
+
+/// What both proofs are about, besides their labels.
+struct Signed {
+    client_challenge: [u8; 32],
+    server_challenge: [u8; 32],
+    /// SHA-256 over the four frames so far: both hellos (client's first), verify, challenge.
+    transcript: [u8; 32],
+}
+
+/// One HMAC key a direction, so that no proof can be turned around.
+struct Keys {
+    client: Zeroizing<[u8; 32]>,
+    server: Zeroizing<[u8; 32]>,
+}
+
+impl Keys {
+    fn derive(strong: &[u8], binding: &Binding) -> Self {
+        let hkdf = Hkdf::<Sha256>::new(Some(&binding.exporter), strong);
+        let key = |label| {
+            let mut key = Zeroizing::new([0; 32]);
+            hkdf.expand_multi_info(
+                &[label, &binding.client.0, &binding.server.0],
+                key.as_mut_slice(),
+            )
+            .expect("32 bytes are far below HKDF's limit");
+            key
+        };
+        Self {
+            client: key(CLIENT_KEY_LABEL),
+            server: key(SERVER_KEY_LABEL),
+        }
+    }
+
+    fn client_proof(&self, signed: &Signed) -> Hmac<Sha256> {
+        mac(&self.client, CLIENT_PROOF_LABEL, signed)
+    }
+
+    fn server_proof(&self, signed: &Signed) -> Hmac<Sha256> {
+        mac(&self.server, SERVER_PROOF_LABEL, signed)
+    }
+}
+
+fn mac(key: &[u8; 32], label: &[u8], signed: &Signed) -> Hmac<Sha256> {
+    let mut mac = Hmac::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(label);
+    mac.update(&signed.client_challenge);
+    mac.update(&signed.server_challenge);
+    mac.update(&signed.transcript);
+    mac
+}
+
+#[cfg(test)]
+#[path = "verification_tests.rs"]
+mod tests;
