@@ -1,0 +1,269 @@
+//! Both directions at once from blocking threads.
+//!
+//! One lock guards rustls's state and is never held across a socket call. Only the write half
+//! drains `write_tls` and writes the socket. The read half reads the socket unlocked, then under
+//! the lock feeds and processes until its input is used up; if TLS itself wants to say something
+//! then (an answer to a key update), it wakes whoever owns the write half.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustls::Connection;
+
+use super::identity::Identity;
+use super::tls::{ChannelError, Handshaken, Role, handshake};
+use super::transport::Transport;
+use crate::model::DeviceId;
+
+/// One read of the socket: several TLS records, so that lock and system call are shared.
+const READ_BYTES: usize = 128 << 10;
+/// Plaintext encrypted under one hold of the lock; the reader waits no longer than that takes.
+const SEAL_BYTES: usize = 64 << 10;
+
+type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// A connection after the TLS handshake, still on one thread.
+pub struct Channel {
+    pub reader: ReadHalf,
+    pub writer: WriteHalf,
+    /// Proven by the handshake.
+    pub peer: DeviceId,
+    /// The same at both ends of one TLS connection and nowhere else.
+    pub exporter: [u8; 32],
+}
+
+impl Channel {
+    /// The client's handshake. Everything up to [`Self::established`] is done by the deadline.
+    pub fn connect(
+        socket: TcpStream,
+        identity: &Identity,
+        deadline: Instant,
+    ) -> Result<Self, ChannelError> {
+        Self::open(socket, identity, deadline, Role::Client)
+    }
+
+    /// The server's handshake, likewise.
+    pub fn accept(
+        socket: TcpStream,
+        identity: &Identity,
+        deadline: Instant,
+    ) -> Result<Self, ChannelError> {
+        Self::open(socket, identity, deadline, Role::Server)
+    }
+
+    fn open(
+        socket: TcpStream,
+        identity: &Identity,
+        deadline: Instant,
+        role: Role,
+    ) -> Result<Self, ChannelError> {
+        let mut transport = Transport::new(socket)?;
+        transport.set_deadline(deadline);
+        let Handshaken {
+            tls,
+            peer,
+            exporter,
+        } = handshake(&mut transport, identity, role)?;
+        let tls = Arc::new(Mutex::new(tls));
+        let writing = transport.try_clone()?;
+        Ok(Self {
+            reader: ReadHalf {
+                tls: tls.clone(),
+                socket: transport,
+                raw: vec![0; READ_BYTES],
+                wake: None,
+                budget: None,
+            },
+            writer: WriteHalf {
+                tls,
+                socket: writing,
+                sealed: Vec::new(),
+            },
+            peer,
+            exporter,
+        })
+    }
+
+    /// Ends the time limit: from now on reads come back idle after each `tick`, and `wake` is
+    /// called whenever the write half has to [`WriteHalf::flush`].
+    pub fn established(
+        &mut self,
+        tick: Duration,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Result<(), ChannelError> {
+        self.reader.budget = None;
+        self.reader.wake = Some(Arc::new(wake));
+        self.writer.socket.set_tick(tick)?;
+        Ok(self.reader.socket.set_tick(tick)?)
+    }
+
+    /// Until it is established, the peer may send no more than so many bytes (as encrypted).
+    pub fn limit(&mut self, bytes: usize) {
+        self.reader.budget = Some(bytes);
+    }
+
+    pub fn shutdown_handle(&self) -> Result<Shutdown, ChannelError> {
+        Ok(Shutdown(Arc::new(self.writer.socket.try_clone()?)))
+    }
+}
+
+/// What a read brought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Received {
+    Bytes(usize),
+    /// A tick passed without a byte.
+    Idle,
+    /// The peer said goodbye.
+    Closed,
+}
+
+pub struct ReadHalf {
+    tls: Arc<Mutex<Connection>>,
+    socket: Transport,
+    raw: Vec<u8>,
+    wake: Option<Wake>,
+    budget: Option<usize>,
+}
+
+impl ReadHalf {
+    /// Appends what came to `plaintext`.
+    ///
+    /// A connection that ends without TLS's own goodbye is an error: bytes may be missing.
+    pub fn read(&mut self, plaintext: &mut Vec<u8>) -> Result<Received, ChannelError> {
+        loop {
+            // What was decrypted along with the end of the handshake comes first.
+            let taken = self.take_plaintext(plaintext)?;
+            if taken != Received::Idle {
+                return Ok(taken);
+            }
+            let count = match self.socket.read(&mut self.raw) {
+                Ok(0) => return Err(ChannelError::Io(io::ErrorKind::UnexpectedEof.into())),
+                Ok(count) => count,
+                Err(error) if idle(&error) && self.wake.is_some() => return Ok(Received::Idle),
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(budget) = &mut self.budget {
+                *budget = budget.checked_sub(count).ok_or(ChannelError::Budget)?;
+            }
+            let mut input = &self.raw[..count];
+            let mut tls = lock(&self.tls);
+            let before = plaintext.len();
+            while !input.is_empty() {
+                tls.read_tls(&mut input)?;
+                let state = tls.process_new_packets()?;
+                let more = state.plaintext_bytes_to_read();
+                let start = plaintext.len();
+                plaintext.resize(start + more, 0);
+                tls.reader().read_exact(&mut plaintext[start..])?;
+            }
+            let says = tls.wants_write();
+            drop(tls);
+            if says && let Some(wake) = &self.wake {
+                wake();
+            }
+            let count = plaintext.len() - before;
+            if count > 0 {
+                return Ok(Received::Bytes(count));
+            }
+        }
+    }
+
+    fn take_plaintext(&mut self, plaintext: &mut Vec<u8>) -> Result<Received, ChannelError> {
+        let mut tls = lock(&self.tls);
+        let before = plaintext.len();
+        let mut piece = [0; 4096];
+        loop {
+            match tls.reader().read(&mut piece) {
+                Ok(0) if plaintext.len() == before => return Ok(Received::Closed),
+                Ok(0) => return Ok(Received::Bytes(plaintext.len() - before)),
+                Ok(count) => plaintext.extend_from_slice(&piece[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let count = plaintext.len() - before;
+                    return Ok(if count > 0 {
+                        Received::Bytes(count)
+                    } else {
+                        Received::Idle
+                    });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+pub struct WriteHalf {
+    tls: Arc<Mutex<Connection>>,
+    socket: Transport,
+    sealed: Vec<u8>,
+}
+
+impl WriteHalf {
+    /// Encrypts and writes all of it, and whatever TLS itself had to say.
+    pub fn write(&mut self, plaintext: &[u8]) -> Result<(), ChannelError> {
+        let tls = self.tls.clone();
+        for piece in plaintext.chunks(SEAL_BYTES) {
+            let mut tls = lock(&tls);
+            tls.writer().write_all(piece)?;
+            self.drain(tls)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what TLS itself has to say, if anything.
+    pub fn flush(&mut self) -> Result<(), ChannelError> {
+        let tls = self.tls.clone();
+        self.drain(lock(&tls))
+    }
+
+    /// Changes the keys of this direction and asks the peer to do the same with its own.
+    pub fn refresh_keys(&mut self) -> Result<(), ChannelError> {
+        let tls = self.tls.clone();
+        let mut tls = lock(&tls);
+        tls.refresh_traffic_keys()?;
+        self.drain(tls)
+    }
+
+    /// Takes the sealed records out under the lock, then writes them without it.
+    fn drain(&mut self, mut tls: MutexGuard<'_, Connection>) -> Result<(), ChannelError> {
+        self.sealed.clear();
+        while tls.wants_write() {
+            tls.write_tls(&mut self.sealed)?;
+        }
+        drop(tls);
+        Ok(self.socket.write_all(&self.sealed)?)
+    }
+
+    /// Says goodbye: the peer knows that nothing is missing. Reading goes on.
+    pub fn close(&mut self) -> Result<(), ChannelError> {
+        let tls = self.tls.clone();
+        let mut tls = lock(&tls);
+        tls.send_close_notify();
+        self.drain(tls)?;
+        self.socket.finish_writing();
+        Ok(())
+    }
+}
+
+/// Ends a connection from any thread: reads and writes blocked in it come back at once.
+#[derive(Clone, Debug)]
+pub struct Shutdown(Arc<Transport>);
+
+impl Shutdown {
+    pub fn shutdown(&self) {
+        self.0.shutdown();
+    }
+}
+
+fn lock(tls: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    // A panic under the lock is our own defect in this one connection; TLS fails closed after it.
+    tls.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn idle(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
