@@ -4,18 +4,45 @@
 //! socket, a file or a frame. The engine knows nothing of windows: after each event it calls the
 //! `wake` callback it was given. Dropping it ends and joins every thread.
 
+mod chores;
 mod command;
+mod dial;
 mod event;
+mod gate;
+mod greeting;
+mod link;
+mod listener;
+mod live;
+mod note;
+mod outbox;
+mod receiving;
+mod sending;
+mod supervisor;
 
 pub use command::{AcceptPolicy, Answer, Bind, Command, ListenOptions, SendRequest, StopMode};
 pub use event::{
     Client, Doing, Event, ListenError, Listening, Measured, Offer, StartError, Started,
 };
+pub use sending::new_transfer_id;
 
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
+use std::time::{Duration, Instant};
 
-use crate::model::{DeviceName, TransferId};
+use serde::{Deserialize, Serialize};
+
+use crate::channel::{Channel, Identity};
+use crate::model::{Code, DeviceName, Peer, Problem};
+use crate::storage::record::{self, RecordError};
+use gate::Gate;
+use greeting::{Doorkeeper, GreetingError, SERVER_DEADLINE};
+use note::{Input, Note, Notes};
+use receiving::Receiving;
+use supervisor::Supervisor;
 
 /// What an engine needs to start.
 #[derive(Clone, Debug)]
@@ -26,26 +53,188 @@ pub struct Config {
 }
 
 pub struct Engine {
-    commands: Sender<Command>,
+    inputs: Sender<Input>,
+    supervisor: Option<JoinHandle<()>>,
 }
 
 impl Engine {
+    /// Loads (or makes) this device's identity and starts the supervisor. `wake` is called after
+    /// each event, from engine threads.
     pub fn start(
-        _config: Config,
-        _wake: impl Fn() + Send + Sync + 'static,
+        config: Config,
+        wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<(Self, Receiver<Event>), StartError> {
-        let (commands, _inputs) = std::sync::mpsc::channel();
-        let (_events_tx, events) = std::sync::mpsc::channel();
-        Ok((Self { commands }, events))
+        let mut probe = [0; 1];
+        getrandom::fill(&mut probe)
+            .map_err(|error| StartError::Thread(io::Error::other(error.to_string())))?;
+        let identity = load_identity(&config.data_dir)?;
+        let (inputs, inbox) = channel();
+        let (events, reported) = channel();
+        let shared = Arc::new(Shared {
+            identity,
+            name: Mutex::new(config.name),
+            save_folder: Mutex::new(PathBuf::new()),
+            gate: Mutex::new(Gate::closed(Instant::now())),
+        });
+        let reporter = Reporter {
+            events,
+            wake: Box::new(wake),
+            told_code: None,
+        };
+        let supervisor = Supervisor::new(shared, inputs.clone(), reporter);
+        let thread = thread::Builder::new()
+            .name("supervisor".into())
+            .spawn(move || supervisor.run(&inbox))
+            .map_err(StartError::Thread)?;
+        let engine = Self {
+            inputs,
+            supervisor: Some(thread),
+        };
+        Ok((engine, reported))
     }
 
     /// Never blocks. After the engine has ended it does nothing.
     pub fn command(&self, command: Command) {
-        let _ = self.commands.send(command);
+        let _ = self.inputs.send(Input::Command(command));
     }
 }
 
-/// A fresh random id for [`SendRequest`].
-pub fn new_transfer_id() -> TransferId {
-    TransferId([0; 16])
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.inputs.send(Input::Quit);
+        if let Some(supervisor) = self.supervisor.take() {
+            let _ = supervisor.join();
+        }
+    }
+}
+
+/// What all threads of an engine share.
+struct Shared {
+    identity: Identity,
+    name: Mutex<DeviceName>,
+    save_folder: Mutex<PathBuf>,
+    gate: Mutex<Gate>,
+}
+
+/// The way of events to the front end.
+struct Reporter {
+    events: Sender<Event>,
+    wake: Box<dyn Fn() + Send + Sync>,
+    told_code: Option<Code>,
+}
+
+impl Reporter {
+    fn say(&mut self, event: Event) {
+        // A front end that no longer listens is about to drop the engine.
+        let _ = self.events.send(event);
+        (self.wake)();
+    }
+
+    fn say_code(&mut self, code: Code, valid: Duration) {
+        if self.told_code.as_ref() != Some(&code) {
+            self.told_code = Some(code.clone());
+            self.say(Event::Code { code, valid });
+        }
+    }
+}
+
+/// The thread of a connection that somebody opened to us: greeting, then session.
+fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, notes: &Notes) {
+    let deadline = Instant::now() + SERVER_DEADLINE;
+    let name = lock(&shared.name).clone();
+    let doorkeeper = Doorkeeper {
+        ours: shared.identity.device_id(),
+        name: &name,
+        gate: &shared.gate,
+    };
+    let greeted = Channel::accept(socket, &shared.identity, deadline)
+        .map_err(GreetingError::from)
+        .and_then(|mut channel| {
+            let name = doorkeeper.greet_client(&mut channel)?;
+            Ok((channel, name))
+        });
+    match greeted {
+        Ok((channel, name)) => {
+            notes.send(Note::Verified(Peer {
+                name,
+                device_id: Some(channel.peer),
+                address,
+                verified: true,
+            }));
+            notes.send(Note::CodeTried);
+            Receiving::run(channel, shared, notes.clone());
+        }
+        Err(GreetingError::Wrong(wrong)) => {
+            tracing::info!(%from, "wrong secret");
+            notes.send(Note::WrongSecret {
+                from,
+                tries_left: wrong.tries_left,
+            });
+        }
+        Err(error) => tracing::info!(%from, %error, "a client was not let in"),
+    }
+    notes.send(Note::Closed);
+}
+
+const IDENTITY_FILE: &str = "identity.json";
+const IDENTITY_VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct IdentityRecord {
+    certificate: String,
+    private_key: zeroize::Zeroizing<String>,
+}
+
+/// A device that lost its identity is another device to everybody who knows it: a damaged file is
+/// put aside and said, and only the next start makes a new one.
+fn load_identity(data_dir: &Path) -> Result<Identity, StartError> {
+    let path = data_dir.join(IDENTITY_FILE);
+    let damaged = |detail: String| StartError::Identity {
+        path: path.clone(),
+        detail,
+    };
+    let unusable = |problem| StartError::DataDir {
+        folder: data_dir.to_owned(),
+        problem,
+    };
+    let known = record::load::<IdentityRecord>(&path, IDENTITY_VERSION);
+    match known {
+        Ok(Some(known)) => Identity::from_pem(&known.certificate, &known.private_key)
+            .map_err(|error| damaged(error.to_string())),
+        Ok(None) => {
+            let identity = Identity::generate().map_err(|error| damaged(error.to_string()))?;
+            let record = IdentityRecord {
+                certificate: identity.certificate_pem(),
+                private_key: identity.key_pem(),
+            };
+            match record::save(&path, IDENTITY_VERSION, &record) {
+                Ok(()) => Ok(identity),
+                Err(RecordError::Io { source, .. }) => Err(unusable(Problem::writing(&source))),
+                Err(error) => Err(damaged(error.to_string())),
+            }
+        }
+        Err(RecordError::Io { source, .. }) => Err(unusable(Problem::writing(&source))),
+        Err(error) => Err(damaged(error.to_string())),
+    }
+}
+
+/// An address as a person would type it; IPv4 in IPv6 clothes is shown as IPv4.
+fn shown(addr: SocketAddr) -> String {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port()).to_string()
+}
+
+/// Locks even after a panic in another thread: one connection's defect must not end the others.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A named thread within a scope.
+fn spawn<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    work: impl FnOnce() + Send + 'scope,
+) -> io::Result<ScopedJoinHandle<'scope, ()>> {
+    thread::Builder::new()
+        .name(name.into())
+        .spawn_scoped(scope, work)
 }

@@ -58,6 +58,11 @@ impl Meter {
         self.last = Some((now, bytes));
     }
 
+    /// When the last sample was taken, since the start.
+    pub fn last_sample(&self) -> Option<Duration> {
+        self.last.map(|(at, _)| at)
+    }
+
     pub fn bytes_per_second(&self) -> u64 {
         self.bytes_per_second as u64
     }

@@ -1,0 +1,138 @@
+//! Small work on threads of its own, so that neither supervisor nor window ever waits for a disk:
+//! counting what was picked, opening things with other programs.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::event::Measured;
+use super::note::Input;
+use crate::model::{EntryKind, Problem};
+use crate::storage::source::{Found, walk};
+
+/// The growing count is told this often.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// The threads under way; all end soon after it is dropped, and it waits for that.
+pub struct Chores {
+    inputs: Sender<Input>,
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Chores {
+    pub fn new(inputs: Sender<Input>) -> Self {
+        Self {
+            inputs,
+            stop: Arc::new(AtomicBool::new(false)),
+            threads: Vec::new(),
+        }
+    }
+
+    pub fn measure(&mut self, path: PathBuf) {
+        let inputs = self.inputs.clone();
+        let stop = self.stop.clone();
+        let subject = path.clone();
+        self.start("measure", path, move || measure(subject, &stop, &inputs));
+    }
+
+    /// Another program opens it; that may take its time to start.
+    pub fn open(&mut self, path: PathBuf) {
+        self.ask_system(path, open);
+    }
+
+    /// The file manager shows it.
+    pub fn reveal(&mut self, path: PathBuf) {
+        self.ask_system(path, reveal);
+    }
+
+    fn ask_system(&mut self, path: PathBuf, ask: fn(&Path) -> Result<(), String>) {
+        let inputs = self.inputs.clone();
+        let subject = path.clone();
+        self.start("open", path, move || {
+            if let Err(detail) = ask(&subject) {
+                let problem = Problem::other(&detail);
+                let _ = inputs.send(Input::CommandFailed {
+                    path: subject,
+                    problem,
+                });
+            }
+        });
+    }
+
+    fn start(&mut self, name: &str, path: PathBuf, work: impl FnOnce() + Send + 'static) {
+        self.threads.retain(|thread| !thread.is_finished());
+        match std::thread::Builder::new().name(name.into()).spawn(work) {
+            Ok(thread) => self.threads.push(thread),
+            Err(error) => {
+                let problem = Problem::other(&error.to_string());
+                let _ = self.inputs.send(Input::CommandFailed { path, problem });
+            }
+        }
+    }
+}
+
+impl Drop for Chores {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn measure(path: PathBuf, stop: &AtomicBool, inputs: &Sender<Input>) {
+    let mut measured = Measured {
+        path: path.clone(),
+        is_folder: false,
+        entries: 0,
+        bytes: 0,
+        counting: true,
+        problem: None,
+    };
+    let mut told = Instant::now();
+    walk(std::slice::from_ref(&path), &mut |found: Found| {
+        if measured.entries == 0 {
+            measured.is_folder = found.entry.kind == EntryKind::Folder;
+            measured.problem = found.problem;
+        }
+        measured.entries += 1;
+        measured.bytes = measured.bytes.saturating_add(found.entry.len_bytes());
+        if told.elapsed() >= TELL_EVERY {
+            told = Instant::now();
+            let _ = inputs.send(Input::Measured(measured.clone()));
+        }
+        if stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    measured.counting = false;
+    let _ = inputs.send(Input::Measured(measured));
+}
+
+#[cfg(feature = "gui")]
+fn open(path: &Path) -> Result<(), String> {
+    opener::open(path).map_err(|error| error.to_string())
+}
+
+#[cfg(feature = "gui")]
+fn reveal(path: &Path) -> Result<(), String> {
+    opener::reveal(path).map_err(|error| error.to_string())
+}
+
+/// The headless program opens nothing.
+#[cfg(not(feature = "gui"))]
+fn open(_path: &Path) -> Result<(), String> {
+    Err("this build has no window to open things from".into())
+}
+
+#[cfg(not(feature = "gui"))]
+fn reveal(path: &Path) -> Result<(), String> {
+    open(path)
+}

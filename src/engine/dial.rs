@@ -1,0 +1,176 @@
+//! From what a person typed to an open socket: every resolved address is tried, the first that
+//! answers is taken, and giving up takes effect at once.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::model::{Failure, PeerAddress};
+
+/// An address that does not answer for so long is not tried any longer.
+const CONNECT_WITHIN: Duration = Duration::from_secs(8);
+/// The next address is tried too if the ones before have not answered by then (RFC 8305, §5).
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+/// How soon a wish to give up is seen.
+const LOOK_UP_EVERY: Duration = Duration::from_millis(50);
+
+/// Resolves and connects. `gave_up` is asked again and again and ends it with `None`.
+pub fn dial(
+    address: &PeerAddress,
+    gave_up: impl Fn() -> bool,
+) -> Option<Result<TcpStream, Failure>> {
+    let addresses = match resolve(address, &gave_up)? {
+        Ok(addresses) if !addresses.is_empty() => addresses,
+        Ok(_) | Err(_) => {
+            return Some(Err(Failure::Unresolvable {
+                host: address.host.clone(),
+            }));
+        }
+    };
+    connect(&addresses, &gave_up).map(|result| {
+        result.map_err(|error| {
+            let address = format!("{}", with_port(address));
+            match error.kind() {
+                io::ErrorKind::ConnectionRefused => Failure::Refused { address },
+                _ => Failure::Unreachable { address },
+            }
+        })
+    })
+}
+
+fn with_port(address: &PeerAddress) -> PeerAddress {
+    PeerAddress {
+        host: address.host.clone(),
+        port: Some(address.port()),
+    }
+}
+
+/// The system's resolver cannot be interrupted, so it has a thread of its own, which ends by itself
+/// when the resolver answers; nobody waits for it after giving up.
+fn resolve(
+    address: &PeerAddress,
+    gave_up: &impl Fn() -> bool,
+) -> Option<io::Result<Vec<SocketAddr>>> {
+    let target = (address.host.clone(), address.port());
+    if let Ok(ip) = target.0.parse() {
+        return Some(Ok(vec![SocketAddr::new(ip, target.1)]));
+    }
+    let (answer, answered) = channel();
+    let resolver = thread::Builder::new().name("resolve".into());
+    let started = resolver.spawn(move || {
+        let found = target.to_socket_addrs().map(Iterator::collect);
+        // Nobody may be waiting any more.
+        let _ = answer.send(found);
+    });
+    if let Err(error) = started {
+        return Some(Err(error));
+    }
+    loop {
+        match answered.recv_timeout(LOOK_UP_EVERY) {
+            Ok(found) => return Some(found),
+            Err(RecvTimeoutError::Timeout) if gave_up() => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Some(Err(io::ErrorKind::NotFound.into()));
+            }
+        }
+    }
+}
+
+fn connect(
+    addresses: &[SocketAddr],
+    gave_up: &impl Fn() -> bool,
+) -> Option<io::Result<TcpStream>> {
+    let begun = Instant::now();
+    let mut untried = addresses.iter();
+    let mut trying: Vec<Socket> = Vec::new();
+    let mut refused = None;
+    let mut next_at = begun;
+    loop {
+        if trying.is_empty() || Instant::now() >= next_at {
+            match untried.next() {
+                Some(address) => match start(address) {
+                    Ok(socket) => trying.push(socket),
+                    Err(error) => refused = Some(error),
+                },
+                None if trying.is_empty() => {
+                    return Some(Err(refused.unwrap_or(io::ErrorKind::NotFound.into())));
+                }
+                None => {}
+            }
+            next_at = Instant::now() + NEXT_ADDRESS_AFTER;
+        }
+        wait(&trying);
+        let mut still = Vec::new();
+        for socket in trying {
+            match state(&socket) {
+                Ok(true) => return Some(socket.set_nonblocking(false).map(|()| socket.into())),
+                Ok(false) => still.push(socket),
+                Err(error) => refused = Some(error),
+            }
+        }
+        trying = still;
+        if gave_up() {
+            return None;
+        }
+        if begun.elapsed() >= CONNECT_WITHIN {
+            return Some(Err(refused.unwrap_or(io::ErrorKind::TimedOut.into())));
+        }
+    }
+}
+
+fn start(address: &SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(*address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::from(*address)) {
+        Ok(()) => Ok(socket),
+        Err(error) if in_progress(&error) => Ok(socket),
+        Err(error) => Err(error),
+    }
+}
+
+fn in_progress(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// Connected, not yet, or failed.
+fn state(socket: &Socket) -> io::Result<bool> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    Ok(socket.peer_addr().is_ok())
+}
+
+/// Sleeps until one of the sockets has news, at most [`LOOK_UP_EVERY`].
+#[cfg(unix)]
+fn wait(sockets: &[Socket]) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut watched: Vec<_> = sockets
+        .iter()
+        .map(|socket| PollFd::new(socket, PollFlags::OUT))
+        .collect();
+    let timeout = Timespec {
+        tv_sec: 0,
+        tv_nsec: LOOK_UP_EVERY.subsec_nanos().into(),
+    };
+    // Whatever it says, the sockets themselves are asked next.
+    let _ = poll(&mut watched, Some(&timeout));
+}
+
+/// Without poll(2): looks again soon.
+#[cfg(not(unix))]
+fn wait(_sockets: &[Socket]) {
+    thread::sleep(Duration::from_millis(5));
+}

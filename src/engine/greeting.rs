@@ -1,0 +1,264 @@
+//! The first seconds of a connection, in lockstep on one thread: hellos, then verification.
+//!
+//! Nothing here waits for a person. Everything is over by the deadline that the channel carries.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use rand_core::{CryptoRng, RngCore};
+
+use super::gate::{Gate, Wrong};
+use crate::channel::{Channel, ChannelError, Received};
+use crate::model::{Code, DeviceId, DeviceName, Secret};
+use crate::protocol::message::{FEATURES, Hello, Method, VERSION};
+use crate::protocol::verification::{Binding, Client, Refusal, Server, ServerEvent};
+use crate::protocol::{Buffers, Decoder, Limit, RawFrame, Violation};
+
+/// A stranger has so long from connecting to being verified, however it spends it.
+pub const SERVER_DEADLINE: Duration = Duration::from_secs(5);
+/// The client waits a little longer than the server may take.
+pub const CLIENT_DEADLINE: Duration = Duration::from_secs(8);
+/// Bytes a stranger may send before it is verified.
+pub const BUDGET_BYTES: usize = 16 << 10;
+
+/// Why a connection did not get as far as a session.
+#[derive(Debug, thiserror::Error)]
+pub enum GreetingError {
+    #[error("{0}")]
+    Channel(#[from] ChannelError),
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    #[error("the server asks for a secret and none was given")]
+    SecretNeeded,
+    #[error("the connection ended in the middle of the greeting")]
+    Ended,
+    #[error("no more guesses are allowed now")]
+    Resting,
+    #[error("wrong secret")]
+    Wrong(Wrong),
+    #[error("the system gives no random numbers")]
+    Random,
+}
+
+/// The operating system's randomness.
+pub struct SystemRandom;
+
+impl RngCore for SystemRandom {
+    fn next_u32(&mut self) -> u32 {
+        let mut bytes = [0; 4];
+        self.fill_bytes(&mut bytes);
+        u32::from_ne_bytes(bytes)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill_bytes(&mut bytes);
+        u64::from_ne_bytes(bytes)
+    }
+
+    fn fill_bytes(&mut self, dest: &mut [u8]) {
+        getrandom::fill(dest).expect("the engine has checked at its start that the system gives random numbers");
+    }
+
+    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), rand_core::Error> {
+        self.fill_bytes(dest);
+        Ok(())
+    }
+}
+
+impl CryptoRng for SystemRandom {}
+
+/// A fresh one-time code.
+pub fn new_code() -> Code {
+    let made: Result<_, std::convert::Infallible> = Code::generate(|bytes| {
+        SystemRandom.fill_bytes(bytes);
+        Ok(())
+    });
+    match made {
+        Ok(code) => code,
+        Err(never) => match never {},
+    }
+}
+
+/// Reads and writes single frames while the connection is still on one thread.
+struct Lockstep<'a> {
+    channel: &'a mut Channel,
+    decoder: Decoder,
+    plaintext: VecDeque<u8>,
+}
+
+impl<'a> Lockstep<'a> {
+    fn new(channel: &'a mut Channel) -> Self {
+        Self {
+            channel,
+            decoder: Decoder::new(Buffers::new(1)),
+            plaintext: VecDeque::new(),
+        }
+    }
+
+    fn send(&mut self, frame: Option<Vec<u8>>) -> Result<(), GreetingError> {
+        if let Some(frame) = frame {
+            self.channel.writer.write(&frame)?;
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<RawFrame, GreetingError> {
+        loop {
+            let waiting = self.plaintext.make_contiguous();
+            let mut input = &*waiting;
+            let frame = self
+                .decoder
+                .feed(&mut input, Limit::Greeting)
+                .map_err(|error| Refusal::Violation(Violation::Frame(error)))?;
+            let used = waiting.len() - input.len();
+            self.plaintext.drain(..used);
+            if let Some(frame) = frame {
+                return Ok(frame);
+            }
+            let mut came = Vec::new();
+            match self.channel.reader.read(&mut came)? {
+                Received::Bytes(_) => self.plaintext.extend(came),
+                Received::Idle => {}
+                Received::Closed => return Err(GreetingError::Ended),
+            }
+        }
+    }
+
+    /// Bytes of a session frame that came along early would be lost with this greeting.
+    fn finish(self) -> Result<(), GreetingError> {
+        if self.plaintext.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::Violation(Violation::Malformed("a frame before verification ended")).into())
+        }
+    }
+}
+
+fn hello(name: &DeviceName, accepts: Vec<String>) -> Hello {
+    Hello {
+        versions: vec![VERSION],
+        features: FEATURES.map(str::to_owned).to_vec(),
+        name: name.as_str().to_owned(),
+        system: std::env::consts::OS.to_owned(),
+        accepts,
+    }
+}
+
+fn peer_name(hello: &Hello) -> DeviceName {
+    DeviceName::cleaned(&hello.name, "Unnamed device")
+}
+
+/// The client's part: gives the server's name once both ends have proven themselves.
+pub fn greet_server(
+    channel: &mut Channel,
+    ours: DeviceId,
+    name: &DeviceName,
+    secret: Option<&Secret>,
+) -> Result<DeviceName, GreetingError> {
+    channel.limit(BUDGET_BYTES);
+    let binding = Binding {
+        exporter: channel.exporter,
+        client: ours,
+        server: channel.peer,
+    };
+    let mut machine = Client::new(binding, &hello(name, Vec::new()));
+    let mut wire = Lockstep::new(channel);
+    wire.send(machine.poll_transmit())?;
+    let theirs = loop {
+        let frame = wire.receive()?;
+        if let Some(hello) = machine.handle_frame(frame)? {
+            break hello;
+        }
+    };
+    let secret = secret.ok_or(GreetingError::SecretNeeded)?;
+    let accepts = |method: Method| theirs.accepts.iter().any(|way| way == method.as_str());
+    if accepts(Method::Passphrase) {
+        let bytes = secret.passphrase_bytes();
+        machine.prove(Method::Passphrase, &bytes, &mut SystemRandom);
+    } else if accepts(Method::Code) {
+        machine.prove(Method::Code, &secret.code_bytes(), &mut SystemRandom);
+    } else {
+        return Err(Refusal::Secret.into());
+    }
+    wire.send(machine.poll_transmit())?;
+    while !machine.verified() {
+        let frame = wire.receive()?;
+        machine.handle_frame(frame)?;
+        wire.send(machine.poll_transmit())?;
+    }
+    wire.finish()?;
+    Ok(peer_name(&theirs))
+}
+
+/// What the server's part needs from the engine.
+pub struct Doorkeeper<'a> {
+    pub ours: DeviceId,
+    pub name: &'a DeviceName,
+    pub gate: &'a std::sync::Mutex<Gate>,
+}
+
+impl Doorkeeper<'_> {
+    /// The server's part: gives the client's name once the client has proven itself and was let in.
+    pub fn greet_client(&self, channel: &mut Channel) -> Result<DeviceName, GreetingError> {
+        channel.limit(BUDGET_BYTES);
+        let binding = Binding {
+            exporter: channel.exporter,
+            client: channel.peer,
+            server: self.ours,
+        };
+        let accepts = self.gate().method().map(|way| way.as_str().to_owned());
+        let mut machine = Server::new(binding, &hello(self.name, accepts.into_iter().collect()));
+        let mut wire = Lockstep::new(channel);
+        let mut client_name = None;
+        let mut ticket = None;
+        while !machine.verified() {
+            let frame = wire.receive()?;
+            let event = match machine.handle_frame(frame) {
+                Ok(event) => event,
+                Err(refusal) => {
+                    wire.send(machine.poll_transmit())?;
+                    if let (Refusal::Secret, Some(ticket)) = (&refusal, &ticket) {
+                        let wrong = self.gate().failed(ticket, Instant::now(), new_code());
+                        return Err(GreetingError::Wrong(wrong));
+                    }
+                    return Err(refusal.into());
+                }
+            };
+            match event {
+                None => {}
+                Some(ServerEvent::Hello(hello)) => client_name = Some(peer_name(&hello)),
+                Some(ServerEvent::Wants(method)) => {
+                    ticket = self.gate().ticket(method, Instant::now());
+                    match &ticket {
+                        Some(ticket) => machine.challenge(&ticket.secret, &mut SystemRandom)?,
+                        None => {
+                            machine.refuse();
+                            wire.send(machine.poll_transmit())?;
+                            return Err(GreetingError::Resting);
+                        }
+                    }
+                }
+                Some(ServerEvent::Proven) => {
+                    let now = Instant::now();
+                    let admitted = ticket
+                        .as_ref()
+                        .is_some_and(|ticket| self.gate().succeeded(ticket, now, new_code()));
+                    if !admitted {
+                        machine.refuse();
+                        wire.send(machine.poll_transmit())?;
+                        return Err(Refusal::Secret.into());
+                    }
+                    machine.admit();
+                }
+            }
+            wire.send(machine.poll_transmit())?;
+        }
+        wire.finish()?;
+        Ok(client_name.unwrap_or_else(|| DeviceName::cleaned("", "Unnamed device")))
+    }
+
+    fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {
+        super::lock(self.gate)
+    }
+}

@@ -1,0 +1,158 @@
+//! One verified connection: the two loops that turn bytes into frames and frames into bytes, and
+//! the watch over the peer's life.
+//!
+//! A read that brings nothing for a tick is the occasion to look at the clock: any byte counts as
+//! life; after two quiet seconds a ping asks for one; after thirty the peer is dead. The peer can
+//! change none of this.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::outbox::{Next, Outbox};
+use crate::channel::{ReadHalf, Received, Shutdown, WriteHalf};
+use crate::protocol::{Buffers, Decoder, Frame, Limit, Violation};
+
+/// How often a silent connection is looked at.
+pub const TICK: Duration = Duration::from_millis(500);
+/// Quiet for so long: ask.
+const PING_AFTER: Duration = Duration::from_secs(2);
+/// Quiet for so long: say so on the screen.
+const SAY_QUIET_AFTER: Duration = Duration::from_secs(3);
+/// Quiet for so long: dead.
+const DEAD_AFTER: Duration = Duration::from_secs(30);
+/// After our goodbye the peer has so long for its own.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the threads of one connection share.
+pub struct Link {
+    pub outbox: Outbox,
+    pub shutdown: Shutdown,
+    closing: Mutex<Option<Instant>>,
+}
+
+/// Why the reading ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// The peer said goodbye, or we did and its time to answer is over.
+    Goodbye,
+    Lost,
+    Silent,
+    Violation(Violation),
+}
+
+impl Link {
+    pub fn new(shutdown: Shutdown) -> Self {
+        Self {
+            outbox: Outbox::default(),
+            shutdown,
+            closing: Mutex::new(None),
+        }
+    }
+
+    /// Ends the connection politely: what is queued in the control lane goes out, then goodbye.
+    pub fn close(&self) {
+        self.closing_since().get_or_insert_with(Instant::now);
+        self.outbox.close();
+    }
+
+    fn closing_since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.closing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads until the connection ends. `handle` gets every frame but pings and pongs; `quiet` is
+    /// told how many seconds the peer has been silent, and 0 when it speaks again.
+    pub fn read_frames(
+        &self,
+        mut reader: ReadHalf,
+        buffers: Buffers,
+        mut handle: impl FnMut(Frame) -> Result<(), Violation>,
+        mut quiet: impl FnMut(u64),
+    ) -> Ending {
+        let mut decoder = Decoder::new(buffers);
+        let mut plaintext = Vec::new();
+        let mut heard = Instant::now();
+        let mut asked = heard;
+        let mut said_quiet = 0;
+        loop {
+            plaintext.clear();
+            match reader.read(&mut plaintext) {
+                Ok(Received::Bytes(_)) => {
+                    heard = Instant::now();
+                    if said_quiet > 0 {
+                        said_quiet = 0;
+                        quiet(0);
+                    }
+                    let mut input = plaintext.as_slice();
+                    loop {
+                        let step = match decoder.feed(&mut input, Limit::Session) {
+                            Ok(None) => break,
+                            Ok(Some(raw)) => Frame::parse(raw),
+                            Err(error) => Err(error.into()),
+                        };
+                        let handled = match step {
+                            Ok(None) | Ok(Some(Frame::Pong)) => Ok(()),
+                            Ok(Some(Frame::Ping)) => {
+                                self.outbox.pong();
+                                Ok(())
+                            }
+                            Ok(Some(frame)) => handle(frame),
+                            Err(violation) => Err(violation),
+                        };
+                        if let Err(violation) = handled {
+                            return Ending::Violation(violation);
+                        }
+                    }
+                }
+                Ok(Received::Idle) => {}
+                Ok(Received::Closed) => return Ending::Goodbye,
+                Err(error) => {
+                    tracing::debug!(%error, "connection ended while reading");
+                    let ours = self.closing_since().is_some();
+                    return if ours { Ending::Goodbye } else { Ending::Lost };
+                }
+            }
+            if let Some(since) = *self.closing_since()
+                && since.elapsed() > GOODBYE_WITHIN
+            {
+                return Ending::Goodbye;
+            }
+            let silent = heard.elapsed();
+            if silent >= DEAD_AFTER {
+                return Ending::Silent;
+            }
+            if silent >= SAY_QUIET_AFTER && silent.as_secs() != said_quiet {
+                said_quiet = silent.as_secs();
+                quiet(said_quiet);
+            }
+            if silent >= PING_AFTER && asked.elapsed() >= PING_AFTER {
+                asked = Instant::now();
+                self.outbox.ping();
+            }
+        }
+    }
+
+    /// Writes until the outbox is closed or the socket fails. A failure also ends the reading.
+    pub fn write_frames(&self, mut writer: WriteHalf, buffers: &Buffers) {
+        loop {
+            let written = match self.outbox.next() {
+                Next::Write(frame) => {
+                    let written = writer.write(&frame);
+                    buffers.give_back(frame);
+                    written
+                }
+                Next::Flush => writer.flush(),
+                Next::Close => {
+                    let _gone_already = writer.close();
+                    return;
+                }
+                Next::Abort => return,
+            };
+            if let Err(error) = written {
+                tracing::debug!(%error, "connection ended while writing");
+                self.outbox.abort();
+                self.shutdown.shutdown();
+                return;
+            }
+        }
+    }
+}

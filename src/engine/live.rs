@@ -1,0 +1,36 @@
+//! The numbers of a running transfer, written by its threads and read by the supervisor.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters that only say how far things are; outcomes travel as notes.
+#[derive(Debug, Default)]
+pub struct Live {
+    pub entries: Counter,
+    pub total_bytes: Counter,
+    /// Content the receiver holds.
+    pub held_bytes: Counter,
+    /// Entries whose fate is known.
+    pub settled: Counter,
+    pub failed: Counter,
+    /// Content under final names.
+    pub arrived_bytes: Counter,
+    /// Content this process put on the wire.
+    pub sent_bytes: Counter,
+}
+
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub fn add(&self, value: u64) {
+        self.0.fetch_add(value, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

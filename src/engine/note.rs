@@ -1,0 +1,76 @@
+//! What reaches the supervisor: commands from the front end, notes from the connection threads.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use super::command::Command;
+use super::event::Measured;
+use super::receiving::Receiving;
+use crate::model::{Failure, FileReport, Peer, Problem, Status, TransferId, TransferState};
+
+/// Number of a connection within one engine, never used twice.
+pub type ConnectionId = u64;
+
+/// The one enum the supervisor matches.
+pub enum Input {
+    Command(Command),
+    Quit,
+    Accepted(TcpStream, SocketAddr),
+    ListenerEnded(io::Error),
+    Note(ConnectionId, Note),
+    Measured(Measured),
+    CommandFailed { path: PathBuf, problem: Problem },
+}
+
+/// News from the threads of one connection.
+pub enum Note {
+    /// Server: the one-time code was used up or tried; client: never.
+    CodeTried,
+    WrongSecret {
+        from: IpAddr,
+        tries_left: u32,
+    },
+    /// Both ends have proven themselves.
+    Verified(Peer),
+    State(TransferState),
+    Offered(TransferId, Arc<Receiving>),
+    /// The open offer holds so much by now.
+    Counted(Counted),
+    /// The open offer is gone.
+    Withdrawn,
+    Files(Vec<FileReport>),
+    Quiet(u64),
+    /// The transfer has ended.
+    Ended(Status, Option<Failure>),
+    Safe,
+    /// The connection's last word: its thread ends.
+    Closed,
+}
+
+#[derive(Clone, Default)]
+pub struct Counted {
+    /// Of the first picked items, escaped for display.
+    pub names: Vec<String>,
+    pub picked: u64,
+    pub entries: u64,
+    pub bytes: u64,
+    pub counting: bool,
+    pub free_bytes: Option<u64>,
+}
+
+/// A connection's way to the supervisor.
+#[derive(Clone)]
+pub struct Notes {
+    pub connection: ConnectionId,
+    pub inputs: Sender<Input>,
+}
+
+impl Notes {
+    /// After the supervisor has ended nobody listens; then there is nothing left to say.
+    pub fn send(&self, note: Note) {
+        let _ = self.inputs.send(Input::Note(self.connection, note));
+    }
+}

@@ -1,0 +1,519 @@
+//! An outgoing transfer: dial, greet, then four threads until it has ended.
+//!
+//! `walk` lists what was picked, `files` reads and hashes, `write` encrypts and sends, and the
+//! connection's own thread reads what the receiver answers. They share the sending machine under a
+//! lock that is never held while a file or a socket is touched.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::command::SendRequest;
+use super::dial::dial;
+use super::greeting::{CLIENT_DEADLINE, GreetingError, greet_server};
+use super::link::{Ending, Link, TICK};
+use super::live::Live;
+use super::note::{Note, Notes};
+use super::{Shared, lock, spawn};
+use crate::channel::{Channel, ChannelError};
+use crate::model::{
+    EntryStatus, Failure, FileReport, Party, Peer, Problem, Status, TransferId, TransferState,
+};
+use crate::protocol::bulk::{BatchFrame, CHUNK_BYTES, DataFrame};
+use crate::protocol::message::{self, Frame};
+use crate::protocol::sender::{Bulk, Sender, SenderEvent};
+use crate::protocol::verification::Refusal;
+use crate::protocol::{Buffers, Violation};
+use crate::storage::source::{Found, SourceFile, SourceTree, walk};
+
+/// Manifest frames that may wait to be sent before the walk pauses: 32,000 entries.
+const WALK_AHEAD_FRAMES: usize = 64;
+/// A slow disk's first entries are told after this long, although the frame is not full.
+const TELL_ENTRIES_AFTER: Duration = Duration::from_millis(100);
+/// Buffers in flight between reading and writing.
+const BUFFERS: usize = 8;
+
+pub struct Sending {
+    machine: Mutex<Sender>,
+    tree: Mutex<SourceTree>,
+    /// Rung whenever the machine may have something new to do.
+    changed: Condvar,
+    hashes: Mutex<HashMap<u32, [u8; 32]>>,
+    stopped: AtomicBool,
+    link: OnceLock<Arc<Link>>,
+    pub live: Arc<Live>,
+    notes: Notes,
+}
+
+/// How the attempt ended, if the machine did not say it itself.
+type Attempt = Result<(), (Status, Failure)>;
+
+impl Sending {
+    pub fn new(request: &SendRequest, notes: Notes) -> Arc<Self> {
+        Arc::new(Self {
+            machine: Mutex::new(Sender::new(request.transfer)),
+            tree: Mutex::new(SourceTree::new(request.sources.clone())),
+            changed: Condvar::new(),
+            hashes: Mutex::new(HashMap::new()),
+            stopped: AtomicBool::new(false),
+            link: OnceLock::new(),
+            live: Arc::new(Live::default()),
+            notes,
+        })
+    }
+
+    /// A person here ends it; the other end is told.
+    pub fn cancel(&self) {
+        self.machine().cancel(None);
+        self.pump();
+        self.stop();
+        if let Some(link) = self.link.get() {
+            link.close();
+        }
+    }
+
+    /// The connection's thread.
+    pub fn run(self: &Arc<Self>, request: &SendRequest, shared: &Shared) {
+        if let Err((status, failure)) = self.attempt(request, shared) {
+            tracing::info!(transfer = %request.transfer, ?status, %failure, "sending ended");
+            self.notes.send(Note::Ended(status, Some(failure)));
+        }
+    }
+
+    fn attempt(self: &Arc<Self>, request: &SendRequest, shared: &Shared) -> Attempt {
+        let failed = |failure| (Status::Failed, failure);
+        let gave_up = || self.stopped();
+        self.notes.send(Note::State(TransferState::Connecting));
+        let Some(dialled) = dial(&request.to, gave_up) else {
+            return Ok(());
+        };
+        let socket = dialled.map_err(failed)?;
+        let address = socket
+            .peer_addr()
+            .map_or_else(|_| request.to.to_string(), |addr| super::shown(addr));
+        self.notes.send(Note::State(TransferState::Verifying));
+        let greeted = self.greet(socket, request, shared, &address);
+        if self.stopped() {
+            return Ok(());
+        }
+        let (channel, peer) = greeted.map_err(failed)?;
+        self.notes.send(Note::Verified(peer));
+        self.notes.send(Note::State(TransferState::Waiting));
+        self.transfer(request, channel)
+    }
+
+    /// TLS and verification, against one deadline.
+    fn greet(
+        &self,
+        socket: std::net::TcpStream,
+        request: &SendRequest,
+        shared: &Shared,
+        address: &str,
+    ) -> Result<(Channel, Peer), Failure> {
+        let deadline = Instant::now() + CLIENT_DEADLINE;
+        let mut channel = Channel::connect(socket, &shared.identity, deadline)
+            .map_err(|error| channel_failure(&error, address))?;
+        if channel.peer == shared.identity.device_id() {
+            return Err(Failure::Ourselves);
+        }
+        let name = lock(&shared.name).clone();
+        let ours = shared.identity.device_id();
+        let theirs = greet_server(&mut channel, ours, &name, request.secret.as_ref())
+            .map_err(|error| greeting_failure(error, address))?;
+        let peer = Peer {
+            name: theirs,
+            device_id: Some(channel.peer),
+            address: address.to_owned(),
+            verified: true,
+        };
+        Ok((channel, peer))
+    }
+
+    /// Everything after verification.
+    fn transfer(self: &Arc<Self>, request: &SendRequest, mut channel: Channel) -> Attempt {
+        let internal = |error: ChannelError| {
+            let failure = Failure::Internal(error.to_string());
+            (Status::Failed, failure)
+        };
+        let link = Arc::new(Link::new(channel.shutdown_handle().map_err(internal)?));
+        let outbox = link.clone();
+        channel
+            .established(TICK, move || outbox.outbox.flush())
+            .map_err(internal)?;
+        let Channel { reader, writer, .. } = channel;
+        let link = self.link.get_or_init(|| link).clone();
+        self.pump();
+        if self.stopped() {
+            // Cancelled while the greeting ran: the offer was never made.
+            link.close();
+        }
+        let buffers = Buffers::new(BUFFERS);
+        let reported = AtomicBool::new(false);
+        let ending = thread::scope(|scope| {
+            let threads = [
+                spawn(scope, "write", || link.write_frames(writer, &buffers)),
+                spawn(scope, "walk", || self.walk(request)),
+                spawn(scope, "files", || self.send_files(&link, &buffers)),
+            ];
+            let started = threads.iter().all(Result::is_ok);
+            let ending = if started {
+                link.read_frames(
+                    reader,
+                    Buffers::new(1),
+                    |frame| self.handle(frame, &link, &reported),
+                    |seconds| self.notes.send(Note::Quiet(seconds)),
+                )
+            } else {
+                Ending::Lost
+            };
+            self.stop();
+            link.outbox.abort();
+            link.shutdown.shutdown();
+            ending
+        });
+        if reported.load(Ordering::Relaxed) || self.machine().ended() {
+            return Ok(());
+        }
+        Err(ending_failure(ending))
+    }
+
+    /// One frame from the receiver.
+    fn handle(&self, frame: Frame, link: &Link, reported: &AtomicBool) -> Result<(), Violation> {
+        let mut machine = self.machine();
+        let was_waiting = machine.sent_bytes() == 0;
+        machine.handle_frame(frame)?;
+        self.live.held_bytes.set(machine.held_bytes());
+        self.live.settled.set(machine.settled() as u64);
+        let mut events = Vec::new();
+        while let Some(event) = machine.poll_event() {
+            events.push(event);
+        }
+        drop(machine);
+        for event in events {
+            match event {
+                SenderEvent::Accepted => {
+                    debug_assert!(was_waiting);
+                    self.notes.send(Note::State(TransferState::Running));
+                }
+                SenderEvent::Settled(status) => self.report(&status),
+                SenderEvent::Declined => self.end(
+                    link,
+                    reported,
+                    Status::Declined,
+                    Some(Failure::Declined),
+                ),
+                SenderEvent::Cancelled(None) => {
+                    let by = Party::Peer;
+                    let failure = Some(Failure::Cancelled(by));
+                    self.end(link, reported, Status::Cancelled(by), failure);
+                }
+                SenderEvent::Cancelled(Some(problem)) => {
+                    let failure = Some(Failure::PeerDisk(problem));
+                    self.end(link, reported, Status::Failed, failure);
+                }
+                SenderEvent::Received(received) => {
+                    self.live.arrived_bytes.set(received.bytes);
+                    self.live.held_bytes.set(received.bytes);
+                    self.live.failed.set(received.failed);
+                    reported.store(true, Ordering::Relaxed);
+                    let status = if received.failed == 0 {
+                        Status::Arrived
+                    } else {
+                        Status::Problems
+                    };
+                    self.notes.send(Note::Ended(status, None));
+                }
+                SenderEvent::Safe => {
+                    self.notes.send(Note::Safe);
+                    link.close();
+                }
+            }
+        }
+        self.pump();
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    fn end(&self, link: &Link, reported: &AtomicBool, status: Status, failure: Option<Failure>) {
+        reported.store(true, Ordering::Relaxed);
+        self.notes.send(Note::Ended(status, failure));
+        link.close();
+    }
+
+    /// Turns the receiver's statuses into lines of the detailed list.
+    fn report(&self, status: &message::Status) {
+        let tree = lock(&self.tree);
+        let mut hashes = lock(&self.hashes);
+        let mut reports = Vec::new();
+        let mut add = |number: u32, status: EntryStatus| {
+            let Some(entry) = tree.manifest().get(number) else {
+                return;
+            };
+            let hash = hashes.remove(&number);
+            let failed = matches!(status, EntryStatus::Failed(_));
+            if failed || hash.is_some() {
+                reports.push(FileReport {
+                    path: tree.manifest().display_path(number),
+                    len_bytes: entry.len_bytes(),
+                    blake3: hash.filter(|_| !failed),
+                    status,
+                });
+            }
+        };
+        for &(first, last) in &status.arrived {
+            (first..=last).for_each(|number| add(number, EntryStatus::Arrived));
+        }
+        for &(first, last) in &status.already_there {
+            (first..=last).for_each(|number| add(number, EntryStatus::AlreadyThere));
+        }
+        for failed in &status.failed {
+            self.live.failed.add(1);
+            let problem = Problem::from(&failed.problem);
+            add(failed.entry, EntryStatus::Failed(problem));
+        }
+        drop((tree, hashes));
+        if !reports.is_empty() {
+            self.notes.send(Note::Files(reports));
+        }
+    }
+
+    /// The `walk` thread: lists entries as they are found.
+    fn walk(&self, request: &SendRequest) {
+        let mut told = Instant::now();
+        walk(&request.sources, &mut |found: Found| {
+            let problem = found.problem.clone();
+            let entry = found.entry.clone();
+            if let Err(error) = lock(&self.tree).add(found) {
+                self.give_up(Problem::other(&error.to_string()));
+                return ControlFlow::Break(());
+            }
+            let mut machine = self.machine();
+            machine.list(&entry, problem.as_ref());
+            if told.elapsed() >= TELL_ENTRIES_AFTER {
+                told = Instant::now();
+                machine.flush_part();
+            }
+            self.live.entries.set(machine.entries() as u64);
+            self.live.total_bytes.set(machine.total_bytes());
+            if machine.backlog() > 0 {
+                self.changed.notify_all();
+            }
+            while machine.backlog() > WALK_AHEAD_FRAMES && !self.stopped() {
+                machine = self.wait(machine);
+            }
+            if self.stopped() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        if !self.stopped() {
+            self.machine().listed_all();
+            self.changed.notify_all();
+        }
+    }
+
+    /// Something here makes going on impossible.
+    fn give_up(&self, problem: Problem) {
+        self.machine().cancel(Some(&problem));
+        self.pump();
+        let failure = Failure::Internal(problem.to_string());
+        self.notes.send(Note::Ended(Status::Failed, Some(failure)));
+        self.stop();
+        if let Some(link) = self.link.get() {
+            link.close();
+        }
+    }
+
+    /// The `files` thread: does what the machine asks for, in order.
+    fn send_files(&self, link: &Link, buffers: &Buffers) {
+        let mut open: Option<SourceFile> = None;
+        while let Some(work) = self.next_work() {
+            let frame = match work {
+                Bulk::Frame(frame) => Some(frame),
+                Bulk::Chunk { entry, offset, len } => {
+                    self.read_chunk(&mut open, entry, offset, len, buffers)
+                }
+                Bulk::End { entry } => {
+                    let result = match open.take() {
+                        Some(file) => file.finish(),
+                        None => Err(Problem::Vanished),
+                    };
+                    self.file_ended(entry, result);
+                    None
+                }
+                Bulk::Batch(items) => self.read_batch(&items, buffers),
+            };
+            let sent = frame.is_none_or(|frame| link.outbox.bulk(frame));
+            if !sent {
+                return;
+            }
+        }
+    }
+
+    fn next_work(&self) -> Option<Bulk> {
+        let mut machine = self.machine();
+        loop {
+            if self.stopped() {
+                return None;
+            }
+            if let Some(work) = machine.poll_bulk() {
+                self.live.sent_bytes.set(machine.sent_bytes());
+                let finishing = machine.finishing();
+                drop(machine);
+                // The walk may be waiting for room.
+                self.changed.notify_all();
+                if finishing {
+                    self.notes.send(Note::State(TransferState::Finishing));
+                }
+                return Some(work);
+            }
+            machine = self.wait(machine);
+        }
+    }
+
+    fn read_chunk(
+        &self,
+        open: &mut Option<SourceFile>,
+        entry: u32,
+        offset: u64,
+        len: usize,
+        buffers: &Buffers,
+    ) -> Option<Vec<u8>> {
+        let mut frame = DataFrame::new(buffers.take(CHUNK_BYTES + 64), len);
+        let mut read = || {
+            if offset == 0 {
+                *open = Some(self.open(entry)?);
+            }
+            let file = open.as_mut().ok_or(Problem::Vanished)?;
+            file.read_exact(frame.content())
+        };
+        match read() {
+            Ok(()) => Some(frame.seal(entry, offset)),
+            Err(problem) => {
+                *open = None;
+                self.file_ended(entry, Err(problem));
+                None
+            }
+        }
+    }
+
+    fn read_batch(&self, items: &[(u32, u32)], buffers: &Buffers) -> Option<Vec<u8>> {
+        let mut frame = BatchFrame::new(buffers.take(CHUNK_BYTES + 64));
+        for &(entry, len) in items {
+            let added = frame.add(entry, len, |content| {
+                let mut file = self.open(entry)?;
+                file.read_exact(content)?;
+                let hash = file.finish()?;
+                lock(&self.hashes).insert(entry, hash);
+                Ok(hash)
+            });
+            if let Err(problem) = added {
+                self.machine().batch_file_failed(entry, &problem);
+            }
+        }
+        (!frame.is_empty()).then(|| frame.seal())
+    }
+
+    fn open(&self, entry: u32) -> Result<SourceFile, Problem> {
+        let tree = lock(&self.tree);
+        let path = tree.path(entry).ok_or(Problem::Vanished)?;
+        let (len, modified) = tree
+            .manifest()
+            .get(entry)
+            .map(|entry| (entry.len_bytes(), entry.modified))
+            .ok_or(Problem::Vanished)?;
+        drop(tree);
+        SourceFile::open(&path, len, modified)
+    }
+
+    fn file_ended(&self, entry: u32, result: Result<[u8; 32], Problem>) {
+        if let Ok(hash) = result {
+            lock(&self.hashes).insert(entry, hash);
+        }
+        self.machine().file_ended(entry, result);
+    }
+
+    /// Moves what the machine has for the fast lane to the writer, if there is one yet.
+    fn pump(&self) {
+        let Some(link) = self.link.get() else { return };
+        let mut machine = self.machine();
+        while let Some(frame) = machine.poll_control() {
+            link.outbox.control(frame);
+        }
+    }
+
+    fn stop(&self) {
+        // Under the lock, so that no thread can miss it between its look and its wait.
+        let _machine = self.machine();
+        self.stopped.store(true, Ordering::SeqCst);
+        self.changed.notify_all();
+    }
+
+    fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Sender> {
+        lock(&self.machine)
+    }
+
+    fn wait<'a>(&self, machine: MutexGuard<'a, Sender>) -> MutexGuard<'a, Sender> {
+        self.changed
+            .wait(machine)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A fresh random id.
+pub fn new_transfer_id() -> TransferId {
+    use rand_core::RngCore as _;
+    let mut bytes = [0; 16];
+    super::greeting::SystemRandom.fill_bytes(&mut bytes);
+    TransferId(bytes)
+}
+
+fn channel_failure(error: &ChannelError, address: &str) -> Failure {
+    tracing::info!(%error, "no channel");
+    let address = address.to_owned();
+    match error {
+        ChannelError::Deadline => Failure::Unreachable { address },
+        ChannelError::NotRopeway
+        | ChannelError::Tls(_)
+        | ChannelError::Budget
+        | ChannelError::Io(_) => Failure::NotRopeway { address },
+    }
+}
+
+fn greeting_failure(error: GreetingError, address: &str) -> Failure {
+    tracing::info!(%error, "greeting failed");
+    match error {
+        GreetingError::SecretNeeded => Failure::SecretNeeded,
+        GreetingError::Refused(Refusal::Secret) | GreetingError::Wrong(_) => Failure::WrongSecret,
+        GreetingError::Refused(Refusal::Version) => Failure::Version,
+        GreetingError::Refused(Refusal::Violation(violation)) => {
+            Failure::Protocol(violation.to_string())
+        }
+        GreetingError::Channel(ChannelError::Deadline) => Failure::Unreachable {
+            address: address.to_owned(),
+        },
+        GreetingError::Channel(_) | GreetingError::Ended => Failure::Lost,
+        GreetingError::Resting => Failure::Busy,
+        GreetingError::Random => Failure::Internal(error.to_string()),
+    }
+}
+
+/// What an ending means for a transfer that was not over.
+pub fn ending_failure(ending: Ending) -> (Status, Failure) {
+    match ending {
+        Ending::Goodbye | Ending::Lost => (Status::Interrupted, Failure::Lost),
+        Ending::Silent => (Status::Interrupted, Failure::Silent),
+        Ending::Violation(violation) => {
+            tracing::warn!(%violation, "protocol violation");
+            (Status::Failed, Failure::Protocol(violation.to_string()))
+        }
+    }
+}

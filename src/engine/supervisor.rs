@@ -1,0 +1,774 @@
+//! The supervisor: one thread that owns every connection, offer and transfer and matches one
+//! [`Input`] enum. It never blocks on a disk or a socket; the threads it starts do.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::chores::Chores;
+use super::command::{AcceptPolicy, Answer, Command, ListenOptions, SendRequest, StopMode};
+use super::event::{Client, Doing, Event, ListenError, Listening, Offer, Started};
+use super::gate::CODE_LIFE;
+use super::greeting::new_code;
+use super::listener::{Listener, addresses};
+use super::live::Live;
+use super::note::{ConnectionId, Counted, Input, Note, Notes};
+use super::receiving::Receiving;
+use super::sending::Sending;
+use super::{Reporter, Shared, incoming, lock, shown};
+use crate::model::{
+    DeviceName, Direction, Failure, Meter, Party, Peer, Progress, Status, Summary, TransferId,
+    TransferState, displayable,
+};
+use crate::storage::inbox::sweep;
+
+/// Progress is told at most twenty times a second a transfer.
+const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+/// Connections that have not proven themselves, at most.
+const MAX_STRANGERS: usize = 64;
+/// Of those, from one address.
+const MAX_STRANGERS_PER_ADDRESS: usize = 8;
+/// Verified clients connected at once; each costs three threads and up to a window of memory.
+const MAX_CLIENTS: usize = 256;
+/// When the engine ends, connections have so long to say goodbye.
+const GOODBYE_WITHIN: Duration = Duration::from_millis(1500);
+
+pub struct Supervisor {
+    shared: Arc<Shared>,
+    inputs: Sender<Input>,
+    events: Reporter,
+    chores: Chores,
+    server: Option<Server>,
+    connections: HashMap<ConnectionId, Connection>,
+    offers: HashMap<TransferId, OpenOffer>,
+    transfers: HashMap<TransferId, Transfer>,
+    /// Ended, but "safe" may still follow.
+    settling: HashMap<ConnectionId, TransferId>,
+    next_connection: ConnectionId,
+    told_clients: Vec<Client>,
+}
+
+struct Server {
+    listener: Listener,
+    accept: AcceptPolicy,
+}
+
+struct Connection {
+    thread: JoinHandle<()>,
+    role: Role,
+}
+
+enum Role {
+    Outgoing(TransferId),
+    Incoming(Incoming),
+}
+
+struct Incoming {
+    from: IpAddr,
+    since: Instant,
+    peer: Peer,
+    doing: Doing,
+    /// To end it while it is still a stranger.
+    socket: Option<TcpStream>,
+    session: Option<Arc<Receiving>>,
+    offer: Option<TransferId>,
+}
+
+struct OpenOffer {
+    connection: ConnectionId,
+    session: Arc<Receiving>,
+    from: Peer,
+    counted: Counted,
+}
+
+struct Transfer {
+    connection: ConnectionId,
+    direction: Direction,
+    peer: Peer,
+    handle: Handle,
+    live: Arc<Live>,
+    begun: Instant,
+    meter: Meter,
+    told: Option<Progress>,
+}
+
+enum Handle {
+    Sending(Arc<Sending>),
+    Receiving(Arc<Receiving>),
+}
+
+impl Supervisor {
+    pub fn new(shared: Arc<Shared>, inputs: Sender<Input>, events: Reporter) -> Self {
+        Self {
+            chores: Chores::new(inputs.clone()),
+            shared,
+            inputs,
+            events,
+            server: None,
+            connections: HashMap::new(),
+            offers: HashMap::new(),
+            transfers: HashMap::new(),
+            settling: HashMap::new(),
+            next_connection: 1,
+            told_clients: Vec::new(),
+        }
+    }
+
+    /// Runs until [`Input::Quit`], then ends every connection and waits for its threads.
+    pub fn run(mut self, inputs: &Receiver<Input>) {
+        loop {
+            let input = match self.next_wake() {
+                None => inputs.recv().map_err(|_gone| RecvTimeoutError::Disconnected),
+                Some(wait) => inputs.recv_timeout(wait),
+            };
+            match input {
+                Ok(Input::Quit) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(input) => self.handle(input),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.tell_progress();
+            self.renew_code();
+            self.tell_clients();
+        }
+        self.end(inputs);
+    }
+
+    fn handle(&mut self, input: Input) {
+        match input {
+            Input::Command(command) => self.command(command),
+            Input::Accepted(socket, addr) => self.accepted(socket, addr),
+            Input::ListenerEnded(error) => {
+                self.server = None;
+                lock(&self.shared.gate).close();
+                self.events.say(Event::ListenFailed(ListenError::Other {
+                    detail: error.to_string(),
+                }));
+            }
+            Input::Note(connection, note) => self.note(connection, note),
+            Input::Measured(measured) => self.events.say(Event::Measured(measured)),
+            Input::CommandFailed { path, problem } => {
+                self.events.say(Event::CommandFailed { path, problem });
+            }
+            Input::Quit => {}
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Listen(options) => self.listen(options),
+            Command::StopListening(mode) => self.stop_listening(mode),
+            Command::NewCode => {
+                let now = Instant::now();
+                let mut gate = lock(&self.shared.gate);
+                if gate.code().is_some() {
+                    gate.open_with_code(new_code(), now, true);
+                }
+                drop(gate);
+                self.tell_code();
+            }
+            Command::SetName(name) => *lock(&self.shared.name) = name,
+            Command::SetSaveFolder(folder) => *lock(&self.shared.save_folder) = folder,
+            Command::Send(request) => self.send(request),
+            Command::Answer(transfer, answer) => self.answer(transfer, answer),
+            Command::Cancel(transfer) => self.cancel(transfer),
+            Command::Measure(path) => self.chores.measure(path),
+            Command::Open(path) => self.chores.open(path),
+            Command::Reveal(path) => self.chores.reveal(path),
+        }
+    }
+
+    // ---- the server ----
+
+    fn listen(&mut self, options: ListenOptions) {
+        // Its port may be the one that is asked for.
+        self.server = None;
+        *lock(&self.shared.save_folder) = options.save_folder.clone();
+        let sweeping = options.save_folder.clone();
+        let started = Listener::start(options.bind, self.inputs.clone(), move || sweep(&sweeping));
+        let listener = match started {
+            Ok(listener) => listener,
+            Err(error) => {
+                lock(&self.shared.gate).close();
+                self.events.say(Event::ListenFailed(error));
+                return;
+            }
+        };
+        tracing::info!(addr = %listener.addr, "listening");
+        self.events.say(Event::Listening(Listening {
+            addr: listener.addr,
+            addresses: addresses(listener.addr),
+            port_moved: listener.port_moved,
+            device_id: self.shared.identity.device_id(),
+            name: lock(&self.shared.name).clone(),
+            save_folder: options.save_folder,
+        }));
+        match options.passphrase {
+            Some(passphrase) => lock(&self.shared.gate).open_with_passphrase(passphrase),
+            None => lock(&self.shared.gate).open_with_code(new_code(), Instant::now(), true),
+        }
+        self.server = Some(Server {
+            listener,
+            accept: options.accept,
+        });
+        self.tell_code();
+    }
+
+    fn stop_listening(&mut self, mode: StopMode) {
+        if self.server.take().is_none() {
+            return;
+        }
+        lock(&self.shared.gate).close();
+        for transfer in self.offers.keys().copied().collect::<Vec<_>>() {
+            self.answer(transfer, Answer::Decline);
+        }
+        let receiving: Vec<_> = self
+            .transfers
+            .iter()
+            .filter(|(_, transfer)| transfer.direction == Direction::Receive)
+            .map(|(id, transfer)| (*id, transfer.connection))
+            .collect();
+        if mode == StopMode::EndTransfers {
+            for (transfer, _) in &receiving {
+                self.cancel(*transfer);
+            }
+        }
+        for (id, connection) in &self.connections {
+            let busy = receiving.iter().any(|(_, busy)| busy == id) || self.settling.contains_key(id);
+            if let Role::Incoming(incoming) = &connection.role
+                && !busy
+            {
+                incoming.hang_up();
+            }
+        }
+        self.events.say(Event::ListenStopped);
+    }
+
+    fn accepted(&mut self, socket: TcpStream, addr: SocketAddr) {
+        if self.server.is_none() {
+            return;
+        }
+        let from = addr.ip().to_canonical();
+        self.make_room(from);
+        if self.clients() >= MAX_CLIENTS {
+            tracing::warn!(%from, "turned away: too many clients");
+            return;
+        }
+        let connection = self.next_connection;
+        self.next_connection += 1;
+        let notes = Notes {
+            connection,
+            inputs: self.inputs.clone(),
+        };
+        let kept = socket.try_clone().ok();
+        let shared = self.shared.clone();
+        let address = shown(addr);
+        let peer = Peer {
+            name: DeviceName::cleaned("", &address),
+            device_id: None,
+            address: address.clone(),
+            verified: false,
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("client-{connection}"))
+            .spawn(move || incoming(socket, from, address, &shared, &notes));
+        match thread {
+            Ok(thread) => {
+                let incoming = Incoming {
+                    from,
+                    since: Instant::now(),
+                    peer,
+                    doing: Doing::Verifying,
+                    socket: kept,
+                    session: None,
+                    offer: None,
+                };
+                self.connections.insert(
+                    connection,
+                    Connection {
+                        thread,
+                        role: Role::Incoming(incoming),
+                    },
+                );
+            }
+            Err(error) => tracing::warn!(%error, "no thread for a client"),
+        }
+    }
+
+    /// Ends the oldest stranger of this address, or of the busiest one, if there are too many.
+    fn make_room(&self, from: IpAddr) {
+        let mut strangers: HashMap<IpAddr, Vec<&Incoming>> = HashMap::new();
+        for connection in self.connections.values() {
+            if let Role::Incoming(incoming) = &connection.role
+                && incoming.socket.is_some()
+            {
+                strangers.entry(incoming.from).or_default().push(incoming);
+            }
+        }
+        let total: usize = strangers.values().map(Vec::len).sum();
+        let crowded = strangers
+            .get(&from)
+            .is_some_and(|same| same.len() >= MAX_STRANGERS_PER_ADDRESS);
+        let busiest = if crowded {
+            strangers.get(&from)
+        } else if total >= MAX_STRANGERS {
+            strangers.values().max_by_key(|same| same.len())
+        } else {
+            None
+        };
+        let oldest = busiest.and_then(|same| same.iter().min_by_key(|incoming| incoming.since));
+        if let Some(oldest) = oldest {
+            oldest.hang_up();
+        }
+    }
+
+    fn clients(&self) -> usize {
+        let incoming = self.connections.values();
+        incoming
+            .filter(|connection| matches!(connection.role, Role::Incoming(_)))
+            .count()
+    }
+
+    fn incoming(&mut self, connection: ConnectionId) -> Option<&mut Incoming> {
+        match &mut self.connections.get_mut(&connection)?.role {
+            Role::Incoming(incoming) => Some(incoming),
+            Role::Outgoing(_) => None,
+        }
+    }
+
+    // ---- sending ----
+
+    fn send(&mut self, request: SendRequest) {
+        let transfer = request.transfer;
+        if self.transfers.contains_key(&transfer) || self.offers.contains_key(&transfer) {
+            return;
+        }
+        let connection = self.next_connection;
+        self.next_connection += 1;
+        let notes = Notes {
+            connection,
+            inputs: self.inputs.clone(),
+        };
+        let sending = Sending::new(&request, notes.clone());
+        let peer = Peer {
+            name: DeviceName::cleaned(&request.to.host, "?"),
+            device_id: None,
+            address: request.to.to_string(),
+            verified: false,
+        };
+        let names = request.sources.iter().take(Offer::MAX_NAMES).map(|path| {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            displayable(&name.to_string_lossy())
+        });
+        self.events.say(Event::Started(Started {
+            transfer,
+            direction: Direction::Send,
+            peer: peer.clone(),
+            names: names.collect(),
+            picked: request.sources.len() as u64,
+            places: request.sources.clone(),
+        }));
+        self.transfers.insert(
+            transfer,
+            Transfer {
+                connection,
+                direction: Direction::Send,
+                peer,
+                live: sending.live.clone(),
+                handle: Handle::Sending(sending.clone()),
+                begun: Instant::now(),
+                meter: Meter::default(),
+                told: None,
+            },
+        );
+        let shared = self.shared.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("send-{connection}"))
+            .spawn(move || {
+                sending.run(&request, &shared);
+                notes.send(Note::Closed);
+            });
+        match thread {
+            Ok(thread) => {
+                let role = Role::Outgoing(transfer);
+                self.connections
+                    .insert(connection, Connection { thread, role });
+            }
+            Err(error) => {
+                let failure = Failure::Internal(error.to_string());
+                self.ended(transfer, Status::Failed, Some(failure));
+            }
+        }
+    }
+
+    // ---- offers and transfers ----
+
+    fn answer(&mut self, transfer: TransferId, answer: Answer) {
+        let Some(offer) = self.offers.remove(&transfer) else {
+            return;
+        };
+        match answer {
+            Answer::Decline => {
+                offer.session.decline();
+                if let Some(incoming) = self.incoming(offer.connection) {
+                    incoming.offer = None;
+                    incoming.doing = Doing::Idle;
+                }
+                self.events.say(Event::OfferWithdrawn(transfer));
+            }
+            Answer::Accept { folder } => {
+                let folder = folder.unwrap_or_else(|| lock(&self.shared.save_folder).clone());
+                self.events.say(Event::Started(Started {
+                    transfer,
+                    direction: Direction::Receive,
+                    peer: offer.from.clone(),
+                    names: offer.counted.names.clone(),
+                    picked: offer.counted.picked,
+                    places: vec![folder.clone()],
+                }));
+                self.transfers.insert(
+                    transfer,
+                    Transfer {
+                        connection: offer.connection,
+                        direction: Direction::Receive,
+                        peer: offer.from,
+                        live: offer.session.live.clone(),
+                        handle: Handle::Receiving(offer.session.clone()),
+                        begun: Instant::now(),
+                        meter: Meter::default(),
+                        told: None,
+                    },
+                );
+                if let Some(incoming) = self.incoming(offer.connection) {
+                    incoming.doing = Doing::Sending;
+                }
+                offer.session.accept(transfer, folder);
+            }
+        }
+    }
+
+    fn cancel(&mut self, transfer: TransferId) {
+        match self.transfers.get(&transfer).map(|running| &running.handle) {
+            Some(Handle::Sending(sending)) => sending.cancel(),
+            Some(Handle::Receiving(receiving)) => receiving.cancel(),
+            None => return,
+        }
+        let by = Party::Us;
+        self.ended(transfer, Status::Cancelled(by), Some(Failure::Cancelled(by)));
+    }
+
+    fn note(&mut self, connection: ConnectionId, note: Note) {
+        match note {
+            Note::CodeTried => self.tell_code(),
+            Note::WrongSecret { from, tries_left } => {
+                self.events.say(Event::WrongSecret { from, tries_left });
+                self.tell_code();
+            }
+            Note::Verified(peer) => self.verified(connection, peer),
+            Note::State(state) => self.state(connection, state),
+            Note::Offered(transfer, session) => self.offered(connection, transfer, session),
+            Note::Counted(counted) => self.counted(connection, counted),
+            Note::Withdrawn => self.withdrawn(connection),
+            Note::Files(files) => {
+                if let Some(transfer) = self.transfer_of(connection) {
+                    self.events.say(Event::Files(transfer, files));
+                }
+            }
+            Note::Quiet(seconds) => {
+                if let Some(transfer) = self.transfer_of(connection) {
+                    self.events.say(Event::Quiet { transfer, seconds });
+                }
+            }
+            Note::Ended(status, failure) => {
+                if let Some(transfer) = self.transfer_of(connection) {
+                    self.settling.insert(connection, transfer);
+                    self.ended(transfer, status, failure);
+                }
+            }
+            Note::Safe => {
+                if let Some(transfer) = self.settling.remove(&connection) {
+                    self.events.say(Event::Safe(transfer));
+                }
+            }
+            Note::Closed => self.closed(connection),
+        }
+    }
+
+    fn transfer_of(&self, connection: ConnectionId) -> Option<TransferId> {
+        let mut running = self.transfers.iter();
+        running
+            .find(|(_, transfer)| transfer.connection == connection)
+            .map(|(id, _)| *id)
+    }
+
+    fn verified(&mut self, connection: ConnectionId, peer: Peer) {
+        if let Some(incoming) = self.incoming(connection) {
+            incoming.peer = peer;
+            incoming.doing = Doing::Idle;
+            incoming.socket = None;
+        } else if let Some(id) = self.transfer_of(connection) {
+            if let Some(transfer) = self.transfers.get_mut(&id) {
+                transfer.peer = peer.clone();
+            }
+            self.events.say(Event::PeerKnown(id, peer));
+        }
+    }
+
+    fn state(&mut self, connection: ConnectionId, state: TransferState) {
+        if let Some(id) = self.transfer_of(connection) {
+            if state == TransferState::Running
+                && let Some(transfer) = self.transfers.get_mut(&id)
+            {
+                // Waiting for a person is not part of the speed.
+                transfer.begun = Instant::now();
+                transfer.meter = Meter::default();
+            }
+            self.events.say(Event::State(id, state));
+        }
+    }
+
+    fn offered(&mut self, connection: ConnectionId, id: TransferId, session: Arc<Receiving>) {
+        let known = self.offers.contains_key(&id) || self.transfers.contains_key(&id);
+        let listening = self.server.is_some();
+        let Some(incoming) = self.incoming(connection) else {
+            return;
+        };
+        incoming.session = Some(session.clone());
+        if known || !listening {
+            session.hang_up();
+            return;
+        }
+        incoming.doing = Doing::Waiting;
+        incoming.offer = Some(id);
+        let from = incoming.peer.clone();
+        self.offers.insert(
+            id,
+            OpenOffer {
+                connection,
+                session,
+                from,
+                counted: Counted {
+                    counting: true,
+                    ..Counted::default()
+                },
+            },
+        );
+    }
+
+    fn counted(&mut self, connection: ConnectionId, counted: Counted) {
+        let found = self.incoming(connection).and_then(|incoming| incoming.offer);
+        let Some((id, offer)) = found.and_then(|id| Some((id, self.offers.get_mut(&id)?))) else {
+            return;
+        };
+        offer.counted = counted.clone();
+        let event = Event::Offer(Offer {
+            transfer: id,
+            from: offer.from.clone(),
+            names: counted.names,
+            picked: counted.picked,
+            entries: counted.entries,
+            bytes: counted.bytes,
+            counting: counted.counting,
+            folder: lock(&self.shared.save_folder).clone(),
+            free_bytes: counted.free_bytes,
+        });
+        self.events.say(event);
+        let takes_all = self
+            .server
+            .as_ref()
+            .is_some_and(|server| server.accept == AcceptPolicy::All);
+        if takes_all {
+            self.answer(id, Answer::Accept { folder: None });
+        }
+    }
+
+    fn withdrawn(&mut self, connection: ConnectionId) {
+        let offer = self
+            .incoming(connection)
+            .and_then(|incoming| incoming.offer.take());
+        if let Some(transfer) = offer
+            && self.offers.remove(&transfer).is_some()
+        {
+            self.events.say(Event::OfferWithdrawn(transfer));
+        }
+    }
+
+    fn ended(&mut self, id: TransferId, status: Status, failure: Option<Failure>) {
+        let Some(mut transfer) = self.transfers.remove(&id) else {
+            return;
+        };
+        // The last picture, so that there is at least one.
+        let progress = transfer.progress(id);
+        self.events.say(Event::Progress(progress));
+        tracing::info!(transfer = %id, ?status, "transfer ended");
+        self.events.say(Event::Ended(Summary {
+            transfer: id,
+            direction: transfer.direction,
+            peer: transfer.peer,
+            status,
+            failure,
+            entries: transfer.live.entries.get(),
+            bytes: transfer.live.arrived_bytes.get(),
+            failed: transfer.live.failed.get(),
+            elapsed: transfer.begun.elapsed(),
+            sent_bytes: transfer.live.sent_bytes.get(),
+        }));
+    }
+
+    fn closed(&mut self, connection: ConnectionId) {
+        self.withdrawn(connection);
+        if let Some(transfer) = self.transfer_of(connection) {
+            // Its thread said nothing before it ended: that is our own defect, or a thread that
+            // could not be started.
+            let failure = Failure::Internal("the connection's thread ended".into());
+            self.ended(transfer, Status::Failed, Some(failure));
+        }
+        self.settling.remove(&connection);
+        if let Some(connection) = self.connections.remove(&connection) {
+            let _ = connection.thread.join();
+        }
+    }
+
+    // ---- what is told by itself ----
+
+    fn next_wake(&self) -> Option<Duration> {
+        let progress = (!self.transfers.is_empty()).then_some(PROGRESS_EVERY);
+        let code = lock(&self.shared.gate)
+            .next_change()
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        [progress, code].into_iter().flatten().min()
+    }
+
+    fn tell_progress(&mut self) {
+        for (id, transfer) in &mut self.transfers {
+            let due = transfer.begun.elapsed() >= transfer.next_progress();
+            if !due {
+                continue;
+            }
+            let progress = transfer.progress(*id);
+            if transfer.told != Some(progress) && (progress.bytes > 0 || progress.total_bytes > 0) {
+                transfer.told = Some(progress);
+                self.events.say(Event::Progress(progress));
+            }
+        }
+    }
+
+    fn renew_code(&mut self) {
+        let now = Instant::now();
+        let mut gate = lock(&self.shared.gate);
+        let over = gate.code_is_over(now);
+        if over {
+            gate.renew(new_code(), now);
+        }
+        drop(gate);
+        if over {
+            self.tell_code();
+        }
+    }
+
+    /// Says the code if it is another one than was said last.
+    fn tell_code(&mut self) {
+        let code = lock(&self.shared.gate).code().cloned();
+        if let Some(code) = code {
+            self.events.say_code(code, CODE_LIFE);
+        }
+    }
+
+    fn tell_clients(&mut self) {
+        let mut incoming: Vec<_> = self
+            .connections
+            .iter()
+            .filter_map(|(id, connection)| match &connection.role {
+                Role::Incoming(incoming) => Some((*id, incoming)),
+                Role::Outgoing(_) => None,
+            })
+            .collect();
+        incoming.sort_by_key(|(id, _)| *id);
+        let clients: Vec<_> = incoming
+            .into_iter()
+            .map(|(_, incoming)| Client {
+                peer: incoming.peer.clone(),
+                doing: incoming.doing,
+            })
+            .collect();
+        if clients != self.told_clients {
+            self.told_clients.clone_from(&clients);
+            self.events.say(Event::Clients(clients));
+        }
+    }
+
+    // ---- the end ----
+
+    /// Tells every peer, waits a moment for the goodbyes, then cuts and joins.
+    fn end(mut self, inputs: &Receiver<Input>) {
+        self.server = None;
+        for transfer in self.transfers.values() {
+            match &transfer.handle {
+                Handle::Sending(sending) => sending.cancel(),
+                Handle::Receiving(receiving) => receiving.cancel(),
+            }
+        }
+        for offer in self.offers.values() {
+            offer.session.decline();
+        }
+        for connection in self.connections.values() {
+            if let Role::Incoming(incoming) = &connection.role {
+                incoming.hang_up();
+            }
+        }
+        let deadline = Instant::now() + GOODBYE_WITHIN;
+        while !self.connections.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match inputs.recv_timeout(left) {
+                Ok(Input::Note(connection, Note::Closed)) => {
+                    if let Some(connection) = self.connections.remove(&connection) {
+                        let _ = connection.thread.join();
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        // Whoever is left has had its goodbye; its sockets have been shut down by itself.
+        for connection in self.connections.into_values() {
+            let _ = connection.thread.join();
+        }
+    }
+}
+
+impl Incoming {
+    fn hang_up(&self) {
+        if let Some(socket) = &self.socket {
+            let _ = socket.shutdown(std::net::Shutdown::Both);
+        }
+        if let Some(session) = &self.session {
+            session.hang_up();
+        }
+    }
+}
+
+impl Transfer {
+    fn next_progress(&self) -> Duration {
+        self.meter
+            .last_sample()
+            .map_or(Duration::ZERO, |last| last + PROGRESS_EVERY)
+    }
+
+    fn progress(&mut self, id: TransferId) -> Progress {
+        let bytes = self.live.held_bytes.get();
+        let total_bytes = self.live.total_bytes.get();
+        self.meter.sample(self.begun.elapsed(), bytes);
+        Progress {
+            transfer: id,
+            bytes,
+            total_bytes,
+            entries_done: self.live.settled.get(),
+            entries: self.live.entries.get(),
+            bytes_per_second: self.meter.bytes_per_second(),
+            eta: self.meter.eta(total_bytes.saturating_sub(bytes)),
+        }
+    }
+}
+
