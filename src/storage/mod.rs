@@ -1,5 +1,21 @@
 //! The disk: reading what is sent, staging and committing what arrives, records of our own.
 //!
-//! Knows no sockets and no frames.
+//! Two front doors: [`source`] (walk, read, notice changes) and [`inbox`] (stage, check, put under
+//! the final name). Everything between works on folders held open, so that no name from a peer and
+//! no link on the disk can lead out of the save folder. Knows no sockets, no frames, no threads.
+
+pub mod inbox;
+pub mod source;
+
+mod commit;
+mod handle;
+mod names;
+mod space;
+mod staging;
+mod tree;
+mod walk;
 
 pub mod record;
+
+pub use inbox::{Committed, Inbox, free_bytes, sweep};
+pub use source::{Found, SourceFile, SourceTree, walk};

@@ -1,0 +1,193 @@
+//! The last step of a file: flushed, then moved from staging to its final name, never over anything.
+//!
+//! If the name is taken by the same content, nothing is made; by anything else, both are kept.
+//! Which other rule a person may choose (skip, replace, newer) is later work.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
+
+use super::handle::FolderHandle;
+use super::inbox::Committed;
+use super::names::DiskName;
+use super::staging::{Intent, Staging, part_name};
+use super::tree::Tree;
+use crate::model::{EntryStatus, Problem, SafeName};
+
+/// A staged file that is complete and checked.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub number: u32,
+    pub parent: Option<u32>,
+    pub name: SafeName,
+    pub len_bytes: u64,
+    pub hash: [u8; 32],
+    /// Still open, which saves opening it again for the flush.
+    pub file: Option<File>,
+}
+
+/// From so many files on, one flush of the whole file system is cheaper than one each: a flush
+/// costs the disk about the same whether it carries one small file or a thousand.
+pub(super) const FLUSH_TOGETHER: usize = 16;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Placed {
+    New,
+    AlreadyThere,
+}
+
+/// Flushes the staged files, writes down what is intended, and gives each its name.
+pub(super) fn commit(tree: &mut Tree, staging: &mut Staging, ready: Vec<Ready>) -> Vec<Committed> {
+    if ready.is_empty() {
+        return Vec::new();
+    }
+    let intents = ready.iter().map(|file| {
+        let name = tree.planned_file_name(&file.name, file.parent);
+        let path = tree.display_path(file.parent, &name);
+        Intent::new(file.number, path, file.len_bytes, &file.hash)
+    });
+    // The journal is a hint; on a full disk the files that fit still arrive without it.
+    if let Err(error) = staging.record(intents) {
+        tracing::debug!(%error, "journal not written");
+    }
+    let all_flushed = ready.len() >= FLUSH_TOGETHER
+        && staging.folder().flush_file_system().is_ok_and(|done| done);
+    let mut ended = Vec::with_capacity(ready.len());
+    for file in ready {
+        let placed = if all_flushed {
+            Ok(())
+        } else {
+            // After a failed flush of everything, this tells which file it was.
+            flush(staging, &file)
+        };
+        let placed = placed
+            .map_err(|error| Problem::writing(&error))
+            .and_then(|()| place(tree, staging, &file));
+        ended.push(report(tree, staging, &file, placed));
+    }
+    ended
+}
+
+fn report(
+    tree: &Tree,
+    staging: &Staging,
+    file: &Ready,
+    placed: Result<(String, Placed), Problem>,
+) -> Committed {
+    let (name, blake3, status) = match placed {
+        Ok((name, Placed::New)) => (name, Some(file.hash), EntryStatus::Arrived),
+        Ok((name, Placed::AlreadyThere)) => {
+            staging.remove_part(file.number);
+            (name, Some(file.hash), EntryStatus::AlreadyThere)
+        }
+        Err(problem) => {
+            staging.remove_part(file.number);
+            let name = tree.planned_file_name(&file.name, file.parent);
+            (name, None, EntryStatus::Failed(problem))
+        }
+    };
+    Committed {
+        number: file.number,
+        path: tree.display_path(file.parent, &name),
+        len_bytes: file.len_bytes,
+        blake3,
+        status,
+    }
+}
+
+fn flush(staging: &Staging, file: &Ready) -> io::Result<()> {
+    match &file.file {
+        Some(open) => open.sync_data(),
+        None => match staging.folder().regular_file(&part_name(file.number))? {
+            Some(reopened) => reopened.sync_data(),
+            None => Err(ErrorKind::NotFound.into()),
+        },
+    }
+}
+
+fn place(tree: &mut Tree, staging: &Staging, file: &Ready) -> Result<(String, Placed), Problem> {
+    let part = part_name(file.number);
+    tree.place(
+        file.parent,
+        |rules| DiskName::file(&file.name, rules, file.parent.is_none()),
+        |_tree, folder, name| {
+            let moved = match staging.folder().move_new(&part, folder, name) {
+                Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+                    copy_across(staging, file, folder, name)
+                }
+                moved => moved,
+            };
+            match moved {
+                Ok(()) => Ok(Placed::New),
+                Err(error)
+                    if error.kind() == ErrorKind::AlreadyExists && holds(folder, name, file) =>
+                {
+                    Ok(Placed::AlreadyThere)
+                }
+                Err(error) => Err(error),
+            }
+        },
+    )
+}
+
+/// The name belongs to a regular file of the very same content. Whatever cannot be read counts as
+/// different.
+fn holds(folder: &FolderHandle, name: &str, file: &Ready) -> bool {
+    let compare = || -> io::Result<bool> {
+        let Some(mut existing) = folder.regular_file(name)? else {
+            return Ok(false);
+        };
+        if existing.metadata()?.len() != file.len_bytes {
+            return Ok(false);
+        }
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; COPY_BYTES.min(file.len_bytes as usize + 1)];
+        loop {
+            match existing.read(&mut buffer) {
+                Ok(0) => return Ok(hasher.finalize() == file.hash),
+                Ok(count) => {
+                    hasher.update(&buffer[..count]);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    compare().unwrap_or(false)
+}
+
+/// Long enough for BLAKE3 to use every lane of the processor.
+const COPY_BYTES: usize = 256 << 10;
+
+/// For a received folder that is another file system (something mounted inside the save folder):
+/// the content is copied to a hidden file beside its final name, flushed, and renamed there.
+fn copy_across(
+    staging: &Staging,
+    file: &Ready,
+    folder: &FolderHandle,
+    name: &str,
+) -> io::Result<()> {
+    let part = part_name(file.number);
+    let Some(mut from) = staging.folder().regular_file(&part)? else {
+        return Err(ErrorKind::NotFound.into());
+    };
+    let beside = format!(".ropeway-{}-{part}", staging.name());
+    let mut to = folder.create_file(&beside)?;
+    let mut copy = || -> io::Result<()> {
+        io::copy(&mut from, &mut to)?;
+        let metadata = from.metadata()?;
+        let _ = to.set_permissions(metadata.permissions());
+        let _ = to.set_modified(metadata.modified()?);
+        to.sync_data()?;
+        folder.move_new(&beside, folder, name)
+    };
+    match copy() {
+        Ok(()) => {
+            staging.remove_part(file.number);
+            Ok(())
+        }
+        Err(error) => {
+            let _ = folder.remove_file(&beside);
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! The receiving side: one accepted transfer's place on this disk.
+//!
+//! Bytes go to staging files and are hashed on the way; a file gets its final name only complete,
+//! checked and flushed, in [`Inbox::commit`]. Every entry reaches exactly one [`Committed`].
+//! Progress, credit and what the peer is told are the engine's business.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::commit::{self, FLUSH_TOGETHER, Ready};
+use super::handle::{FolderHandle, set_modified};
+use super::staging::Staging;
+use super::tree::{FolderOrigin, Tree};
+use crate::model::{Entry, EntryKind, EntryStatus, Problem, TransferId};
+
+pub use super::space::free_bytes;
+pub use super::staging::sweep;
+
+/// Files under way at once. The protocol sends them one after the other; this bounds descriptors.
+const MAX_WRITING: usize = 64;
+
+/// What became of an entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Committed {
+    pub number: u32,
+    /// As finally named, relative to the save folder, escaped for display. Of a failed entry: as it
+    /// would have been.
+    pub path: String,
+    pub len_bytes: u64,
+    /// Of the content under the final name; `None` for folders and failures.
+    pub blake3: Option<[u8; 32]>,
+    /// A folder that was there before and is merged with is [`EntryStatus::AlreadyThere`].
+    pub status: EntryStatus,
+}
+
+/// Dropping it removes what is staged; nothing under a final name is touched.
+#[derive(Debug)]
+pub struct Inbox {
+    // Dropped in this order: open files are closed before their folder is removed.
+    writing: HashMap<u32, Writing>,
+    /// Remembered until the end of the file is reached; what still comes for it is ignored.
+    failed: HashMap<u32, Problem>,
+    ready: Vec<Ready>,
+    ready_bytes: u64,
+    /// Failures that the next commit reports.
+    ended: Vec<Committed>,
+    tree: Tree,
+    staging: Staging,
+}
+
+/// A file under way.
+#[derive(Debug)]
+struct Writing {
+    file: File,
+    hasher: Box<blake3::Hasher>,
+    written_bytes: u64,
+    /// The disk was told to start writing up to here.
+    pushed_bytes: u64,
+}
+
+impl Inbox {
+    /// Makes the save folder if it is missing and takes a place in it: `.ropeway/<transfer id>/`,
+    /// for the owner alone, locked as long as the inbox lives.
+    pub fn create(save_folder: &Path, transfer: TransferId) -> Result<Self, Problem> {
+        let open = || -> io::Result<FolderHandle> {
+            let missing = !save_folder.exists();
+            std::fs::create_dir_all(save_folder)?;
+            if missing && let Some(Ok(parent)) = save_folder.parent().map(FolderHandle::open) {
+                parent.flush()?;
+            }
+            FolderHandle::open(save_folder)
+        };
+        let root = Arc::new(open().map_err(|error| Problem::writing(&error))?);
+        let staging = Staging::create(Arc::clone(&root), transfer)?;
+        Ok(Self {
+            writing: HashMap::new(),
+            failed: HashMap::new(),
+            ready: Vec::new(),
+            ready_bytes: 0,
+            ended: Vec::new(),
+            tree: Tree::new(root, Arc::clone(staging.area())),
+            staging,
+        })
+    }
+
+    /// Makes a folder below its parent or merges with the real folder that is there; anything else
+    /// of that name makes it `name (1)`. Has to come before what lies in the folder. A folder that
+    /// cannot be made fails everything in it with [`Problem::Folder`].
+    pub fn add_folder(&mut self, number: u32, entry: &Entry) -> Committed {
+        let added = self
+            .tree
+            .add_folder(number, entry.parent, &entry.name, entry.modified);
+        let status = match added {
+            Ok(FolderOrigin::Made) => EntryStatus::Arrived,
+            Ok(FolderOrigin::Merged) => EntryStatus::AlreadyThere,
+            Err(problem) => EntryStatus::Failed(problem),
+        };
+        Committed {
+            number,
+            path: self.tree.folder_path(number),
+            len_bytes: 0,
+            blake3: None,
+            status,
+        }
+    }
+
+    /// Takes bytes of one file, in order; the first call (offset 0) makes its staging file. An error
+    /// is remembered and reported by the commit after [`complete`](Self::complete).
+    pub fn write(&mut self, number: u32, entry: &Entry, offset: u64, bytes: &[u8]) {
+        if self.failed.contains_key(&number) {
+            return;
+        }
+        if let Err(problem) = self.try_write(number, entry, offset, bytes) {
+            // Its room may be what the next file needs.
+            self.discard(number);
+            self.failed.insert(number, problem);
+        }
+    }
+
+    fn try_write(
+        &mut self,
+        number: u32,
+        entry: &Entry,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), Problem> {
+        let writing = match self.writing.entry(number) {
+            Occupied(under_way) => under_way.into_mut(),
+            Vacant(_) => {
+                let writing = self.start(number, entry)?;
+                self.writing.entry(number).or_insert(writing)
+            }
+        };
+        let end = offset.checked_add(bytes.len() as u64);
+        if offset != writing.written_bytes || end.is_none_or(|end| end > entry.len_bytes()) {
+            return Err(Problem::Corrupt);
+        }
+        writing
+            .append(bytes)
+            .map_err(|error| Problem::writing(&error))
+    }
+
+    fn start(&self, number: u32, entry: &Entry) -> Result<Writing, Problem> {
+        if !self.tree.is_usable(entry.parent) {
+            return Err(Problem::Folder);
+        }
+        if self.writing.len() >= MAX_WRITING {
+            return Err(Problem::other("too many files are being written at once"));
+        }
+        let EntryKind::File { len_bytes, .. } = entry.kind else {
+            return Err(Problem::Corrupt);
+        };
+        let writing = |error: io::Error| Problem::writing(&error);
+        let file = self.staging.create_part(number).map_err(writing)?;
+        if let Err(error) = reserve(&file, len_bytes) {
+            self.staging.remove_part(number);
+            return Err(writing(error));
+        }
+        Ok(Writing {
+            file,
+            hasher: Box::default(),
+            written_bytes: 0,
+            pushed_bytes: 0,
+        })
+    }
+
+    /// Removes what is staged of a file under way, if it is.
+    fn discard(&mut self, number: u32) {
+        if let Some(writing) = self.writing.remove(&number) {
+            drop(writing);
+            self.staging.remove_part(number);
+        }
+    }
+
+    /// All bytes came: compares BLAKE3 over what was handed to the disk with `hash`
+    /// ([`Problem::Corrupt`] if it differs or bytes are missing) and queues the file for the next
+    /// commit.
+    pub fn complete(&mut self, number: u32, entry: &Entry, hash: [u8; 32]) {
+        if let Some(problem) = self.failed.remove(&number) {
+            return self.fail(number, entry, problem);
+        }
+        let writing = match self.writing.remove(&number) {
+            Some(writing) => Ok(writing),
+            // An empty file: there was nothing to write.
+            None => self.start(number, entry),
+        };
+        let writing = match writing {
+            Ok(writing) => writing,
+            Err(problem) => return self.fail(number, entry, problem),
+        };
+        let complete = writing.written_bytes == entry.len_bytes();
+        if complete && writing.hasher.finalize() == hash {
+            self.queue(number, entry, hash, writing.file);
+        } else {
+            drop(writing);
+            self.staging.remove_part(number);
+            self.fail(number, entry, Problem::Corrupt);
+        }
+    }
+
+    /// A whole small file at once. It is checked before it touches the disk.
+    pub fn whole(&mut self, number: u32, entry: &Entry, bytes: &[u8], hash: [u8; 32]) {
+        if bytes.len() as u64 != entry.len_bytes() || blake3::hash(bytes) != hash {
+            return self.fail(number, entry, Problem::Corrupt);
+        }
+        let mut writing = match self.start(number, entry) {
+            Ok(writing) => writing,
+            Err(problem) => return self.fail(number, entry, problem),
+        };
+        match writing.file.write_all(bytes) {
+            Ok(()) => self.queue(number, entry, hash, writing.file),
+            Err(error) => {
+                drop(writing);
+                self.staging.remove_part(number);
+                self.fail(number, entry, Problem::writing(&error));
+            }
+        }
+    }
+
+    /// The sender gave this entry up: what is staged of it is removed, and the next commit reports
+    /// the problem (or the earlier one that this disk had with it).
+    pub fn abandon(&mut self, number: u32, entry: &Entry, problem: Problem) {
+        self.discard(number);
+        let problem = self.failed.remove(&number).unwrap_or(problem);
+        self.fail(number, entry, problem);
+    }
+
+    /// How much waits for a commit: files, and bytes in them.
+    pub fn pending(&self) -> (usize, u64) {
+        (self.ready.len(), self.ready_bytes)
+    }
+
+    /// Flushes what is complete and gives it its final names. Reports every file that reached its
+    /// end since the last call, failed ones included.
+    pub fn commit(&mut self) -> Vec<Committed> {
+        let ready = std::mem::take(&mut self.ready);
+        self.ready_bytes = 0;
+        let mut ended = std::mem::take(&mut self.ended);
+        ended.extend(commit::commit(&mut self.tree, &mut self.staging, ready));
+        ended
+    }
+
+    /// After the last commit: folder times, flushed folders, staging removed. If this is `Ok`, what
+    /// arrived survives a power cut. What was not committed is lost.
+    pub fn finish(mut self) -> Result<(), Problem> {
+        self.tree.finish()
+    }
+
+    fn queue(&mut self, number: u32, entry: &Entry, hash: [u8; 32], file: File) {
+        let executable = match entry.kind {
+            EntryKind::File { executable, .. } => executable,
+            EntryKind::Folder => false,
+        };
+        self.staging.set_received_mode(&file, executable);
+        if let Some(modified) = entry.modified {
+            set_modified(&file, modified);
+        }
+        // Beyond that number all are flushed together, without their descriptors.
+        let keep_open = self.ready.len() < FLUSH_TOGETHER;
+        self.ready_bytes += entry.len_bytes();
+        self.ready.push(Ready {
+            number,
+            parent: entry.parent,
+            name: entry.name.clone(),
+            len_bytes: entry.len_bytes(),
+            hash,
+            file: keep_open.then_some(file),
+        });
+    }
+
+    fn fail(&mut self, number: u32, entry: &Entry, problem: Problem) {
+        let name = self.tree.planned_file_name(&entry.name, entry.parent);
+        self.ended.push(Committed {
+            number,
+            path: self.tree.display_path(entry.parent, &name),
+            len_bytes: entry.len_bytes(),
+            blake3: None,
+            status: EntryStatus::Failed(problem),
+        });
+    }
+}
+
+impl Writing {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.written_bytes += bytes.len() as u64;
+        self.push();
+        Ok(())
+    }
+
+    /// Tells the disk to start writing what has come, without waiting for it: otherwise it would
+    /// begin with gigabytes at the flush, and the end of a transfer would take as long as the rest.
+    fn push(&mut self) {
+        /// Large enough for the disk to write in long strokes.
+        const STEP_BYTES: u64 = 8 << 20;
+        let waiting = self.written_bytes - self.pushed_bytes;
+        if waiting < STEP_BYTES {
+            return;
+        }
+        // On Linux this starts the writing of dirty pages and drops only clean ones.
+        #[cfg(target_os = "linux")]
+        if let Some(len) = std::num::NonZeroU64::new(waiting) {
+            let advice = rustix::fs::Advice::DontNeed;
+            let _ = rustix::fs::fadvise(&self.file, self.pushed_bytes, Some(len), advice);
+        }
+        self.pushed_bytes = self.written_bytes;
+    }
+}
+
+/// Takes the room for a file, so that a full disk is known before the bytes have travelled.
+/// Systems and disks that cannot do that cheaply find out while writing.
+fn reserve(file: &File, len_bytes: u64) -> io::Result<()> {
+    /// A shorter file is written sooner than its room is taken.
+    const WORTH_A_CALL_BYTES: u64 = 1 << 20;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if len_bytes >= WORTH_A_CALL_BYTES {
+        use rustix::fs::FallocateFlags;
+        use rustix::io::Errno;
+        match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, len_bytes) {
+            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (file, len_bytes, WORTH_A_CALL_BYTES);
+    Ok(())
+}

@@ -1,0 +1,323 @@
+//! The received folders: which entry became which folder, and handles to reach into them.
+//!
+//! Every handle is reached from the save folder's by opening one component after the other without
+//! following links. The most recent ones stay open, so that a folder full of files costs one walk;
+//! their number is bounded whatever the peer sends.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+use super::handle::{FolderHandle, is_not_a_folder};
+use super::names::{DiskName, Rules};
+use crate::model::{Modified, Problem, SafeName, displayable};
+
+/// Handles kept open: deeper than people nest folders, few beside the 1024 descriptors of a process.
+const OPEN_HANDLES: usize = 32;
+
+/// From so many folders on, one flush of the whole file system is cheaper than one each.
+const FLUSH_TOGETHER: usize = 16;
+
+/// Past so many numbered names something else is wrong.
+pub(super) const MAX_TWINS: u32 = 100_000;
+
+#[derive(Debug)]
+pub(super) struct Tree {
+    root: Arc<FolderHandle>,
+    /// Our staging area, which may not be merged with under any name.
+    area: Arc<FolderHandle>,
+    rules: Rules,
+    folders: HashMap<u32, Folder>,
+    /// The most recent last.
+    open: VecDeque<(u32, Arc<FolderHandle>)>,
+    /// Folders in which something was made; `None` is the save folder itself.
+    touched: HashSet<Option<u32>>,
+    /// The number from which the next twin of a name has to look for a free one: without it, n
+    /// entries of one name would cost n² tries.
+    twins: HashMap<(Option<u32>, DiskName), u32>,
+}
+
+#[derive(Debug)]
+struct Folder {
+    parent: Option<u32>,
+    /// As it is called on this disk.
+    name: Box<str>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// We made it and owe it this time.
+    Made(Option<Modified>),
+    /// It was there already and keeps its time.
+    Merged,
+    Failed,
+}
+
+/// How a folder from the wire came to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum FolderOrigin {
+    Made,
+    Merged,
+}
+
+/// What to do when a folder of ours has been removed by somebody.
+#[derive(Clone, Copy)]
+enum Removed {
+    MakeAgain,
+    Report,
+}
+
+impl Tree {
+    pub fn new(root: Arc<FolderHandle>, area: Arc<FolderHandle>) -> Self {
+        Self {
+            root,
+            area,
+            rules: Rules::of_this_system(),
+            folders: HashMap::new(),
+            open: VecDeque::new(),
+            touched: HashSet::new(),
+            twins: HashMap::new(),
+        }
+    }
+
+    /// Makes a folder below its parent, or finds the real folder that is there already. Something
+    /// else of that name stays as it is: the folder is then `name (1)`.
+    pub fn add_folder(
+        &mut self,
+        number: u32,
+        parent: Option<u32>,
+        name: &SafeName,
+        modified: Option<Modified>,
+    ) -> Result<FolderOrigin, Problem> {
+        let added = self.place(
+            parent,
+            |rules| DiskName::folder(name, rules, parent.is_none()),
+            |tree, folder, name| tree.make_or_merge(folder, name),
+        );
+        let (name, state, result) = match added {
+            Ok((name, origin @ FolderOrigin::Made)) => (name, State::Made(modified), Ok(origin)),
+            Ok((name, origin @ FolderOrigin::Merged)) => (name, State::Merged, Ok(origin)),
+            Err(problem) => {
+                let name = self.planned_folder_name(name, parent);
+                (name, State::Failed, Err(problem))
+            }
+        };
+        let name = name.into_boxed_str();
+        let folder = Folder {
+            parent,
+            name,
+            state,
+        };
+        self.folders.insert(number, folder);
+        result
+    }
+
+    fn make_or_merge(&self, folder: &FolderHandle, name: &str) -> io::Result<FolderOrigin> {
+        match folder.make_folder(name) {
+            Ok(()) => return Ok(FolderOrigin::Made),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        match folder.folder(name) {
+            // Some spelling that this file system takes for our own name.
+            Ok(found) if found.is_same_as(&self.area)? => Err(ErrorKind::AlreadyExists.into()),
+            Ok(_found) => Ok(FolderOrigin::Merged),
+            Err(error) if is_not_a_folder(&error) => Err(ErrorKind::AlreadyExists.into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Finds a name in folder `parent` under which `put` succeeds: the name itself, then numbered
+    /// ones as long as it says [`ErrorKind::AlreadyExists`]. A name that this disk refuses is
+    /// adjusted; a folder that was removed meanwhile is made again, once.
+    pub fn place<T>(
+        &mut self,
+        parent: Option<u32>,
+        named: impl Fn(Rules) -> DiskName,
+        mut put: impl FnMut(&Self, &FolderHandle, &str) -> io::Result<T>,
+    ) -> Result<(String, T), Problem> {
+        let mut folder = self.folder(parent)?;
+        let mut fresh = false;
+        let mut name = named(self.rules);
+        let mut n = 0;
+        loop {
+            let candidate = name.nth(n);
+            let error = match put(self, &folder, &candidate) {
+                Ok(done) => {
+                    self.touched.insert(parent);
+                    if n > 0 {
+                        self.twins.insert((parent, name), n + 1);
+                    }
+                    return Ok((candidate, done));
+                }
+                Err(error) => error,
+            };
+            let adjusted = match error.kind() {
+                ErrorKind::AlreadyExists => {
+                    // The name itself is always tried, it may hold the same content; after it, the
+                    // numbers that are known to be taken are passed over.
+                    n = match n {
+                        0 => self
+                            .twins
+                            .get(&(parent, name.clone()))
+                            .copied()
+                            .unwrap_or(1),
+                        n => n + 1,
+                    };
+                    if n > MAX_TWINS {
+                        return Err(Problem::Name);
+                    }
+                    continue;
+                }
+                ErrorKind::NotFound if !fresh => {
+                    fresh = true;
+                    self.open.clear();
+                    folder = self.folder(parent)?;
+                    continue;
+                }
+                ErrorKind::InvalidFilename => self.rules.shorter(),
+                ErrorKind::InvalidInput => self.rules.stricter(),
+                _ => None,
+            };
+            match adjusted {
+                Some(rules) => {
+                    self.rules = rules;
+                    name = named(rules);
+                    n = 0;
+                }
+                None => return Err(Problem::writing(&error)),
+            }
+        }
+    }
+
+    /// The first name that would be tried for a file.
+    pub fn planned_file_name(&self, name: &SafeName, parent: Option<u32>) -> String {
+        DiskName::file(name, self.rules, parent.is_none()).nth(0)
+    }
+
+    pub fn planned_folder_name(&self, name: &SafeName, parent: Option<u32>) -> String {
+        DiskName::folder(name, self.rules, parent.is_none()).nth(0)
+    }
+
+    /// The folder is there, as far as is known, and things can be put into it.
+    pub fn is_usable(&self, folder: Option<u32>) -> bool {
+        match folder {
+            None => true,
+            Some(number) => match self.folders.get(&number).map(|folder| &folder.state) {
+                Some(State::Made(_) | State::Merged) => true,
+                Some(State::Failed) | None => false,
+            },
+        }
+    }
+
+    /// Path of something in a folder, relative to the save folder, for people.
+    pub fn display_path(&self, parent: Option<u32>, name: &str) -> String {
+        let mut components = vec![displayable(name)];
+        let mut next = parent;
+        while let Some(folder) = next.and_then(|number| self.folders.get(&number)) {
+            components.push(displayable(&folder.name));
+            next = folder.parent;
+        }
+        components.reverse();
+        components.join("/")
+    }
+
+    /// Path of an added folder, as it is called here.
+    pub fn folder_path(&self, number: u32) -> String {
+        match self.folders.get(&number) {
+            Some(folder) => self.display_path(folder.parent, &folder.name),
+            None => String::new(),
+        }
+    }
+
+    fn folder(&mut self, number: Option<u32>) -> Result<Arc<FolderHandle>, Problem> {
+        self.reach(number, Removed::MakeAgain)
+    }
+
+    /// A handle to the folder, from the nearest open one above it downwards.
+    fn reach(
+        &mut self,
+        folder: Option<u32>,
+        removed: Removed,
+    ) -> Result<Arc<FolderHandle>, Problem> {
+        let mut closed = Vec::new();
+        let mut next = folder;
+        let mut handle = loop {
+            let Some(number) = next else {
+                break Arc::clone(&self.root);
+            };
+            if let Some(at) = self.open.iter().position(|(open, _)| *open == number) {
+                // Used now, so it goes last.
+                let Some(found) = self.open.remove(at) else {
+                    return Err(Problem::Folder);
+                };
+                let handle = Arc::clone(&found.1);
+                self.open.push_back(found);
+                break handle;
+            }
+            let folder = self.folders.get(&number).ok_or(Problem::Folder)?;
+            if matches!(folder.state, State::Failed) {
+                return Err(Problem::Folder);
+            }
+            closed.push(number);
+            next = folder.parent;
+        };
+        for number in closed.into_iter().rev() {
+            let name = &self.folders.get(&number).ok_or(Problem::Folder)?.name;
+            let opened = handle.folder(name).or_else(|error| match removed {
+                Removed::MakeAgain if error.kind() == ErrorKind::NotFound => {
+                    handle.make_folder(name)?;
+                    handle.folder(name)
+                }
+                Removed::MakeAgain | Removed::Report => Err(error),
+            });
+            handle = Arc::new(opened.map_err(|error| match is_not_a_folder(&error) {
+                true => Problem::Folder,
+                false => Problem::writing(&error),
+            })?);
+            if self.open.len() >= OPEN_HANDLES {
+                self.open.pop_front();
+            }
+            self.open.push_back((number, Arc::clone(&handle)));
+        }
+        Ok(handle)
+    }
+
+    /// Gives the folders we made their times, now that nothing more is put into them, and flushes
+    /// every folder in which something was made. Folders that somebody removed or replaced since
+    /// are passed over: they are that person's now.
+    pub fn finish(&mut self) -> Result<(), Problem> {
+        let mut made: Vec<_> = self
+            .folders
+            .iter()
+            .filter_map(|(number, folder)| match folder.state {
+                State::Made(Some(modified)) => Some((*number, folder.parent, modified)),
+                State::Made(None) | State::Merged | State::Failed => None,
+            })
+            .collect();
+        // Parents have lower numbers: deepest first, neighbours together.
+        made.sort_unstable_by_key(|(number, ..)| std::cmp::Reverse(*number));
+        for (number, parent, modified) in made {
+            if let Ok(parent) = self.reach(parent, Removed::Report)
+                && let Some(folder) = self.folders.get(&number)
+            {
+                // A time this disk cannot hold is no failure.
+                let _ = parent.set_folder_modified(&folder.name, modified);
+            }
+        }
+        self.flush().map_err(|error| Problem::writing(&error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.touched.len() >= FLUSH_TOGETHER && self.root.flush_file_system()? {
+            return Ok(());
+        }
+        for folder in std::mem::take(&mut self.touched) {
+            if let Ok(handle) = self.reach(folder, Removed::Report) {
+                handle.flush()?;
+            }
+        }
+        Ok(())
+    }
+}
