@@ -81,10 +81,7 @@ fn resolve(
     }
 }
 
-fn connect(
-    addresses: &[SocketAddr],
-    gave_up: &impl Fn() -> bool,
-) -> Option<io::Result<TcpStream>> {
+fn connect(addresses: &[SocketAddr], gave_up: &impl Fn() -> bool) -> Option<io::Result<TcpStream>> {
     let begun = Instant::now();
     let mut untried = addresses.iter();
     let mut trying: Vec<Socket> = Vec::new();

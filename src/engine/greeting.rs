@@ -36,8 +36,6 @@ pub enum GreetingError {
     Resting,
     #[error("wrong secret")]
     Wrong(Wrong),
-    #[error("the system gives no random numbers")]
-    Random,
 }
 
 /// The operating system's randomness.
@@ -57,7 +55,8 @@ impl RngCore for SystemRandom {
     }
 
     fn fill_bytes(&mut self, dest: &mut [u8]) {
-        getrandom::fill(dest).expect("the engine has checked at its start that the system gives random numbers");
+        getrandom::fill(dest)
+            .expect("the engine has checked at its start that the system gives random numbers");
     }
 
     fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), rand_core::Error> {
@@ -130,7 +129,10 @@ impl<'a> Lockstep<'a> {
         if self.plaintext.is_empty() {
             Ok(())
         } else {
-            Err(Refusal::Violation(Violation::Malformed("a frame before verification ended")).into())
+            Err(
+                Refusal::Violation(Violation::Malformed("a frame before verification ended"))
+                    .into(),
+            )
         }
     }
 }

@@ -135,7 +135,10 @@ fn bound(bind: Bind) -> Result<(TcpListener, bool), ListenError> {
                 }
             }
             let addr = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
-            Err(refused(&last.unwrap_or(io::ErrorKind::AddrInUse.into()), addr))
+            Err(refused(
+                &last.unwrap_or(io::ErrorKind::AddrInUse.into()),
+                addr,
+            ))
         }
     }
 }

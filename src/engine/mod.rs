@@ -34,6 +34,7 @@ use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
 use crate::model::{Code, DeviceName, Peer, Problem};
@@ -179,10 +180,11 @@ fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, n
 const IDENTITY_FILE: &str = "identity.json";
 const IDENTITY_VERSION: u32 = 1;
 
-#[derive(Serialize, Deserialize)]
+/// Wiped from memory when it has been written or read.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 struct IdentityRecord {
     certificate: String,
-    private_key: zeroize::Zeroizing<String>,
+    private_key: String,
 }
 
 /// A device that lost its identity is another device to everybody who knows it: a damaged file is
@@ -205,7 +207,7 @@ fn load_identity(data_dir: &Path) -> Result<Identity, StartError> {
             let identity = Identity::generate().map_err(|error| damaged(error.to_string()))?;
             let record = IdentityRecord {
                 certificate: identity.certificate_pem(),
-                private_key: identity.key_pem(),
+                private_key: identity.key_pem().to_string(),
             };
             match record::save(&path, IDENTITY_VERSION, &record) {
                 Ok(()) => Ok(identity),

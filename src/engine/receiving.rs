@@ -24,8 +24,8 @@ use crate::model::{
 use crate::protocol::message::Frame;
 use crate::protocol::receiver::{Job, Receiver, ReceiverEvent};
 use crate::protocol::{Buffers, Violation};
+use crate::storage::free_bytes;
 use crate::storage::inbox::{Committed, Inbox};
-use crate::storage::space::free_bytes;
 
 /// Files that wait to be committed together, at most: one flush for all of them.
 const COMMIT_FILES: usize = 512;
@@ -99,11 +99,7 @@ impl Receiving {
         }
     }
 
-    fn try_run(
-        mut channel: Channel,
-        shared: &Shared,
-        notes: Notes,
-    ) -> Result<(), ChannelError> {
+    fn try_run(mut channel: Channel, shared: &Shared, notes: Notes) -> Result<(), ChannelError> {
         let link = Arc::new(Link::new(channel.shutdown_handle()?));
         let ring = link.clone();
         channel.established(TICK, move || ring.outbox.flush())?;
@@ -212,7 +208,9 @@ impl Receiving {
         let mut disk = Disk::default();
         loop {
             let order = match disk.commit_due() {
-                None => orders.recv().map_err(|_gone| RecvTimeoutError::Disconnected),
+                None => orders
+                    .recv()
+                    .map_err(|_gone| RecvTimeoutError::Disconnected),
                 Some(due) => orders.recv_timeout(due),
             };
             match order {

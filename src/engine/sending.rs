@@ -199,12 +199,9 @@ impl Sending {
                     self.notes.send(Note::State(TransferState::Running));
                 }
                 SenderEvent::Settled(status) => self.report(&status),
-                SenderEvent::Declined => self.end(
-                    link,
-                    reported,
-                    Status::Declined,
-                    Some(Failure::Declined),
-                ),
+                SenderEvent::Declined => {
+                    self.end(link, reported, Status::Declined, Some(Failure::Declined))
+                }
                 SenderEvent::Cancelled(None) => {
                     let by = Party::Peer;
                     let failure = Some(Failure::Cancelled(by));
@@ -502,7 +499,6 @@ fn greeting_failure(error: GreetingError, address: &str) -> Failure {
         },
         GreetingError::Channel(_) | GreetingError::Ended => Failure::Lost,
         GreetingError::Resting => Failure::Busy,
-        GreetingError::Random => Failure::Internal(error.to_string()),
     }
 }
 

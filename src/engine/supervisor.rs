@@ -52,7 +52,8 @@ pub struct Supervisor {
 }
 
 struct Server {
-    listener: Listener,
+    /// Held: dropping it ends the accepting.
+    _listener: Listener,
     accept: AcceptPolicy,
 }
 
@@ -62,7 +63,7 @@ struct Connection {
 }
 
 enum Role {
-    Outgoing(TransferId),
+    Outgoing,
     Incoming(Incoming),
 }
 
@@ -121,7 +122,9 @@ impl Supervisor {
     pub fn run(mut self, inputs: &Receiver<Input>) {
         loop {
             let input = match self.next_wake() {
-                None => inputs.recv().map_err(|_gone| RecvTimeoutError::Disconnected),
+                None => inputs
+                    .recv()
+                    .map_err(|_gone| RecvTimeoutError::Disconnected),
                 Some(wait) => inputs.recv_timeout(wait),
             };
             match input {
@@ -210,7 +213,7 @@ impl Supervisor {
             None => lock(&self.shared.gate).open_with_code(new_code(), Instant::now(), true),
         }
         self.server = Some(Server {
-            listener,
+            _listener: listener,
             accept: options.accept,
         });
         self.tell_code();
@@ -236,7 +239,8 @@ impl Supervisor {
             }
         }
         for (id, connection) in &self.connections {
-            let busy = receiving.iter().any(|(_, busy)| busy == id) || self.settling.contains_key(id);
+            let busy =
+                receiving.iter().any(|(_, busy)| busy == id) || self.settling.contains_key(id);
             if let Role::Incoming(incoming) = &connection.role
                 && !busy
             {
@@ -334,7 +338,7 @@ impl Supervisor {
     fn incoming(&mut self, connection: ConnectionId) -> Option<&mut Incoming> {
         match &mut self.connections.get_mut(&connection)?.role {
             Role::Incoming(incoming) => Some(incoming),
-            Role::Outgoing(_) => None,
+            Role::Outgoing => None,
         }
     }
 
@@ -392,7 +396,7 @@ impl Supervisor {
             });
         match thread {
             Ok(thread) => {
-                let role = Role::Outgoing(transfer);
+                let role = Role::Outgoing;
                 self.connections
                     .insert(connection, Connection { thread, role });
             }
@@ -456,7 +460,11 @@ impl Supervisor {
             None => return,
         }
         let by = Party::Us;
-        self.ended(transfer, Status::Cancelled(by), Some(Failure::Cancelled(by)));
+        self.ended(
+            transfer,
+            Status::Cancelled(by),
+            Some(Failure::Cancelled(by)),
+        );
     }
 
     fn note(&mut self, connection: ConnectionId, note: Note) {
@@ -558,7 +566,9 @@ impl Supervisor {
     }
 
     fn counted(&mut self, connection: ConnectionId, counted: Counted) {
-        let found = self.incoming(connection).and_then(|incoming| incoming.offer);
+        let found = self
+            .incoming(connection)
+            .and_then(|incoming| incoming.offer);
         let Some((id, offer)) = found.and_then(|id| Some((id, self.offers.get_mut(&id)?))) else {
             return;
         };
@@ -682,7 +692,7 @@ impl Supervisor {
             .iter()
             .filter_map(|(id, connection)| match &connection.role {
                 Role::Incoming(incoming) => Some((*id, incoming)),
-                Role::Outgoing(_) => None,
+                Role::Outgoing => None,
             })
             .collect();
         incoming.sort_by_key(|(id, _)| *id);
@@ -771,4 +781,3 @@ impl Transfer {
         }
     }
 }
-

@@ -1,0 +1,357 @@
+//! Two (or many) engines carry real files to each other over loopback.
+
+mod support;
+
+use std::fs;
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ropeway::engine::{AcceptPolicy, Answer, Command, Event, StopMode};
+use ropeway::model::{EntryStatus, Failure, Party, Status, TransferState};
+use support::{Device, PASSPHRASE, noise, tree, under_way};
+
+/// A folder with everything a folder can hold: nesting, empty things, long and Chinese names.
+fn holiday(at: &Path) -> std::path::PathBuf {
+    let top = at.join("Holiday 2026");
+    fs::create_dir_all(top.join("day 1/deeper/still")).unwrap();
+    fs::create_dir_all(top.join("empty")).unwrap();
+    fs::write(top.join("nothing.txt"), b"").unwrap();
+    fs::write(top.join("合同（已签）.pdf"), noise(1, 70_001)).unwrap();
+    fs::write(top.join("day 1/film.mkv"), noise(2, 3_000_000)).unwrap();
+    fs::write(top.join("day 1/deeper/still/one"), b"1").unwrap();
+    for n in 0..300 {
+        fs::write(
+            top.join(format!("day 1/{n}.txt")),
+            noise(n, n as usize * 13),
+        )
+        .unwrap();
+    }
+    top
+}
+
+#[test]
+fn a_folder_arrives_exactly_and_leaves_no_staging() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let top = holiday(study.home.path());
+    study.send(&[&top], addr, PASSPHRASE);
+    let sent = study.arrived();
+    let received = garden.arrived();
+    study.safe();
+    garden.safe();
+    assert_eq!(tree(&garden.inbox().join("Holiday 2026")), tree(&top));
+    assert!(!garden.inbox().join(".ropeway").exists());
+    assert_eq!((sent.failed, received.failed), (0, 0));
+    assert_eq!(
+        (sent.entries, sent.bytes),
+        (received.entries, received.bytes)
+    );
+    assert_eq!(sent.sent_bytes, sent.bytes);
+    assert_eq!(received.peer.name.as_str(), "Study");
+    assert!(received.peer.verified);
+    // Both ends name the same files with the same hashes: those of the files.
+    let (mut ours, mut theirs) = (study.reports(), garden.reports());
+    ours.sort_by(|a, b| a.path.cmp(&b.path));
+    theirs.sort_by(|a, b| a.path.cmp(&b.path));
+    assert_eq!(ours, theirs);
+    let film = ours.iter().find(|report| report.path.ends_with("film.mkv"));
+    let hash = blake3::hash(&noise(2, 3_000_000));
+    assert_eq!(film.and_then(|film| film.blake3), Some(*hash.as_bytes()));
+}
+
+#[test]
+fn the_person_at_the_receiver_answers_offers() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    let file = study.home.path().join("a.txt");
+    fs::write(&file, "hello").unwrap();
+
+    study.send(&[&file], addr, PASSPHRASE);
+    let offer = garden.offer();
+    assert_eq!((offer.entries, offer.bytes, offer.picked), (1, 5, 1));
+    assert_eq!(offer.names, ["a.txt"]);
+    assert!(offer.free_bytes.is_some_and(|free| free > 0));
+    assert!(!garden.inbox().exists(), "nothing touches the disk before");
+    garden
+        .engine
+        .command(Command::Answer(offer.transfer, Answer::Decline));
+    assert_eq!(study.ended().status, Status::Declined);
+    assert!(!garden.inbox().exists());
+
+    study.send(&[&file], addr, PASSPHRASE);
+    let offer = garden.offer();
+    let elsewhere = garden.home.path().join("elsewhere");
+    let answer = Answer::Accept {
+        folder: Some(elsewhere.clone()),
+    };
+    garden
+        .engine
+        .command(Command::Answer(offer.transfer, answer));
+    study.arrived();
+    assert_eq!(fs::read(elsewhere.join("a.txt")).unwrap(), b"hello");
+}
+
+#[test]
+fn a_wrong_code_leaves_nothing_and_a_right_one_works_once() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::All, None);
+    let code = garden.code();
+    let wrong = if code == "000 000" {
+        "111 111"
+    } else {
+        "000 000"
+    };
+    let file = study.home.path().join("a.txt");
+    fs::write(&file, "hello").unwrap();
+
+    study.send(&[&file], addr, wrong);
+    assert_eq!(study.ended().failure, Some(Failure::WrongSecret));
+    garden.wait("WrongSecret", |event| match event {
+        Event::WrongSecret { tries_left, .. } => Some(assert_eq!(*tries_left, 2)),
+        _ => None,
+    });
+    study.send(&[&file], addr, "");
+    assert_eq!(study.ended().failure, Some(Failure::SecretNeeded));
+    assert!(!garden.inbox().exists());
+
+    study.send(&[&file], addr, &code);
+    study.arrived();
+    let next = garden.code();
+    assert_ne!(next, code);
+    study.send(&[&file], addr, &code);
+    assert_eq!(study.ended().failure, Some(Failure::WrongSecret));
+}
+
+#[test]
+fn many_clients_are_served_at_once_and_none_waits_for_an_answer_to_another() {
+    let mut garden = Device::new("Garden");
+    let addr = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    // One whose offer nobody answers.
+    let mut patient = Device::new("Patient");
+    let waiting = patient.home.path().join("waiting");
+    fs::write(&waiting, "w").unwrap();
+    patient.send(&[&waiting], addr, PASSPHRASE);
+    let unanswered = garden.offer().transfer;
+
+    let mut clients: Vec<_> = (0..6)
+        .map(|n| Device::new(&format!("client {n}")))
+        .collect();
+    for (n, client) in clients.iter_mut().enumerate() {
+        let file = client.home.path().join(format!("file {n}"));
+        fs::write(&file, noise(n as u64, 2_000_000)).unwrap();
+        client.send(&[&file], addr, PASSPHRASE);
+    }
+    let mut done = 0;
+    while done < clients.len() {
+        let accept = garden.wait("an offer or an end", |event| match event {
+            Event::Offer(offer) if !offer.counting => Some(Some(offer.transfer)),
+            Event::Ended(summary) => {
+                Some(assert_eq!(summary.status, Status::Arrived)).map(|()| None)
+            }
+            _ => None,
+        });
+        match accept {
+            Some(transfer) => {
+                assert_ne!(transfer, unanswered);
+                let answer = Answer::Accept { folder: None };
+                garden.engine.command(Command::Answer(transfer, answer));
+            }
+            None => done += 1,
+        }
+    }
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.arrived();
+        let got = fs::read(garden.inbox().join(format!("file {n}"))).unwrap();
+        assert_eq!(got, noise(n as u64, 2_000_000));
+    }
+    // The patient one gives up: its offer goes away.
+    drop(patient);
+    garden.wait("OfferWithdrawn", |event| match event {
+        Event::OfferWithdrawn(transfer) => Some(assert_eq!(*transfer, unanswered)),
+        _ => None,
+    });
+}
+
+#[test]
+fn cancel_from_either_side_takes_effect_within_a_second_on_both() {
+    for sender_cancels in [true, false] {
+        let (mut garden, mut study) = under_way();
+        let (here, there) = if sender_cancels {
+            (&mut study, &mut garden)
+        } else {
+            (&mut garden, &mut study)
+        };
+        let transfer = here.said.iter().find_map(|event| match event {
+            Event::Started(started) => Some(started.transfer),
+            _ => None,
+        });
+        let begun = Instant::now();
+        here.engine.command(Command::Cancel(transfer.unwrap()));
+        assert_eq!(here.ended().status, Status::Cancelled(Party::Us));
+        assert_eq!(there.ended().status, Status::Cancelled(Party::Peer));
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            begun.elapsed()
+        );
+        // Joined: nothing of it can still be written.
+        let inbox = garden.inbox();
+        let Device { engine, home, .. } = garden;
+        drop(engine);
+        assert_eq!(tree(&inbox), [], "nothing partial, no staging");
+        drop(home);
+    }
+}
+
+#[test]
+fn a_sender_that_vanishes_interrupts_and_leaves_no_partial_file() {
+    let (mut garden, study) = under_way();
+    // The engine's end says goodbye with a cancel; a process that is killed is in tests/headless.
+    drop(study.engine);
+    let ended = garden.ended();
+    assert_eq!(ended.status, Status::Cancelled(Party::Peer));
+    let inbox = garden.inbox();
+    let _home = garden.home;
+    drop(garden.engine);
+    assert_eq!(tree(&inbox), []);
+}
+
+#[test]
+fn progress_is_told_at_most_twenty_times_a_second() {
+    let (mut garden, _study) = under_way();
+    let begun = Instant::now();
+    let mut pictures = 0;
+    while begun.elapsed() < Duration::from_secs(1) {
+        garden.wait("progress", |event| {
+            matches!(event, Event::Progress(_)).then_some(())
+        });
+        pictures += 1;
+    }
+    assert!((3..=22).contains(&pictures), "{pictures}");
+}
+
+#[test]
+fn strangers_are_closed_and_do_not_keep_an_honest_sender_out() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let mut strangers: Vec<_> = (0..100)
+        .map(|n| {
+            let mut stranger = TcpStream::connect(addr).unwrap();
+            let said: &[u8] = match n % 4 {
+                0 => b"GET / HTTP/1.1\r\n\r\n",
+                1 => b"\xff\xff\xff\xff",
+                2 => b"\x16\x03\x01",
+                _ => b"",
+            };
+            // Some are closed already to make room; that is the point.
+            let _ = stranger.write_all(said);
+            stranger
+        })
+        .collect();
+    let file = study.home.path().join("a.txt");
+    fs::write(&file, "hello").unwrap();
+    study.send(&[&file], addr, PASSPHRASE);
+    study.arrived();
+    strangers.clear();
+}
+
+#[test]
+fn what_cannot_be_read_is_reported_and_the_rest_arrives() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let top = study.home.path().join("mixed");
+    fs::create_dir(&top).unwrap();
+    fs::write(top.join("good"), "good").unwrap();
+    std::os::unix::fs::symlink("good", top.join("link")).unwrap();
+    let fifo = std::process::Command::new("mkfifo")
+        .arg(top.join("pipe"))
+        .status();
+    assert!(fifo.unwrap().success());
+    study.send(&[&top], addr, PASSPHRASE);
+    let ended = study.ended();
+    assert_eq!((ended.status, ended.failed), (Status::Problems, 2));
+    assert_eq!(garden.ended().failed, 2);
+    assert_eq!(
+        tree(&garden.inbox().join("mixed")),
+        [("good".into(), Some(b"good".to_vec()))]
+    );
+    let failed: Vec<_> = study
+        .reports()
+        .into_iter()
+        .filter(|report| matches!(report.status, EntryStatus::Failed(_)))
+        .map(|report| report.path)
+        .collect();
+    assert_eq!(failed, ["mixed/link", "mixed/pipe"]);
+}
+
+#[test]
+fn sent_again_the_same_file_is_already_there_and_another_one_keeps_both() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let file = study.home.path().join("a.txt");
+    for (content, files) in [("one", 1), ("one", 1), ("two", 2)] {
+        fs::write(&file, content).unwrap();
+        study.send(&[&file], addr, PASSPHRASE);
+        study.arrived();
+        garden.arrived();
+        garden.safe();
+        assert_eq!(tree(&garden.inbox()).len(), files, "{content}");
+    }
+    let second = fs::read(garden.inbox().join("a (1).txt")).unwrap();
+    assert_eq!(second, b"two");
+}
+
+#[test]
+fn a_save_folder_that_cannot_be_used_is_named_on_both_sides() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    fs::write(garden.inbox(), "a file in its place").unwrap();
+    let file = study.home.path().join("a.txt");
+    fs::write(&file, "hello").unwrap();
+    study.send(&[&file], addr, PASSPHRASE);
+    assert!(matches!(study.ended().failure, Some(Failure::PeerDisk(_))));
+    assert!(matches!(garden.ended().failure, Some(Failure::Disk(_))));
+}
+
+#[test]
+fn switched_off_nobody_gets_in_and_what_runs_may_finish() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    let file = study.home.path().join("a.bin");
+    fs::write(&file, noise(3, 30_000_000)).unwrap();
+    study.send(&[&file], addr, PASSPHRASE);
+    let offer = garden.offer();
+    let answer = Answer::Accept { folder: None };
+    garden
+        .engine
+        .command(Command::Answer(offer.transfer, answer));
+    garden.wait("Running", |event| {
+        matches!(event, Event::State(_, TransferState::Running)).then_some(())
+    });
+    garden
+        .engine
+        .command(Command::StopListening(StopMode::LetFinish));
+    study.arrived();
+    garden.arrived();
+    study.send(&[&file], addr, PASSPHRASE);
+    assert!(matches!(
+        study.ended().failure,
+        Some(Failure::Refused { .. })
+    ));
+    // On again at the same port, at once.
+    let again = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    study.send(&[&file], again, PASSPHRASE);
+    study.arrived();
+}
+
+#[test]
+fn a_device_does_not_send_to_itself() {
+    let mut garden = Device::new("Garden");
+    let addr = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let file = garden.home.path().join("a.txt");
+    fs::write(&file, "hello").unwrap();
+    garden.send(&[&file], addr, PASSPHRASE);
+    assert_eq!(garden.ended().failure, Some(Failure::Ourselves));
+}
