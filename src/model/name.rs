@@ -169,7 +169,7 @@ mod tests {
             ".hidden",
             "-rf",
             "合同（已签）.pdf",
-            "a:b",
+            "12:30",
             "x y",
             "naïve",
         ] {

@@ -51,6 +51,7 @@ pub(super) fn commit(tree: &mut Tree, staging: &mut Staging, ready: Vec<Ready>) 
     }
     let all_flushed = ready.len() >= FLUSH_TOGETHER
         && staging.folder().flush_file_system().is_ok_and(|done| done);
+    tree.look_again();
     let mut ended = Vec::with_capacity(ready.len());
     for file in ready {
         let placed = if all_flushed {

@@ -172,7 +172,7 @@ impl Tree {
                 }
                 ErrorKind::NotFound if !fresh => {
                     fresh = true;
-                    self.open.clear();
+                    self.look_again();
                     folder = self.folder(parent)?;
                     continue;
                 }
@@ -189,6 +189,12 @@ impl Tree {
                 None => return Err(Problem::writing(&error)),
             }
         }
+    }
+
+    /// Lets go of all handles, so that the next step walks down anew. A handle follows its folder
+    /// when somebody moves it away, and what is put into it then would not be where we say.
+    pub fn look_again(&mut self) {
+        self.open.clear();
     }
 
     /// The first name that would be tried for a file.
@@ -288,6 +294,7 @@ impl Tree {
     /// every folder in which something was made. Folders that somebody removed or replaced since
     /// are passed over: they are that person's now.
     pub fn finish(&mut self) -> Result<(), Problem> {
+        self.look_again();
         let mut made: Vec<_> = self
             .folders
             .iter()
@@ -319,5 +326,89 @@ impl Tree {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(dir: &tempfile::TempDir) -> Tree {
+        std::fs::create_dir(dir.path().join("area")).unwrap();
+        let root = Arc::new(FolderHandle::open(dir.path()).unwrap());
+        let area = Arc::new(root.folder("area").unwrap());
+        Tree::new(root, area)
+    }
+
+    fn place(
+        tree: &mut Tree,
+        raw: &str,
+        mut put: impl FnMut(&str) -> io::Result<()>,
+    ) -> Result<String, Problem> {
+        let name = SafeName::try_from(raw).unwrap();
+        tree.place(
+            None,
+            |rules| DiskName::file(&name, rules, true),
+            |_tree, _folder, name| put(name),
+        )
+        .map(|(name, ())| name)
+    }
+
+    #[test]
+    fn names_that_the_disk_refuses_are_adjusted_to_what_it_takes() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tree = tree(&dir);
+        // An encrypted FAT stick in a bad mood, with one name taken.
+        let long = format!("12:30 {}.txt", "x".repeat(200));
+        let mut put = |name: &str| match name {
+            name if name.len() > 143 => Err(ErrorKind::InvalidFilename.into()),
+            name if name.contains(':') => Err(ErrorKind::InvalidInput.into()),
+            "12_30.txt" => Err(ErrorKind::AlreadyExists.into()),
+            _free => Ok(()),
+        };
+        let placed = place(&mut tree, &long, &mut put).unwrap();
+        assert!(placed.starts_with("12_30 xxx") && placed.ends_with(".txt"));
+        assert_eq!(placed.len(), 143);
+        let placed = place(&mut tree, "12:30.txt", &mut put);
+        assert_eq!(placed.as_deref(), Ok("12_30 (1).txt"));
+    }
+
+    #[test]
+    fn a_name_that_the_disk_refuses_in_every_form_is_a_problem() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tree = tree(&dir);
+        for kind in [ErrorKind::InvalidFilename, ErrorKind::InvalidInput] {
+            let refused = place(&mut tree, "x", |_name| Err(kind.into()));
+            assert_eq!(refused, Err(Problem::Name));
+        }
+    }
+
+    #[test]
+    fn the_nth_twin_does_not_try_the_numbers_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tree = tree(&dir);
+        let mut taken = HashSet::new();
+        let mut tries = 0;
+        for _ in 0..1000 {
+            place(&mut tree, "twin", |name| {
+                tries += 1;
+                match taken.insert(name.to_owned()) {
+                    true => Ok(()),
+                    false => Err(ErrorKind::AlreadyExists.into()),
+                }
+            })
+            .unwrap();
+        }
+        assert!(tries <= 2000, "{tries}");
+    }
+
+    #[test]
+    fn our_own_area_is_not_merged_with_under_whatever_name_it_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tree = tree(&dir);
+        let name = SafeName::try_from("area").unwrap();
+        let added = tree.add_folder(0, None, &name, None);
+        assert_eq!(added, Ok(FolderOrigin::Made));
+        assert_eq!(tree.folder_path(0), "area (1)");
     }
 }

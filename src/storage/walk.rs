@@ -322,6 +322,27 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn a_folder_that_cannot_be_listed_is_reported_and_the_rest_goes_on() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let closed = dir.path().join("closed");
+        fs::create_dir(&closed).unwrap();
+        fs::write(dir.path().join("file"), "x").unwrap();
+        let allow = |mode| fs::set_permissions(&closed, fs::Permissions::from_mode(mode)).unwrap();
+        allow(0o000);
+        if fs::read_dir(&closed).is_ok() {
+            eprintln!("skipped: this user may read everything");
+            return;
+        }
+        let all = walked(&[dir.path().to_owned()]);
+        allow(0o700);
+        assert_eq!(shape(&all)[1..], ["0:closed", "0:file"]);
+        assert_eq!(all[1].problem, Some(Problem::Unreadable));
+        assert_eq!(all[2].problem, None);
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn a_picked_link_is_followed_and_keeps_its_name() {
         use std::os::unix::fs::symlink;
         let dir = tempfile::tempdir().unwrap();

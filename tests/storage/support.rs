@@ -1,0 +1,218 @@
+//! A receiving end with short names for the things tests do.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ropeway::model::{Entry, EntryKind, EntryStatus, Modified, Problem, SafeName, TransferId};
+use ropeway::storage::{Committed, Inbox, SourceFile, SourceTree, walk};
+use tempfile::TempDir;
+
+pub const TRANSFER: TransferId = TransferId([0xab; 16]);
+
+/// A save folder and one transfer into it that is given its entries by hand.
+pub struct Receiver {
+    pub dir: TempDir,
+    pub inbox: Inbox,
+    next_number: u32,
+}
+
+impl Receiver {
+    pub fn new() -> Self {
+        Self::with(|_save| {})
+    }
+
+    /// `prepare` puts things into the save folder first.
+    pub fn with(prepare: impl FnOnce(&Path)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let save = dir.path().join("save");
+        fs::create_dir(&save).unwrap();
+        prepare(&save);
+        let inbox = Inbox::create(&save, TRANSFER).unwrap();
+        Self {
+            dir,
+            inbox,
+            next_number: 0,
+        }
+    }
+
+    pub fn save(&self) -> PathBuf {
+        self.dir.path().join("save")
+    }
+
+    pub fn number(&mut self) -> u32 {
+        self.next_number += 1;
+        self.next_number - 1
+    }
+
+    pub fn folder(&mut self, parent: Option<u32>, name: &str) -> (u32, Committed) {
+        let number = self.number();
+        let committed = self.inbox.add_folder(number, &folder(parent, name));
+        (number, committed)
+    }
+
+    pub fn file(&mut self, parent: Option<u32>, name: &str, content: &str) -> u32 {
+        let number = self.number();
+        let entry = file(parent, name, content.len());
+        let hash = *blake3::hash(content.as_bytes()).as_bytes();
+        self.inbox.whole(number, &entry, content.as_bytes(), hash);
+        number
+    }
+
+    /// One file, committed at once.
+    pub fn arrive(&mut self, parent: Option<u32>, name: &str, content: &str) -> Committed {
+        self.file(parent, name, content);
+        let mut committed = self.inbox.commit();
+        assert_eq!(committed.len(), 1);
+        committed.remove(0)
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.save().join(path)).unwrap()
+    }
+
+    /// Ends the transfer; gives the folder back, which lives as long.
+    pub fn finish(self) -> TempDir {
+        self.inbox.finish().unwrap();
+        self.dir
+    }
+}
+
+pub fn folder(parent: Option<u32>, name: &str) -> Entry {
+    Entry {
+        parent,
+        name: SafeName::try_from(name).unwrap(),
+        kind: EntryKind::Folder,
+        modified: None,
+    }
+}
+
+pub fn file(parent: Option<u32>, name: &str, len: usize) -> Entry {
+    let kind = EntryKind::File {
+        len_bytes: len as u64,
+        executable: false,
+    };
+    Entry {
+        kind,
+        ..folder(parent, name)
+    }
+}
+
+pub fn at(seconds: i64, nanos: u32) -> Option<Modified> {
+    Some(Modified { seconds, nanos })
+}
+
+pub fn problem(committed: &Committed) -> Option<&Problem> {
+    match &committed.status {
+        EntryStatus::Failed(problem) => Some(problem),
+        EntryStatus::Arrived | EntryStatus::AlreadyThere => None,
+    }
+}
+
+/// Sends `picks` into `save` as the engine would, with a commit every few files.
+pub fn carry(picks: &[PathBuf], save: &Path) -> Vec<Committed> {
+    let mut tree = SourceTree::new(picks.to_vec());
+    walk(picks, &mut |found| {
+        tree.add(found).unwrap();
+        ControlFlow::Continue(())
+    });
+    let mut inbox = Inbox::create(save, TRANSFER).unwrap();
+    let mut committed = Vec::new();
+    for (number, entry) in (0..).zip(tree.manifest().entries()) {
+        if let Some(problem) = tree.problem(number) {
+            inbox.abandon(number, entry, problem.clone());
+            continue;
+        }
+        match entry.kind {
+            EntryKind::Folder => committed.push(inbox.add_folder(number, entry)),
+            EntryKind::File { len_bytes, .. } => {
+                let path = tree.path(number).unwrap();
+                let mut source = SourceFile::open(&path, len_bytes, entry.modified).unwrap();
+                let mut offset = 0;
+                while offset < len_bytes {
+                    let mut piece = vec![0; (len_bytes - offset).min(300_000) as usize];
+                    source.read_exact(&mut piece).unwrap();
+                    inbox.write(number, entry, offset, &piece);
+                    offset += piece.len() as u64;
+                }
+                inbox.complete(number, entry, source.finish().unwrap());
+            }
+        }
+        if inbox.pending().0 >= 40 {
+            committed.extend(inbox.commit());
+        }
+    }
+    committed.extend(inbox.commit());
+    inbox.finish().unwrap();
+    committed.sort_by_key(|committed| committed.number);
+    committed
+}
+
+/// All names below a folder, sorted, folders with a slash.
+pub fn listing(folder: &Path) -> Vec<String> {
+    fn list(folder: &Path, prefix: &str, all: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.file_type().unwrap().is_dir() {
+                let name = format!("{name}/");
+                list(&entry.path(), &name, all);
+                all.push(name);
+            } else {
+                all.push(name);
+            }
+        }
+    }
+    let mut all = Vec::new();
+    list(folder, "", &mut all);
+    all.sort();
+    all
+}
+
+/// A small disk of its own; `None`, with a note, where tests may not mount one.
+pub struct SmallDisk {
+    dir: TempDir,
+}
+
+impl SmallDisk {
+    pub fn mount(bytes: usize) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        Self::mount_at(dir.path(), &format!("size={bytes}")).then_some(Self { dir })
+    }
+
+    pub fn mount_at(path: &Path, options: &str) -> bool {
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "none"])
+            .arg(path)
+            .output();
+        let mounted = mount.is_ok_and(|output| output.status.success());
+        if !mounted {
+            eprintln!("skipped: this test needs the right to mount a disk");
+        }
+        mounted
+    }
+
+    pub fn unmount(path: &Path) {
+        let unmounted = Command::new("umount").arg("-l").arg(path).status();
+        assert!(unmounted.unwrap().success());
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn make_read_only(&self) {
+        let remount = Command::new("mount")
+            .args(["-o", "remount,ro"])
+            .arg(self.path())
+            .status();
+        assert!(remount.unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        Self::unmount(self.dir.path());
+    }
+}
