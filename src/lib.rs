@@ -11,6 +11,7 @@ pub mod protocol;
 pub mod storage;
 
 pub mod engine;
+pub mod logging;
 pub mod settings;
 
 pub mod cli;

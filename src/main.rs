@@ -1,1 +1,34 @@
-fn main() {}
+//! The front door: without a subcommand the window, with one a headless run.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use ropeway::cli::{self, Arguments};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let data_dir = cli::data_dir(&arguments);
+    ropeway::logging::start(&data_dir);
+    match arguments.subcommand {
+        Some(subcommand) => cli::run(subcommand, data_dir).into(),
+        None => window(data_dir, arguments.paths),
+    }
+}
+
+#[cfg(feature = "gui")]
+fn window(data_dir: std::path::PathBuf, paths: Vec<std::path::PathBuf>) -> ExitCode {
+    match ropeway::gui::run(data_dir, paths) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            eprintln!("The window could not be opened: {error:#}");
+            cli::Exit::Usage.into()
+        }
+    }
+}
+
+#[cfg(not(feature = "gui"))]
+fn window(_data_dir: std::path::PathBuf, _paths: Vec<std::path::PathBuf>) -> ExitCode {
+    eprintln!("This build has no window. Use `ropeway send` and `ropeway receive`; see --help.");
+    cli::Exit::Usage.into()
+}

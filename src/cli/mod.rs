@@ -1,1 +1,168 @@
-//! The command line.
+//! The command line: arguments in, lines (or JSON) out, over the same engine as the window.
+//!
+//! Knows no sockets, no files of a transfer, no frames. Every way out is an exit status with a
+//! meaning ([`Exit`]).
+
+mod args;
+mod input;
+mod output;
+mod receive;
+mod secret;
+mod send;
+
+use std::path::PathBuf;
+
+pub use args::{Arguments, Subcommand};
+
+use crate::engine::{Config, Engine, ListenError, StartError};
+use crate::model::{Failure, Status, Summary};
+use crate::settings::{self, Settings};
+use input::Inputs;
+use output::Output;
+
+/// Exit statuses, as `--help` lists them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    Arrived = 0,
+    Usage = 2,
+    Declined = 3,
+    Verification = 4,
+    Connection = 5,
+    SomeFailed = 6,
+    Disk = 7,
+    Interrupted = 130,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A sentence for a person, a code for machines, a status for the shell.
+#[derive(Debug)]
+pub struct Trouble {
+    pub exit: Exit,
+    pub code: &'static str,
+    pub sentence: String,
+}
+
+impl Trouble {
+    fn usage(code: &'static str, sentence: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Usage,
+            code,
+            sentence: sentence.into(),
+        }
+    }
+}
+
+impl From<StartError> for Trouble {
+    fn from(error: StartError) -> Self {
+        Self {
+            exit: Exit::Disk,
+            code: "start",
+            sentence: secret::capital(&error),
+        }
+    }
+}
+
+impl From<ListenError> for Trouble {
+    fn from(error: ListenError) -> Self {
+        let (exit, code) = match &error {
+            ListenError::PortTaken { .. } => (Exit::Connection, "port-taken"),
+            ListenError::PortForbidden { .. } => (Exit::Connection, "port-forbidden"),
+            ListenError::AddressNotHere { .. } => (Exit::Connection, "address-not-here"),
+            ListenError::Folder { .. } => (Exit::Disk, "disk"),
+            ListenError::Other { .. } => (Exit::Connection, "listen"),
+        };
+        Self {
+            exit,
+            code,
+            sentence: secret::capital(&error),
+        }
+    }
+}
+
+/// Where this run keeps identity, settings and log.
+pub fn data_dir(arguments: &Arguments) -> PathBuf {
+    let given = arguments.data_dir.clone();
+    given.unwrap_or_else(settings::default_data_dir)
+}
+
+/// Runs a subcommand to its end.
+pub fn run(subcommand: Subcommand, data_dir: PathBuf) -> Exit {
+    let json = match &subcommand {
+        Subcommand::Receive(receive) => receive.json,
+        Subcommand::Send(send) => send.json,
+    };
+    let output = Output::new(json);
+    let result = match subcommand {
+        Subcommand::Receive(arguments) => receive::run(arguments, data_dir, &output),
+        Subcommand::Send(arguments) => send::run(arguments, data_dir, &output),
+    };
+    result.unwrap_or_else(|trouble| {
+        tracing::warn!(code = trouble.code, "{}", trouble.sentence);
+        output.trouble(&trouble);
+        trouble.exit
+    })
+}
+
+/// What both subcommands start with.
+struct Session {
+    settings: Settings,
+    engine: Engine,
+    inputs: Inputs,
+}
+
+impl Session {
+    fn start(data_dir: &std::path::Path, output: &Output) -> Result<Self, Trouble> {
+        let settings = Settings::load(data_dir).unwrap_or_else(|error| {
+            output.warn(&format!("The settings were not read: {error}."));
+            Settings::default()
+        });
+        let (inputs, wake) = Inputs::new()?;
+        let config = Config {
+            data_dir: data_dir.to_owned(),
+            name: settings.device_name(),
+        };
+        let (engine, events) = Engine::start(config, wake)?;
+        Ok(Self {
+            settings,
+            engine,
+            inputs: inputs.with(events),
+        })
+    }
+}
+
+/// What a transfer's end means for the shell.
+fn exit_of(summary: &Summary) -> Exit {
+    match summary.status {
+        Status::Arrived => Exit::Arrived,
+        Status::Problems => Exit::SomeFailed,
+        Status::Declined | Status::Cancelled(crate::model::Party::Peer) => Exit::Declined,
+        Status::Cancelled(crate::model::Party::Us) => Exit::Interrupted,
+        Status::Interrupted => Exit::Connection,
+        Status::Failed => match &summary.failure {
+            Some(Failure::WrongSecret | Failure::SecretNeeded) => Exit::Verification,
+            Some(Failure::Disk(_) | Failure::PeerDisk(_)) => Exit::Disk,
+            Some(Failure::Declined) => Exit::Declined,
+            Some(Failure::Cancelled(_)) => Exit::Interrupted,
+            Some(Failure::NothingToSend) => Exit::SomeFailed,
+            Some(
+                Failure::Unresolvable { .. }
+                | Failure::Refused { .. }
+                | Failure::Unreachable { .. }
+                | Failure::NotRopeway { .. }
+                | Failure::Ourselves
+                | Failure::Busy
+                | Failure::Version
+                | Failure::Lost
+                | Failure::Silent
+                | Failure::Protocol(_)
+                | Failure::Internal(_),
+            )
+            | None => Exit::Connection,
+        },
+    }
+}

@@ -1,0 +1,119 @@
+//! What a headless run waits for: the engine's events, Ctrl-C, and the person's answers, in one
+//! place, so that the loop sleeps until one of them comes.
+
+use std::io::BufRead as _;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::Trouble;
+use crate::engine::Event;
+use crate::model::TransferId;
+
+pub enum Input {
+    Event(Event),
+    /// Ctrl-C, or the system asks us to end.
+    Interrupt,
+    /// The person's answer to the question about an offer.
+    Answer(TransferId, bool),
+}
+
+enum Token {
+    Event,
+    Interrupt,
+    Answer(TransferId, bool),
+}
+
+/// Before the engine is there: the way its wake-ups come.
+pub struct Waking {
+    tokens: Receiver<Token>,
+    sender: Sender<Token>,
+}
+
+pub struct Inputs {
+    tokens: Receiver<Token>,
+    sender: Sender<Token>,
+    events: Receiver<Event>,
+}
+
+impl Inputs {
+    #[allow(clippy::new_ret_no_self)]
+    pub fn new() -> Result<(Waking, impl Fn() + Send + Sync + 'static), Trouble> {
+        let (sender, tokens) = channel();
+        let interrupt = sender.clone();
+        ctrlc::set_handler(move || {
+            let _ = interrupt.send(Token::Interrupt);
+        })
+        .map_err(|error| {
+            Trouble::usage("signals", format!("Ctrl-C cannot be watched: {error}."))
+        })?;
+        let wake = sender.clone();
+        let waking = Waking { tokens, sender };
+        Ok((waking, move || {
+            let _ = wake.send(Token::Event);
+        }))
+    }
+
+    /// Waits for the next input.
+    pub fn next(&self) -> Input {
+        loop {
+            match self.tokens.recv() {
+                Ok(token) => {
+                    if let Some(input) = self.input(token) {
+                        return input;
+                    }
+                }
+                // Impossible while this holds a sender; treated as a wish to end.
+                Err(_gone) => return Input::Interrupt,
+            }
+        }
+    }
+
+    /// The same, but only until then.
+    pub fn next_before(&self, deadline: Instant) -> Option<Input> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.tokens.recv_timeout(left.max(Duration::from_millis(1))) {
+                Ok(token) => {
+                    if let Some(input) = self.input(token) {
+                        return Some(input);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    /// Reads one line from the terminal on a thread of its own; yes is yes, all else is no.
+    pub fn ask(&self, transfer: TransferId) {
+        let answer = self.sender.clone();
+        let reading = std::thread::Builder::new().name("answer".into());
+        let started = reading.spawn(move || {
+            let mut line = String::new();
+            let read = std::io::stdin().lock().read_line(&mut line);
+            let yes = read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes" | "Yes");
+            let _ = answer.send(Token::Answer(transfer, yes));
+        });
+        if started.is_err() {
+            let _ = self.sender.send(Token::Answer(transfer, false));
+        }
+    }
+
+    fn input(&self, token: Token) -> Option<Input> {
+        match token {
+            // One event at most for each token: none is lost, none is waited for.
+            Token::Event => self.events.try_recv().ok().map(Input::Event),
+            Token::Interrupt => Some(Input::Interrupt),
+            Token::Answer(transfer, yes) => Some(Input::Answer(transfer, yes)),
+        }
+    }
+}
+
+impl Waking {
+    pub fn with(self, events: Receiver<Event>) -> Inputs {
+        Inputs {
+            tokens: self.tokens,
+            sender: self.sender,
+            events,
+        }
+    }
+}

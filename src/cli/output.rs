@@ -1,0 +1,269 @@
+//! What is printed: sentences and a progress bar for people, or JSON lines for programs.
+//!
+//! With `--json` nothing but JSON reaches stdout. A reader that went away is no error of ours.
+
+use std::cell::RefCell;
+use std::io::{IsTerminal as _, Write as _};
+
+use data_encoding::HEXLOWER;
+use humansize::{DECIMAL, format_size};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::Trouble;
+use super::secret::capital;
+use crate::engine::{Listening, Offer};
+use crate::model::{
+    Code, Direction, EntryStatus, FileReport, Progress, Status, Summary, TransferId, TransferState,
+};
+
+pub struct Output {
+    json: bool,
+    bar: RefCell<Option<ProgressBar>>,
+}
+
+pub fn size(bytes: u64) -> String {
+    format_size(bytes, DECIMAL)
+}
+
+fn items(count: u64) -> String {
+    match count {
+        1 => "1 item".into(),
+        count => format!("{count} items"),
+    }
+}
+
+impl Output {
+    pub fn new(json: bool) -> Self {
+        Self {
+            json,
+            bar: RefCell::new(None),
+        }
+    }
+
+    pub fn listening(&self, listening: &Listening, code: Option<&Code>) {
+        if self.json {
+            let mut line = json!({
+                "event": "listening",
+                "addr": listening.addr.ip().to_string(),
+                "port": listening.addr.port(),
+                "device_id": listening.device_id.to_string(),
+                "name": listening.name.as_str(),
+            });
+            if let Some(code) = code {
+                line["code"] = json!(code.digits());
+            }
+            self.line(&line);
+            return;
+        }
+        let port = listening.addr.port();
+        self.say(&format!("{} is ready to receive.", listening.name));
+        for ip in listening.addresses.iter().take(3) {
+            let address = std::net::SocketAddr::new(*ip, port);
+            self.say(&format!("  Address  {address}"));
+        }
+        self.say(&format!("  Saves to {}", listening.save_folder.display()));
+        if let Some(code) = code {
+            self.say(&format!("  Code     {}   (works once)", code.grouped()));
+        }
+    }
+
+    pub fn code(&self, code: &Code, seconds: u64) {
+        if self.json {
+            self.line(&json!({"event": "code", "code": code.digits(), "seconds": seconds}));
+        } else {
+            self.say(&format!("  Code     {}   (works once)", code.grouped()));
+        }
+    }
+
+    pub fn offer(&self, offer: &Offer) {
+        if self.json {
+            self.line(&json!({
+                "event": "offer",
+                "transfer": offer.transfer.to_string(),
+                "from": offer.from.name.as_str(),
+                "entries": offer.entries,
+                "bytes": offer.bytes,
+            }));
+        } else {
+            self.say(&format!("{}.", Self::offered(offer)));
+        }
+    }
+
+    /// The offer in words: who, how much, what.
+    pub fn offered(offer: &Offer) -> String {
+        let more = offer.picked.saturating_sub(offer.names.len() as u64);
+        let mut names = offer.names.join(", ");
+        if more > 0 {
+            names.push_str(&format!(" and {more} more"));
+        }
+        format!(
+            "{} ({}) offers {} ({}): {names}",
+            offer.from.name,
+            offer.from.address,
+            items(offer.entries),
+            size(offer.bytes),
+        )
+    }
+
+    pub fn question(&self, text: &str) {
+        let mut err = std::io::stderr().lock();
+        let _ = write!(err, "{text} [y/N] ");
+        let _ = err.flush();
+    }
+
+    pub fn state(&self, transfer: TransferId, state: TransferState) {
+        if self.json {
+            self.line(&json!({
+                "event": "state",
+                "transfer": transfer.to_string(),
+                "state": state.as_str(),
+            }));
+            return;
+        }
+        match state {
+            TransferState::Waiting => self.say("Waiting for the other person to accept."),
+            TransferState::Running => {
+                let bar = ProgressBar::new(0);
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+                // The template is a constant; the plain bar would do as well.
+                if let Ok(style) = ProgressStyle::with_template(
+                    "{bar:30} {percent:>3}%  {decimal_bytes} of {decimal_total_bytes}  {msg}",
+                ) {
+                    bar.set_style(style);
+                }
+                *self.bar.borrow_mut() = Some(bar);
+            }
+            TransferState::Connecting | TransferState::Verifying | TransferState::Finishing => {}
+        }
+    }
+
+    pub fn progress(&self, progress: &Progress) {
+        if self.json {
+            self.line(&json!({
+                "event": "progress",
+                "transfer": progress.transfer.to_string(),
+                "bytes": progress.bytes,
+                "total_bytes": progress.total_bytes,
+                "bytes_per_second": progress.bytes_per_second,
+                "eta_seconds": progress.eta.map(|eta| eta.as_secs()),
+            }));
+        } else if let Some(bar) = &*self.bar.borrow() {
+            bar.set_length(progress.total_bytes);
+            bar.set_position(progress.bytes);
+            let speed = size(progress.bytes_per_second);
+            let left = progress.eta.map_or(String::new(), |eta| {
+                format!("  {} left", indicatif::HumanDuration(eta))
+            });
+            bar.set_message(format!("{speed}/s{left}"));
+        }
+    }
+
+    pub fn file(&self, transfer: TransferId, file: &FileReport) {
+        if self.json {
+            let mut line = json!({
+                "event": "file",
+                "transfer": transfer.to_string(),
+                "path": file.path,
+                "bytes": file.len_bytes,
+                "blake3": file.blake3.map(|hash| HEXLOWER.encode(&hash)),
+                "status": file.status.as_str(),
+            });
+            if let EntryStatus::Failed(problem) = &file.status {
+                line["reason"] = json!(problem.to_string());
+            }
+            self.line(&line);
+        } else if let EntryStatus::Failed(problem) = &file.status {
+            self.say(&format!("Failed: {}: {problem}.", file.path));
+        }
+    }
+
+    pub fn transfer(&self, summary: &Summary) {
+        if let Some(bar) = self.bar.borrow_mut().take() {
+            bar.finish_and_clear();
+        }
+        if self.json {
+            self.line(&json!({
+                "event": "transfer",
+                "transfer": summary.transfer.to_string(),
+                "direction": summary.direction.as_str(),
+                "status": summary.status.as_str(),
+                "entries": summary.entries,
+                "bytes": summary.bytes,
+                "failed": summary.failed,
+                "seconds": summary.elapsed.as_secs_f64(),
+                "sent_bytes": summary.sent_bytes,
+            }));
+            if let (Some(failure), false) = (&summary.failure, summary.status == Status::Arrived) {
+                self.error(failure.code(), &capital(failure));
+            }
+            return;
+        }
+        let (verb, with) = match summary.direction {
+            Direction::Send => ("Sent", format!("to {}", summary.peer.name)),
+            Direction::Receive => ("Received", format!("from {}", summary.peer.name)),
+        };
+        match summary.status {
+            Status::Arrived | Status::Problems => {
+                let arrived = summary.entries.saturating_sub(summary.failed);
+                let mut sentence = format!(
+                    "{verb} {} ({}) {with} in {:.1} s, checked.",
+                    items(arrived),
+                    size(summary.bytes),
+                    summary.elapsed.as_secs_f64(),
+                );
+                if summary.failed > 0 {
+                    sentence.push_str(&format!(" {} failed.", items(summary.failed)));
+                }
+                self.say(&sentence);
+            }
+            Status::Declined | Status::Cancelled(_) | Status::Interrupted | Status::Failed => {
+                let reason = summary.failure.as_ref().map(capital);
+                self.warn(&reason.unwrap_or_else(|| "It did not arrive.".into()));
+            }
+        }
+    }
+
+    pub fn safe(&self, transfer: TransferId) {
+        if self.json {
+            self.line(&json!({"event": "safe", "transfer": transfer.to_string()}));
+        }
+    }
+
+    pub fn trouble(&self, trouble: &Trouble) {
+        if self.json {
+            self.error(trouble.code, &trouble.sentence);
+        } else {
+            self.warn(&trouble.sentence);
+        }
+    }
+
+    /// A sentence for people on stderr, also with `--json`.
+    pub fn warn(&self, sentence: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{sentence}");
+    }
+
+    /// A sentence for people on stdout, above the progress bar if there is one.
+    pub fn say(&self, sentence: &str) {
+        if self.json {
+            return;
+        }
+        let print = || {
+            let mut out = std::io::stdout().lock();
+            let _ = writeln!(out, "{sentence}").and_then(|()| out.flush());
+        };
+        match &*self.bar.borrow() {
+            Some(bar) if std::io::stderr().is_terminal() => bar.suspend(print),
+            Some(_) | None => print(),
+        }
+    }
+
+    fn error(&self, code: &str, message: &str) {
+        self.line(&json!({"event": "error", "code": code, "message": message}));
+    }
+
+    fn line(&self, value: &Value) {
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{value}").and_then(|()| out.flush());
+    }
+}

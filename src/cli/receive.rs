@@ -1,0 +1,275 @@
+//! `ropeway receive`.
+
+use std::collections::{HashSet, VecDeque};
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::args::{Accept, Receive};
+use super::input::Input;
+use super::output::Output;
+use super::{Exit, Session, Trouble, exit_of, secret};
+use crate::engine::{
+    AcceptPolicy, Answer, Bind, Command, Event, ListenError, ListenOptions, Listening, Offer,
+};
+use crate::model::{Problem, Status, Summary, TransferId};
+
+/// What has arrived is flushed; a disk may take its time.
+const SAFE_WITHIN: Duration = Duration::from_secs(120);
+/// After Ctrl-C the other side is told; nobody waits longer for that.
+const CANCEL_WITHIN: Duration = Duration::from_secs(2);
+
+pub fn run(arguments: Receive, data_dir: PathBuf, output: &Output) -> Result<Exit, Trouble> {
+    let passphrase = secret::passphrase(arguments.code_file.as_deref())?;
+    let mut session = Session::start(&data_dir, output)?;
+    let folder = arguments.dir.clone();
+    let folder = folder.unwrap_or_else(|| session.settings.save_folder.clone());
+    let folder = usable(&folder)?;
+    let bind = match arguments.listen {
+        Some(addr) => Bind::Exact(addr),
+        None => Bind::Preferred(session.settings.port),
+    };
+    session.engine.command(Command::Listen(ListenOptions {
+        bind,
+        save_folder: folder,
+        passphrase: passphrase.clone(),
+        accept: match arguments.accept {
+            Accept::Ask => AcceptPolicy::Ask,
+            Accept::All => AcceptPolicy::All,
+        },
+    }));
+    let listening = wait_for_listening(&session)?;
+    if listening.port_moved {
+        keep_port(&mut session, &listening, &data_dir, output);
+    }
+    let mut receiving = Receiving {
+        session,
+        output,
+        arguments,
+        listening: Some(listening),
+        offered: HashSet::new(),
+        questions: VecDeque::new(),
+        last: None,
+    };
+    if passphrase.is_some() {
+        receiving.announce(None);
+    }
+    receiving.serve()
+}
+
+/// The folder, made if it is missing, absolute; or why it cannot be used.
+fn usable(folder: &Path) -> Result<PathBuf, Trouble> {
+    let tried = std::fs::create_dir_all(folder)
+        .and_then(|()| std::path::absolute(folder))
+        .and_then(|absolute| tempfile::tempfile_in(&absolute).map(|_probe| absolute));
+    tried.map_err(|error| {
+        Trouble::from(ListenError::Folder {
+            folder: folder.to_owned(),
+            problem: Problem::writing(&error),
+        })
+    })
+}
+
+fn wait_for_listening(session: &Session) -> Result<Listening, Trouble> {
+    loop {
+        match session.inputs.next() {
+            Input::Event(Event::Listening(listening)) => return Ok(listening),
+            Input::Event(Event::ListenFailed(error)) => return Err(error.into()),
+            Input::Event(_other) => {}
+            Input::Interrupt | Input::Answer(..) => {
+                return Err(Trouble {
+                    exit: Exit::Interrupted,
+                    code: "interrupted",
+                    sentence: "Interrupted.".into(),
+                });
+            }
+        }
+    }
+}
+
+fn keep_port(session: &mut Session, listening: &Listening, data_dir: &Path, output: &Output) {
+    let (taken, got) = (session.settings.port, listening.addr.port());
+    output.warn(&format!(
+        "Port {taken} is taken; listening on {got} from now on."
+    ));
+    session.settings.port = got;
+    if let Err(error) = session.settings.save(data_dir) {
+        output.warn(&format!("The port could not be kept: {error}."));
+    }
+}
+
+struct Receiving<'a> {
+    session: Session,
+    output: &'a Output,
+    arguments: Receive,
+    /// Until it has been announced, with the first code if codes are used.
+    listening: Option<Listening>,
+    offered: HashSet<TransferId>,
+    /// Offers the person has not been asked about yet; the first is being asked about.
+    questions: VecDeque<Offer>,
+    /// With `--once`: the transfer that ended, and when.
+    last: Option<(Summary, Instant)>,
+}
+
+impl Receiving<'_> {
+    fn serve(mut self) -> Result<Exit, Trouble> {
+        let mut interrupted: Option<Instant> = None;
+        let mut running: HashSet<TransferId> = HashSet::new();
+        loop {
+            if interrupted.is_some() && running.is_empty() {
+                return Ok(Exit::Interrupted);
+            }
+            let deadline = match (&self.last, interrupted) {
+                (_, Some(at)) => Some(at + CANCEL_WITHIN),
+                (Some((_, at)), None) => Some(*at + SAFE_WITHIN),
+                (None, None) => None,
+            };
+            let input = match deadline {
+                None => Some(self.session.inputs.next()),
+                Some(deadline) => self.session.inputs.next_before(deadline),
+            };
+            match input {
+                None if interrupted.is_some() => return Ok(Exit::Interrupted),
+                None => return Ok(self.last.map_or(Exit::Arrived, |(last, _)| exit_of(&last))),
+                Some(Input::Interrupt) if interrupted.is_some() => return Ok(Exit::Interrupted),
+                Some(Input::Interrupt) => {
+                    interrupted = Some(Instant::now());
+                    for transfer in &running {
+                        self.session.engine.command(Command::Cancel(*transfer));
+                    }
+                }
+                Some(Input::Answer(transfer, yes)) => self.answered(transfer, yes),
+                Some(Input::Event(Event::Started(started))) => {
+                    running.insert(started.transfer);
+                }
+                Some(Input::Event(Event::Ended(summary))) => {
+                    running.remove(&summary.transfer);
+                    self.output.transfer(&summary);
+                    let arrived = matches!(summary.status, Status::Arrived | Status::Problems);
+                    if self.arguments.once && self.last.is_none() {
+                        if !arrived {
+                            return Ok(exit_of(&summary));
+                        }
+                        self.last = Some((summary, Instant::now()));
+                    }
+                }
+                Some(Input::Event(Event::Safe(transfer))) => {
+                    self.output.safe(transfer);
+                    if let Some((last, _)) = &self.last
+                        && last.transfer == transfer
+                    {
+                        return Ok(exit_of(last));
+                    }
+                }
+                Some(Input::Event(Event::ListenFailed(error))) => return Err(error.into()),
+                Some(Input::Event(event)) => self.event(event),
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Code { code, valid } => match self.listening.take() {
+                Some(listening) => self.output.listening(&listening, Some(&code)),
+                None => self.output.code(&code, valid.as_secs()),
+            },
+            Event::WrongSecret { from, tries_left } => {
+                let sentence = format!("Wrong code from {from}; {tries_left} tries left.");
+                self.output.warn(&sentence);
+            }
+            Event::Offer(offer) => self.offer(offer),
+            Event::OfferWithdrawn(transfer) => self.withdrawn(transfer),
+            Event::State(transfer, state) => self.output.state(transfer, state),
+            Event::Progress(progress) => self.output.progress(&progress),
+            Event::Files(transfer, files) => {
+                files
+                    .iter()
+                    .for_each(|file| self.output.file(transfer, file));
+            }
+            Event::Listening(_)
+            | Event::ListenFailed(_)
+            | Event::ListenStopped
+            | Event::Clients(_)
+            | Event::Started(_)
+            | Event::PeerKnown(..)
+            | Event::Ended(_)
+            | Event::Safe(_)
+            | Event::Quiet { .. }
+            | Event::Measured(_)
+            | Event::CommandFailed { .. } => {}
+        }
+    }
+
+    /// Says that the server is on.
+    fn announce(&mut self, code: Option<&crate::model::Code>) {
+        if let Some(listening) = self.listening.take() {
+            self.output.listening(&listening, code);
+        }
+    }
+
+    fn offer(&mut self, offer: Offer) {
+        let accepted_by_itself = self.arguments.accept == Accept::All;
+        if offer.counting && !accepted_by_itself {
+            return;
+        }
+        if !self.offered.insert(offer.transfer) {
+            return;
+        }
+        self.output.offer(&offer);
+        if accepted_by_itself {
+            return;
+        }
+        if !std::io::stdin().is_terminal() {
+            self.output
+                .warn("Declined: without a terminal nobody can be asked. Use --accept all.");
+            self.answer(offer.transfer, false);
+            return;
+        }
+        self.questions.push_back(offer);
+        if self.questions.len() == 1 {
+            self.ask();
+        }
+    }
+
+    fn ask(&self) {
+        if let Some(offer) = self.questions.front() {
+            let room = match offer.free_bytes {
+                Some(free) if free < offer.bytes => " There is not enough room!",
+                Some(_) | None => "",
+            };
+            self.output.question(&format!("Accept?{room}"));
+            self.session.inputs.ask(offer.transfer);
+        }
+    }
+
+    fn answered(&mut self, transfer: TransferId, yes: bool) {
+        self.questions.pop_front();
+        self.answer(transfer, yes);
+        self.ask();
+    }
+
+    fn answer(&self, transfer: TransferId, yes: bool) {
+        let answer = if yes {
+            Answer::Accept { folder: None }
+        } else {
+            Answer::Decline
+        };
+        self.session
+            .engine
+            .command(Command::Answer(transfer, answer));
+    }
+
+    fn withdrawn(&mut self, transfer: TransferId) {
+        if self
+            .questions
+            .iter()
+            .any(|offer| offer.transfer == transfer)
+        {
+            self.output.warn("\nThe offer was withdrawn.");
+            // The first one's question still reads its line; the answer goes nowhere.
+            let asked = self.questions.front().map(|offer| offer.transfer);
+            self.questions
+                .retain(|offer| offer.transfer != transfer || Some(transfer) == asked);
+        }
+    }
+}

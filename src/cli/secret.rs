@@ -1,0 +1,78 @@
+//! Where a secret comes from: the environment, a file, or a prompt; never an argument.
+
+use std::fs::File;
+use std::io::{IsTerminal as _, Read as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::Trouble;
+use crate::model::Secret;
+
+const VARIABLE: &str = "ROPEWAY_CODE";
+
+/// The secret that was given, if any: the environment first, then the file.
+pub fn given(code_file: Option<&Path>) -> Result<Option<Zeroizing<String>>, Trouble> {
+    if let Some(value) = std::env::var_os(VARIABLE) {
+        let text = value.into_string().map_err(|_not_unicode| {
+            Trouble::usage("secret", format!("{VARIABLE} is not valid Unicode."))
+        })?;
+        return Ok(Some(Zeroizing::new(text)));
+    }
+    code_file.map(read).transpose()
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, Trouble> {
+    let limit = Secret::MAX_BYTES as u64 + 2;
+    let mut text = Zeroizing::new(String::new());
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_string(&mut text))
+        .map_err(|error| {
+            let path = path.display();
+            Trouble::usage(
+                "secret",
+                format!("The code file cannot be read: {error}: {path}."),
+            )
+        })?;
+    let stripped = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Zeroizing::new(
+        stripped.strip_suffix('\r').unwrap_or(stripped).to_owned(),
+    ))
+}
+
+/// For `send`: what was given, else what the person types, else nothing.
+pub fn to_prove(code_file: Option<&Path>) -> Result<Option<Secret>, Trouble> {
+    let text = match given(code_file)? {
+        Some(text) => text,
+        None if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => {
+            let typed = rpassword::prompt_password("Code on the other screen: ");
+            Zeroizing::new(typed.map_err(|error| {
+                Trouble::usage("secret", format!("The code could not be read: {error}."))
+            })?)
+        }
+        None => return Ok(None),
+    };
+    let secret = Secret::new(&text).map_err(|error| Trouble::usage("secret", capital(&error)))?;
+    Ok(Some(secret))
+}
+
+/// For `receive`: a passphrase, if one was given.
+pub fn passphrase(code_file: Option<&Path>) -> Result<Option<Secret>, Trouble> {
+    let Some(text) = given(code_file)? else {
+        return Ok(None);
+    };
+    let secret = Secret::passphrase(&text);
+    Ok(Some(secret.map_err(|error| {
+        Trouble::usage("secret", capital(&error))
+    })?))
+}
+
+/// An error as a sentence.
+pub fn capital(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), characters.as_str()),
+        None => text,
+    }
+}
