@@ -321,9 +321,9 @@ fn reserve(file: &File, len_bytes: u64) -> io::Result<()> {
     if len_bytes >= WORTH_A_CALL_BYTES {
         use rustix::fs::FallocateFlags;
         use rustix::io::Errno;
-        match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, len_bytes) {
-            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(error.into()),
-            Ok(()) | Err(_) => {}
+        let reserved = rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, len_bytes);
+        if let Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) = reserved {
+            return Err(error.into());
         }
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -222,7 +222,7 @@ fn read_ahead(file: &File, len_bytes: u64) {
 #[cfg(all(test, unix))]
 pub(super) fn test_fifo(path: &Path) {
     let made = std::process::Command::new("mkfifo").arg(path).status();
-    assert!(made.unwrap().success());
+    assert!(made.expect("mkfifo is everywhere").success());
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ fn a_tree_arrives_as_it_was_and_a_second_time_nothing_is_doubled() {
         assert_eq!(mode("nothing") & 0o600, 0o600);
     }
 
-    let second = carry(&[source.clone()], &save);
+    let second = carry(std::slice::from_ref(&source), &save);
     assert_eq!(second.len(), first.len());
     for (again, before) in second.iter().zip(&first) {
         assert_eq!(again.status, EntryStatus::AlreadyThere, "{}", again.path);

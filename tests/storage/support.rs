@@ -178,7 +178,7 @@ pub struct SmallDisk {
 impl SmallDisk {
     pub fn mount(bytes: usize) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
-        Self::mount_at(dir.path(), &format!("size={bytes}")).then_some(Self { dir })
+        Self::mount_at(dir.path(), &format!("size={bytes}")).then(|| Self { dir })
     }
 
     pub fn mount_at(path: &Path, options: &str) -> bool {
