@@ -1,6 +1,85 @@
-//! The window.
+//! The window: an egui front end over the engine.
+//!
+//! [`app::App`] holds the state and turns what a person wants into commands; [`view`] reduces the
+//! engine's events to what is drawn; `panels` draw it; `theme` and `texts` own every colour, size
+//! and word. No sockets, no files, no frames: the window never does the work and never blocks.
 
-/// Says that this version has none.
-pub fn run(_data_dir: std::path::PathBuf, _paths: Vec<std::path::PathBuf>) -> anyhow::Result<()> {
-    anyhow::bail!("this version has no window yet; use `ropeway send` and `ropeway receive`")
+pub mod app;
+mod dialogs;
+pub mod format;
+pub mod panels;
+pub mod texts;
+pub mod theme;
+pub mod view;
+mod widgets;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::engine::{Config, Engine};
+use crate::settings::Settings;
+use app::App;
+
+/// Names the window for the desktop: class, icon, `.desktop` file.
+const APP_ID: &str = "ropeway";
+
+/// Opens the window and runs until it is closed. `paths` are queued for sending.
+pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
+    let (settings, not_read) = match Settings::load(&data_dir) {
+        Ok(settings) => (settings, None),
+        Err(error) => (Settings::default(), Some(error.to_string())),
+    };
+    let mut viewport = egui::ViewportBuilder::default()
+        .with_app_id(APP_ID)
+        .with_title("Ropeway")
+        .with_inner_size(theme::WINDOW_SIZE)
+        .with_min_inner_size(theme::WINDOW_MIN);
+    if let Some(icon) = theme::window_icon() {
+        viewport = viewport.with_icon(icon);
+    }
+    let options = eframe::NativeOptions {
+        viewport,
+        persistence_path: Some(data_dir.join("window.ron")),
+        ..eframe::NativeOptions::default()
+    };
+    eframe::run_native(
+        "Ropeway",
+        options,
+        Box::new(move |creation| {
+            theme::install(&creation.egui_ctx);
+            let context = creation.egui_ctx.clone();
+            let config = Config {
+                data_dir: data_dir.clone(),
+                name: settings.device_name(),
+            };
+            let (engine, events) = Engine::start(config, move || context.request_repaint())?;
+            let commands = move |command| engine.command(command);
+            let mut app = App::new(settings, Some(data_dir), Box::new(commands), events);
+            app.start(paths, not_read);
+            Ok(Box::new(Window { app }))
+        }),
+    )
+    .map_err(|error| anyhow::anyhow!("{error}"))
+    .context("no window system answered")
+}
+
+/// What eframe runs. The engine lives in the app's way of sending commands and ends with it.
+struct Window {
+    app: App,
+}
+
+impl eframe::App for Window {
+    fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
+        // Runs also while the window is hidden, so that no event waits for a picture.
+        self.app.drain(context);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        self.app.ui(ui, Some(frame));
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
 }

@@ -1,0 +1,504 @@
+//! The window's state between frames, and what happens when a person wants something.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+
+use egui::{
+    CentralPanel, Context, Frame, Key, KeyboardShortcut, Margin, Modifiers, Panel, ScrollArea,
+    ThemePreference, Ui, ViewportCommand,
+};
+use lucide_icons::Icon;
+
+use super::dialogs::{Dialogs, Kind, Picked};
+use super::panels::header::{NameEditor, header_ui};
+use super::panels::modals::{Question, ask, quit_question, stop_question};
+use super::panels::offers::offers_ui;
+use super::panels::receive::{ReceivePanel, receive_ui};
+use super::panels::send::{SendPanel, ready, send_ui};
+use super::panels::settings::{SettingsDialog, settings_ui};
+use super::panels::transfers::transfers_ui;
+use super::panels::{Scope, Want};
+use super::texts::{Texts, texts};
+use super::view::{Notice, Server, View};
+use super::{theme, widgets};
+use crate::engine::{
+    AcceptPolicy, Bind, Command, Event, ListenOptions, SendRequest, StopMode, new_transfer_id,
+};
+use crate::model::{Secret, displayable};
+use crate::settings::{Settings, Theme};
+
+const PICK_FILES: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::O);
+const PICK_FOLDER: KeyboardShortcut =
+    KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::O);
+const SEND: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Enter);
+const SETTINGS: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma);
+
+/// How commands leave: to the engine, or to a test.
+pub type Commands = Box<dyn Fn(Command)>;
+
+pub struct App {
+    pub view: View,
+    pub settings: Settings,
+    data_dir: Option<PathBuf>,
+    commands: Commands,
+    events: Receiver<Event>,
+    texts: &'static Texts,
+    dialogs: Dialogs,
+    name_editor: NameEditor,
+    send_panel: SendPanel,
+    receive_panel: ReceivePanel,
+    modal: Option<ModalState>,
+    close_confirmed: bool,
+    /// The taller of the two panels in the last frame: the other one is stretched to it.
+    panels_height: f32,
+}
+
+enum ModalState {
+    Stop,
+    Quit,
+    Settings(SettingsDialog),
+}
+
+impl App {
+    /// Without a data folder nothing is saved (for tests).
+    pub fn new(
+        settings: Settings,
+        data_dir: Option<PathBuf>,
+        commands: Commands,
+        events: Receiver<Event>,
+    ) -> Self {
+        Self {
+            view: View::default(),
+            texts: texts(settings.language),
+            settings,
+            data_dir,
+            commands,
+            events,
+            dialogs: Dialogs::default(),
+            name_editor: NameEditor::default(),
+            send_panel: SendPanel::default(),
+            receive_panel: ReceivePanel::default(),
+            modal: None,
+            close_confirmed: false,
+            panels_height: 0.0,
+        }
+    }
+
+    /// What happens once: the queued paths, the server if it was on.
+    pub fn start(&mut self, paths: Vec<PathBuf>, not_read: Option<String>) {
+        self.view.notice = not_read.map(Notice::NotRead);
+        for path in paths {
+            self.add(path);
+        }
+        if self.settings.receive_on {
+            self.listen();
+        }
+    }
+
+    /// Takes in what the engine and the dialogs have to say.
+    pub fn drain(&mut self, context: &Context) {
+        while let Ok(event) = self.events.try_recv() {
+            self.notice_port(&event);
+            self.view.apply(event);
+        }
+        match self.dialogs.poll() {
+            Some(Picked::ToSend(paths)) => paths.into_iter().for_each(|path| self.add(path)),
+            Some(Picked::SaveFolder(folder)) => self.set_save_folder(folder),
+            Some(Picked::NoDialog) => self.send_panel.without_dialog = true,
+            Some(Picked::Nothing) | None => {}
+        }
+        let title = match self.overall_percent() {
+            Some(percent) => format!("{percent}% – Ropeway"),
+            None => "Ropeway".to_owned(),
+        };
+        let shown = context.data(|data| data.get_temp::<String>(egui::Id::unique("title")));
+        if shown.as_ref() != Some(&title) {
+            context.data_mut(|data| data.insert_temp(egui::Id::unique("title"), title.clone()));
+            context.send_viewport_cmd(ViewportCommand::Title(title));
+        }
+    }
+
+    /// One frame.
+    pub fn ui(&mut self, ui: &mut Ui, frame: Option<&eframe::Frame>) {
+        let context = ui.ctx().clone();
+        context.set_theme(match self.settings.theme {
+            Theme::System => ThemePreference::System,
+            Theme::Light => ThemePreference::Light,
+            Theme::Dark => ThemePreference::Dark,
+        });
+        let mut wants = Vec::new();
+        self.shortcuts(&context, &mut wants);
+        self.drops(&context);
+        let texts = self.texts;
+        let mut scope = Scope {
+            texts,
+            wants: &mut wants,
+        };
+        let margin = Margin {
+            bottom: 0,
+            ..Margin::same(theme::WINDOW_MARGIN)
+        };
+        Panel::top("header")
+            .show_separator_line(false)
+            .frame(Frame::side_top_panel(ui.style()).inner_margin(margin))
+            .show(ui, |ui| {
+                header_ui(ui, &mut scope, &self.settings.name, &mut self.name_editor);
+            });
+        CentralPanel::default()
+            .frame(Frame::central_panel(ui.style()).inner_margin(Margin::same(0)))
+            .show(ui, |ui| {
+                ScrollArea::vertical()
+                    .auto_shrink([false, false])
+                    .show(ui, |ui| {
+                        Frame::new()
+                            .inner_margin(Margin::same(theme::WINDOW_MARGIN))
+                            .show(ui, |ui| self.body(ui, &mut scope));
+                    });
+            });
+        self.modal(&context, &mut scope);
+        self.close_request(&context);
+        self.overlay(&context);
+        for want in wants {
+            self.fulfil(want, &context, frame);
+        }
+    }
+
+    fn body(&mut self, ui: &mut Ui, scope: &mut Scope) {
+        self.notice(ui, scope);
+        offers_ui(ui, scope, &self.view.offers);
+        if ui.available_width() >= theme::TWO_COLUMNS_FROM {
+            let height = self.panels_height;
+            let mut tallest = 0.0_f32;
+            ui.spacing_mut().item_spacing.x = theme::SECTION;
+            ui.columns(2, |columns| {
+                let [left, right] = columns else { return };
+                for column in [&mut *left, &mut *right] {
+                    column.spacing_mut().item_spacing.x = theme::GAP;
+                }
+                widgets::card(left, |ui| {
+                    let top = ui.cursor().top();
+                    self.send(ui, scope);
+                    tallest = tallest.max(ui.min_rect().bottom() - top);
+                    ui.set_min_height(height);
+                });
+                widgets::card(right, |ui| {
+                    let top = ui.cursor().top();
+                    self.receive(ui, scope);
+                    tallest = tallest.max(ui.min_rect().bottom() - top);
+                    ui.set_min_height(height);
+                });
+            });
+            ui.spacing_mut().item_spacing.x = theme::GAP;
+            if (tallest - height).abs() > theme::LINE {
+                self.panels_height = tallest;
+                ui.ctx().request_repaint();
+            }
+        } else {
+            widgets::card(ui, |ui| self.send(ui, scope));
+            ui.add_space(theme::GAP);
+            widgets::card(ui, |ui| self.receive(ui, scope));
+        }
+        ui.add_space(theme::GAP);
+        widgets::card(ui, |ui| transfers_ui(ui, scope, &self.view));
+    }
+
+    fn send(&mut self, ui: &mut Ui, scope: &mut Scope) {
+        send_ui(ui, scope, &mut self.view.draft, &mut self.send_panel);
+    }
+
+    fn receive(&mut self, ui: &mut Ui, scope: &mut Scope) {
+        receive_ui(ui, scope, &self.view, &mut self.receive_panel);
+    }
+
+    /// A sentence about something that is nobody's row.
+    fn notice(&self, ui: &mut Ui, scope: &mut Scope) {
+        let Some(notice) = &self.view.notice else {
+            return;
+        };
+        let palette = theme::palette(ui);
+        let sentence = match notice {
+            Notice::CommandFailed(path, problem) => {
+                let path = displayable(&path.to_string_lossy());
+                (scope.texts.command_failed)(&path, &(scope.texts.problem)(problem))
+            }
+            Notice::NotSaved(why) => (scope.texts.settings_not_saved)(why),
+            Notice::NotRead(why) => (scope.texts.settings_not_read)(why),
+        };
+        widgets::inset(ui, palette.warn_soft, |ui| {
+            ui.horizontal_wrapped(|ui| {
+                ui.label(widgets::icon(Icon::TriangleAlert, palette.warn));
+                ui.colored_label(palette.warn, sentence);
+                if widgets::link(ui, scope.texts.done).clicked() {
+                    scope.want(Want::DismissNotice);
+                }
+            });
+        });
+        ui.add_space(theme::SECTION);
+    }
+
+    fn shortcuts(&self, context: &Context, wants: &mut Vec<Want>) {
+        if self.modal.is_some() {
+            return;
+        }
+        // The longer combination first, or the shorter one would take its key.
+        let pressed = |keys: &KeyboardShortcut| context.input_mut(|input| input.consume_shortcut(keys));
+        if pressed(&PICK_FOLDER) {
+            wants.push(Want::PickFolder);
+        } else if pressed(&PICK_FILES) {
+            wants.push(Want::PickFiles);
+        }
+        if pressed(&SEND) {
+            wants.push(Want::SendNow);
+        }
+        if pressed(&SETTINGS) {
+            wants.push(Want::OpenSettings);
+        }
+    }
+
+    /// Files and folders dropped anywhere on the window. Only their paths are asked for.
+    fn drops(&mut self, context: &Context) {
+        let dropped = context.input(|input| input.raw.dropped_files.clone());
+        for file in dropped {
+            self.add(file.path().to_path_buf());
+        }
+    }
+
+    fn overlay(&self, context: &Context) {
+        let hovering = context.input(|input| !input.raw.hovered_files.is_empty());
+        if !hovering {
+            return;
+        }
+        let palette = theme::palette_of(context);
+        let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop"));
+        let painter = context.layer_painter(layer);
+        let rect = context.content_rect().shrink(theme::GAP);
+        let radius = egui::CornerRadius::same(theme::RADIUS_DIALOG);
+        painter.rect_filled(rect, radius, palette.dim);
+        let stroke = egui::Stroke::new(theme::FOCUS_LINE, palette.accent);
+        painter.rect_stroke(rect, radius, stroke, egui::StrokeKind::Inside);
+        painter.text(
+            rect.center(),
+            egui::Align2::CENTER_CENTER,
+            self.texts.drop_now,
+            theme::strong_font(theme::LARGE),
+            palette.on_accent,
+        );
+    }
+
+    fn modal(&mut self, context: &Context, scope: &mut Scope) {
+        match &mut self.modal {
+            None => {}
+            Some(ModalState::Settings(dialog)) => {
+                if !settings_ui(context, scope, &self.settings, dialog) {
+                    self.modal = None;
+                }
+            }
+            Some(ModalState::Stop) => {
+                let (text, answers) = stop_question(self.texts, self.view.receiving());
+                let question = Question {
+                    title: self.texts.stop_title,
+                    text,
+                    answers: &answers,
+                };
+                if let Some(answer) = ask(context, "stop", &question) {
+                    self.modal = None;
+                    match answer {
+                        0 => self.stop_listening(StopMode::EndTransfers),
+                        1 => self.stop_listening(StopMode::LetFinish),
+                        _ => {}
+                    }
+                }
+            }
+            Some(ModalState::Quit) => {
+                let running = self.view.active();
+                let (text, answers) = quit_question(self.texts, running);
+                let question = Question {
+                    title: self.texts.quit_title,
+                    text,
+                    answers: &answers,
+                };
+                if let Some(answer) = ask(context, "quit", &question) {
+                    self.modal = None;
+                    if answer == 0 {
+                        self.close_confirmed = true;
+                        context.send_viewport_cmd(ViewportCommand::Close);
+                    }
+                }
+            }
+        }
+    }
+
+    fn close_request(&mut self, context: &Context) {
+        let asked = context.input(|input| input.viewport().close_requested());
+        if asked && self.view.active() > 0 && !self.close_confirmed {
+            // In the same frame, or the window is gone.
+            context.send_viewport_cmd(ViewportCommand::CancelClose);
+            self.modal = Some(ModalState::Quit);
+        }
+    }
+
+    fn fulfil(&mut self, want: Want, context: &Context, frame: Option<&eframe::Frame>) {
+        match want {
+            Want::PickFiles => self.dialog(Kind::Files, context, frame),
+            Want::PickFolder => self.dialog(Kind::Folder, context, frame),
+            Want::PickSaveFolder => self.dialog(Kind::SaveFolder, context, frame),
+            Want::Add(path) => self.add(path),
+            Want::Remove(index) => {
+                if index < self.view.draft.picks.len() {
+                    self.view.draft.picks.remove(index);
+                }
+            }
+            Want::ClearPicks => self.view.draft.picks.clear(),
+            Want::SendNow => self.send_now(),
+            Want::SwitchOn => self.switch_on(),
+            Want::SwitchOff => self.switch_off(),
+            Want::Answer(transfer, answer) => {
+                // It is answered now; a second click would answer nothing.
+                self.view.offers.retain(|offer| offer.transfer != transfer);
+                (self.commands)(Command::Answer(transfer, answer));
+            }
+            Want::SendAgain(id) => self.send_again(id),
+            Want::ClearFinished => self.view.rows.retain(super::view::Row::active),
+            Want::ToggleDetails(id) => {
+                if let Some(row) = self.view.row(id) {
+                    row.open = !row.open;
+                }
+            }
+            Want::OpenSettings => {
+                let dialog = SettingsDialog::new(&self.settings);
+                self.modal = Some(ModalState::Settings(dialog));
+            }
+            Want::Rename(name) => {
+                self.settings.name = name;
+                (self.commands)(Command::SetName(self.settings.device_name()));
+                self.save();
+            }
+            Want::SetPort(port) => {
+                self.settings.port = port;
+                self.save();
+                if matches!(self.view.server, Server::On(_)) {
+                    self.listen();
+                }
+            }
+            Want::SetTheme(theme) => {
+                self.settings.theme = theme;
+                self.save();
+            }
+            Want::SetLanguage(language) => {
+                self.settings.language = language;
+                self.texts = texts(language);
+                self.save();
+            }
+            Want::SetSaveFolder(folder) => self.set_save_folder(folder),
+            Want::DismissNotice => self.view.notice = None,
+            Want::Copy(text) => context.copy_text(text),
+            Want::Engine(command) => (self.commands)(command),
+        }
+    }
+
+    fn dialog(&mut self, kind: Kind, context: &Context, frame: Option<&eframe::Frame>) {
+        let start = (kind == Kind::SaveFolder).then_some(&self.settings.save_folder);
+        self.dialogs.show(kind, self.texts, start, context, frame);
+    }
+
+    fn add(&mut self, path: PathBuf) {
+        // What the shell handed over may be relative; the list shows and sends the real place.
+        let path = std::path::absolute(&path).unwrap_or(path);
+        if self.view.draft.add(path.clone()) {
+            (self.commands)(Command::Measure(path));
+        }
+    }
+
+    fn send_now(&mut self) {
+        let Ok(to) = ready(&self.view.draft, self.texts) else {
+            return;
+        };
+        let Ok(secret) = Secret::new(&self.view.draft.code) else {
+            return;
+        };
+        let transfer = new_transfer_id();
+        let picks = self.view.draft.picks.iter();
+        (self.commands)(Command::Send(SendRequest {
+            transfer,
+            sources: picks.map(|pick| pick.path.clone()).collect(),
+            to: to.clone(),
+            secret: Some(secret),
+        }));
+        self.view.draft.sent(transfer, to);
+    }
+
+    fn send_again(&mut self, id: crate::model::TransferId) {
+        let Some(row) = self.view.row(id) else { return };
+        let (places, address) = (row.places.clone(), row.peer.address.clone());
+        self.view.draft.address = address;
+        places.into_iter().for_each(|path| self.add(path));
+    }
+
+    fn switch_on(&mut self) {
+        self.settings.receive_on = true;
+        self.save();
+        self.listen();
+    }
+
+    fn switch_off(&mut self) {
+        if self.view.receiving() > 0 {
+            self.modal = Some(ModalState::Stop);
+        } else {
+            self.stop_listening(StopMode::LetFinish);
+        }
+    }
+
+    fn stop_listening(&mut self, mode: StopMode) {
+        self.settings.receive_on = false;
+        self.save();
+        (self.commands)(Command::StopListening(mode));
+    }
+
+    fn listen(&mut self) {
+        self.view.server = Server::Starting;
+        (self.commands)(Command::Listen(ListenOptions {
+            bind: Bind::Preferred(self.settings.port),
+            save_folder: self.settings.save_folder.clone(),
+            passphrase: None,
+            accept: AcceptPolicy::Ask,
+        }));
+    }
+
+    fn set_save_folder(&mut self, folder: PathBuf) {
+        self.settings.save_folder.clone_from(&folder);
+        self.save();
+        if let Server::On(listening) = &mut self.view.server {
+            listening.save_folder.clone_from(&folder);
+        }
+        (self.commands)(Command::SetSaveFolder(folder));
+    }
+
+    /// The port really got is kept from then on.
+    fn notice_port(&mut self, event: &Event) {
+        if let Event::Listening(listening) = event
+            && listening.addr.port() != self.settings.port
+        {
+            self.settings.port = listening.addr.port();
+            self.save();
+        }
+    }
+
+    fn save(&mut self) {
+        if let Some(data_dir) = &self.data_dir
+            && let Err(error) = self.settings.save(Path::new(data_dir))
+        {
+            self.view.notice = Some(Notice::NotSaved(error.to_string()));
+        }
+    }
+
+    /// Of everything that moves now, for the title.
+    fn overall_percent(&self) -> Option<u64> {
+        let moving = self.view.rows.iter().filter(|row| row.active());
+        let (done, total) = moving
+            .filter_map(|row| row.progress)
+            .fold((0_u64, 0_u64), |(done, total), progress| {
+                (done + progress.bytes, total + progress.total_bytes)
+            });
+        (total > 0).then(|| done.saturating_mul(100) / total)
+    }
+}

@@ -1,0 +1,109 @@
+//! The system's file dialogs, each on a short-lived thread, so that no frame waits for one.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+
+use egui::Context;
+
+use super::texts::Texts;
+
+/// What a dialog brought.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Picked {
+    ToSend(Vec<PathBuf>),
+    SaveFolder(PathBuf),
+    Nothing,
+    /// No dialog could be shown on this system.
+    NoDialog,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Files,
+    Folder,
+    SaveFolder,
+}
+
+/// At most one dialog is open; a second click is ignored while it is.
+#[derive(Default)]
+pub struct Dialogs {
+    open: Option<Receiver<Picked>>,
+}
+
+impl Dialogs {
+    pub fn show(
+        &mut self,
+        kind: Kind,
+        texts: &'static Texts,
+        start: Option<&PathBuf>,
+        context: &Context,
+        frame: Option<&eframe::Frame>,
+    ) {
+        if self.open.is_some() {
+            return;
+        }
+        let mut dialog = rfd::FileDialog::new();
+        if let Some(frame) = frame {
+            dialog = dialog.set_parent(frame);
+        }
+        if let Some(start) = start {
+            dialog = dialog.set_directory(start);
+        }
+        let dialog = dialog.set_title(match kind {
+            Kind::Files => texts.pick_files_title,
+            Kind::Folder => texts.pick_folder_title,
+            Kind::SaveFolder => texts.pick_save_title,
+        });
+        let (answer, answered) = channel();
+        let context = context.clone();
+        let started = std::thread::Builder::new()
+            .name("dialog".into())
+            .spawn(move || {
+                // The window may be gone by then.
+                let _ = answer.send(run(kind, dialog));
+                context.request_repaint();
+            });
+        if started.is_ok() {
+            self.open = Some(answered);
+        }
+    }
+
+    /// What the open dialog brought, once.
+    pub fn poll(&mut self) -> Option<Picked> {
+        let answered = self.open.as_ref()?;
+        match answered.try_recv() {
+            Ok(picked) => {
+                self.open = None;
+                Some(picked)
+            }
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => {
+                self.open = None;
+                Some(Picked::NoDialog)
+            }
+        }
+    }
+}
+
+fn run(kind: Kind, dialog: rfd::FileDialog) -> Picked {
+    match kind {
+        // On Linux a cancelled choice of files is an empty list; nothing at all means that there
+        // was no dialog.
+        Kind::Files => match dialog.pick_files() {
+            Some(files) if files.is_empty() => Picked::Nothing,
+            Some(files) => Picked::ToSend(files),
+            None if cfg!(target_os = "linux") => Picked::NoDialog,
+            None => Picked::Nothing,
+        },
+        Kind::Folder => match dialog.pick_folders() {
+            Some(folders) if folders.is_empty() => Picked::Nothing,
+            Some(folders) => Picked::ToSend(folders),
+            None if cfg!(target_os = "linux") => Picked::NoDialog,
+            None => Picked::Nothing,
+        },
+        Kind::SaveFolder => match dialog.pick_folder() {
+            Some(folder) => Picked::SaveFolder(folder),
+            None => Picked::Nothing,
+        },
+    }
+}

@@ -1,0 +1,121 @@
+//! Numbers and names as people read them.
+
+use std::time::Duration;
+
+use humansize::{DECIMAL, format_size};
+
+use super::texts::Texts;
+
+/// Bytes in decimal units with one place, as file managers show them: `18.4 GB`.
+pub fn size(bytes: u64) -> String {
+    format_size(bytes, DECIMAL.decimal_places(1).decimal_zeroes(0))
+}
+
+/// Two sizes in the unit of the larger one: `7.7` and `18.4 GB`.
+pub fn size_of(done: u64, total: u64) -> (String, String) {
+    let all = size(total);
+    let part = size(done);
+    let unit = |text: &str| text.rsplit(' ').next().map(str::to_owned);
+    if unit(&part) == unit(&all)
+        && let Some((number, _unit)) = part.split_once(' ')
+    {
+        return (number.to_owned(), all);
+    }
+    (part, all)
+}
+
+/// `3412` as `3,412`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Coarse enough not to flicker: seconds, then minutes and seconds in fives, then hours.
+pub fn duration(texts: &Texts, time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => (texts.seconds)(seconds.max(1)),
+        60..600 => (texts.minutes_seconds)(seconds / 60, seconds % 60 / 5 * 5),
+        600..3600 => (texts.minutes_seconds)(seconds / 60, 0),
+        _ => (texts.hours_minutes)(seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// Shortens a name in the middle until it fits, keeping its end, so that the extension stays.
+///
+/// `fits` says whether a text is narrow enough.
+pub fn elide_middle(name: &str, mut fits: impl FnMut(&str) -> bool) -> String {
+    if fits(name) {
+        return name.to_owned();
+    }
+    let characters: Vec<char> = name.chars().collect();
+    let extension = name
+        .rfind('.')
+        .map_or(0, |at| name[at..].chars().count())
+        .min(12);
+    // How many characters stay: found by halving, as wider text never fits where narrower did not.
+    let shortened = |kept: usize| {
+        let tail = (kept / 3).max(extension.min(kept / 2));
+        let head: String = characters[..kept - tail].iter().collect();
+        let end: String = characters[characters.len() - tail..].iter().collect();
+        format!("{}…{}", head.trim_end(), end.trim_start())
+    };
+    let (mut low, mut high) = (0, characters.len().saturating_sub(1));
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        if fits(&shortened(middle)) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    shortened(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::texts::{CHINESE, ENGLISH};
+    use super::*;
+
+    #[test]
+    fn sizes_share_the_unit_of_the_whole() {
+        assert_eq!(size(18_400_000_000), "18.4 GB");
+        assert_eq!(size_of(7_700_000_000, 18_400_000_000), ("7.7".into(), "18.4 GB".into()));
+        assert_eq!(size_of(999, 18_400_000_000), ("999 B".into(), "18.4 GB".into()));
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        let shown: Vec<_> = [0, 999, 1000, 3412, 1_000_000].map(grouped).to_vec();
+        assert_eq!(shown, ["0", "999", "1,000", "3,412", "1,000,000"]);
+    }
+
+    #[test]
+    fn durations_are_coarse_and_never_zero() {
+        let shown = |seconds| duration(&ENGLISH, Duration::from_secs(seconds));
+        assert_eq!(shown(0), "1 s");
+        assert_eq!(shown(114), "1 min 50 s");
+        assert_eq!(shown(7260), "2 h 1 min");
+        assert_eq!(duration(&CHINESE, Duration::from_secs(114)), "1 分 50 秒");
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_beginning_and_its_extension() {
+        let name = "A very long title of a document about many things.pdf";
+        let short = elide_middle(name, |text| text.chars().count() <= 20);
+        assert!(short.chars().count() <= 20 && short.chars().count() > 14, "{short}");
+        assert!(short.starts_with("A very") && short.ends_with(".pdf"), "{short}");
+        let chinese = "很长很长的中文文件名".repeat(10) + ".docx";
+        let short = elide_middle(&chinese, |text| text.chars().count() <= 12);
+        assert!(short.ends_with(".docx") && short.contains('…'), "{short}");
+        assert_eq!(elide_middle("short", |_| true), "short");
+        assert_eq!(elide_middle("nothing fits", |_| false), "…");
+    }
+}

@@ -1,0 +1,65 @@
+//! The two questions that are asked before something is ended.
+
+use egui::{Align, Context, Id, Layout, Modal, Ui};
+
+use crate::gui::texts::Texts;
+use crate::gui::{theme, widgets};
+
+/// A question with a main answer, other answers, and a way back.
+pub struct Question<'a> {
+    pub title: &'a str,
+    pub text: String,
+    /// In the order of the eye; the last one is the way back and what Escape means.
+    pub answers: &'a [&'a str],
+}
+
+/// Gives the number of the answer that was chosen.
+pub fn ask(context: &Context, id: &str, question: &Question) -> Option<usize> {
+    let mut chosen = None;
+    let modal = Modal::new(Id::unique(id)).show(context, |ui| {
+        ui.set_width(theme::DIALOG_WIDTH);
+        ui.label(widgets::title(question.title));
+        ui.add_space(theme::GAP);
+        ui.label(&question.text);
+        ui.add_space(theme::SECTION);
+        chosen = answers(ui, question.answers);
+    });
+    if chosen.is_none() && modal.should_close() {
+        chosen = question.answers.len().checked_sub(1);
+    }
+    chosen
+}
+
+fn answers(ui: &mut Ui, answers: &[&str]) -> Option<usize> {
+    let mut chosen = None;
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        for (index, answer) in answers.iter().enumerate().rev() {
+            let way_back = index + 1 == answers.len();
+            let response = if way_back {
+                let response = widgets::primary(ui, true, answer);
+                if ui.memory(|memory| memory.focused().is_none()) {
+                    response.request_focus();
+                }
+                response
+            } else {
+                widgets::button(ui, answer)
+            };
+            if response.clicked() {
+                chosen = Some(index);
+            }
+        }
+    });
+    chosen
+}
+
+/// What to do about transfers that are being received when the server is switched off.
+pub fn stop_question(texts: &'static Texts, running: usize) -> (String, [&'static str; 3]) {
+    let text = (texts.stop_text)(running as u64);
+    (text, [texts.stop_now, texts.let_finish, texts.keep_on])
+}
+
+/// What to do about transfers when the window is closed.
+pub fn quit_question(texts: &'static Texts, running: usize) -> (String, [&'static str; 2]) {
+    let text = (texts.quit_text)(running as u64);
+    (text, [texts.quit_now, texts.keep_running])
+}

@@ -1,0 +1,71 @@
+//! Offers that wait for an answer: a list above everything else, never a stack of dialogs.
+
+use egui::{Align, Layout, Ui};
+use lucide_icons::Icon;
+
+use super::{Scope, Want};
+use crate::engine::{Answer, Offer};
+use crate::gui::format::size;
+use crate::gui::{theme, widgets};
+
+pub fn offers_ui(ui: &mut Ui, scope: &mut Scope, offers: &[Offer]) {
+    for offer in offers {
+        ui.push_id(offer.transfer, |ui| {
+            widgets::card(ui, |ui| offer_ui(ui, scope, offer));
+        });
+        ui.add_space(theme::SECTION);
+    }
+}
+
+fn offer_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    ui.horizontal_top(|ui| {
+        widgets::tile(ui, Icon::Download, palette.link);
+        ui.add_space(theme::GAP);
+        ui.vertical(|ui| {
+            ui.horizontal_wrapped(|ui| {
+                ui.label(widgets::title(&(texts.offer_title)(offer.from.name.as_str())));
+                if offer.from.verified {
+                    widgets::badge(ui, texts.offer_proven, palette.ok, palette.ok_soft);
+                }
+                ui.label(widgets::muted(ui, &offer.from.address));
+            });
+            let mut what = format!("{} · {}", (texts.items)(offer.entries), size(offer.bytes));
+            if offer.counting {
+                what = format!("{what} · {}", texts.counting);
+            }
+            ui.label(widgets::strong(what));
+            for name in &offer.names {
+                let width = ui.available_width();
+                widgets::name_label(ui, name, theme::body_font(), palette.text, width);
+            }
+            let more = offer.picked.saturating_sub(offer.names.len() as u64);
+            if more > 0 {
+                ui.label(widgets::muted(ui, (texts.offer_more)(more)));
+            }
+            let folder = crate::model::displayable(&offer.folder.to_string_lossy());
+            ui.horizontal_wrapped(|ui| {
+                ui.label(widgets::muted(ui, (texts.offer_into)(&folder)));
+                if let Some(free) = offer.free_bytes {
+                    let shown = size(free);
+                    if free < offer.bytes {
+                        ui.colored_label(palette.danger, (texts.offer_no_room)(&shown));
+                    } else {
+                        ui.label(widgets::muted(ui, format!("· {}", (texts.offer_free)(&shown))));
+                    }
+                }
+            });
+            ui.add_space(theme::GRID);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                if widgets::primary(ui, true, texts.accept).clicked() {
+                    let answer = Answer::Accept { folder: None };
+                    scope.want(Want::Answer(offer.transfer, answer));
+                }
+                if widgets::button(ui, texts.decline).clicked() {
+                    scope.want(Want::Answer(offer.transfer, Answer::Decline));
+                }
+            });
+        });
+    });
+}

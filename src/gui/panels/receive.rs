@@ -1,0 +1,216 @@
+//! Receive, the server panel: one switch, and what others need to reach this device.
+
+use egui::{Align, Layout, RichText, Ui, vec2};
+use lucide_icons::Icon;
+
+use super::{Scope, Want};
+use crate::engine::{Command, Listening};
+use crate::gui::view::{Server, View};
+use crate::gui::{theme, widgets};
+
+/// What the panel keeps between frames.
+#[derive(Default)]
+pub struct ReceivePanel {
+    code_hidden: bool,
+    all_addresses: bool,
+    /// Its switch takes the keyboard at the first frame, so that Space is the first thing to press.
+    pub switched_by_key: bool,
+}
+
+pub fn receive_ui(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    let on = matches!(view.server, Server::On(_) | Server::Starting);
+    ui.horizontal(|ui| {
+        ui.label(widgets::title(texts.receive));
+        match &view.server {
+            Server::On(_) => {
+                status_dot(ui, palette.ok);
+                ui.colored_label(palette.ok, texts.receive_on);
+            }
+            Server::Starting => {
+                ui.label(widgets::muted(ui, texts.receive_starting));
+            }
+            Server::Off | Server::Failed(_) => {}
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if widgets::switch(ui, on, texts.receive_switch).clicked() {
+                scope.want(if on { Want::SwitchOff } else { Want::SwitchOn });
+            }
+        });
+    });
+    ui.add_space(theme::GRID);
+    match &view.server {
+        Server::Off => off(ui, scope),
+        Server::Starting => {}
+        Server::Failed(error) => {
+            widgets::inset(ui, palette.danger_soft, |ui| {
+                ui.colored_label(palette.danger, (texts.listen_error)(error));
+            });
+            if widgets::button(ui, texts.try_again).clicked() {
+                scope.want(Want::SwitchOn);
+            }
+        }
+        Server::On(listening) => {
+            code(ui, scope, view, panel);
+            ui.add_space(theme::GRID);
+            addresses(ui, scope, listening, panel);
+            folder(ui, scope, listening);
+            clients(ui, scope, view);
+        }
+    }
+}
+
+fn status_dot(ui: &mut Ui, color: egui::Color32) {
+    let (rect, _) = ui.allocate_exact_size(vec2(theme::SMALL, theme::SMALL), egui::Sense::hover());
+    ui.painter().circle_filled(rect.center(), theme::GRID + 1.0, color);
+}
+
+fn off(ui: &mut Ui, scope: &Scope) {
+    let palette = theme::palette(ui);
+    widgets::inset(ui, palette.inset, |ui| {
+        ui.horizontal(|ui| {
+            ui.label(widgets::icon(Icon::Download, palette.muted).size(theme::HUGE));
+            ui.add_space(theme::GAP);
+            ui.vertical(|ui| {
+                ui.label(widgets::strong(scope.texts.receive_off_title));
+                let words = widgets::muted(ui, scope.texts.receive_off);
+                ui.add(egui::Label::new(words).wrap());
+            });
+        });
+    });
+}
+
+fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    let Some(code) = &view.code else { return };
+    widgets::inset(ui, palette.inset, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
+                let label = RichText::new(texts.pairing_code).small().color(palette.muted);
+                ui.label(label);
+                let shown = if panel.code_hidden {
+                    "••• •••".to_owned()
+                } else {
+                    code.grouped()
+                };
+                let big = RichText::new(shown).font(theme::strong_font(theme::HUGE));
+                ui.label(big);
+                ui.label(RichText::new(texts.code_once).small().color(palette.muted));
+            });
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let toggle = if panel.code_hidden { texts.show } else { texts.hide };
+                if widgets::button(ui, toggle).clicked() {
+                    panel.code_hidden = !panel.code_hidden;
+                }
+                if widgets::button(ui, texts.new_code).clicked() {
+                    scope.want(Want::Engine(Command::NewCode));
+                }
+                if widgets::button(ui, texts.copy).clicked() {
+                    scope.want(Want::Copy(code.digits().to_owned()));
+                }
+            });
+        });
+    });
+    if let Some((from, left)) = view.wrong_code {
+        ui.horizontal_wrapped(|ui| {
+            ui.label(widgets::icon(Icon::TriangleAlert, palette.warn));
+            ui.colored_label(palette.warn, (texts.wrong_code)(from, left));
+        });
+    }
+}
+
+/// A label in its column, then whatever belongs to it.
+fn line(ui: &mut Ui, label: &str, content: impl FnOnce(&mut Ui)) {
+    let size = vec2(ui.available_width(), theme::ROW_HEIGHT);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        let column = vec2(theme::LABEL_COLUMN, theme::ROW_HEIGHT);
+        let text = widgets::muted(ui, label);
+        ui.allocate_ui_with_layout(column, Layout::left_to_right(Align::Center), |ui| {
+            ui.set_width(theme::LABEL_COLUMN);
+            ui.label(text);
+        });
+        content(ui);
+    });
+}
+
+fn addresses(ui: &mut Ui, scope: &mut Scope, listening: &Listening, panel: &mut ReceivePanel) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    let port = listening.addr.port();
+    let shown = |ip: &std::net::IpAddr| std::net::SocketAddr::new(*ip, port).to_string();
+    let first = listening.addresses.first().map(shown).unwrap_or_default();
+    line(ui, texts.addresses, |ui| {
+        ui.label(widgets::strong(&first));
+        if listening.addresses.len() > 1 {
+            let word = if panel.all_addresses { texts.fewer } else { texts.more };
+            if widgets::link(ui, word).clicked() {
+                panel.all_addresses = !panel.all_addresses;
+            }
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if widgets::link(ui, texts.copy).clicked() {
+                scope.want(Want::Copy(first.clone()));
+            }
+        });
+    });
+    if panel.all_addresses {
+        for address in listening.addresses.iter().skip(1).map(shown) {
+            line(ui, "", |ui| {
+                ui.label(&address);
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    if widgets::link(ui, texts.copy).clicked() {
+                        scope.want(Want::Copy(address.clone()));
+                    }
+                });
+            });
+        }
+    }
+    if listening.port_moved {
+        ui.colored_label(palette.warn, (texts.port_moved)(port));
+    }
+}
+
+fn folder(ui: &mut Ui, scope: &mut Scope, listening: &Listening) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    let folder = listening.save_folder.clone();
+    line(ui, texts.save_to, |ui| {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if widgets::link(ui, texts.open).clicked() {
+                scope.want(Want::Engine(Command::Open(folder.clone())));
+            }
+            if widgets::link(ui, texts.change).clicked() {
+                scope.want(Want::PickSaveFolder);
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let shown = crate::model::displayable(&folder.to_string_lossy());
+                let width = ui.available_width();
+                widgets::name_label(ui, &shown, theme::body_font(), palette.text, width);
+            });
+        });
+    });
+}
+
+fn clients(ui: &mut Ui, scope: &Scope, view: &View) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    if view.clients.is_empty() {
+        line(ui, texts.connected, |ui| {
+            ui.label(widgets::muted(ui, texts.nobody));
+        });
+    }
+    for (index, client) in view.clients.iter().enumerate() {
+        let label = if index == 0 { texts.connected } else { "" };
+        line(ui, label, |ui| {
+            let doing = format!("· {}", (texts.doing)(client.doing));
+            let width = ui.available_width() - theme::FIELD_WIDTH;
+            let name = client.peer.name.as_str();
+            widgets::name_label(ui, name, theme::body_font(), palette.text, width)
+                .on_hover_text(&client.peer.address);
+            ui.label(widgets::muted(ui, doing));
+        });
+    }
+}

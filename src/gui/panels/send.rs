@@ -1,0 +1,278 @@
+//! Send, the client panel: pick or drop, say to whom, send.
+
+use std::path::PathBuf;
+
+use egui::accesskit::Role;
+use egui::{Align, Layout, ScrollArea, TextEdit, Ui, vec2};
+use lucide_icons::Icon;
+
+use super::{Scope, Want};
+use crate::gui::format::size;
+use crate::gui::view::{Draft, Pick};
+use crate::gui::{theme, widgets};
+use crate::model::{PeerAddress, Secret};
+
+/// What the panel keeps between frames, besides the draft.
+#[derive(Default)]
+pub struct SendPanel {
+    /// There is no file dialog on this system: a path can be typed instead.
+    pub without_dialog: bool,
+    path: String,
+    /// The person has left the address field, so that it may be judged.
+    address_judged: bool,
+}
+
+/// Whether it can go, and if not, what is missing.
+pub fn ready(draft: &Draft, texts: &super::Texts) -> Result<PeerAddress, &'static str> {
+    if draft.picks.is_empty() {
+        return Err(texts.need_picks);
+    }
+    if draft.address.trim().is_empty() {
+        return Err(texts.need_address);
+    }
+    let address = draft
+        .address
+        .parse::<PeerAddress>()
+        .map_err(texts.address_error)?;
+    Secret::new(&draft.code).map_err(|_missing| texts.need_code)?;
+    Ok(address)
+}
+
+pub fn send_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, panel: &mut SendPanel) {
+    let texts = scope.texts;
+    ui.horizontal(|ui| {
+        ui.label(widgets::title(texts.send));
+        if !draft.picks.is_empty() {
+            let count = (texts.items)(draft.entries());
+            let summary = format!("{count} · {}", size(draft.bytes()));
+            ui.label(widgets::muted(ui, summary));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if widgets::link(ui, texts.clear_list).clicked() {
+                    scope.want(Want::ClearPicks);
+                }
+            });
+        }
+    });
+    ui.add_space(theme::GRID);
+    drop_zone(ui, scope);
+    if panel.without_dialog {
+        path_field(ui, scope, panel);
+    }
+    picks(ui, scope, draft);
+    ui.add_space(theme::GAP);
+    destination(ui, scope, draft, panel);
+    ui.add_space(theme::GAP);
+    send_button(ui, scope, draft);
+}
+
+fn drop_zone(ui: &mut Ui, scope: &mut Scope) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    let frame = egui::Frame::new().inner_margin(egui::Margin::same(theme::INSET_PADDING));
+    let drawn = frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let words = |ui: &mut Ui| {
+            ui.label(widgets::icon(Icon::Upload, palette.link).size(theme::HUGE));
+            ui.add_space(theme::GAP);
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
+                ui.label(widgets::strong(texts.drop_title));
+                ui.label(widgets::muted(ui, texts.drop_hint));
+            });
+        };
+        let mut buttons = |ui: &mut Ui| {
+            let files = widgets::button(ui, texts.files).on_hover_text("Ctrl+O");
+            if files.clicked() {
+                scope.want(Want::PickFiles);
+            }
+            let folder = widgets::button(ui, texts.folder).on_hover_text("Ctrl+Shift+O");
+            if folder.clicked() {
+                scope.want(Want::PickFolder);
+            }
+        };
+        ui.horizontal_wrapped(|ui| {
+            words(ui);
+            ui.add_space(theme::GAP);
+            buttons(ui);
+        });
+    });
+    dashed(ui, drawn.response.rect);
+}
+
+/// A dashed line with square corners cut off: something may be put here.
+fn dashed(ui: &Ui, rect: egui::Rect) {
+    let palette = theme::palette(ui);
+    let stroke = egui::Stroke::new(theme::LINE, palette.border);
+    let corners = [
+        rect.left_top(),
+        rect.right_top(),
+        rect.right_bottom(),
+        rect.left_bottom(),
+        rect.left_top(),
+    ];
+    let shapes = egui::Shape::dashed_line(&corners, stroke, theme::DASH, theme::DASH);
+    ui.painter().extend(shapes);
+}
+
+fn path_field(ui: &mut Ui, scope: &mut Scope, panel: &mut SendPanel) {
+    let texts = scope.texts;
+    ui.label(widgets::muted(ui, texts.no_dialog));
+    ui.horizontal(|ui| {
+        let field = TextEdit::singleline(&mut panel.path)
+            .hint_text(texts.path_hint)
+            .align(egui::Align2::LEFT_CENTER)
+            .desired_width(ui.available_width() - theme::LABEL_COLUMN);
+        let response = ui.add(field);
+        widgets::named(&response, Role::TextInput, texts.path_label);
+        let enter = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        let clicked = widgets::button(ui, texts.add).clicked();
+        if (enter || clicked) && !panel.path.trim().is_empty() {
+            scope.want(Want::Add(PathBuf::from(panel.path.trim())));
+            panel.path.clear();
+        }
+    });
+}
+
+fn picks(ui: &mut Ui, scope: &mut Scope, draft: &Draft) {
+    let height = theme::ROW_HEIGHT;
+    ScrollArea::vertical()
+        .id_salt("picks")
+        .max_height(theme::LIST_HEIGHT)
+        .auto_shrink([false, true])
+        .show_rows(ui, height, draft.picks.len(), |ui, range| {
+            for index in range {
+                if let Some(pick) = draft.picks.get(index) {
+                    pick_row(ui, scope, index, pick);
+                }
+            }
+        });
+}
+
+fn pick_row(ui: &mut Ui, scope: &mut Scope, index: usize, pick: &Pick) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    let size_of_row = vec2(ui.available_width(), theme::ROW_HEIGHT);
+    let layout = Layout::right_to_left(Align::Center);
+    ui.allocate_ui_with_layout(size_of_row, layout, |ui| {
+        let name = pick.name();
+        if widgets::icon_button(ui, Icon::X, &(texts.remove)(&name)).clicked() {
+            scope.want(Want::Remove(index));
+        }
+        match &pick.problem {
+            Some(problem) => {
+                ui.colored_label(palette.danger, (texts.problem)(problem));
+            }
+            None => {
+                let mut about = size(pick.bytes);
+                if pick.is_folder {
+                    about = format!("{} · {about}", (texts.items)(pick.entries));
+                }
+                if pick.counting {
+                    about = format!("{about} · {}", texts.counting);
+                }
+                ui.label(widgets::muted(ui, about));
+            }
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            let symbol = if pick.is_folder { Icon::Folder } else { Icon::File };
+            ui.label(widgets::icon(symbol, palette.muted));
+            let width = ui.available_width() - theme::GAP;
+            let font = theme::body_font();
+            widgets::name_label(ui, &name, font, palette.text, width)
+                .on_hover_text(crate::model::displayable(&pick.path.to_string_lossy()));
+        });
+    });
+}
+
+fn destination(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, panel: &mut SendPanel) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    ui.horizontal_wrapped(|ui| {
+        ui.vertical(|ui| {
+            ui.set_width(theme::FIELD_WIDTH);
+            let label = ui.label(widgets::muted(ui, texts.address_label));
+            let field = TextEdit::singleline(&mut draft.address)
+                .hint_text(texts.address_hint)
+                .align(egui::Align2::LEFT_CENTER)
+                .min_size(vec2(theme::FIELD_WIDTH, theme::CONTROL_HEIGHT))
+                .desired_width(theme::FIELD_WIDTH);
+            let response = ui.add(field).labelled_by(label.id);
+            if response.changed() {
+                panel.address_judged = false;
+                draft.failure = None;
+            }
+            if response.lost_focus() {
+                panel.address_judged = true;
+            }
+        });
+        ui.vertical(|ui| {
+            ui.set_width(theme::CODE_WIDTH);
+            let label = ui.label(widgets::muted(ui, texts.code_label));
+            let field = TextEdit::singleline(&mut draft.code)
+                .hint_text(texts.code_hint)
+                .align(egui::Align2::LEFT_CENTER)
+                .char_limit(Secret::MAX_BYTES)
+                .min_size(vec2(theme::CODE_WIDTH, theme::CONTROL_HEIGHT))
+                .desired_width(theme::CODE_WIDTH);
+            let response = ui.add(field).labelled_by(label.id);
+            if response.changed() {
+                draft.failure = None;
+            }
+            let enter =
+                response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            if enter {
+                scope.want(Want::SendNow);
+            }
+        });
+    });
+    if !draft.recent.is_empty() {
+        ui.horizontal_wrapped(|ui| {
+            ui.label(widgets::muted(ui, texts.recent));
+            for address in draft.recent.clone() {
+                let text = address.to_string();
+                if widgets::link(ui, &text).clicked() {
+                    draft.address = text;
+                    draft.failure = None;
+                }
+            }
+        });
+    }
+    if let Some(failure) = &draft.failure {
+        ui.horizontal_wrapped(|ui| {
+            ui.label(widgets::icon(Icon::CircleAlert, palette.danger));
+            ui.colored_label(palette.danger, (texts.failure)(failure));
+        });
+    } else if panel.address_judged
+        && !draft.address.trim().is_empty()
+        && let Err(error) = draft.address.parse::<PeerAddress>()
+    {
+        ui.colored_label(palette.danger, (texts.address_error)(error));
+    }
+}
+
+fn send_button(ui: &mut Ui, scope: &mut Scope, draft: &Draft) {
+    let texts = scope.texts;
+    let ready = ready(draft, texts);
+    let text = match draft.picks.len() {
+        0 => texts.send_nothing.to_owned(),
+        _ => (texts.send_items)(draft.entries()),
+    };
+    let hint = match &ready {
+        Ok(address) => (texts.send_to)(&address.to_string()),
+        Err(missing) => (*missing).to_owned(),
+    };
+    let size_of_row = vec2(
+        ui.available_width(),
+        theme::CONTROL_HEIGHT + theme::GRID,
+    );
+    let layout = Layout::right_to_left(Align::Center);
+    ui.allocate_ui_with_layout(size_of_row, layout, |ui| {
+        let response = widgets::primary(ui, ready.is_ok(), &text);
+        if response.on_hover_text("Ctrl+Enter").clicked() {
+            scope.want(Want::SendNow);
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.add(egui::Label::new(widgets::muted(ui, hint)).wrap());
+        });
+    });
+}

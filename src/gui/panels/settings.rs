@@ -1,0 +1,157 @@
+//! Settings: each acts at once and is saved at once.
+
+use egui::accesskit::Role;
+use egui::{Align, Context, Id, Layout, Modal, TextEdit, Ui, vec2};
+
+use super::{Scope, Want};
+use crate::gui::texts::Texts;
+use crate::gui::{theme, widgets};
+use crate::model::DeviceName;
+use crate::settings::{Language, Settings, Theme};
+
+/// The fields while they are edited.
+pub struct SettingsDialog {
+    name: String,
+    port: String,
+}
+
+impl SettingsDialog {
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            name: settings.name.clone(),
+            port: settings.port.to_string(),
+        }
+    }
+}
+
+/// Draws the dialog; `false` when it was closed.
+pub fn settings_ui(
+    context: &Context,
+    scope: &mut Scope,
+    settings: &Settings,
+    dialog: &mut SettingsDialog,
+) -> bool {
+    let texts = scope.texts;
+    let mut open = true;
+    let modal = Modal::new(Id::unique("settings")).show(context, |ui| {
+        ui.set_width(theme::DIALOG_WIDTH);
+        ui.label(widgets::title(texts.settings));
+        ui.add_space(theme::GAP);
+        name(ui, scope, settings, dialog);
+        folder(ui, scope, settings);
+        port(ui, scope, settings, dialog);
+        choices(ui, scope, settings);
+        ui.add_space(theme::SECTION);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if widgets::primary(ui, true, texts.done).clicked() {
+                open = false;
+            }
+        });
+    });
+    open && !modal.should_close()
+}
+
+fn row(ui: &mut Ui, label: &str, hint: &str, content: impl FnOnce(&mut Ui, Id)) {
+    let label = ui.label(widgets::strong(label));
+    ui.horizontal(|ui| content(ui, label.id));
+    if !hint.is_empty() {
+        ui.label(widgets::muted(ui, hint).size(theme::SMALL));
+    }
+    ui.add_space(theme::GAP);
+}
+
+fn name(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut SettingsDialog) {
+    let texts = scope.texts;
+    row(ui, texts.set_name, texts.set_name_hint, |ui, label| {
+        let field = TextEdit::singleline(&mut dialog.name)
+            .char_limit(DeviceName::MAX_CHARS)
+            .align(egui::Align2::LEFT_CENTER)
+            .desired_width(theme::FIELD_WIDTH);
+        let response = ui.add(field).labelled_by(label);
+        let new = dialog.name.trim();
+        if response.lost_focus() && !new.is_empty() && new != settings.name {
+            scope.want(Want::Rename(new.to_owned()));
+        }
+    });
+}
+
+fn folder(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    row(ui, texts.set_folder, "", |ui, _label| {
+        let shown = crate::model::displayable(&settings.save_folder.to_string_lossy());
+        let width = theme::DIALOG_WIDTH - theme::LABEL_COLUMN;
+        widgets::name_label(ui, &shown, theme::body_font(), palette.text, width);
+        if widgets::link(ui, texts.change).clicked() {
+            scope.want(Want::PickSaveFolder);
+        }
+    });
+}
+
+fn port(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut SettingsDialog) {
+    let texts = scope.texts;
+    row(ui, texts.set_port, texts.set_port_hint, |ui, label| {
+        let field = TextEdit::singleline(&mut dialog.port)
+            .char_limit(5)
+            .align(egui::Align2::LEFT_CENTER)
+            .desired_width(theme::PORT_WIDTH);
+        let response = ui.add(field).labelled_by(label);
+        match dialog.port.trim().parse::<u16>() {
+            Ok(port) if port > 0 => {
+                if response.lost_focus() && port != settings.port {
+                    scope.want(Want::SetPort(port));
+                }
+            }
+            Ok(_) | Err(_) => {
+                let color = theme::palette(ui).danger;
+                let why = (texts.address_error)(crate::model::address::AddressError::Port);
+                ui.colored_label(color, why);
+            }
+        }
+    });
+}
+
+fn choices(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
+    let texts: &'static Texts = scope.texts;
+    row(ui, texts.set_theme, "", |ui, _label| {
+        for (theme, word) in [
+            (Theme::System, texts.theme_system),
+            (Theme::Light, texts.theme_light),
+            (Theme::Dark, texts.theme_dark),
+        ] {
+            if choice(ui, settings.theme == theme, word) {
+                scope.want(Want::SetTheme(theme));
+            }
+        }
+    });
+    row(ui, texts.set_language, "", |ui, _label| {
+        for (language, word) in [
+            (Language::System, texts.language_system),
+            // A language is always named in itself.
+            (Language::English, "English"),
+            (Language::Chinese, "简体中文"),
+        ] {
+            if choice(ui, settings.language == language, word) {
+                scope.want(Want::SetLanguage(language));
+            }
+        }
+    });
+}
+
+/// One of a few: a button that shows whether it is the one.
+fn choice(ui: &mut Ui, chosen: bool, word: &str) -> bool {
+    let palette = theme::palette(ui);
+    let (fill, stroke) = if chosen {
+        (palette.accent_soft, palette.link)
+    } else {
+        (palette.inset, palette.border)
+    };
+    let button = egui::Button::new(word)
+        .fill(fill)
+        .stroke(egui::Stroke::new(theme::LINE, stroke))
+        .min_size(vec2(theme::PORT_WIDTH, theme::CONTROL_HEIGHT));
+    let response = ui.add(button);
+    response.widget_info(|| egui::WidgetInfo::selected(Role::RadioButton, true, chosen, word));
+    widgets::focus_ring(ui, &response);
+    response.clicked()
+}

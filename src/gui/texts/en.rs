@@ -1,0 +1,238 @@
+//! English.
+
+use super::Texts;
+use crate::engine::{Doing, ListenError};
+use crate::model::address::AddressError;
+use crate::model::{Failure, Party, Problem, TransferState};
+
+pub const ENGLISH: Texts = Texts {
+    this_device: "This device",
+    rename: "Rename this device",
+    settings: "Settings",
+    done: "Done",
+    copy: "Copy",
+    copied: "Copied",
+
+    send: "Send",
+    drop_title: "Drop files or folders here",
+    drop_hint: "any size, straight to the other device",
+    drop_now: "Let go to add to the list",
+    files: "Files…",
+    folder: "Folder…",
+    pick_files_title: "Files to send",
+    pick_folder_title: "Folder to send",
+    no_dialog: "This system has no file dialog. Drop files here, or type a path:",
+    path_label: "Path",
+    path_hint: "/home/me/report.pdf",
+    add: "Add",
+    counting: "counting…",
+    remove: |name| format!("Remove {name}"),
+    clear_list: "Clear list",
+    items,
+    address_label: "To",
+    address_hint: "IP address or name of the other device",
+    address_error: |error| match error {
+        AddressError::Empty => "Type the address shown on the other device.",
+        AddressError::Port => "The port behind the colon is a number from 1 to 65535.",
+        AddressError::Host => "That is not an address. It looks like 192.168.1.20 or garden-laptop.",
+    },
+    code_label: "Code on its screen",
+    code_hint: "000 000",
+    recent: "Recent",
+    send_nothing: "Send",
+    send_items: |count| format!("Send {}", items(count)),
+    send_to: |to| format!("To {to} · encrypted and checked"),
+    need_picks: "Pick or drop something to send first.",
+    need_address: "Type the address shown on the other device.",
+    need_code: "Type the code shown on the other device.",
+
+    receive: "Receive",
+    receive_switch: "Receive from other devices",
+    receive_off: "Switch it on and others can send to this device. You are asked before anything is saved.",
+    receive_off_title: "Receiving is off",
+    receive_starting: "Switching on…",
+    receive_on: "On, ready to receive",
+    pairing_code: "Code for the other device",
+    code_once: "type it there · works once",
+    hide: "Hide",
+    show: "Show",
+    new_code: "New code",
+    addresses: "Address",
+    more: "more",
+    fewer: "fewer",
+    save_to: "Save to",
+    change: "Change",
+    open: "Open",
+    pick_save_title: "Where to save what arrives",
+    connected: "Connected",
+    nobody: "nobody at the moment",
+    doing: |doing| match doing {
+        Doing::Verifying => "checking its code",
+        Doing::Idle => "connected",
+        Doing::Waiting => "waiting for your answer",
+        Doing::Sending => "sending",
+    },
+    wrong_code: |from, left| match left {
+        0 => format!("Wrong code from {from}. There is a new code now."),
+        1 => format!("Wrong code from {from} – 1 try left."),
+        left => format!("Wrong code from {from} – {left} tries left."),
+    },
+    listen_error: |error| match error {
+        ListenError::PortTaken { port } => {
+            format!("Port {port} is used by another program. Choose another one in the settings.")
+        }
+        ListenError::PortForbidden { port } => {
+            format!("This computer does not allow port {port}. Choose one above 1023 in the settings.")
+        }
+        ListenError::AddressNotHere { addr } => {
+            format!("{addr} is not an address of this computer.")
+        }
+        ListenError::Folder { folder, problem } => {
+            format!("{} cannot be used: {}", folder.display(), problem_text(problem))
+        }
+        ListenError::Other { detail } => format!("Receiving could not be switched on: {detail}."),
+    },
+    port_moved: |port| format!("The usual port was taken; this device uses {port} now."),
+    try_again: "Try again",
+
+    offer_title: |name| format!("{name} wants to send you"),
+    offer_proven: "typed your code",
+    offer_more: |count| format!("and {count} more"),
+    offer_into: |folder| format!("Into {folder}"),
+    offer_free: |free| format!("{free} free"),
+    offer_no_room: |free| format!("Not enough room: only {free} free"),
+    accept: "Accept",
+    decline: "Decline",
+
+    transfers: "Transfers",
+    transfers_empty: "What you send and receive appears here.",
+    clear_finished: "Clear finished",
+    names_and_more: |name, more| format!("{name} and {more} more"),
+    done_of: |done, all| format!("{done} of {}", items(all)),
+    bytes_of: |done, all| format!("{done} of {all}"),
+    speed: |speed| format!("{speed}/s"),
+    left: |time| format!("{time} left"),
+    hours_minutes: |hours, minutes| format!("{hours} h {minutes} min"),
+    minutes_seconds: |minutes, seconds| format!("{minutes} min {seconds} s"),
+    seconds: |seconds| format!("{seconds} s"),
+    state: |state, peer| match state {
+        TransferState::Connecting => format!("Connecting to {peer}…"),
+        TransferState::Verifying => format!("Checking the code with {peer}…"),
+        TransferState::Waiting => format!("Waiting for the person at {peer} to accept"),
+        TransferState::Running => "Starting…".to_owned(),
+        TransferState::Finishing => "Checking the last files…".to_owned(),
+    },
+    quiet: |seconds| format!("no answer for {seconds} s"),
+    progress_label: |name| format!("Progress of {name}"),
+    cancel: "Cancel",
+    show_in_folder: "Show in folder",
+    send_again: "Send again",
+    details: "Show",
+    hide_details: "Hide",
+    copy_paths: "Copy names",
+    badge_received: "received",
+    badge_sent: "sent",
+    badge_failed_items: |count| format!("{count} failed"),
+    badge_declined: "declined",
+    badge_cancelled: "cancelled",
+    badge_interrupted: "interrupted",
+    badge_failed: "failed",
+    finished_received: |size, time| format!("{size} in {time}"),
+    finished_sent: |size, time| format!("{size} in {time}"),
+    checked: "checked",
+    checked_safe: "checked, safe on disk",
+    some_failed: |failed, all| {
+        format!("{} of {} arrived · {failed} could not be sent or saved", all - failed.min(all), items(all))
+    },
+    failure,
+    problem: problem_text,
+    command_failed: |what, why| format!("{what} could not be opened: {why}"),
+
+    stop_title: "Something is being received",
+    stop_text: |count| match count {
+        1 => "One transfer is still running.".to_owned(),
+        count => format!("{count} transfers are still running."),
+    },
+    let_finish: "Let it finish",
+    stop_now: "Stop it",
+    keep_on: "Stay on",
+    quit_title: "Quit while something is running?",
+    quit_text: |count| match count {
+        1 => "One transfer is still running. Quitting cancels it.".to_owned(),
+        count => format!("{count} transfers are still running. Quitting cancels them."),
+    },
+    quit_now: "Quit",
+    keep_running: "Keep running",
+
+    set_name: "Name of this device",
+    set_name_hint: "What others see when you send.",
+    set_folder: "Save folder",
+    set_port: "Port",
+    set_port_hint: "Where others reach this device. 9000 unless it is taken.",
+    set_theme: "Theme",
+    set_language: "Language",
+    theme_system: "System",
+    theme_light: "Light",
+    theme_dark: "Dark",
+    language_system: "System",
+    settings_not_saved: |why| format!("The settings could not be saved: {why}"),
+    settings_not_read: |why| format!("The settings were not read: {why}"),
+};
+
+fn items(count: u64) -> String {
+    match count {
+        1 => "1 item".to_owned(),
+        count => format!("{} items", crate::gui::format::grouped(count)),
+    }
+}
+
+fn failure(failure: &Failure) -> String {
+    match failure {
+        Failure::Unresolvable { host } => {
+            format!("No device named {host} was found. Check the spelling or use its address.")
+        }
+        Failure::Refused { address } => {
+            format!("Nobody is receiving at {address}. Switch Receive on there.")
+        }
+        Failure::Unreachable { address } => {
+            format!("No answer from {address}. Are both devices in the same network?")
+        }
+        Failure::NotRopeway { address } => format!("What answers at {address} is not Ropeway."),
+        Failure::Ourselves => "That is this device itself.".to_owned(),
+        Failure::Busy => "The other device is busy. Try again in a moment.".to_owned(),
+        Failure::SecretNeeded => "Type the code shown on the other device.".to_owned(),
+        Failure::WrongSecret => "That code didn’t work. Type the one on its screen now.".to_owned(),
+        Failure::Version => "The two devices have versions of Ropeway that do not fit. Update both.".to_owned(),
+        Failure::Lost => "The connection was lost. Send it again when the other device is back.".to_owned(),
+        Failure::Silent => "The other device did not answer for 30 seconds.".to_owned(),
+        Failure::Declined => "The other person declined.".to_owned(),
+        Failure::Cancelled(Party::Us) => "Cancelled here.".to_owned(),
+        Failure::Cancelled(Party::Peer) => "Cancelled on the other device.".to_owned(),
+        Failure::NothingToSend => "None of it could be read.".to_owned(),
+        Failure::Disk(problem) => format!("The save folder cannot be used: {}", problem_text(problem)),
+        Failure::PeerDisk(problem) => {
+            format!("Trouble on the other device’s disk: {}", problem_text(problem))
+        }
+        Failure::Protocol(_) => "The other device sent something that makes no sense, so the connection was closed.".to_owned(),
+        Failure::Internal(detail) => format!("Something went wrong here: {detail}."),
+    }
+}
+
+fn problem_text(problem: &Problem) -> String {
+    match problem {
+        Problem::Unreadable => "It cannot be read. Check its permissions.",
+        Problem::Vanished => "It is gone from the sending device.",
+        Problem::Changed => "It changed while it was being sent. Send it again.",
+        Problem::Link => "Links are not followed.",
+        Problem::Special => "It is neither a file nor a folder.",
+        Problem::Corrupt => "The content did not match its checksum. Send it again.",
+        Problem::NoSpace => "There is no room left on the disk.",
+        Problem::TooLarge => "The file is too large for this disk.",
+        Problem::ReadOnly => "The disk is read-only.",
+        Problem::NotWritable => "There is no permission to write there.",
+        Problem::Name => "This disk cannot hold the name.",
+        Problem::Folder => "The folder it belongs in could not be made.",
+        Problem::Other(detail) => return format!("{detail}."),
+    }
+    .to_owned()
+}

@@ -1,0 +1,220 @@
+//! 简体中文。
+
+use super::Texts;
+use crate::engine::{Doing, ListenError};
+use crate::model::address::AddressError;
+use crate::model::{Failure, Party, Problem, TransferState};
+
+pub const CHINESE: Texts = Texts {
+    this_device: "本机",
+    rename: "修改本机名称",
+    settings: "设置",
+    done: "完成",
+    copy: "复制",
+    copied: "已复制",
+
+    send: "发送",
+    drop_title: "把文件或文件夹拖到这里",
+    drop_hint: "不限大小，直接传到对方设备",
+    drop_now: "松开即可加入列表",
+    files: "选择文件…",
+    folder: "选择文件夹…",
+    pick_files_title: "选择要发送的文件",
+    pick_folder_title: "选择要发送的文件夹",
+    no_dialog: "此系统没有文件对话框。请把文件拖进来，或输入路径：",
+    path_label: "路径",
+    path_hint: "/home/me/报告.pdf",
+    add: "添加",
+    counting: "正在统计…",
+    remove: |name| format!("移除 {name}"),
+    clear_list: "清空列表",
+    items,
+    address_label: "发送到",
+    address_hint: "对方设备的 IP 地址或名称",
+    address_error: |error| match error {
+        AddressError::Empty => "请输入对方屏幕上显示的地址。",
+        AddressError::Port => "冒号后的端口应为 1 到 65535 的数字。",
+        AddressError::Host => "这不是有效的地址，例如 192.168.1.20 或 garden-laptop。",
+    },
+    code_label: "对方屏幕上的配对码",
+    code_hint: "000 000",
+    recent: "最近使用",
+    send_nothing: "发送",
+    send_items: |count| format!("发送 {}", items(count)),
+    send_to: |to| format!("发送到 {to} · 全程加密并校验"),
+    need_picks: "请先选择或拖入要发送的内容。",
+    need_address: "请输入对方屏幕上显示的地址。",
+    need_code: "请输入对方屏幕上显示的配对码。",
+
+    receive: "接收",
+    receive_switch: "接收其他设备的文件",
+    receive_off: "打开后，其他设备就能向本机发送文件。保存任何内容之前都会先问您。",
+    receive_off_title: "接收已关闭",
+    receive_starting: "正在开启…",
+    receive_on: "已开启，可以接收",
+    pairing_code: "配对码",
+    code_once: "在对方设备上输入 · 只能用一次",
+    hide: "隐藏",
+    show: "显示",
+    new_code: "换一个",
+    addresses: "本机地址",
+    more: "更多",
+    fewer: "收起",
+    save_to: "保存到",
+    change: "更改",
+    open: "打开",
+    pick_save_title: "选择保存位置",
+    connected: "当前连接",
+    nobody: "暂无设备连接",
+    doing: |doing| match doing {
+        Doing::Verifying => "正在核对配对码",
+        Doing::Idle => "已连接",
+        Doing::Waiting => "等待您的答复",
+        Doing::Sending => "正在发送",
+    },
+    wrong_code: |from, left| match left {
+        0 => format!("来自 {from} 的配对码错误，已更换新的配对码。"),
+        left => format!("来自 {from} 的配对码错误，还可再试 {left} 次。"),
+    },
+    listen_error: |error| match error {
+        ListenError::PortTaken { port } => {
+            format!("端口 {port} 已被其他程序占用，请在设置中换一个。")
+        }
+        ListenError::PortForbidden { port } => {
+            format!("系统不允许使用端口 {port}，请在设置中选择大于 1023 的端口。")
+        }
+        ListenError::AddressNotHere { addr } => format!("{addr} 不是本机的地址。"),
+        ListenError::Folder { folder, problem } => {
+            format!("无法使用 {}：{}", folder.display(), problem_text(problem))
+        }
+        ListenError::Other { detail } => format!("无法开启接收：{detail}。"),
+    },
+    port_moved: |port| format!("常用端口已被占用，本机改用 {port}。"),
+    try_again: "重试",
+
+    offer_title: |name| format!("“{name}”想发送给您"),
+    offer_proven: "已输入您的配对码",
+    offer_more: |count| format!("等，另有 {count} 项"),
+    offer_into: |folder| format!("保存到 {folder}"),
+    offer_free: |free| format!("可用 {free}"),
+    offer_no_room: |free| format!("空间不足：仅剩 {free}"),
+    accept: "接受",
+    decline: "拒绝",
+
+    transfers: "传输",
+    transfers_empty: "发送和接收的内容会显示在这里。",
+    clear_finished: "清除已完成",
+    names_and_more: |name, more| format!("{name} 等，另有 {more} 项"),
+    done_of: |done, all| format!("{done} / {}", items(all)),
+    bytes_of: |done, all| format!("{done} / {all}"),
+    speed: |speed| format!("{speed}/s"),
+    left: |time| format!("剩余 {time}"),
+    hours_minutes: |hours, minutes| format!("{hours} 小时 {minutes} 分"),
+    minutes_seconds: |minutes, seconds| format!("{minutes} 分 {seconds} 秒"),
+    seconds: |seconds| format!("{seconds} 秒"),
+    state: |state, peer| match state {
+        TransferState::Connecting => format!("正在连接 {peer}…"),
+        TransferState::Verifying => format!("正在与 {peer} 核对配对码…"),
+        TransferState::Waiting => format!("等待 {peer} 接受"),
+        TransferState::Running => "即将开始…".to_owned(),
+        TransferState::Finishing => "正在校验最后的文件…".to_owned(),
+    },
+    quiet: |seconds| format!("对方已 {seconds} 秒没有回应"),
+    progress_label: |name| format!("{name} 的进度"),
+    cancel: "取消",
+    show_in_folder: "打开所在文件夹",
+    send_again: "重新发送",
+    details: "查看",
+    hide_details: "收起",
+    copy_paths: "复制名称",
+    badge_received: "已收到",
+    badge_sent: "已发送",
+    badge_failed_items: |count| format!("{count} 项失败"),
+    badge_declined: "已拒绝",
+    badge_cancelled: "已取消",
+    badge_interrupted: "已中断",
+    badge_failed: "失败",
+    finished_received: |size, time| format!("{size} · 用时 {time}"),
+    finished_sent: |size, time| format!("{size} · 用时 {time}"),
+    checked: "已校验",
+    checked_safe: "已校验并安全写入磁盘",
+    some_failed: |failed, all| {
+        format!("共 {}，{} 项已送达 · {failed} 项未能发送或保存", items(all), all - failed.min(all))
+    },
+    failure,
+    problem: problem_text,
+    command_failed: |what, why| format!("无法打开 {what}：{why}"),
+
+    stop_title: "正在接收",
+    stop_text: |count| format!("还有 {count} 个传输正在进行。"),
+    let_finish: "等它完成",
+    stop_now: "立即停止",
+    keep_on: "保持开启",
+    quit_title: "传输尚未完成，要退出吗？",
+    quit_text: |count| format!("还有 {count} 个传输正在进行，退出会取消它们。"),
+    quit_now: "退出",
+    keep_running: "继续传输",
+
+    set_name: "本机名称",
+    set_name_hint: "您发送时，对方看到的名称。",
+    set_folder: "保存位置",
+    set_port: "端口",
+    set_port_hint: "其他设备通过它连接本机，一般为 9000。",
+    set_theme: "外观",
+    set_language: "语言",
+    theme_system: "跟随系统",
+    theme_light: "浅色",
+    theme_dark: "深色",
+    language_system: "跟随系统",
+    settings_not_saved: |why| format!("设置未能保存：{why}"),
+    settings_not_read: |why| format!("未能读取设置：{why}"),
+};
+
+fn items(count: u64) -> String {
+    format!("{} 项", crate::gui::format::grouped(count))
+}
+
+fn failure(failure: &Failure) -> String {
+    match failure {
+        Failure::Unresolvable { host } => {
+            format!("找不到名为 {host} 的设备，请检查拼写或改用地址。")
+        }
+        Failure::Refused { address } => format!("{address} 没有开启接收，请在对方设备上打开。"),
+        Failure::Unreachable { address } => format!("{address} 没有回应。两台设备在同一网络吗？"),
+        Failure::NotRopeway { address } => format!("{address} 上运行的不是 Ropeway。"),
+        Failure::Ourselves => "这是本机自己的地址。".to_owned(),
+        Failure::Busy => "对方设备正忙，请稍后再试。".to_owned(),
+        Failure::SecretNeeded => "请输入对方屏幕上显示的配对码。".to_owned(),
+        Failure::WrongSecret => "配对码不对，请输入对方屏幕上现在显示的配对码。".to_owned(),
+        Failure::Version => "两台设备的 Ropeway 版本不兼容，请都更新到最新版。".to_owned(),
+        Failure::Lost => "连接已断开，对方上线后请重新发送。".to_owned(),
+        Failure::Silent => "对方设备 30 秒没有回应。".to_owned(),
+        Failure::Declined => "对方拒绝了。".to_owned(),
+        Failure::Cancelled(Party::Us) => "已在本机取消。".to_owned(),
+        Failure::Cancelled(Party::Peer) => "已在对方设备上取消。".to_owned(),
+        Failure::NothingToSend => "所选内容都无法读取。".to_owned(),
+        Failure::Disk(problem) => format!("无法使用保存位置：{}", problem_text(problem)),
+        Failure::PeerDisk(problem) => format!("对方磁盘出现问题：{}", problem_text(problem)),
+        Failure::Protocol(_) => "对方设备发来了无法理解的内容，连接已关闭。".to_owned(),
+        Failure::Internal(detail) => format!("本机出现问题：{detail}。"),
+    }
+}
+
+fn problem_text(problem: &Problem) -> String {
+    match problem {
+        Problem::Unreadable => "没有读取权限，修改权限后可重新发送。",
+        Problem::Vanished => "发送方已没有这个文件。",
+        Problem::Changed => "发送过程中文件被改动，请重新发送。",
+        Problem::Link => "不发送链接。",
+        Problem::Special => "既不是文件也不是文件夹。",
+        Problem::Corrupt => "内容校验不一致，请重新发送。",
+        Problem::NoSpace => "磁盘空间已满。",
+        Problem::TooLarge => "文件太大，此磁盘无法保存。",
+        Problem::ReadOnly => "磁盘为只读。",
+        Problem::NotWritable => "没有写入权限。",
+        Problem::Name => "此磁盘无法保存这个名称。",
+        Problem::Folder => "无法创建它所在的文件夹。",
+        Problem::Other(detail) => return format!("{detail}。"),
+    }
+    .to_owned()
+}

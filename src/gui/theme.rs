@@ -1,0 +1,339 @@
+//! The one place for colours, sizes, spacing and fonts.
+//!
+//! Two palettes with semantic names, a type scale of five sizes, a grid of four points. Nothing
+//! else in the window names a colour or a size.
+
+use std::sync::Arc;
+
+use egui::epaint::text::{FontInsert, FontPriority, InsertFontFamily};
+use egui::{
+    Color32, Context, CornerRadius, FontData, FontFamily, FontId, Margin, Shadow, Stroke, Style,
+    TextStyle, Theme, Vec2, Visuals,
+};
+
+/// Colours by meaning. Text on its surface has a contrast of at least 4.5.
+#[derive(Clone, Copy, Debug)]
+pub struct Palette {
+    pub background: Color32,
+    pub card: Color32,
+    /// A surface within a card.
+    pub inset: Color32,
+    /// A text field.
+    pub field: Color32,
+    pub border: Color32,
+    pub text: Color32,
+    pub muted: Color32,
+    pub accent: Color32,
+    pub on_accent: Color32,
+    /// Links and icons in the accent's colour.
+    pub link: Color32,
+    pub accent_soft: Color32,
+    pub ok: Color32,
+    pub ok_soft: Color32,
+    pub warn: Color32,
+    pub warn_soft: Color32,
+    pub danger: Color32,
+    pub danger_soft: Color32,
+    pub knob: Color32,
+    pub dim: Color32,
+}
+
+const fn rgb(hex: u32) -> Color32 {
+    Color32::from_rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
+}
+
+pub const DARK: Palette = Palette {
+    background: rgb(0x0d_15_26),
+    card: rgb(0x1a_22_35),
+    inset: rgb(0x23_2d_40),
+    field: rgb(0x0f_17_2a),
+    border: rgb(0x3a_46_5c),
+    text: rgb(0xf1_f5_f9),
+    muted: rgb(0xa3_b1_c6),
+    accent: rgb(0x25_63_eb),
+    on_accent: rgb(0xff_ff_ff),
+    link: rgb(0x7a_b0_ff),
+    accent_soft: rgb(0x1c_34_63),
+    ok: rgb(0x4a_de_80),
+    ok_soft: rgb(0x14_38_2a),
+    warn: rgb(0xfb_bf_24),
+    warn_soft: rgb(0x43_33_0f),
+    danger: rgb(0xfc_8b_8b),
+    danger_soft: rgb(0x4a_1c_24),
+    knob: rgb(0xff_ff_ff),
+    dim: Color32::from_black_alpha(160),
+};
+
+pub const LIGHT: Palette = Palette {
+    background: rgb(0xe9_ee_f6),
+    card: rgb(0xff_ff_ff),
+    inset: rgb(0xf2_f5_fa),
+    field: rgb(0xff_ff_ff),
+    border: rgb(0xcb_d5_e3),
+    text: rgb(0x0f_17_2a),
+    muted: rgb(0x4a_59_70),
+    accent: rgb(0x25_63_eb),
+    on_accent: rgb(0xff_ff_ff),
+    link: rgb(0x1d_4e_d8),
+    accent_soft: rgb(0xdb_e7_ff),
+    ok: rgb(0x15_6c_36),
+    ok_soft: rgb(0xdc_f5_e4),
+    warn: rgb(0x92_40_0e),
+    warn_soft: rgb(0xfd_ee_cf),
+    danger: rgb(0xb4_1f_1f),
+    danger_soft: rgb(0xfd_e3_e3),
+    knob: rgb(0xff_ff_ff),
+    dim: Color32::from_black_alpha(96),
+};
+
+/// The palette of what is drawn now.
+pub fn palette(ui: &egui::Ui) -> &'static Palette {
+    of(ui.visuals().dark_mode)
+}
+
+pub fn palette_of(context: &Context) -> &'static Palette {
+    of(context.theme() == Theme::Dark)
+}
+
+fn of(dark: bool) -> &'static Palette {
+    if dark { &DARK } else { &LIGHT }
+}
+
+/// The type scale, in points.
+pub const SMALL: f32 = 12.0;
+pub const BODY: f32 = 14.0;
+pub const TITLE: f32 = 16.0;
+pub const LARGE: f32 = 20.0;
+pub const HUGE: f32 = 28.0;
+/// Icons beside body text.
+pub const ICON: f32 = 16.0;
+
+/// The grid: everything is a multiple of it.
+pub const GRID: f32 = 4.0;
+pub const GAP: f32 = 8.0;
+pub const SECTION: f32 = 16.0;
+pub const CARD_PADDING: i8 = 18;
+pub const INSET_PADDING: i8 = 14;
+pub const WINDOW_MARGIN: i8 = 20;
+
+pub const RADIUS_CONTROL: u8 = 6;
+pub const RADIUS_CARD: u8 = 10;
+pub const RADIUS_DIALOG: u8 = 14;
+
+pub const CONTROL_HEIGHT: f32 = 34.0;
+pub const ROW_HEIGHT: f32 = 30.0;
+pub const TILE: f32 = 32.0;
+pub const BAR_HEIGHT: f32 = 6.0;
+pub const SWITCH: Vec2 = Vec2::new(44.0, 24.0);
+pub const SWITCH_INSET: f32 = 3.0;
+pub const PLOT: Vec2 = Vec2::new(150.0, 34.0);
+pub const LABEL_COLUMN: f32 = 92.0;
+pub const BADGE_COLUMN: f32 = 104.0;
+pub const DIALOG_WIDTH: f32 = 440.0;
+pub const FIELD_WIDTH: f32 = 220.0;
+pub const CODE_WIDTH: f32 = 140.0;
+pub const PORT_WIDTH: f32 = 72.0;
+pub const NAME_WIDTH: f32 = 180.0;
+pub const LIST_HEIGHT: f32 = 190.0;
+pub const DETAILS_HEIGHT: f32 = 180.0;
+pub const LINE: f32 = 1.0;
+pub const FOCUS_LINE: f32 = 2.0;
+pub const DASH: f32 = 4.0;
+
+/// Below this the two panels stand one above the other.
+pub const TWO_COLUMNS_FROM: f32 = 840.0;
+/// Below this a transfer's row has no plot.
+pub const PLOT_FROM: f32 = 760.0;
+pub const WINDOW_SIZE: [f32; 2] = [1280.0, 860.0];
+pub const WINDOW_MIN: [f32; 2] = [520.0, 480.0];
+
+/// Short enough to explain and be gone.
+const MOTION_SECONDS: f32 = 0.12;
+
+/// The family of headings and buttons; egui has no synthetic bold.
+pub fn strong() -> FontFamily {
+    FontFamily::Name("strong".into())
+}
+
+/// The icon family.
+pub fn icons() -> FontFamily {
+    FontFamily::Name("icons".into())
+}
+
+pub fn body_font() -> FontId {
+    FontId::new(BODY, FontFamily::Proportional)
+}
+
+pub fn small_font() -> FontId {
+    FontId::new(SMALL, FontFamily::Proportional)
+}
+
+pub fn strong_font(size: f32) -> FontId {
+    FontId::new(size, strong())
+}
+
+/// Fonts and both styles. Called once, before the first frame.
+pub fn install(context: &Context) {
+    install_fonts(context);
+    context.style_mut_of(Theme::Dark, |style| apply(style, &DARK, Visuals::dark()));
+    context.style_mut_of(Theme::Light, |style| apply(style, &LIGHT, Visuals::light()));
+}
+
+fn install_fonts(context: &Context) {
+    let strong = strong();
+    let add = |name: &str, bytes: &'static [u8], families: &[(FontFamily, FontPriority)]| {
+        let families = families
+            .iter()
+            .map(|(family, priority)| InsertFontFamily {
+                family: family.clone(),
+                priority: priority.clone(),
+            })
+            .collect();
+        context.add_font(FontInsert::new(name, FontData::from_static(bytes), families));
+    };
+    let text = FontFamily::Proportional;
+    let highest = || FontPriority::Highest;
+    let lowest = || FontPriority::Lowest;
+    // Inserted last stands first: Latin from Inter, everything Chinese from Noto Sans SC.
+    add(
+        "noto-sc",
+        include_bytes!("../../assets/fonts/NotoSansSC-Regular.otf"),
+        &[(text.clone(), highest()), (FontFamily::Monospace, lowest())],
+    );
+    add(
+        "inter",
+        include_bytes!("../../assets/fonts/Inter-Regular.otf"),
+        &[(text.clone(), highest())],
+    );
+    add(
+        "inter-semibold",
+        include_bytes!("../../assets/fonts/Inter-SemiBold.otf"),
+        &[(strong.clone(), lowest())],
+    );
+    add(
+        "noto-sc-bold",
+        include_bytes!("../../assets/fonts/NotoSansSC-Bold.otf"),
+        &[(strong.clone(), lowest())],
+    );
+    add(
+        "lucide",
+        lucide_icons::LUCIDE_FONT_BYTES,
+        &[(icons(), lowest()), (text, lowest()), (strong, lowest())],
+    );
+}
+
+fn apply(style: &mut Style, palette: &Palette, base: Visuals) {
+    style.text_styles = [
+        (TextStyle::Small, small_font()),
+        (TextStyle::Body, body_font()),
+        (TextStyle::Button, body_font()),
+        (TextStyle::Monospace, FontId::new(BODY, FontFamily::Monospace)),
+        (TextStyle::Heading, strong_font(TITLE)),
+    ]
+    .into();
+    style.animation_time = MOTION_SECONDS;
+    let spacing = &mut style.spacing;
+    spacing.item_spacing = Vec2::splat(GAP);
+    spacing.button_padding = Vec2::new(12.0, 7.0);
+    spacing.interact_size.y = CONTROL_HEIGHT;
+    spacing.scroll = egui::style::ScrollStyle::thin();
+    spacing.window_margin = Margin::same(WINDOW_MARGIN);
+
+    let mut visuals = base;
+    visuals.panel_fill = palette.background;
+    visuals.window_fill = palette.card;
+    visuals.window_stroke = Stroke::NONE;
+    visuals.window_corner_radius = CornerRadius::same(RADIUS_DIALOG);
+    visuals.window_shadow = Shadow {
+        offset: [0, 15],
+        blur: 50,
+        spread: 0,
+        color: palette.dim,
+    };
+    visuals.popup_shadow = visuals.window_shadow;
+    visuals.extreme_bg_color = palette.field;
+    visuals.text_edit_bg_color = Some(palette.field);
+    visuals.faint_bg_color = palette.inset;
+    visuals.hyperlink_color = palette.link;
+    visuals.override_text_color = None;
+    visuals.weak_text_color = Some(palette.muted);
+    visuals.selection.bg_fill = palette.accent_soft;
+    visuals.selection.stroke = Stroke::new(FOCUS_LINE, palette.link);
+    visuals.warn_fg_color = palette.warn;
+    visuals.error_fg_color = palette.danger;
+    let radius = CornerRadius::same(RADIUS_CONTROL);
+    let widgets = &mut visuals.widgets;
+    for (widget, fill, border) in [
+        (&mut widgets.noninteractive, palette.card, palette.border),
+        (&mut widgets.inactive, palette.inset, palette.border),
+        (&mut widgets.hovered, palette.accent_soft, palette.link),
+        (&mut widgets.active, palette.accent_soft, palette.accent),
+        (&mut widgets.open, palette.accent_soft, palette.link),
+    ] {
+        widget.bg_fill = fill;
+        widget.weak_bg_fill = fill;
+        widget.bg_stroke = Stroke::new(LINE, border);
+        widget.fg_stroke = Stroke::new(LINE, palette.text);
+        widget.corner_radius = radius;
+        widget.expansion = 0.0;
+    }
+    style.visuals = visuals;
+}
+
+/// The window's own icon, 256 × 256.
+pub fn window_icon() -> Option<Arc<egui::IconData>> {
+    eframe::icon_data::from_png_bytes(include_bytes!("../../assets/ropeway.png"))
+        .ok()
+        .map(Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance (WCAG 2.2).
+    fn luminance(color: Color32) -> f64 {
+        let linear = |channel: u8| {
+            let c = f64::from(channel) / 255.0;
+            if c <= 0.040_45 {
+                c / 12.92
+            } else {
+                ((c + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
+    }
+
+    fn contrast(one: Color32, other: Color32) -> f64 {
+        let (a, b) = (luminance(one), luminance(other));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_can_be_read_on_every_surface_it_stands_on() {
+        for (name, p) in [("dark", DARK), ("light", LIGHT)] {
+            let pairs = [
+                ("text on card", p.text, p.card),
+                ("text on inset", p.text, p.inset),
+                ("text on field", p.text, p.field),
+                ("text on background", p.text, p.background),
+                ("muted on card", p.muted, p.card),
+                ("muted on inset", p.muted, p.inset),
+                ("muted on background", p.muted, p.background),
+                ("link on card", p.link, p.card),
+                ("button", p.on_accent, p.accent),
+                ("ok badge", p.ok, p.ok_soft),
+                ("ok on card", p.ok, p.card),
+                ("warn badge", p.warn, p.warn_soft),
+                ("warn on card", p.warn, p.card),
+                ("danger badge", p.danger, p.danger_soft),
+                ("danger on card", p.danger, p.card),
+                ("hovered button", p.text, p.accent_soft),
+            ];
+            for (what, front, back) in pairs {
+                let got = contrast(front, back);
+                assert!(got >= 4.5, "{name}: {what} has {got:.2}");
+            }
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! What the window knows: the engine's events reduced to the state that is drawn.
+//!
+//! Pure: [`View::apply`] takes an event and changes fields; nothing here draws or sends.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::engine::{Client, Event, ListenError, Listening, Measured, Offer, Started};
+use crate::model::{
+    Code, Direction, EntryStatus, Failure, FileReport, Party, Peer, PeerAddress, Problem, Progress,
+    Status, Summary, TransferId, TransferState,
+};
+
+/// Speeds kept for the plot: a minute and a half at one a second and a half.
+const PLOT_POINTS: usize = 60;
+/// Failed entries kept for a row; the count says how many there are in all.
+const MAX_FAILED_SHOWN: usize = 10_000;
+
+#[derive(Default)]
+pub struct View {
+    pub server: Server,
+    pub code: Option<Code>,
+    /// The last wrong try, until the next right one or the next switch.
+    pub wrong_code: Option<(IpAddr, u32)>,
+    pub clients: Vec<Client>,
+    pub offers: Vec<Offer>,
+    /// The newest first.
+    pub rows: Vec<Row>,
+    pub draft: Draft,
+    /// Something could not be opened or saved; shown until dismissed.
+    pub notice: Option<Notice>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Notice {
+    CommandFailed(PathBuf, Problem),
+    NotSaved(String),
+    NotRead(String),
+}
+
+#[derive(Default)]
+pub enum Server {
+    #[default]
+    Off,
+    Starting,
+    On(Listening),
+    Failed(ListenError),
+}
+
+/// What is about to be sent.
+#[derive(Default)]
+pub struct Draft {
+    pub picks: Vec<Pick>,
+    pub address: String,
+    pub code: String,
+    /// Why the last attempt did not begin.
+    pub failure: Option<Failure>,
+    /// Addresses used since the start, the latest first.
+    pub recent: Vec<PeerAddress>,
+    /// Where the requests went whose outcome may still bring them back.
+    pub under_way: Vec<(TransferId, Vec<Pick>, PeerAddress)>,
+}
+
+/// A picked file or folder.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Pick {
+    pub path: PathBuf,
+    pub is_folder: bool,
+    pub entries: u64,
+    pub bytes: u64,
+    pub counting: bool,
+    pub problem: Option<Problem>,
+}
+
+impl Pick {
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            is_folder: false,
+            entries: 1,
+            bytes: 0,
+            counting: true,
+            problem: None,
+        }
+    }
+
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        crate::model::displayable(&name.to_string_lossy())
+    }
+}
+
+/// A transfer's row.
+pub struct Row {
+    pub id: TransferId,
+    pub direction: Direction,
+    pub peer: Peer,
+    pub names: Vec<String>,
+    pub picked: u64,
+    pub places: Vec<PathBuf>,
+    pub state: RowState,
+    pub progress: Option<Progress>,
+    /// Bytes a second, the newest last.
+    pub speeds: VecDeque<u64>,
+    pub quiet_seconds: u64,
+    pub failed: Vec<FileReport>,
+    /// The details are unfolded.
+    pub open: bool,
+    pub safe: bool,
+}
+
+pub enum RowState {
+    Active(TransferState),
+    Ended(Summary),
+}
+
+impl Row {
+    fn new(started: Started) -> Self {
+        Self {
+            id: started.transfer,
+            direction: started.direction,
+            peer: started.peer,
+            names: started.names,
+            picked: started.picked,
+            places: started.places,
+            state: RowState::Active(TransferState::Connecting),
+            progress: None,
+            speeds: VecDeque::new(),
+            quiet_seconds: 0,
+            failed: Vec::new(),
+            open: false,
+            safe: false,
+        }
+    }
+
+    pub fn active(&self) -> bool {
+        matches!(self.state, RowState::Active(_))
+    }
+
+    /// 0 to 1; 0 while the total is not known.
+    pub fn fraction(&self) -> f32 {
+        match &self.progress {
+            Some(progress) if progress.total_bytes > 0 => {
+                (progress.bytes as f64 / progress.total_bytes as f64).min(1.0) as f32
+            }
+            Some(_) | None => 0.0,
+        }
+    }
+
+    /// What arrived, where it is now: the picked item itself if there was one, else the folder.
+    pub fn result_path(&self) -> Option<PathBuf> {
+        let folder = self.places.first()?;
+        match self.names.as_slice() {
+            [only] if self.picked == 1 => {
+                let path = folder.join(only);
+                Some(if path.starts_with(folder) { path } else { folder.clone() })
+            }
+            _ => Some(folder.clone()),
+        }
+    }
+}
+
+impl View {
+    pub fn apply(&mut self, event: Event) {
+        match event {
+            Event::Listening(listening) => self.server = Server::On(listening),
+            Event::ListenFailed(error) => self.server_gone(Server::Failed(error)),
+            Event::ListenStopped => self.server_gone(Server::Off),
+            Event::Code { code, .. } => self.code = Some(code),
+            Event::WrongSecret { from, tries_left } => self.wrong_code = Some((from, tries_left)),
+            Event::Clients(clients) => self.clients = clients,
+            Event::Offer(offer) => self.offer(offer),
+            Event::OfferWithdrawn(transfer) => self.forget_offer(transfer),
+            Event::Started(started) => {
+                self.forget_offer(started.transfer);
+                if started.direction == Direction::Receive {
+                    self.wrong_code = None;
+                }
+                self.rows.insert(0, Row::new(started));
+            }
+            Event::State(id, state) => {
+                if let Some(row) = self.row(id)
+                    && row.active()
+                {
+                    row.state = RowState::Active(state);
+                }
+            }
+            Event::PeerKnown(id, peer) => {
+                if let Some(row) = self.row(id) {
+                    row.peer = peer;
+                }
+            }
+            Event::Progress(progress) => self.progress(progress),
+            Event::Files(id, files) => {
+                if let Some(row) = self.row(id) {
+                    let failed = files
+                        .into_iter()
+                        .filter(|file| matches!(file.status, EntryStatus::Failed(_)));
+                    let room = MAX_FAILED_SHOWN.saturating_sub(row.failed.len());
+                    row.failed.extend(failed.take(room));
+                }
+            }
+            Event::Ended(summary) => self.ended(summary),
+            Event::Safe(id) => {
+                if let Some(row) = self.row(id) {
+                    row.safe = true;
+                }
+            }
+            Event::Quiet { transfer, seconds } => {
+                if let Some(row) = self.row(transfer) {
+                    row.quiet_seconds = seconds;
+                }
+            }
+            Event::Measured(measured) => self.draft.measured(measured),
+            Event::CommandFailed { path, problem } => {
+                self.notice = Some(Notice::CommandFailed(path, problem));
+            }
+        }
+    }
+
+    /// Transfers under way.
+    pub fn active(&self) -> usize {
+        self.rows.iter().filter(|row| row.active()).count()
+    }
+
+    pub fn receiving(&self) -> usize {
+        let rows = self.rows.iter();
+        rows.filter(|row| row.active() && row.direction == Direction::Receive)
+            .count()
+    }
+
+    pub fn row(&mut self, id: TransferId) -> Option<&mut Row> {
+        self.rows.iter_mut().find(|row| row.id == id)
+    }
+
+    fn server_gone(&mut self, server: Server) {
+        self.server = server;
+        self.code = None;
+        self.wrong_code = None;
+    }
+
+    fn offer(&mut self, offer: Offer) {
+        let known = self
+            .offers
+            .iter_mut()
+            .find(|known| known.transfer == offer.transfer);
+        match known {
+            Some(known) => *known = offer,
+            None => self.offers.push(offer),
+        }
+    }
+
+    fn forget_offer(&mut self, transfer: TransferId) {
+        self.offers.retain(|offer| offer.transfer != transfer);
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        if let Some(row) = self.row(progress.transfer) {
+            row.speeds.push_back(progress.bytes_per_second);
+            if row.speeds.len() > PLOT_POINTS {
+                row.speeds.pop_front();
+            }
+            row.progress = Some(progress);
+        }
+    }
+
+    fn ended(&mut self, summary: Summary) {
+        let id = summary.transfer;
+        if self.draft.comes_back(&summary) {
+            // Nothing was offered: it was an attempt, not a transfer.
+            self.rows.retain(|row| row.id != id);
+        } else if let Some(row) = self.row(id) {
+            row.peer = summary.peer.clone();
+            row.quiet_seconds = 0;
+            row.open = summary.status == Status::Problems;
+            row.state = RowState::Ended(summary);
+        }
+    }
+}
+
+impl Draft {
+    /// Adds a path unless it is there already. Says whether it was added.
+    pub fn add(&mut self, path: PathBuf) -> bool {
+        let new = self.picks.iter().all(|pick| pick.path != path);
+        if new {
+            self.picks.push(Pick::new(path));
+        }
+        new
+    }
+
+    pub fn entries(&self) -> u64 {
+        self.picks.iter().map(|pick| pick.entries).sum()
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.picks.iter().map(|pick| pick.bytes).sum()
+    }
+
+    pub fn counting(&self) -> bool {
+        self.picks.iter().any(|pick| pick.counting)
+    }
+
+    /// The list goes on its way; it is empty again, but not forgotten yet.
+    pub fn sent(&mut self, transfer: TransferId, to: PeerAddress) {
+        self.recent.retain(|known| *known != to);
+        self.recent.insert(0, to.clone());
+        self.recent.truncate(4);
+        let picks = std::mem::take(&mut self.picks);
+        self.under_way.push((transfer, picks, to));
+        self.code.clear();
+        self.failure = None;
+    }
+
+    fn measured(&mut self, measured: Measured) {
+        let pick = self.picks.iter_mut();
+        if let Some(pick) = pick.into_iter().find(|pick| pick.path == measured.path) {
+            pick.is_folder = measured.is_folder;
+            pick.entries = measured.entries.max(1);
+            pick.bytes = measured.bytes;
+            pick.counting = measured.counting;
+            pick.problem = measured.problem;
+        }
+    }
+
+    /// An attempt that ended before anything was offered gives back what the person had typed and
+    /// picked. Says whether it did.
+    fn comes_back(&mut self, summary: &Summary) -> bool {
+        let position = self
+            .under_way
+            .iter()
+            .position(|(id, ..)| *id == summary.transfer);
+        let Some(position) = position else {
+            return false;
+        };
+        let (_, picks, to) = self.under_way.swap_remove(position);
+        let before_the_offer = match &summary.failure {
+            Some(
+                Failure::Unresolvable { .. }
+                | Failure::Refused { .. }
+                | Failure::Unreachable { .. }
+                | Failure::NotRopeway { .. }
+                | Failure::Ourselves
+                | Failure::Busy
+                | Failure::SecretNeeded
+                | Failure::WrongSecret
+                | Failure::Version,
+            ) => true,
+            Some(
+                Failure::Lost
+                | Failure::Silent
+                | Failure::Declined
+                | Failure::Cancelled(Party::Us | Party::Peer)
+                | Failure::NothingToSend
+                | Failure::Disk(_)
+                | Failure::PeerDisk(_)
+                | Failure::Protocol(_)
+                | Failure::Internal(_),
+            )
+            | None => false,
+        };
+        if before_the_offer {
+            for pick in picks {
+                if self.picks.iter().all(|known| known.path != pick.path) {
+                    self.picks.push(pick);
+                }
+            }
+            if self.address.trim().is_empty() {
+                self.address = to.to_string();
+            }
+            self.failure.clone_from(&summary.failure);
+        }
+        before_the_offer
+    }
+}

@@ -1,0 +1,252 @@
+//! The few controls that egui does not have in the look we want.
+
+use egui::accesskit::Role;
+use egui::{
+    Align2, Button, Color32, CornerRadius, FontId, Frame, Margin, Pos2, Rect, Response, RichText,
+    Sense, Shape, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, WidgetText, pos2, vec2,
+};
+use lucide_icons::Icon;
+
+use super::format::elide_middle;
+use super::theme::{self, Palette, palette};
+
+/// A calm surface for one subject.
+pub fn card<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
+    Frame::new()
+        .fill(palette(ui).card)
+        .corner_radius(CornerRadius::same(theme::RADIUS_CARD))
+        .inner_margin(Margin::same(theme::CARD_PADDING))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            content(ui)
+        })
+        .inner
+}
+
+/// A surface within a card.
+pub fn inset<R>(ui: &mut Ui, fill: Color32, content: impl FnOnce(&mut Ui) -> R) -> R {
+    Frame::new()
+        .fill(fill)
+        .corner_radius(CornerRadius::same(theme::RADIUS_CARD))
+        .inner_margin(Margin::same(theme::INSET_PADDING))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            content(ui)
+        })
+        .inner
+}
+
+pub fn title(text: &str) -> RichText {
+    RichText::new(text).font(theme::strong_font(theme::TITLE))
+}
+
+pub fn strong(text: impl Into<String>) -> RichText {
+    RichText::new(text).font(theme::strong_font(theme::BODY))
+}
+
+pub fn muted(ui: &Ui, text: impl Into<String>) -> RichText {
+    RichText::new(text).color(palette(ui).muted)
+}
+
+pub fn icon(icon: Icon, color: Color32) -> RichText {
+    RichText::new(char::from(icon).to_string())
+        .font(FontId::new(theme::ICON, theme::icons()))
+        .color(color)
+}
+
+/// The one button that a panel is about.
+pub fn primary(ui: &mut Ui, enabled: bool, text: &str) -> Response {
+    let palette = palette(ui);
+    let (fill, front) = if enabled {
+        (palette.accent, palette.on_accent)
+    } else {
+        (palette.inset, palette.muted)
+    };
+    let label = strong(text).color(front);
+    let button = Button::new(label)
+        .fill(fill)
+        .stroke(Stroke::NONE)
+        .min_size(vec2(0.0, theme::CONTROL_HEIGHT + theme::GRID));
+    let response = ui.add_enabled(enabled, button);
+    focus_ring(ui, &response);
+    response
+}
+
+pub fn button(ui: &mut Ui, text: &str) -> Response {
+    let button = Button::new(text).min_size(vec2(0.0, theme::CONTROL_HEIGHT));
+    let response = ui.add(button);
+    focus_ring(ui, &response);
+    response
+}
+
+/// A button that looks like a word.
+pub fn link(ui: &mut Ui, text: &str) -> Response {
+    let label = RichText::new(text).color(palette(ui).link);
+    let response = ui.add(Button::new(label).frame(false));
+    focus_ring(ui, &response);
+    response.on_hover_cursor(egui::CursorIcon::PointingHand)
+}
+
+/// A button with an icon alone; `name` is what it is called.
+pub fn icon_button(ui: &mut Ui, symbol: Icon, name: &str) -> Response {
+    let glyph = icon(symbol, palette(ui).muted);
+    let response = ui.add(Button::new(glyph).frame(false).min_size(Vec2::splat(theme::ROW_HEIGHT)));
+    let enabled = response.enabled();
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, name));
+    focus_ring(ui, &response);
+    response.on_hover_text(name)
+}
+
+/// On and off, by click, Space or Enter.
+pub fn switch(ui: &mut Ui, on: bool, name: &str) -> Response {
+    let (rect, mut response) = ui.allocate_exact_size(theme::SWITCH, Sense::click());
+    let enabled = response.enabled();
+    response.widget_info(|| WidgetInfo::selected(Role::Switch, enabled, on, name));
+    if ui.is_rect_visible(rect) {
+        let palette = palette(ui);
+        let moved = ui.ctx().animate_bool(response.id, on);
+        let track = if on { palette.ok } else { palette.border };
+        let round = CornerRadius::same((rect.height() / 2.0) as u8);
+        ui.painter().rect_filled(rect, round, track);
+        let radius = rect.height() / 2.0 - theme::SWITCH_INSET;
+        let from = rect.left() + radius + theme::SWITCH_INSET;
+        let to = rect.right() - radius - theme::SWITCH_INSET;
+        let center = pos2(egui::lerp(from..=to, moved), rect.center().y);
+        ui.painter().circle_filled(center, radius, palette.knob);
+    }
+    focus_ring(ui, &response);
+    if response.clicked() {
+        response.mark_changed();
+    }
+    response.on_hover_cursor(egui::CursorIcon::PointingHand)
+}
+
+/// Where the keyboard is.
+pub fn focus_ring(ui: &Ui, response: &Response) {
+    if response.has_focus() {
+        ui.painter().rect_stroke(
+            response.rect.expand(theme::FOCUS_LINE),
+            CornerRadius::same(theme::RADIUS_CONTROL),
+            Stroke::new(theme::FOCUS_LINE, palette(ui).link),
+            StrokeKind::Outside,
+        );
+    }
+}
+
+/// A word on a coloured ground.
+pub fn badge(ui: &mut Ui, text: &str, front: Color32, back: Color32) -> Response {
+    Frame::new()
+        .fill(back)
+        .corner_radius(CornerRadius::same(u8::MAX))
+        .inner_margin(Margin::symmetric(10, 4))
+        .show(ui, |ui| {
+            ui.label(RichText::new(text).font(theme::small_font()).color(front))
+        })
+        .response
+}
+
+/// A square with an icon, at the left of a row.
+pub fn tile(ui: &mut Ui, symbol: Icon, color: Color32) {
+    let (rect, _) = ui.allocate_exact_size(Vec2::splat(theme::TILE), Sense::hover());
+    let radius = CornerRadius::same(theme::RADIUS_CONTROL);
+    ui.painter().rect_filled(rect, radius, palette(ui).inset);
+    ui.painter().text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        char::from(symbol),
+        FontId::new(theme::ICON, theme::icons()),
+        color,
+    );
+}
+
+/// A thin bar; `name` is what a screen reader says.
+pub fn bar(ui: &mut Ui, fraction: f32, color: Color32, name: &str) -> Response {
+    let width = ui.available_width();
+    let size = vec2(width, theme::BAR_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    let percent = f64::from((fraction * 100.0).round());
+    response.widget_info(|| {
+        let mut info = WidgetInfo::labeled(Role::ProgressIndicator, true, name);
+        info.value = Some(percent);
+        info
+    });
+    let radius = CornerRadius::same((theme::BAR_HEIGHT / 2.0) as u8);
+    ui.painter().rect_filled(rect, radius, palette(ui).field_or_border());
+    if fraction > 0.0 {
+        let filled = (rect.width() * fraction).max(theme::BAR_HEIGHT);
+        let done = Rect::from_min_size(rect.min, vec2(filled, rect.height()));
+        ui.painter().rect_filled(done, radius, color);
+    }
+    response
+}
+
+/// The last speeds as a small filled line.
+pub fn plot(ui: &mut Ui, speeds: impl ExactSizeIterator<Item = u64> + Clone, palette: &Palette) {
+    let (rect, _) = ui.allocate_exact_size(theme::PLOT, Sense::hover());
+    let count = speeds.len();
+    let most = speeds.clone().max().unwrap_or(0);
+    if count < 2 || most == 0 {
+        return;
+    }
+    let point = |(index, speed): (usize, u64)| -> Pos2 {
+        let x = index as f32 / (count - 1) as f32;
+        let y = speed as f32 / most as f32;
+        pos2(
+            rect.left() + rect.width() * x,
+            rect.bottom() - (rect.height() - theme::FOCUS_LINE) * y,
+        )
+    };
+    let line: Vec<Pos2> = speeds.enumerate().map(point).collect();
+    let mut mesh = egui::Mesh::default();
+    for (index, top) in line.iter().enumerate() {
+        mesh.colored_vertex(*top, palette.accent_soft);
+        mesh.colored_vertex(pos2(top.x, rect.bottom()), palette.accent_soft);
+        if index > 0 {
+            let at = 2 * index as u32;
+            mesh.add_triangle(at - 2, at - 1, at);
+            mesh.add_triangle(at - 1, at, at + 1);
+        }
+    }
+    ui.painter().add(Shape::mesh(mesh));
+    ui.painter()
+        .add(Shape::line(line, Stroke::new(theme::LINE, palette.link)));
+}
+
+/// A name on one line, shortened in the middle; the tooltip has all of it.
+pub fn name_label(ui: &mut Ui, name: &str, font: FontId, color: Color32, width: f32) -> Response {
+    let shown = {
+        let painter = ui.painter();
+        elide_middle(name, |text| {
+            painter
+                .layout_no_wrap(text.to_owned(), font.clone(), color)
+                .size()
+                .x
+                <= width
+        })
+    };
+    let cut = shown != name;
+    let text = WidgetText::from(RichText::new(shown).font(font).color(color));
+    let response = ui.add(egui::Label::new(text).extend());
+    if cut {
+        response.on_hover_text(name)
+    } else {
+        response
+    }
+}
+
+impl Palette {
+    /// The empty part of a bar.
+    fn field_or_border(&self) -> Color32 {
+        if self.field == self.card {
+            self.border
+        } else {
+            self.field
+        }
+    }
+}
+
+/// Gives a control without a visible label its name.
+pub fn named(response: &Response, role: Role, name: &str) {
+    let enabled = response.enabled();
+    response.widget_info(|| WidgetInfo::labeled(role, enabled, name));
+}
