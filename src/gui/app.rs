@@ -176,16 +176,14 @@ impl App {
                     column.spacing_mut().item_spacing.x = theme::GAP;
                 }
                 widgets::card(left, |ui| {
-                    let top = ui.cursor().top();
-                    self.send(ui, scope);
-                    tallest = tallest.max(ui.min_rect().bottom() - top);
                     ui.set_min_height(height);
+                    let drawn = ui.vertical(|ui| self.send(ui, scope));
+                    tallest = tallest.max(drawn.response.rect.height());
                 });
                 widgets::card(right, |ui| {
-                    let top = ui.cursor().top();
-                    self.receive(ui, scope);
-                    tallest = tallest.max(ui.min_rect().bottom() - top);
                     ui.set_min_height(height);
+                    let drawn = ui.vertical(|ui| self.receive(ui, scope));
+                    tallest = tallest.max(drawn.response.rect.height());
                 });
             });
             ui.spacing_mut().item_spacing.x = theme::GAP;
@@ -241,7 +239,8 @@ impl App {
             return;
         }
         // The longer combination first, or the shorter one would take its key.
-        let pressed = |keys: &KeyboardShortcut| context.input_mut(|input| input.consume_shortcut(keys));
+        let pressed =
+            |keys: &KeyboardShortcut| context.input_mut(|input| input.consume_shortcut(keys));
         if pressed(&PICK_FOLDER) {
             wants.push(Want::PickFolder);
         } else if pressed(&PICK_FILES) {
@@ -289,7 +288,8 @@ impl App {
         match &mut self.modal {
             None => {}
             Some(ModalState::Settings(dialog)) => {
-                if !settings_ui(context, scope, &self.settings, dialog) {
+                let stays = settings_ui(context, scope, &self.settings, dialog);
+                if !stays {
                     self.modal = None;
                 }
             }

@@ -87,8 +87,14 @@ mod tests {
     #[test]
     fn sizes_share_the_unit_of_the_whole() {
         assert_eq!(size(18_400_000_000), "18.4 GB");
-        assert_eq!(size_of(7_700_000_000, 18_400_000_000), ("7.7".into(), "18.4 GB".into()));
-        assert_eq!(size_of(999, 18_400_000_000), ("999 B".into(), "18.4 GB".into()));
+        assert_eq!(
+            size_of(7_700_000_000, 18_400_000_000),
+            ("7.7".into(), "18.4 GB".into())
+        );
+        assert_eq!(
+            size_of(999, 18_400_000_000),
+            ("999 B".into(), "18.4 GB".into())
+        );
     }
 
     #[test]
@@ -110,8 +116,14 @@ mod tests {
     fn a_long_name_keeps_its_beginning_and_its_extension() {
         let name = "A very long title of a document about many things.pdf";
         let short = elide_middle(name, |text| text.chars().count() <= 20);
-        assert!(short.chars().count() <= 20 && short.chars().count() > 14, "{short}");
-        assert!(short.starts_with("A very") && short.ends_with(".pdf"), "{short}");
+        assert!(
+            short.chars().count() <= 20 && short.chars().count() > 14,
+            "{short}"
+        );
+        assert!(
+            short.starts_with("A very") && short.ends_with(".pdf"),
+            "{short}"
+        );
         let chinese = "很长很长的中文文件名".repeat(10) + ".docx";
         let short = elide_middle(&chinese, |text| text.chars().count() <= 12);
         assert!(short.ends_with(".docx") && short.contains('…'), "{short}");

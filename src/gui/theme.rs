@@ -122,6 +122,10 @@ pub const RADIUS_DIALOG: u8 = 14;
 
 pub const CONTROL_HEIGHT: f32 = 34.0;
 pub const ROW_HEIGHT: f32 = 30.0;
+/// A transfer's row without its details.
+pub const ROW_BLOCK: f32 = 48.0;
+pub const BADGE_PADDING: Vec2 = Vec2::new(10.0, 4.0);
+pub const TEXT_LINE: f32 = 18.0;
 pub const TILE: f32 = 32.0;
 pub const BAR_HEIGHT: f32 = 6.0;
 pub const SWITCH: Vec2 = Vec2::new(44.0, 24.0);
@@ -131,7 +135,7 @@ pub const LABEL_COLUMN: f32 = 92.0;
 pub const BADGE_COLUMN: f32 = 104.0;
 pub const DIALOG_WIDTH: f32 = 440.0;
 pub const FIELD_WIDTH: f32 = 220.0;
-pub const CODE_WIDTH: f32 = 140.0;
+pub const CODE_WIDTH: f32 = 160.0;
 pub const PORT_WIDTH: f32 = 72.0;
 pub const NAME_WIDTH: f32 = 180.0;
 pub const LIST_HEIGHT: f32 = 190.0;
@@ -142,6 +146,8 @@ pub const DASH: f32 = 4.0;
 
 /// Below this the two panels stand one above the other.
 pub const TWO_COLUMNS_FROM: f32 = 840.0;
+/// Below this the drop zone's buttons stand under its words.
+pub const DROP_LINE_FROM: f32 = 460.0;
 /// Below this a transfer's row has no plot.
 pub const PLOT_FROM: f32 = 760.0;
 pub const WINDOW_SIZE: [f32; 2] = [1280.0, 860.0];
@@ -186,10 +192,14 @@ fn install_fonts(context: &Context) {
             .iter()
             .map(|(family, priority)| InsertFontFamily {
                 family: family.clone(),
-                priority: priority.clone(),
+                priority: *priority,
             })
             .collect();
-        context.add_font(FontInsert::new(name, FontData::from_static(bytes), families));
+        context.add_font(FontInsert::new(
+            name,
+            FontData::from_static(bytes),
+            families,
+        ));
     };
     let text = FontFamily::Proportional;
     let highest = || FontPriority::Highest;
@@ -227,7 +237,10 @@ fn apply(style: &mut Style, palette: &Palette, base: Visuals) {
         (TextStyle::Small, small_font()),
         (TextStyle::Body, body_font()),
         (TextStyle::Button, body_font()),
-        (TextStyle::Monospace, FontId::new(BODY, FontFamily::Monospace)),
+        (
+            TextStyle::Monospace,
+            FontId::new(BODY, FontFamily::Monospace),
+        ),
         (TextStyle::Heading, strong_font(TITLE)),
     ]
     .into();

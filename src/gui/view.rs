@@ -154,7 +154,11 @@ impl Row {
         match self.names.as_slice() {
             [only] if self.picked == 1 => {
                 let path = folder.join(only);
-                Some(if path.starts_with(folder) { path } else { folder.clone() })
+                Some(if path.starts_with(folder) {
+                    path
+                } else {
+                    folder.clone()
+                })
             }
             _ => Some(folder.clone()),
         }

@@ -23,6 +23,16 @@ pub fn card<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
         .inner
 }
 
+/// Marks a card that waits for an answer.
+pub fn outline(ui: &Ui, rect: Rect) {
+    ui.painter().rect_stroke(
+        rect,
+        CornerRadius::same(theme::RADIUS_CARD),
+        Stroke::new(theme::FOCUS_LINE, palette(ui).accent),
+        StrokeKind::Inside,
+    );
+}
+
 /// A surface within a card.
 pub fn inset<R>(ui: &mut Ui, fill: Color32, content: impl FnOnce(&mut Ui) -> R) -> R {
     Frame::new()
@@ -82,7 +92,15 @@ pub fn button(ui: &mut Ui, text: &str) -> Response {
 /// A button that looks like a word.
 pub fn link(ui: &mut Ui, text: &str) -> Response {
     let label = RichText::new(text).color(palette(ui).link);
-    let response = ui.add(Button::new(label).frame(false));
+    let button = Button::new(label).frame(false);
+    // As high as the words around it, so that they share a line.
+    let response = ui
+        .scope(|ui| {
+            ui.spacing_mut().interact_size.y = theme::SECTION;
+            ui.spacing_mut().button_padding = vec2(theme::GRID / 2.0, theme::GRID / 2.0);
+            ui.add(button)
+        })
+        .inner;
     focus_ring(ui, &response);
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }
@@ -90,7 +108,11 @@ pub fn link(ui: &mut Ui, text: &str) -> Response {
 /// A button with an icon alone; `name` is what it is called.
 pub fn icon_button(ui: &mut Ui, symbol: Icon, name: &str) -> Response {
     let glyph = icon(symbol, palette(ui).muted);
-    let response = ui.add(Button::new(glyph).frame(false).min_size(Vec2::splat(theme::ROW_HEIGHT)));
+    let response = ui.add(
+        Button::new(glyph)
+            .frame(false)
+            .min_size(Vec2::splat(theme::ROW_HEIGHT)),
+    );
     let enabled = response.enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, name));
     focus_ring(ui, &response);
@@ -135,14 +157,17 @@ pub fn focus_ring(ui: &Ui, response: &Response) {
 
 /// A word on a coloured ground.
 pub fn badge(ui: &mut Ui, text: &str, front: Color32, back: Color32) -> Response {
-    Frame::new()
-        .fill(back)
-        .corner_radius(CornerRadius::same(u8::MAX))
-        .inner_margin(Margin::symmetric(10, 4))
-        .show(ui, |ui| {
-            ui.label(RichText::new(text).font(theme::small_font()).color(front))
-        })
-        .response
+    let words = ui
+        .painter()
+        .layout_no_wrap(text.to_owned(), theme::small_font(), front);
+    let size = words.size() + theme::BADGE_PADDING * 2.0;
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+    ui.painter()
+        .rect_filled(rect, CornerRadius::same(u8::MAX), back);
+    ui.painter()
+        .galley(rect.min + theme::BADGE_PADDING, words, front);
+    response
 }
 
 /// A square with an icon, at the left of a row.
@@ -171,7 +196,8 @@ pub fn bar(ui: &mut Ui, fraction: f32, color: Color32, name: &str) -> Response {
         info
     });
     let radius = CornerRadius::same((theme::BAR_HEIGHT / 2.0) as u8);
-    ui.painter().rect_filled(rect, radius, palette(ui).field_or_border());
+    ui.painter()
+        .rect_filled(rect, radius, palette(ui).field_or_border());
     if fraction > 0.0 {
         let filled = (rect.width() * fraction).max(theme::BAR_HEIGHT);
         let done = Rect::from_min_size(rect.min, vec2(filled, rect.height()));

@@ -33,7 +33,11 @@ pub fn header_ui(ui: &mut Ui, scope: &mut Scope, name: &str, editor: &mut NameEd
                     .char_limit(DeviceName::MAX_CHARS)
                     .align(egui::Align2::LEFT_CENTER);
                 let response = ui.add(field);
-                widgets::named(&response, egui::accesskit::Role::TextInput, scope.texts.rename);
+                widgets::named(
+                    &response,
+                    egui::accesskit::Role::TextInput,
+                    scope.texts.rename,
+                );
                 let left = response.lost_focus();
                 let escaped = ui.input(|input| input.key_pressed(Key::Escape));
                 if left {

@@ -1,6 +1,6 @@
 //! The two questions that are asked before something is ended.
 
-use egui::{Align, Context, Id, Layout, Modal, Ui};
+use egui::{Align, Context, Id, Layout, Modal, Ui, vec2};
 
 use crate::gui::texts::Texts;
 use crate::gui::{theme, widgets};
@@ -32,7 +32,8 @@ pub fn ask(context: &Context, id: &str, question: &Question) -> Option<usize> {
 
 fn answers(ui: &mut Ui, answers: &[&str]) -> Option<usize> {
     let mut chosen = None;
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+    let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
         for (index, answer) in answers.iter().enumerate().rev() {
             let way_back = index + 1 == answers.len();
             let response = if way_back {

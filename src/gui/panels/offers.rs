@@ -1,6 +1,6 @@
 //! Offers that wait for an answer: a list above everything else, never a stack of dialogs.
 
-use egui::{Align, Layout, Ui};
+use egui::Ui;
 use lucide_icons::Icon;
 
 use super::{Scope, Want};
@@ -11,7 +11,8 @@ use crate::gui::{theme, widgets};
 pub fn offers_ui(ui: &mut Ui, scope: &mut Scope, offers: &[Offer]) {
     for offer in offers {
         ui.push_id(offer.transfer, |ui| {
-            widgets::card(ui, |ui| offer_ui(ui, scope, offer));
+            let drawn = ui.scope(|ui| widgets::card(ui, |ui| offer_ui(ui, scope, offer)));
+            widgets::outline(ui, drawn.response.rect);
         });
         ui.add_space(theme::SECTION);
     }
@@ -25,11 +26,17 @@ fn offer_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
         ui.add_space(theme::GAP);
         ui.vertical(|ui| {
             ui.horizontal_wrapped(|ui| {
-                ui.label(widgets::title(&(texts.offer_title)(offer.from.name.as_str())));
+                ui.label(widgets::title(&(texts.offer_title)(
+                    offer.from.name.as_str(),
+                )));
                 if offer.from.verified {
                     widgets::badge(ui, texts.offer_proven, palette.ok, palette.ok_soft);
                 }
-                ui.label(widgets::muted(ui, &offer.from.address));
+                let address = offer.from.address.as_str();
+                let host = address
+                    .rsplit_once(':')
+                    .map_or(address, |(host, _port)| host);
+                ui.label(widgets::muted(ui, host));
             });
             let mut what = format!("{} · {}", (texts.items)(offer.entries), size(offer.bytes));
             if offer.counting {
@@ -52,12 +59,15 @@ fn offer_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
                     if free < offer.bytes {
                         ui.colored_label(palette.danger, (texts.offer_no_room)(&shown));
                     } else {
-                        ui.label(widgets::muted(ui, format!("· {}", (texts.offer_free)(&shown))));
+                        ui.label(widgets::muted(
+                            ui,
+                            format!("· {}", (texts.offer_free)(&shown)),
+                        ));
                     }
                 }
             });
             ui.add_space(theme::GRID);
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.horizontal(|ui| {
                 if widgets::primary(ui, true, texts.accept).clicked() {
                     let answer = Answer::Accept { folder: None };
                     scope.want(Want::Answer(offer.transfer, answer));

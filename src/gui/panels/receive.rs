@@ -63,7 +63,8 @@ pub fn receive_ui(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut Recei
 
 fn status_dot(ui: &mut Ui, color: egui::Color32) {
     let (rect, _) = ui.allocate_exact_size(vec2(theme::SMALL, theme::SMALL), egui::Sense::hover());
-    ui.painter().circle_filled(rect.center(), theme::GRID + 1.0, color);
+    ui.painter()
+        .circle_filled(rect.center(), theme::GRID + 1.0, color);
 }
 
 fn off(ui: &mut Ui, scope: &Scope) {
@@ -89,7 +90,9 @@ fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
         ui.horizontal_wrapped(|ui| {
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
-                let label = RichText::new(texts.pairing_code).small().color(palette.muted);
+                let label = RichText::new(texts.pairing_code)
+                    .small()
+                    .color(palette.muted);
                 ui.label(label);
                 let shown = if panel.code_hidden {
                     "••• •••".to_owned()
@@ -101,7 +104,11 @@ fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
                 ui.label(RichText::new(texts.code_once).small().color(palette.muted));
             });
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let toggle = if panel.code_hidden { texts.show } else { texts.hide };
+                let toggle = if panel.code_hidden {
+                    texts.show
+                } else {
+                    texts.hide
+                };
                 if widgets::button(ui, toggle).clicked() {
                     panel.code_hidden = !panel.code_hidden;
                 }
@@ -145,7 +152,11 @@ fn addresses(ui: &mut Ui, scope: &mut Scope, listening: &Listening, panel: &mut 
     line(ui, texts.addresses, |ui| {
         ui.label(widgets::strong(&first));
         if listening.addresses.len() > 1 {
-            let word = if panel.all_addresses { texts.fewer } else { texts.more };
+            let word = if panel.all_addresses {
+                texts.fewer
+            } else {
+                texts.more
+            };
             if widgets::link(ui, word).clicked() {
                 panel.all_addresses = !panel.all_addresses;
             }

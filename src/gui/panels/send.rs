@@ -62,7 +62,7 @@ pub fn send_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, panel: &mut Se
     ui.add_space(theme::GAP);
     destination(ui, scope, draft, panel);
     ui.add_space(theme::GAP);
-    send_button(ui, scope, draft);
+    send_button(ui, scope, draft, panel);
 }
 
 fn drop_zone(ui: &mut Ui, scope: &mut Scope) {
@@ -80,21 +80,32 @@ fn drop_zone(ui: &mut Ui, scope: &mut Scope) {
                 ui.label(widgets::muted(ui, texts.drop_hint));
             });
         };
-        let mut buttons = |ui: &mut Ui| {
-            let files = widgets::button(ui, texts.files).on_hover_text("Ctrl+O");
-            if files.clicked() {
-                scope.want(Want::PickFiles);
-            }
-            let folder = widgets::button(ui, texts.folder).on_hover_text("Ctrl+Shift+O");
-            if folder.clicked() {
-                scope.want(Want::PickFolder);
+        let mut buttons = |ui: &mut Ui, order: [Want; 2]| {
+            for want in order {
+                let folder = matches!(want, Want::PickFolder);
+                let (text, keys) = if folder {
+                    (texts.folder, "Ctrl+Shift+O")
+                } else {
+                    (texts.files, "Ctrl+O")
+                };
+                if widgets::button(ui, text).on_hover_text(keys).clicked() {
+                    scope.want(want);
+                }
             }
         };
-        ui.horizontal_wrapped(|ui| {
-            words(ui);
-            ui.add_space(theme::GAP);
-            buttons(ui);
-        });
+        if ui.available_width() >= theme::DROP_LINE_FROM {
+            ui.horizontal(|ui| {
+                words(ui);
+                // Drawn from the right, so named in the reverse order of the eye.
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    buttons(ui, [Want::PickFolder, Want::PickFiles]);
+                });
+            });
+        } else {
+            ui.horizontal(words);
+            ui.add_space(theme::GRID);
+            ui.horizontal(|ui| buttons(ui, [Want::PickFiles, Want::PickFolder]));
+        }
     });
     dashed(ui, drawn.response.rect);
 }
@@ -174,7 +185,11 @@ fn pick_row(ui: &mut Ui, scope: &mut Scope, index: usize, pick: &Pick) {
             }
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            let symbol = if pick.is_folder { Icon::Folder } else { Icon::File };
+            let symbol = if pick.is_folder {
+                Icon::Folder
+            } else {
+                Icon::File
+            };
             ui.label(widgets::icon(symbol, palette.muted));
             let width = ui.available_width() - theme::GAP;
             let font = theme::body_font();
@@ -187,15 +202,16 @@ fn pick_row(ui: &mut Ui, scope: &mut Scope, index: usize, pick: &Pick) {
 fn destination(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, panel: &mut SendPanel) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
-    ui.horizontal_wrapped(|ui| {
+    let address_width = ui.available_width() - theme::CODE_WIDTH - theme::GAP;
+    ui.horizontal(|ui| {
         ui.vertical(|ui| {
-            ui.set_width(theme::FIELD_WIDTH);
+            ui.set_width(address_width);
             let label = ui.label(widgets::muted(ui, texts.address_label));
             let field = TextEdit::singleline(&mut draft.address)
                 .hint_text(texts.address_hint)
                 .align(egui::Align2::LEFT_CENTER)
-                .min_size(vec2(theme::FIELD_WIDTH, theme::CONTROL_HEIGHT))
-                .desired_width(theme::FIELD_WIDTH);
+                .min_size(vec2(address_width, theme::CONTROL_HEIGHT))
+                .desired_width(address_width);
             let response = ui.add(field).labelled_by(label.id);
             if response.changed() {
                 panel.address_judged = false;
@@ -242,15 +258,10 @@ fn destination(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, panel: &mut Se
             ui.label(widgets::icon(Icon::CircleAlert, palette.danger));
             ui.colored_label(palette.danger, (texts.failure)(failure));
         });
-    } else if panel.address_judged
-        && !draft.address.trim().is_empty()
-        && let Err(error) = draft.address.parse::<PeerAddress>()
-    {
-        ui.colored_label(palette.danger, (texts.address_error)(error));
     }
 }
 
-fn send_button(ui: &mut Ui, scope: &mut Scope, draft: &Draft) {
+fn send_button(ui: &mut Ui, scope: &mut Scope, draft: &Draft, panel: &SendPanel) {
     let texts = scope.texts;
     let ready = ready(draft, texts);
     let text = match draft.picks.len() {
@@ -261,10 +272,7 @@ fn send_button(ui: &mut Ui, scope: &mut Scope, draft: &Draft) {
         Ok(address) => (texts.send_to)(&address.to_string()),
         Err(missing) => (*missing).to_owned(),
     };
-    let size_of_row = vec2(
-        ui.available_width(),
-        theme::CONTROL_HEIGHT + theme::GRID,
-    );
+    let size_of_row = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
     let layout = Layout::right_to_left(Align::Center);
     ui.allocate_ui_with_layout(size_of_row, layout, |ui| {
         let response = widgets::primary(ui, ready.is_ok(), &text);
@@ -272,7 +280,14 @@ fn send_button(ui: &mut Ui, scope: &mut Scope, draft: &Draft) {
             scope.want(Want::SendNow);
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            ui.add(egui::Label::new(widgets::muted(ui, hint)).wrap());
+            let wrong_address = panel.address_judged
+                && !draft.address.trim().is_empty()
+                && draft.address.parse::<PeerAddress>().is_err();
+            let mut words = widgets::muted(ui, hint);
+            if wrong_address {
+                words = words.color(theme::palette(ui).danger);
+            }
+            ui.add(egui::Label::new(words).wrap());
         });
     });
 }

@@ -12,6 +12,7 @@ use crate::settings::{Language, Settings, Theme};
 /// The fields while they are edited.
 pub struct SettingsDialog {
     name: String,
+    folder: String,
     port: String,
 }
 
@@ -19,6 +20,7 @@ impl SettingsDialog {
     pub fn new(settings: &Settings) -> Self {
         Self {
             name: settings.name.clone(),
+            folder: settings.save_folder.to_string_lossy().into_owned(),
             port: settings.port.to_string(),
         }
     }
@@ -38,11 +40,12 @@ pub fn settings_ui(
         ui.label(widgets::title(texts.settings));
         ui.add_space(theme::GAP);
         name(ui, scope, settings, dialog);
-        folder(ui, scope, settings);
+        folder(ui, scope, settings, dialog);
         port(ui, scope, settings, dialog);
         choices(ui, scope, settings);
         ui.add_space(theme::SECTION);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
+        ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
             if widgets::primary(ui, true, texts.done).clicked() {
                 open = false;
             }
@@ -75,13 +78,23 @@ fn name(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut Settin
     });
 }
 
-fn folder(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
+fn folder(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut SettingsDialog) {
     let texts = scope.texts;
-    let palette = theme::palette(ui);
-    row(ui, texts.set_folder, "", |ui, _label| {
-        let shown = crate::model::displayable(&settings.save_folder.to_string_lossy());
-        let width = theme::DIALOG_WIDTH - theme::LABEL_COLUMN;
-        widgets::name_label(ui, &shown, theme::body_font(), palette.text, width);
+    row(ui, texts.set_folder, "", |ui, label| {
+        let field = TextEdit::singleline(&mut dialog.folder)
+            .align(egui::Align2::LEFT_CENTER)
+            .desired_width(theme::DIALOG_WIDTH - theme::LABEL_COLUMN);
+        let response = ui.add(field).labelled_by(label);
+        let present = settings.save_folder.to_string_lossy();
+        let typed = std::path::PathBuf::from(dialog.folder.trim());
+        if response.lost_focus() {
+            if typed.is_absolute() && dialog.folder.trim() != present {
+                scope.want(Want::SetSaveFolder(typed));
+            }
+        } else if !response.has_focus() && dialog.folder != present {
+            // Chosen in the system's dialog meanwhile.
+            dialog.folder = present.into_owned();
+        }
         if widgets::link(ui, texts.change).clicked() {
             scope.want(Want::PickSaveFolder);
         }

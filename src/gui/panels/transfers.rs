@@ -68,9 +68,15 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
         ui.vertical(|ui| {
             ui.set_width(width);
             ui.spacing_mut().item_spacing.y = theme::GRID;
+            ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
             headline(ui, scope, row);
             if looks.bar {
-                widgets::bar(ui, row.fraction(), looks.front, &(scope.texts.progress_label)(&name(scope, row)));
+                widgets::bar(
+                    ui,
+                    row.fraction(),
+                    looks.front,
+                    &(scope.texts.progress_label)(&name(scope, row)),
+                );
             }
             ui.horizontal_wrapped(|ui| {
                 ui.label(widgets::muted(ui, &looks.line));
@@ -91,17 +97,18 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             }
         });
         if wide {
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                // Drawn from the right, so named in the reverse order.
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    actions(ui, scope, row);
-                    if let Some(badge) = &looks.badge {
-                        widgets::badge(ui, badge, looks.front, looks.soft);
-                    }
-                    if looks.bar {
-                        widgets::plot(ui, row.speeds.iter().copied(), palette);
-                    }
-                });
+            let size = vec2(ui.available_width(), theme::ROW_BLOCK);
+            ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+                // Drawn from the right, so named in the reverse order of the eye.
+                actions(ui, scope, row);
+                if let Some(badge) = &looks.badge {
+                    ui.add_space(theme::GAP);
+                    widgets::badge(ui, badge, looks.front, looks.soft);
+                }
+                if looks.bar {
+                    ui.add_space(theme::GAP);
+                    widgets::plot(ui, row.speeds.iter().copied(), palette);
+                }
             });
         }
     });
@@ -182,13 +189,21 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                     (texts.badge_failed_items)(summary.failed),
                 ),
                 Status::Declined => (palette.warn, palette.warn_soft, texts.badge_declined.into()),
-                Status::Cancelled(_) => {
-                    (palette.warn, palette.warn_soft, texts.badge_cancelled.into())
-                }
-                Status::Interrupted => {
-                    (palette.warn, palette.warn_soft, texts.badge_interrupted.into())
-                }
-                Status::Failed => (palette.danger, palette.danger_soft, texts.badge_failed.into()),
+                Status::Cancelled(_) => (
+                    palette.warn,
+                    palette.warn_soft,
+                    texts.badge_cancelled.into(),
+                ),
+                Status::Interrupted => (
+                    palette.warn,
+                    palette.warn_soft,
+                    texts.badge_interrupted.into(),
+                ),
+                Status::Failed => (
+                    palette.danger,
+                    palette.danger_soft,
+                    texts.badge_failed.into(),
+                ),
             };
             Looks {
                 front,
@@ -229,7 +244,11 @@ fn ended(scope: &Scope, row: &Row, summary: &Summary) -> String {
                 Direction::Send => (texts.finished_sent)(&bytes, &time),
                 Direction::Receive => (texts.finished_received)(&bytes, &time),
             };
-            let checked = if row.safe { texts.checked_safe } else { texts.checked };
+            let checked = if row.safe {
+                texts.checked_safe
+            } else {
+                texts.checked
+            };
             format!("{done} · {checked}")
         }
         (Status::Problems, _) => (texts.some_failed)(summary.failed, summary.entries),
@@ -269,7 +288,11 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
                 }
             }
             if !row.failed.is_empty() {
-                let word = if row.open { texts.hide_details } else { texts.details };
+                let word = if row.open {
+                    texts.hide_details
+                } else {
+                    texts.details
+                };
                 if widgets::button(ui, word).clicked() {
                     scope.want(Want::ToggleDetails(row.id));
                 }

@@ -34,7 +34,9 @@ pub const ENGLISH: Texts = Texts {
     address_error: |error| match error {
         AddressError::Empty => "Type the address shown on the other device.",
         AddressError::Port => "The port behind the colon is a number from 1 to 65535.",
-        AddressError::Host => "That is not an address. It looks like 192.168.1.20 or garden-laptop.",
+        AddressError::Host => {
+            "That is not an address. It looks like 192.168.1.20 or garden-laptop."
+        }
     },
     code_label: "Code on its screen",
     code_hint: "000 000",
@@ -82,13 +84,19 @@ pub const ENGLISH: Texts = Texts {
             format!("Port {port} is used by another program. Choose another one in the settings.")
         }
         ListenError::PortForbidden { port } => {
-            format!("This computer does not allow port {port}. Choose one above 1023 in the settings.")
+            format!(
+                "This computer does not allow port {port}. Choose one above 1023 in the settings."
+            )
         }
         ListenError::AddressNotHere { addr } => {
             format!("{addr} is not an address of this computer.")
         }
         ListenError::Folder { folder, problem } => {
-            format!("{} cannot be used: {}", folder.display(), problem_text(problem))
+            format!(
+                "{} cannot be used: {}",
+                folder.display(),
+                problem_text(problem)
+            )
         }
         ListenError::Other { detail } => format!("Receiving could not be switched on: {detail}."),
     },
@@ -142,7 +150,11 @@ pub const ENGLISH: Texts = Texts {
     checked: "checked",
     checked_safe: "checked, safe on disk",
     some_failed: |failed, all| {
-        format!("{} of {} arrived · {failed} could not be sent or saved", all - failed.min(all), items(all))
+        format!(
+            "{} of {} arrived · {failed} could not be sent or saved",
+            all - failed.min(all),
+            items(all)
+        )
     },
     failure,
     problem: problem_text,
@@ -202,18 +214,30 @@ fn failure(failure: &Failure) -> String {
         Failure::Busy => "The other device is busy. Try again in a moment.".to_owned(),
         Failure::SecretNeeded => "Type the code shown on the other device.".to_owned(),
         Failure::WrongSecret => "That code didn’t work. Type the one on its screen now.".to_owned(),
-        Failure::Version => "The two devices have versions of Ropeway that do not fit. Update both.".to_owned(),
-        Failure::Lost => "The connection was lost. Send it again when the other device is back.".to_owned(),
+        Failure::Version => {
+            "The two devices have versions of Ropeway that do not fit. Update both.".to_owned()
+        }
+        Failure::Lost => {
+            "The connection was lost. Send it again when the other device is back.".to_owned()
+        }
         Failure::Silent => "The other device did not answer for 30 seconds.".to_owned(),
         Failure::Declined => "The other person declined.".to_owned(),
         Failure::Cancelled(Party::Us) => "Cancelled here.".to_owned(),
         Failure::Cancelled(Party::Peer) => "Cancelled on the other device.".to_owned(),
         Failure::NothingToSend => "None of it could be read.".to_owned(),
-        Failure::Disk(problem) => format!("The save folder cannot be used: {}", problem_text(problem)),
-        Failure::PeerDisk(problem) => {
-            format!("Trouble on the other device’s disk: {}", problem_text(problem))
+        Failure::Disk(problem) => {
+            format!("The save folder cannot be used: {}", problem_text(problem))
         }
-        Failure::Protocol(_) => "The other device sent something that makes no sense, so the connection was closed.".to_owned(),
+        Failure::PeerDisk(problem) => {
+            format!(
+                "Trouble on the other device’s disk: {}",
+                problem_text(problem)
+            )
+        }
+        Failure::Protocol(_) => {
+            "The other device sent something that makes no sense, so the connection was closed."
+                .to_owned()
+        }
         Failure::Internal(detail) => format!("Something went wrong here: {detail}."),
     }
 }

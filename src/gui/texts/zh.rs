@@ -139,7 +139,11 @@ pub const CHINESE: Texts = Texts {
     checked: "已校验",
     checked_safe: "已校验并安全写入磁盘",
     some_failed: |failed, all| {
-        format!("共 {}，{} 项已送达 · {failed} 项未能发送或保存", items(all), all - failed.min(all))
+        format!(
+            "共 {}，{} 项已送达 · {failed} 项未能发送或保存",
+            items(all),
+            all - failed.min(all)
+        )
     },
     failure,
     problem: problem_text,

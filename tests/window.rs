@@ -1,0 +1,630 @@
+//! The window without a window system: controls are found by label and role, clicks become
+//! commands, events become pictures. The test owns both far ends, so nothing is waited for.
+#![cfg(feature = "gui")]
+// Helpers of tests are tests, too; clippy only knows the functions that are marked.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use egui::accesskit::{Role, Toggled};
+use egui::{Key, Modifiers};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use ropeway::engine::{
+    AcceptPolicy, Answer, Command, Event, Listening, Measured, Offer, Started, StopMode,
+};
+use ropeway::gui::app::App;
+use ropeway::gui::theme;
+use ropeway::gui::view::{RowState, Server};
+use ropeway::model::{
+    Code, DeviceId, DeviceName, Direction, EntryStatus, Failure, FileReport, Peer, Problem,
+    Progress, Status, Summary, TransferId, TransferState,
+};
+use ropeway::settings::{Language, Settings};
+use support::{Device, PASSPHRASE};
+
+const TRANSFER: TransferId = TransferId([7; 16]);
+
+struct Window<'a> {
+    harness: Harness<'a, App>,
+    events: Sender<Event>,
+    commands: Receiver<Command>,
+}
+
+impl Window<'_> {
+    fn new(language: Language) -> Self {
+        let (commands_tx, commands) = channel();
+        let (events, events_rx) = channel();
+        let settings = Settings {
+            name: "Study PC".into(),
+            save_folder: "/home/me/Downloads/Ropeway".into(),
+            language,
+            ..Settings::default()
+        };
+        let send = move |command| {
+            let _ = commands_tx.send(command);
+        };
+        let app = App::new(settings, None, Box::new(send), events_rx);
+        let harness = Harness::builder()
+            .with_size([1280.0, 860.0])
+            .with_theme(egui::Theme::Light)
+            .with_context_setup(theme::install)
+            .build_ui_state(
+                |ui, app: &mut App| {
+                    app.drain(&ui.ctx().clone());
+                    app.ui(ui, None);
+                },
+                app,
+            );
+        let mut window = Self {
+            harness,
+            events,
+            commands,
+        };
+        window.harness.run();
+        window
+    }
+
+    fn english() -> Self {
+        Self::new(Language::English)
+    }
+
+    fn say(&mut self, event: Event) {
+        self.events.send(event).unwrap();
+        self.harness.run();
+    }
+
+    fn click(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.harness.run();
+    }
+
+    fn type_into(&mut self, label: &str, text: &str) {
+        let field = self.harness.get_by_role_and_label(Role::TextInput, label);
+        field.focus();
+        self.harness.run();
+        let field = self.harness.get_by_role_and_label(Role::TextInput, label);
+        field.type_text(text);
+        self.harness.run();
+    }
+
+    fn drop_file(&mut self, path: &str) {
+        self.harness.input_mut().dropped_files = vec![Arc::new(Dropped(path.into()))];
+        self.harness.step();
+        self.harness.input_mut().dropped_files.clear();
+        self.harness.run();
+    }
+
+    fn press(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.harness.run();
+    }
+
+    /// The next command that is not about counting.
+    fn command(&self) -> Option<Command> {
+        self.commands
+            .try_iter()
+            .find(|command| !matches!(command, Command::Measure(_)))
+    }
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("nobody reads a dropped file into memory".into())
+    }
+}
+
+fn peer(name: &str) -> Peer {
+    Peer {
+        name: DeviceName::cleaned(name, "?"),
+        device_id: None,
+        address: "192.168.1.20:9000".into(),
+        verified: true,
+    }
+}
+
+fn started(direction: Direction) -> Event {
+    Event::Started(Started {
+        transfer: TRANSFER,
+        direction,
+        peer: peer("Garden laptop"),
+        names: vec!["Holiday 2026".into()],
+        picked: 1,
+        places: vec!["/home/me/Downloads/Ropeway".into()],
+    })
+}
+
+fn progress(bytes: u64) -> Event {
+    Event::Progress(Progress {
+        transfer: TRANSFER,
+        bytes,
+        total_bytes: 1_000_000,
+        entries_done: 3,
+        entries: 10,
+        bytes_per_second: 94_200_000,
+        eta: Some(Duration::from_secs(114)),
+    })
+}
+
+fn ended(direction: Direction, status: Status, failure: Option<Failure>) -> Event {
+    Event::Ended(Summary {
+        transfer: TRANSFER,
+        direction,
+        peer: peer("Garden laptop"),
+        status,
+        failure,
+        entries: 10,
+        bytes: 1_000_000,
+        failed: 0,
+        elapsed: Duration::from_secs(13),
+        sent_bytes: 1_000_000,
+    })
+}
+
+fn listening() -> Event {
+    Event::Listening(Listening {
+        addr: "[::]:9000".parse().unwrap(),
+        addresses: vec!["192.168.1.20".parse().unwrap()],
+        port_moved: false,
+        device_id: DeviceId([1; 32]),
+        name: DeviceName::cleaned("Study PC", "?"),
+        save_folder: "/home/me/Downloads/Ropeway".into(),
+    })
+}
+
+fn code() -> Event {
+    let code = Code::generate(|bytes| {
+        bytes.copy_from_slice(&427_913_u32.to_be_bytes());
+        Ok::<(), ()>(())
+    });
+    Event::Code {
+        code: code.unwrap(),
+        valid: Duration::from_secs(600),
+    }
+}
+
+fn offer(bytes: u64) -> Event {
+    Event::Offer(Offer {
+        transfer: TRANSFER,
+        from: peer("Garden laptop"),
+        names: vec!["Kitchen plans".into()],
+        picked: 1,
+        entries: 307,
+        bytes,
+        counting: false,
+        folder: "/home/me/Downloads/Ropeway".into(),
+        free_bytes: Some(2_000_000_000),
+    })
+}
+
+#[test]
+fn dropped_files_and_a_code_become_one_send_command_and_the_list_is_empty_again() {
+    let mut window = Window::english();
+    window.drop_file("/home/me/报告.pdf");
+    window.drop_file("/home/me/报告.pdf");
+    window.harness.get_by_label("报告.pdf");
+    window.type_into("To", "192.168.1.20");
+    window.type_into("Code on its screen", "427 913");
+    window.click("Send 1 item");
+    let Some(Command::Send(request)) = window.command() else {
+        panic!("a send command");
+    };
+    assert_eq!(request.sources, [PathBuf::from("/home/me/报告.pdf")]);
+    assert_eq!(request.to.to_string(), "192.168.1.20");
+    assert_eq!(request.secret.unwrap().code_bytes().as_slice(), b"427913");
+    assert!(window.harness.query_by_label("报告.pdf").is_none());
+    assert!(window.command().is_none(), "only once");
+}
+
+#[test]
+fn the_send_button_says_what_is_missing() {
+    let mut window = Window::english();
+    window
+        .harness
+        .get_by_label("Pick or drop something to send first.");
+    window.drop_file("/home/me/a.txt");
+    window
+        .harness
+        .get_by_label("Type the address shown on the other device.");
+    window.type_into("To", "192.168.1.20:99999");
+    window
+        .harness
+        .get_by_label("The port behind the colon is a number from 1 to 65535.");
+    window.press(Modifiers::COMMAND, Key::Enter);
+    assert!(window.command().is_none());
+}
+
+#[test]
+fn sizes_appear_while_they_are_counted() {
+    let mut window = Window::english();
+    window.drop_file("/home/me/Holiday");
+    for (entries, bytes, counting, shown) in [
+        (12, 3_000_000, true, "12 items · 3 MB · counting…"),
+        (3412, 18_400_000_000, false, "3,412 items · 18.4 GB"),
+    ] {
+        window.say(Event::Measured(Measured {
+            path: "/home/me/Holiday".into(),
+            is_folder: true,
+            entries,
+            bytes,
+            counting,
+            problem: None,
+        }));
+        // Once in the row; the panel's title may say the same.
+        assert!(
+            window.harness.query_all_by_label(shown).count() >= 1,
+            "{shown}"
+        );
+    }
+    window.click("Remove Holiday");
+    assert!(window.harness.query_by_label("Holiday").is_none());
+}
+
+#[test]
+fn a_wrong_code_brings_the_list_back_with_the_sentence() {
+    let mut window = Window::english();
+    window.drop_file("/home/me/a.txt");
+    window.type_into("To", "192.168.1.20");
+    window.type_into("Code on its screen", "111111");
+    window.press(Modifiers::COMMAND, Key::Enter);
+    let Some(Command::Send(request)) = window.command() else {
+        panic!("a send command");
+    };
+    let mut event = started(Direction::Send);
+    if let Event::Started(started) = &mut event {
+        started.transfer = request.transfer;
+    }
+    window.say(event);
+    let mut event = ended(Direction::Send, Status::Failed, Some(Failure::WrongSecret));
+    if let Event::Ended(summary) = &mut event {
+        summary.transfer = request.transfer;
+    }
+    window.say(event);
+    window.harness.get_by_label("a.txt");
+    window
+        .harness
+        .get_by_label("That code didn’t work. Type the one on its screen now.");
+    assert!(window.harness.state().view.rows.is_empty());
+}
+
+#[test]
+fn the_switch_turns_the_server_on_and_off() {
+    let mut window = Window::english();
+    let switch = "Receive from other devices";
+    let node = window.harness.get_by_role_and_label(Role::Switch, switch);
+    assert_eq!(node.accesskit_node().toggled(), Some(Toggled::False));
+    window.click(switch);
+    let Some(Command::Listen(options)) = window.command() else {
+        panic!("a listen command");
+    };
+    assert_eq!(options.accept, AcceptPolicy::Ask);
+    assert!(options.passphrase.is_none());
+    assert!(window.harness.state().settings.receive_on);
+    window.say(listening());
+    window.say(code());
+    window.harness.get_by_label("427 913");
+    window.harness.get_by_label("192.168.1.20:9000");
+    window.click("Hide");
+    assert!(window.harness.query_by_label("427 913").is_none());
+    window.click("New code");
+    assert!(matches!(window.command(), Some(Command::NewCode)));
+    window.click(switch);
+    assert!(matches!(
+        window.command(),
+        Some(Command::StopListening(StopMode::LetFinish))
+    ));
+    assert!(!window.harness.state().settings.receive_on);
+}
+
+#[test]
+fn switching_off_while_something_arrives_asks_what_to_do() {
+    for (answer, expected) in [
+        ("Let it finish", Some(StopMode::LetFinish)),
+        ("Stop it", Some(StopMode::EndTransfers)),
+        ("Stay on", None),
+    ] {
+        let mut window = Window::english();
+        window.say(listening());
+        window.say(started(Direction::Receive));
+        window.click("Receive from other devices");
+        assert!(window.command().is_none(), "first it asks");
+        window.click(answer);
+        match (window.command(), expected) {
+            (Some(Command::StopListening(mode)), Some(expected)) => assert_eq!(mode, expected),
+            (None, None) => {}
+            (command, _) => panic!("{answer}: {command:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_offer_waits_until_it_is_answered() {
+    for (button, accepted) in [("Accept", true), ("Decline", false)] {
+        let mut window = Window::english();
+        window.say(offer(1_200_000_000));
+        window
+            .harness
+            .get_by_label("Garden laptop wants to send you");
+        window.harness.get_by_label("307 items · 1.2 GB");
+        window.harness.get_by_label("Kitchen plans");
+        window.click(button);
+        let Some(Command::Answer(transfer, answer)) = window.command() else {
+            panic!("an answer");
+        };
+        assert_eq!(transfer, TRANSFER);
+        assert_eq!(answer != Answer::Decline, accepted);
+        assert!(
+            window.harness.query_by_label("Accept").is_none(),
+            "answered once"
+        );
+    }
+    let mut window = Window::english();
+    window.say(offer(3_000_000_000));
+    window
+        .harness
+        .get_by_label("Not enough room: only 2 GB free");
+    window.say(Event::OfferWithdrawn(TRANSFER));
+    assert!(window.harness.query_by_label("Accept").is_none());
+}
+
+#[test]
+fn progress_moves_the_bar_and_the_end_says_how_it_went() {
+    let mut window = Window::english();
+    window.say(started(Direction::Receive));
+    window.say(Event::State(TRANSFER, TransferState::Running));
+    for (bytes, percent) in [(0, 0.0), (420_000, 42.0), (990_000, 99.0)] {
+        window.say(progress(bytes));
+        let bar = window
+            .harness
+            .get_by_role_and_label(Role::ProgressIndicator, "Progress of Holiday 2026");
+        assert_eq!(bar.accesskit_node().numeric_value(), Some(percent));
+    }
+    window
+        .harness
+        .get_by_label("990 kB of 1 MB · 94.2 MB/s · 1 min 50 s left");
+    window.say(Event::Quiet {
+        transfer: TRANSFER,
+        seconds: 8,
+    });
+    window
+        .harness
+        .get_by_label("990 kB of 1 MB · no answer for 8 s");
+    window.click("Cancel");
+    assert!(matches!(window.command(), Some(Command::Cancel(TRANSFER))));
+    window.say(ended(Direction::Receive, Status::Arrived, None));
+    window.harness.get_by_label("✓ received");
+    window.harness.get_by_label("1 MB in 13 s · checked");
+    window.say(Event::Safe(TRANSFER));
+    window
+        .harness
+        .get_by_label("1 MB in 13 s · checked, safe on disk");
+    window.click("Show in folder");
+    let Some(Command::Reveal(path)) = window.command() else {
+        panic!("a reveal command");
+    };
+    assert_eq!(path, Path::new("/home/me/Downloads/Ropeway/Holiday 2026"));
+    window.click("Clear finished");
+    window
+        .harness
+        .get_by_label("What you send and receive appears here.");
+}
+
+#[test]
+fn failed_entries_are_listed_with_their_reasons() {
+    let mut window = Window::english();
+    window.say(started(Direction::Send));
+    window.say(Event::Files(
+        TRANSFER,
+        vec![FileReport {
+            path: "Holiday 2026/link".into(),
+            len_bytes: 0,
+            blake3: None,
+            status: EntryStatus::Failed(Problem::Link),
+        }],
+    ));
+    window.say(ended(Direction::Send, Status::Problems, None));
+    window.harness.get_by_label("Holiday 2026/link");
+    window.harness.get_by_label("Links are not followed.");
+    window.click("Send again");
+    let draft = &window.harness.state().view.draft;
+    assert_eq!(draft.picks.len(), 1);
+    assert_eq!(draft.address, "192.168.1.20:9000");
+}
+
+#[test]
+fn closing_while_something_runs_asks_first() {
+    let mut window = Window::english();
+    window.say(started(Direction::Send));
+    let close = |window: &mut Window| {
+        let viewports = &mut window.harness.input_mut().viewports;
+        let root = viewports.entry(egui::ViewportId::ROOT).or_default();
+        root.events.push(egui::ViewportEvent::Close);
+        window.harness.step();
+        let viewports = &mut window.harness.input_mut().viewports;
+        if let Some(root) = viewports.get_mut(&egui::ViewportId::ROOT) {
+            root.events.clear();
+        }
+        window.harness.run();
+    };
+    close(&mut window);
+    window
+        .harness
+        .get_by_label("Quit while something is running?");
+    window.click("Keep running");
+    assert!(window.harness.query_by_label("Quit").is_none());
+    close(&mut window);
+    window.press(Modifiers::NONE, Key::Escape);
+    assert!(
+        window.harness.query_by_label("Quit").is_none(),
+        "Escape is the way back"
+    );
+}
+
+#[test]
+fn the_whole_window_speaks_chinese() {
+    let mut window = Window::new(Language::Chinese);
+    window.drop_file("/home/me/很长的名字.docx");
+    for label in [
+        "发送",
+        "接收",
+        "传输",
+        "把文件或文件夹拖到这里",
+        "接收已关闭",
+    ] {
+        assert!(
+            window.harness.query_all_by_label(label).count() >= 1,
+            "{label}"
+        );
+    }
+    window.say(started(Direction::Receive));
+    window.say(Event::State(TRANSFER, TransferState::Running));
+    window.say(progress(420_000));
+    window
+        .harness
+        .get_by_label("420 kB / 1 MB · 94.2 MB/s · 剩余 1 分 50 秒");
+    window.say(ended(
+        Direction::Receive,
+        Status::Interrupted,
+        Some(Failure::Lost),
+    ));
+    window.harness.get_by_label("已中断");
+}
+
+#[test]
+fn settings_act_at_once() {
+    let mut window = Window::english();
+    window.press(Modifiers::COMMAND, Key::Comma);
+    window.click("简体中文");
+    window.harness.get_by_label("本机名称");
+    window.click("浅色");
+    assert_eq!(
+        window.harness.state().settings.theme,
+        ropeway::settings::Theme::Light
+    );
+    window.click("完成");
+    assert!(window.harness.query_by_label("本机名称").is_none());
+}
+
+#[test]
+fn very_long_names_do_not_push_anything_out_of_the_window() {
+    let mut window = Window::english();
+    let name = format!("{} end.pdf", "很长的文件名 long ".repeat(20));
+    window.drop_file(&format!("/home/me/{name}"));
+    window.harness.set_size(egui::vec2(520.0, 720.0));
+    window.harness.run();
+    let label = format!("Remove {name}");
+    let remove = window.harness.get_by_label(&label);
+    assert!(remove.rect().right() <= 520.0);
+    let send = window.harness.get_by_label("Send 1 item");
+    assert!(send.rect().right() <= 520.0);
+}
+
+#[test]
+fn the_main_job_can_be_done_with_the_keyboard_alone() {
+    let mut window = Window::english();
+    window.drop_file("/home/me/a.txt");
+    let focused = |window: &Window, label: &str| {
+        let nodes = window.harness.query_all_by_label(label);
+        nodes.into_iter().any(|node| node.is_focused())
+    };
+    for (label, text) in [("To", "192.168.1.20"), ("Code on its screen", "427913")] {
+        let mut tabs = 0;
+        while !focused(&window, label) {
+            window.press(Modifiers::NONE, Key::Tab);
+            tabs += 1;
+            assert!(tabs < 30, "{label} is not reached by Tab");
+        }
+        window
+            .harness
+            .get_by_role_and_label(Role::TextInput, label)
+            .type_text(text);
+        window.harness.run();
+    }
+    window.press(Modifiers::COMMAND, Key::Enter);
+    assert!(matches!(window.command(), Some(Command::Send(_))));
+}
+
+#[test]
+fn nothing_is_repainted_when_nothing_changes() {
+    let mut window = Window::english();
+    window.say(listening());
+    window.say(code());
+    // `run` panics if the window never settles; afterwards no further frame may be asked for.
+    let output = window.harness.output();
+    let viewport = output.viewport_output.get(&egui::ViewportId::ROOT);
+    let delay = viewport.map(|viewport| viewport.repaint_delay);
+    assert!(
+        delay.is_none_or(|delay| delay > Duration::from_secs(60)),
+        "{delay:?}"
+    );
+}
+
+#[test]
+fn two_engines_take_the_view_to_received() {
+    let mut sender = Device::new("Study");
+    let mut receiver = Device::new("Garden");
+    let addr = receiver.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    let file = sender.home.path().join("a.bin");
+    fs::write(&file, support::noise(1, 3_000_000)).unwrap();
+    sender.send(&[&file], addr, PASSPHRASE);
+    let waiting = receiver.offer();
+
+    let mut window = Window::english();
+    for event in receiver.said.drain(..) {
+        window.say(event);
+    }
+    window.click("Accept");
+    let answer = window.command().expect("an answer");
+    assert!(matches!(&answer, Command::Answer(id, _) if *id == waiting.transfer));
+    receiver.engine.command(answer);
+    receiver.safe();
+    for event in receiver.said.drain(..) {
+        window.say(event);
+    }
+    window.harness.get_by_label("✓ received");
+    let view = &window.harness.state().view;
+    assert!(matches!(&view.rows[0].state, RowState::Ended(summary) if summary.failed == 0));
+    assert!(view.rows[0].safe && matches!(view.server, Server::On(_)));
+    let got = fs::read(receiver.inbox().join("a.bin")).unwrap();
+    assert_eq!(got, support::noise(1, 3_000_000));
+    sender.arrived();
+}
+
+#[test]
+fn colours_and_sizes_live_in_the_theme_alone() {
+    let mut checked = 0;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gui");
+    for entry in walkdir::WalkDir::new(source) {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.ends_with(".rs") || name == "theme.rs" {
+            continue;
+        }
+        let text = fs::read_to_string(entry.path()).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            let literal = [
+                "Color32::from_",
+                "Color32::WHITE",
+                "Color32::BLACK",
+                "FontId::proportional(",
+            ]
+            .iter()
+            .find(|literal| line.contains(**literal));
+            assert!(literal.is_none(), "{name}:{}: {line}", number + 1);
+        }
+        checked += 1;
+    }
+    assert!(checked >= 15, "{checked}");
+}
