@@ -1,6 +1,9 @@
 //! Every file under tests/golden is a frame with what it means; peers in other languages can check
 //! themselves against the same files.
 
+// Helpers of tests are tests, too; clippy only knows the functions that are marked.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::Path;
 

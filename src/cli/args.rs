@@ -24,7 +24,7 @@ for on the terminal. It is never an argument: other users of a computer can read
 
 /// Carries files and folders straight from one computer to another.
 #[derive(Parser, Debug)]
-#[command(name = "ropeway", version, after_help = EXIT_STATUSES, args_conflicts_with_subcommands = true)]
+#[command(name = "ropeway", version, after_help = EXIT_STATUSES)]
 pub struct Arguments {
     /// Where identity, settings and log are kept [default: the system's place for it]
     #[arg(long, value_name = "DIR", global = true)]

@@ -93,7 +93,7 @@ impl Sending {
         let socket = dialled.map_err(failed)?;
         let address = socket
             .peer_addr()
-            .map_or_else(|_| request.to.to_string(), |addr| super::shown(addr));
+            .map_or_else(|_| request.to.to_string(), super::shown);
         self.notes.send(Note::State(TransferState::Verifying));
         let greeted = self.greet(socket, request, shared, &address);
         if self.stopped() {

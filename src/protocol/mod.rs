@@ -5,11 +5,15 @@
 //! one transfer. Everything here takes bytes and facts in and gives bytes and jobs out: sockets,
 //! files, clocks and randomness are handed in. PROTOCOL.md is the same in prose.
 
-#![warn(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
-    clippy::wildcard_enum_match_arm
+// Tests may count and index as they like; the library build is held to all of it.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::wildcard_enum_match_arm
+    )
 )]
 
 pub mod buffers;
