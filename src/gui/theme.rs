@@ -123,7 +123,9 @@ pub const RADIUS_DIALOG: u8 = 14;
 pub const CONTROL_HEIGHT: f32 = 34.0;
 pub const ROW_HEIGHT: f32 = 30.0;
 /// A transfer's row without its details.
-pub const ROW_BLOCK: f32 = 48.0;
+pub const ROW_BLOCK: f32 = 54.0;
+/// Between the lines of a row and its bar.
+pub const ROW_LINE_GAP: f32 = 6.0;
 pub const BADGE_PADDING: Vec2 = Vec2::new(10.0, 4.0);
 pub const TEXT_LINE: f32 = 18.0;
 pub const TILE: f32 = 32.0;

@@ -14,6 +14,8 @@ use crate::model::{
 
 /// Speeds kept for the plot: a minute and a half at one a second and a half.
 const PLOT_POINTS: usize = 60;
+/// Addresses kept at hand: what fits in a line.
+const MAX_RECENT: usize = 4;
 /// Failed entries kept for a row; the count says how many there are in all.
 const MAX_FAILED_SHOWN: usize = 10_000;
 
@@ -56,7 +58,9 @@ pub struct Draft {
     pub code: String,
     /// Why the last attempt did not begin.
     pub failure: Option<Failure>,
-    /// Addresses used since the start, the latest first.
+    /// The code field wants the next keys: what was typed there was not right.
+    pub focus_code: bool,
+    /// Addresses reached since the start, the latest first.
     pub recent: Vec<PeerAddress>,
     /// Where the requests went whose outcome may still bring them back.
     pub under_way: Vec<(TransferId, Vec<Pick>, PeerAddress)>,
@@ -148,6 +152,17 @@ impl Row {
         }
     }
 
+    /// The one thing that was picked may stand under another name here than it had there.
+    fn learn_name(&mut self, files: &[FileReport]) {
+        if self.direction == Direction::Receive
+            && self.picked == 1
+            && let Some(file) = files.first()
+            && let Some(top) = file.path.split('/').next()
+        {
+            self.names = vec![top.to_owned()];
+        }
+    }
+
     /// What arrived, where it is now: the picked item itself if there was one, else the folder.
     pub fn result_path(&self) -> Option<PathBuf> {
         let folder = self.places.first()?;
@@ -174,13 +189,13 @@ impl View {
             Event::Code { code, .. } => self.code = Some(code),
             Event::WrongSecret { from, tries_left } => self.wrong_code = Some((from, tries_left)),
             Event::Clients(clients) => self.clients = clients,
-            Event::Offer(offer) => self.offer(offer),
+            Event::Offer(offer) => {
+                self.wrong_code = None;
+                self.offer(offer);
+            }
             Event::OfferWithdrawn(transfer) => self.forget_offer(transfer),
             Event::Started(started) => {
                 self.forget_offer(started.transfer);
-                if started.direction == Direction::Receive {
-                    self.wrong_code = None;
-                }
                 self.rows.insert(0, Row::new(started));
             }
             Event::State(id, state) => {
@@ -191,6 +206,7 @@ impl View {
                 }
             }
             Event::PeerKnown(id, peer) => {
+                self.draft.reached(id);
                 if let Some(row) = self.row(id) {
                     row.peer = peer;
                 }
@@ -198,6 +214,7 @@ impl View {
             Event::Progress(progress) => self.progress(progress),
             Event::Files(id, files) => {
                 if let Some(row) = self.row(id) {
+                    row.learn_name(&files);
                     let failed = files
                         .into_iter()
                         .filter(|file| matches!(file.status, EntryStatus::Failed(_)));
@@ -307,13 +324,20 @@ impl Draft {
 
     /// The list goes on its way; it is empty again, but not forgotten yet.
     pub fn sent(&mut self, transfer: TransferId, to: PeerAddress) {
-        self.recent.retain(|known| *known != to);
-        self.recent.insert(0, to.clone());
-        self.recent.truncate(4);
         let picks = std::mem::take(&mut self.picks);
         self.under_way.push((transfer, picks, to));
         self.code.clear();
         self.failure = None;
+    }
+
+    /// A device answered there and let us in: an address worth keeping at hand.
+    fn reached(&mut self, transfer: TransferId) {
+        let mut under_way = self.under_way.iter();
+        if let Some((_, _, to)) = under_way.find(|(id, ..)| *id == transfer) {
+            self.recent.retain(|known| known != to);
+            self.recent.insert(0, to.clone());
+            self.recent.truncate(MAX_RECENT);
+        }
     }
 
     fn measured(&mut self, measured: Measured) {
@@ -372,6 +396,10 @@ impl Draft {
             if self.address.trim().is_empty() {
                 self.address = to.to_string();
             }
+            self.focus_code = matches!(
+                summary.failure,
+                Some(Failure::WrongSecret | Failure::SecretNeeded)
+            );
             self.failure.clone_from(&summary.failure);
         }
         before_the_offer

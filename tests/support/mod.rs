@@ -135,12 +135,15 @@ impl Device {
     }
 }
 
+/// Takes seconds to travel, and fits on a small disk: the receiver reserves the room.
+pub const BIG_BYTES: u64 = 4 << 30;
+
 /// A transfer of a large sparse file under way.
 pub fn under_way() -> (Device, Device) {
     let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
     let addr = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
     let big = study.home.path().join("big");
-    fs::File::create(&big).unwrap().set_len(64 << 30).unwrap();
+    fs::File::create(&big).unwrap().set_len(BIG_BYTES).unwrap();
     study.send(&[&big], addr, PASSPHRASE);
     for device in [&mut study, &mut garden] {
         device.wait("bytes moving", |event| match event {

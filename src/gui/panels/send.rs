@@ -231,6 +231,9 @@ fn destination(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, panel: &mut Se
                 .min_size(vec2(theme::CODE_WIDTH, theme::CONTROL_HEIGHT))
                 .desired_width(theme::CODE_WIDTH);
             let response = ui.add(field).labelled_by(label.id);
+            if std::mem::take(&mut draft.focus_code) {
+                response.request_focus();
+            }
             if response.changed() {
                 draft.failure = None;
             }

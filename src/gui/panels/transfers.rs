@@ -67,7 +67,7 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
         let width = (ui.available_width() - right).max(theme::FIELD_WIDTH);
         ui.vertical(|ui| {
             ui.set_width(width);
-            ui.spacing_mut().item_spacing.y = theme::GRID;
+            ui.spacing_mut().item_spacing.y = theme::ROW_LINE_GAP;
             ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
             headline(ui, scope, row);
             if looks.bar {

@@ -1,0 +1,589 @@
+//! The whole program between two terminals: arguments in, JSON lines, files and exit statuses out.
+
+// Helpers of tests are tests, too; clippy only knows the functions that are marked.
+#![allow(clippy::unwrap_used)]
+#![cfg(unix)]
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use support::{BIG_BYTES, PASSPHRASE, PATIENCE, noise, tree};
+
+/// `ropeway` with a data folder of its own and no terminal.
+fn ropeway(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ropeway"));
+    command
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(home)
+        .env_remove("ROPEWAY_CODE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A running `ropeway … --json`.
+struct Running {
+    child: Child,
+    lines: Receiver<Value>,
+    said: Vec<Value>,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in out.lines() {
+                let line = line.unwrap();
+                let value = serde_json::from_str(&line).expect("nothing but JSON on stdout");
+                if sender.send(value).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            lines,
+            said: Vec::new(),
+        }
+    }
+
+    /// Waits for the next event of that name.
+    fn wait(&mut self, event: &str) -> Value {
+        self.wait_for(event, |line| line["event"] == event)
+    }
+
+    fn wait_for(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left);
+            let line = line.unwrap_or_else(|_| panic!("no {what}; said: {:#?}", self.said));
+            self.said.push(line.clone());
+            if wanted(&line) {
+                return line;
+            }
+        }
+    }
+
+    fn moving(&mut self) {
+        self.wait_for("bytes moving", |line| {
+            line["event"] == "progress" && line["bytes"].as_u64() > Some(1_000_000)
+        });
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for the end; everything it said is in `said` then.
+    fn end(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        while let Ok(line) = self
+            .lines
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            self.said.push(line);
+        }
+        self.child.wait().unwrap()
+    }
+
+    fn code(&mut self) -> Option<i32> {
+        self.end().code()
+    }
+
+    fn all(&self, event: &str) -> Vec<&Value> {
+        let said = self.said.iter();
+        said.filter(|line| line["event"] == event).collect()
+    }
+
+    fn last(&self, event: &str) -> &Value {
+        self.all(event)
+            .last()
+            .unwrap_or_else(|| panic!("no {event}: {:#?}", self.said))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A folder for two devices, and the receiving one already running.
+struct Pair {
+    folder: tempfile::TempDir,
+    receiver: Running,
+    to: String,
+}
+
+impl Pair {
+    fn new(more: &[&str]) -> Self {
+        Self::with(more, Some(PASSPHRASE))
+    }
+
+    fn with(more: &[&str], passphrase: Option<&str>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let inbox = folder.path().join("inbox");
+        let mut arguments = vec!["receive", "--json", "--listen", "127.0.0.1:0", "--dir"];
+        arguments.push(inbox.to_str().unwrap());
+        arguments.extend(more);
+        let mut command = ropeway(&folder.path().join("garden"), &arguments);
+        if let Some(passphrase) = passphrase {
+            command.env("ROPEWAY_CODE", passphrase);
+        }
+        let mut receiver = Running::start(command);
+        let listening = receiver.wait("listening");
+        let to = format!("127.0.0.1:{}", listening["port"]);
+        Self {
+            folder,
+            receiver,
+            to,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn inbox(&self) -> PathBuf {
+        self.path("inbox")
+    }
+
+    fn sending(&self, what: &Path, secret: &str) -> Command {
+        let arguments = ["send", what.to_str().unwrap(), "--to", &self.to, "--json"];
+        let mut command = ropeway(&self.path("study"), &arguments);
+        command.env("ROPEWAY_CODE", secret);
+        command
+    }
+
+    fn send(&self, what: &Path, secret: &str) -> Running {
+        Running::start(self.sending(what, secret))
+    }
+
+    fn big(&self) -> PathBuf {
+        let path = self.path("big.bin");
+        fs::File::create(&path).unwrap().set_len(BIG_BYTES).unwrap();
+        path
+    }
+
+    /// Final names in the save folder: everything that is not our staging.
+    fn final_names(&self) -> Vec<PathBuf> {
+        let inbox = self.inbox();
+        if !inbox.exists() {
+            return Vec::new();
+        }
+        let names = fs::read_dir(inbox).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into());
+        names
+            .filter(|name: &PathBuf| name != Path::new(".ropeway"))
+            .collect()
+    }
+}
+
+fn fields(line: &Value, names: &[&str]) {
+    for name in names {
+        assert!(!line[name].is_null(), "{name} in {line}");
+    }
+}
+
+#[test]
+fn a_folder_travels_between_two_terminals_and_both_say_so_in_json() {
+    let mut pair = Pair::new(&["--once", "--accept", "all"]);
+    let holiday = pair.path("Holiday 2026");
+    fs::create_dir_all(holiday.join("day 1/empty")).unwrap();
+    fs::write(holiday.join("nothing"), b"").unwrap();
+    fs::write(holiday.join("合同（已签）.pdf"), noise(1, 2_000_001)).unwrap();
+    let run = holiday.join("day 1/run.sh");
+    fs::write(&run, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
+    fs::File::open(&run)
+        .unwrap()
+        .set_modified(long_ago)
+        .unwrap();
+
+    let mut sender = pair.send(&holiday, PASSPHRASE);
+    assert_eq!(sender.code(), Some(0), "{:#?}", sender.said);
+    assert_eq!(pair.receiver.code(), Some(0), "{:#?}", pair.receiver.said);
+
+    assert_eq!(tree(&holiday), tree(&pair.inbox().join("Holiday 2026")));
+    assert_eq!(pair.final_names(), [Path::new("Holiday 2026")]);
+    assert!(
+        !pair.inbox().join(".ropeway").exists(),
+        "no staging is left"
+    );
+    let there = pair.inbox().join("Holiday 2026/day 1/run.sh");
+    let there = fs::metadata(there).unwrap();
+    assert_eq!(there.modified().unwrap(), long_ago);
+    assert_eq!(there.permissions().mode() & 0o111, 0o111);
+
+    let offer = pair.receiver.last("offer");
+    fields(offer, &["transfer", "from", "entries", "bytes"]);
+    for end in [&sender, &pair.receiver] {
+        fields(end.last("state"), &["transfer", "state"]);
+        let progress = end.last("progress");
+        fields(progress, &["transfer", "bytes_per_second"]);
+        assert_eq!(progress["bytes"], 2_000_011);
+        assert_eq!(progress["total_bytes"], 2_000_011);
+        assert!(progress.as_object().unwrap().contains_key("eta_seconds"));
+        let transfer = end.last("transfer");
+        assert_eq!(transfer["status"], "arrived");
+        assert_eq!(transfer["entries"], 6);
+        assert_eq!(transfer["bytes"], 2_000_011);
+        assert_eq!(transfer["failed"], 0);
+        fields(transfer, &["direction", "seconds", "sent_bytes"]);
+        assert_eq!(end.all("transfer").len(), 1, "once a transfer and process");
+        assert_eq!(end.last("safe")["transfer"], transfer["transfer"]);
+        let files = end.all("file");
+        let contract = files
+            .iter()
+            .find(|file| file["bytes"] == 2_000_001)
+            .unwrap();
+        assert_eq!(contract["path"], "Holiday 2026/合同（已签）.pdf");
+        assert_eq!(contract["status"], "arrived");
+        let hash = blake3::hash(&noise(1, 2_000_001)).to_hex();
+        assert_eq!(contract["blake3"], hash.as_str());
+    }
+    assert_eq!(sender.last("transfer")["sent_bytes"], 2_000_011);
+    assert_eq!(sender.last("transfer")["direction"], "send");
+    assert_eq!(pair.receiver.last("transfer")["direction"], "receive");
+}
+
+#[test]
+fn a_wrong_code_is_refused_with_status_4_and_nothing_on_disk() {
+    let mut pair = Pair::with(&["--accept", "all"], None);
+    let code = pair.receiver.last("listening")["code"].clone();
+    let code = code.as_str().unwrap();
+    assert!(code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit()));
+    let file = pair.path("a.txt");
+    fs::write(&file, "hello").unwrap();
+    let wrong = if code == "000000" { "111111" } else { "000000" };
+
+    let mut sender = pair.send(&file, wrong);
+    assert_eq!(sender.code(), Some(4), "{:#?}", sender.said);
+    fields(sender.last("error"), &["code", "message"]);
+    let mut silent = pair.sending(&file, "");
+    silent.env_remove("ROPEWAY_CODE");
+    let mut silent = Running::start(silent);
+    assert_eq!(silent.code(), Some(4), "no code at all: {:#?}", silent.said);
+    assert!(tree(&pair.inbox()).is_empty(), "nothing on disk");
+
+    // The right one, as people write it; then it is used up and a new one is told.
+    let grouped = format!("{} {}", &code[..3], &code[3..]);
+    assert_eq!(pair.send(&file, &grouped).code(), Some(0));
+    let next = pair.receiver.wait("code");
+    fields(&next, &["code", "seconds"]);
+    assert_ne!(next["code"], code);
+    assert_eq!(pair.send(&file, code).code(), Some(4), "used up");
+    assert_eq!(pair.final_names(), [Path::new("a.txt")]);
+}
+
+#[test]
+fn a_code_file_loses_one_newline_and_a_short_passphrase_is_a_usage_error() {
+    let pair = Pair::new(&["--accept", "all"]);
+    let (file, secret) = (pair.path("a.txt"), pair.path("secret"));
+    fs::write(&file, "hello").unwrap();
+    fs::write(&secret, format!("{PASSPHRASE}\n")).unwrap();
+    let mut command = pair.sending(&file, "");
+    command
+        .env_remove("ROPEWAY_CODE")
+        .arg("--code-file")
+        .arg(&secret);
+    let mut sender = Running::start(command);
+    assert_eq!(sender.code(), Some(0), "{:#?}", sender.said);
+
+    let mut command = ropeway(&pair.path("other"), &["receive", "--once"]);
+    command.env("ROPEWAY_CODE", "short");
+    let (code, sentence) = outcome(command);
+    assert_eq!(code, Some(2), "{sentence}");
+    assert!(sentence.contains('8'), "{sentence}");
+}
+
+/// Exit status and what stood on stderr.
+fn outcome(mut command: Command) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+/// `ropeway` as a user for whom permissions count, also where the tests run as root; the program is
+/// copied to where that user can reach it.
+fn unprivileged(folder: &Path, home: &Path, arguments: &[&str]) -> Command {
+    use std::os::unix::process::CommandExt as _;
+    if !rustix::process::getuid().is_root() {
+        return ropeway(home, arguments);
+    }
+    let program = folder.join("ropeway");
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_ropeway"), &program).unwrap();
+    }
+    let usual = ropeway(home, arguments);
+    let mut command = Command::new(program);
+    command
+        .args(usual.get_args())
+        .uid(65_534)
+        .gid(65_534)
+        .env_remove("ROPEWAY_CODE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A folder in which nobody, too, may do anything.
+fn open_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    folder
+}
+
+#[test]
+fn bad_input_gets_one_clear_sentence_and_the_right_status() {
+    let folder = open_folder();
+    let home = folder.path().join("home");
+    let file = folder.path().join("a.txt");
+    fs::write(&file, "hello").unwrap();
+    let file = file.to_str().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let nobody_there = {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        closed.local_addr().unwrap().to_string()
+    };
+    let locked = folder.path().join("locked");
+    fs::create_dir(&locked).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o500)).unwrap();
+    let locked = locked.to_str().unwrap();
+    let there = folder.path().join("there");
+    let there = there.to_str().unwrap();
+    let unlisted = folder.path().join("no-such-file");
+    let unlisted = unlisted.to_str().unwrap();
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["send", unlisted, "--to", "127.0.0.1"], 2, "no-such-file"),
+        (&["send", file, "--to", ""], 2, "--to"),
+        (&["send", file, "--to", "host:99999"], 2, "99999"),
+        (&["send", file], 2, "--to"),
+        (&["send", "--to", "host"], 2, "PATH"),
+        (&["receive", "--accept", "some"], 2, "some"),
+        (&["receive", "--listen", "nonsense"], 2, "nonsense"),
+        (
+            &["send", file, "--to", "no.such.host.invalid"],
+            5,
+            "no.such.host.invalid",
+        ),
+        (&["send", file, "--to", &nobody_there], 5, &nobody_there),
+        (
+            &["receive", "--dir", there, "--listen", &taken],
+            5,
+            taken.rsplit(':').next().unwrap(),
+        ),
+        (&["receive", "--dir", locked], 7, "locked"),
+        (&["receive", "--dir", file], 7, "a.txt"),
+        (
+            &["send", file, "--to", "h", "--code-file", unlisted],
+            2,
+            "no-such-file",
+        ),
+    ];
+    for (arguments, status, hint) in cases {
+        let mut command = unprivileged(folder.path(), &home, arguments);
+        command.env("ROPEWAY_CODE", PASSPHRASE);
+        if arguments.contains(&"--code-file") {
+            command.env_remove("ROPEWAY_CODE");
+        }
+        let (code, sentence) = outcome(command);
+        assert_eq!(code, Some(*status), "{arguments:?}: {sentence}");
+        assert!(sentence.contains(hint), "{arguments:?}: {sentence}");
+        assert!(!sentence.contains("panicked"), "{sentence}");
+        if *status != 2 {
+            assert_eq!(sentence.trim_end().lines().count(), 1, "{sentence}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_fails_alone_with_status_6_and_its_reason() {
+    let folder = open_folder();
+    let mut receiver = {
+        let inbox = folder.path().join("inbox");
+        let listen = [
+            "receive",
+            "--json",
+            "--once",
+            "--accept",
+            "all",
+            "--listen",
+            "127.0.0.1:0",
+            "--dir",
+        ];
+        let mut arguments = listen.to_vec();
+        arguments.push(inbox.to_str().unwrap());
+        let mut command = ropeway(&folder.path().join("garden"), &arguments);
+        command.env("ROPEWAY_CODE", PASSPHRASE);
+        Running::start(command)
+    };
+    let port = receiver.wait("listening")["port"].clone();
+    let thesis = folder.path().join("Thesis");
+    fs::create_dir(&thesis).unwrap();
+    fs::write(thesis.join("fine"), "hello").unwrap();
+    let locked = thesis.join("locked");
+    fs::write(&locked, "secret").unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+    let to = format!("127.0.0.1:{port}");
+    let arguments = ["send", thesis.to_str().unwrap(), "--to", &to, "--json"];
+    let home = folder.path().join("study");
+    let mut command = unprivileged(folder.path(), &home, &arguments);
+    command.env("ROPEWAY_CODE", PASSPHRASE);
+    let mut sender = Running::start(command);
+    assert_eq!(sender.code(), Some(6), "{:#?}", sender.said);
+    assert_eq!(receiver.code(), Some(6), "{:#?}", receiver.said);
+    for end in [&sender, &receiver] {
+        let failed = end
+            .all("file")
+            .into_iter()
+            .find(|file| file["status"] == "failed");
+        let failed = failed.unwrap_or_else(|| panic!("{:#?}", end.said));
+        assert_eq!(failed["path"], "Thesis/locked");
+        fields(failed, &["reason"]);
+        let transfer = end.last("transfer");
+        assert_eq!(
+            (&transfer["status"], &transfer["failed"]),
+            (&"problems".into(), &1.into())
+        );
+    }
+    let there = tree(&folder.path().join("inbox/Thesis"));
+    assert_eq!(there, [(PathBuf::from("fine"), Some(b"hello".to_vec()))]);
+}
+
+#[test]
+fn without_a_terminal_ask_declines_and_the_sender_ends_with_3() {
+    let mut pair = Pair::new(&["--once"]);
+    let file = pair.path("a.txt");
+    fs::write(&file, "hello").unwrap();
+    let mut sender = pair.send(&file, PASSPHRASE);
+    assert_eq!(sender.code(), Some(3), "{:#?}", sender.said);
+    assert_eq!(sender.last("transfer")["status"], "declined");
+    assert_eq!(pair.receiver.wait("offer")["bytes"], 5);
+    assert!(tree(&pair.inbox()).is_empty());
+}
+
+#[test]
+fn ctrl_c_at_the_sender_cancels_cleanly_and_the_receiver_says_so() {
+    let mut pair = Pair::new(&["--once", "--accept", "all"]);
+    let mut sender = pair.send(&pair.big(), PASSPHRASE);
+    sender.moving();
+    sender.signal(Signal::INT);
+    assert_eq!(sender.code(), Some(130), "{:#?}", sender.said);
+    assert_eq!(sender.last("transfer")["status"], "cancelled");
+    assert_eq!(pair.receiver.code(), Some(3), "{:#?}", pair.receiver.said);
+    assert_eq!(pair.receiver.last("transfer")["status"], "cancelled");
+    assert!(pair.final_names().is_empty());
+}
+
+#[test]
+fn ctrl_c_at_the_receiver_cancels_cleanly_and_the_sender_says_so() {
+    let mut pair = Pair::new(&["--accept", "all"]);
+    let mut sender = pair.send(&pair.big(), PASSPHRASE);
+    sender.moving();
+    pair.receiver.moving();
+    pair.receiver.signal(Signal::INT);
+    assert_eq!(pair.receiver.code(), Some(130), "{:#?}", pair.receiver.said);
+    assert_eq!(sender.code(), Some(3), "{:#?}", sender.said);
+    assert_eq!(sender.last("transfer")["status"], "cancelled");
+    assert!(pair.final_names().is_empty());
+}
+
+#[test]
+fn killing_either_side_leaves_no_partial_file_under_a_final_name() {
+    let mut pair = Pair::new(&["--accept", "all"]);
+    let big = pair.big();
+    let mut sender = pair.send(&big, PASSPHRASE);
+    pair.receiver.moving();
+    sender.signal(Signal::KILL);
+    sender.end();
+    let ended = pair.receiver.wait("transfer");
+    assert_eq!(ended["status"], "interrupted");
+    assert!(pair.final_names().is_empty());
+
+    // The receiver goes on to serve, and is the next to be killed.
+    let mut sender = pair.send(&big, PASSPHRASE);
+    pair.receiver.moving();
+    pair.receiver.signal(Signal::KILL);
+    pair.receiver.end();
+    assert_eq!(sender.code(), Some(5), "{:#?}", sender.said);
+    assert_eq!(sender.last("transfer")["status"], "interrupted");
+    assert!(pair.final_names().is_empty());
+}
+
+#[test]
+fn people_get_sentences_and_help_names_every_status() {
+    let pair = Pair::new(&["--once", "--accept", "all"]);
+    let file = pair.path("a.txt");
+    fs::write(&file, "hello").unwrap();
+    let arguments = ["send", file.to_str().unwrap(), "--to", &pair.to];
+    let mut command = ropeway(&pair.path("study"), &arguments);
+    let output = command.env("ROPEWAY_CODE", PASSPHRASE).output().unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("Sent 1 item (5 B)"), "{text}");
+
+    for arguments in [&["--help"][..], &["send", "--help"], &["receive", "--help"]] {
+        let mut help = String::new();
+        let mut child = ropeway(&pair.path("study"), arguments).spawn().unwrap();
+        child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut help)
+            .unwrap();
+        assert!(child.wait().unwrap().success());
+        for status in [
+            "  0 ", "  2 ", "  3 ", "  4 ", "  5 ", "  6 ", "  7 ", "130 ",
+        ] {
+            assert!(
+                help.contains(status),
+                "{arguments:?} lacks {status}: {help}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_secret_reaches_a_log_or_an_output() {
+    let mut pair = Pair::new(&["--once", "--accept", "all"]);
+    let file = pair.path("a.txt");
+    fs::write(&file, "hello").unwrap();
+    let mut command = pair.sending(&file, PASSPHRASE);
+    command.env("ROPEWAY_LOG", "trace");
+    let mut sender = Running::start(command);
+    assert_eq!(sender.code(), Some(0));
+    assert_eq!(pair.receiver.code(), Some(0));
+    for device in ["study", "garden"] {
+        let log = fs::read_to_string(pair.path(device).join("logs/ropeway.log")).unwrap();
+        assert!(log.contains("started"), "{log}");
+        assert!(!log.contains(PASSPHRASE), "{log}");
+        let key = fs::metadata(pair.path(device).join("identity.json")).unwrap();
+        assert_eq!(key.permissions().mode() & 0o077, 0, "the key is ours alone");
+    }
+    for end in [&sender, &pair.receiver] {
+        assert!(
+            !end.said
+                .iter()
+                .any(|line| line.to_string().contains(PASSPHRASE))
+        );
+    }
+}
