@@ -297,6 +297,65 @@ fn a_wrong_code_brings_the_list_back_with_the_sentence() {
         .harness
         .get_by_label("That code didn’t work. Type the one on its screen now.");
     assert!(window.harness.state().view.rows.is_empty());
+    // The next keys are for the code, and that address is not offered again.
+    let code = window
+        .harness
+        .get_by_role_and_label(Role::TextInput, "Code on its screen");
+    assert!(code.accesskit_node().is_focused());
+    assert!(window.harness.query_by_label("Recent").is_none());
+}
+
+#[test]
+fn an_address_that_was_reached_is_kept_at_hand() {
+    let mut window = Window::english();
+    window.drop_file("/home/me/a.txt");
+    window.type_into("To", "192.168.1.20");
+    window.type_into("Code on its screen", "111111");
+    window.press(Modifiers::COMMAND, Key::Enter);
+    let Some(Command::Send(request)) = window.command() else {
+        panic!("a send command");
+    };
+    window.say(Event::PeerKnown(request.transfer, peer("Garden laptop")));
+    window.harness.get_by_label("Recent");
+    window.harness.get_by_label("192.168.1.20");
+}
+
+#[test]
+fn a_file_that_got_another_name_here_is_opened_under_that_name() {
+    let mut window = Window::english();
+    window.say(started(Direction::Receive));
+    window.say(Event::Files(
+        TRANSFER,
+        vec![FileReport {
+            path: "Holiday 2026 (1)".into(),
+            len_bytes: 5,
+            blake3: None,
+            status: EntryStatus::Arrived,
+        }],
+    ));
+    window.say(ended(Direction::Receive, Status::Arrived, None));
+    window.click("Open");
+    let Some(Command::Open(path)) = window.command() else {
+        panic!("an open command");
+    };
+    let there = Path::new("/home/me/Downloads/Ropeway/Holiday 2026 (1)");
+    assert_eq!(path, there);
+}
+
+#[test]
+fn a_wrong_try_is_forgotten_when_somebody_gets_in() {
+    let mut window = Window::english();
+    window.click("Receive");
+    window.say(listening());
+    window.say(code());
+    window.say(Event::WrongSecret {
+        from: "192.168.1.33".parse().unwrap(),
+        tries_left: 2,
+    });
+    let warning = "Wrong code from 192.168.1.33 – 2 tries left.";
+    window.harness.get_by_label(warning);
+    window.say(offer(5));
+    assert!(window.harness.query_by_label(warning).is_none());
 }
 
 #[test]

@@ -58,9 +58,13 @@ Examples:
 
 {EXIT_STATUSES}"))]
 pub struct Receive {
-    /// Listens exactly here, for example 192.168.1.20:9000 or [::]:9000; port 0 takes a free one
-    /// [default: all addresses, port 9000 or the next free one]
-    #[arg(long, value_name = "ADDR:PORT")]
+    // Not a doc comment: rustdoc takes the address for a link.
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        help = "Listens exactly here, for example 192.168.1.20:9000 or [::]:9000; port 0 takes a \
+                free one [default: all addresses, port 9000 or the next free one]"
+    )]
     pub listen: Option<SocketAddr>,
 
     /// Saves here [default: Ropeway in the download folder]

@@ -213,7 +213,6 @@ impl Sending {
                 }
                 SenderEvent::Received(received) => {
                     self.live.arrived_bytes.set(received.bytes);
-                    self.live.held_bytes.set(received.bytes);
                     self.live.failed.set(received.failed);
                     reported.store(true, Ordering::Relaxed);
                     let status = if received.failed == 0 {

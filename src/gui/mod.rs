@@ -41,6 +41,7 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
     let options = eframe::NativeOptions {
         viewport,
         persistence_path: Some(data_dir.join("window.ron")),
+        event_loop_builder: prefer_x11(),
         ..eframe::NativeOptions::default()
     };
     eframe::run_native(
@@ -62,6 +63,25 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
     )
     .map_err(|error| anyhow::anyhow!("{error}"))
     .context("no window system answered")
+}
+
+/// winit 0.30 knows no dropped files on native Wayland; through XWayland it does. So where both are
+/// there X11 is taken, unless `ROPEWAY_WAYLAND` is set.
+#[cfg(target_os = "linux")]
+fn prefer_x11() -> Option<eframe::EventLoopBuilderHook> {
+    use winit::platform::x11::EventLoopBuilderExtX11 as _;
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let both = set("DISPLAY") && set("WAYLAND_DISPLAY");
+    (both && !set("ROPEWAY_WAYLAND")).then(|| -> eframe::EventLoopBuilderHook {
+        Box::new(|builder| {
+            builder.with_x11();
+        })
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn prefer_x11() -> Option<eframe::EventLoopBuilderHook> {
+    None
 }
 
 /// What eframe runs. The engine lives in the app's way of sending commands and ends with it.

@@ -2,8 +2,9 @@
 
 use egui::accesskit::Role;
 use egui::{
-    Align2, Button, Color32, CornerRadius, FontId, Frame, Margin, Pos2, Rect, Response, RichText,
-    Sense, Shape, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, WidgetText, pos2, vec2,
+    Align2, Button, Color32, Context, CornerRadius, FontId, Frame, Id, Margin, Modal, Pos2, Rect,
+    Response, RichText, ScrollArea, Sense, Shape, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
+    WidgetText, pos2, vec2,
 };
 use lucide_icons::Icon;
 
@@ -31,6 +32,24 @@ pub fn outline(ui: &Ui, rect: Rect) {
         Stroke::new(theme::FOCUS_LINE, palette(ui).accent),
         StrokeKind::Inside,
     );
+}
+
+/// A dialog over everything else. Says whether it was dismissed: Escape, or a click beside it.
+pub fn dialog(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> bool {
+    let frame = Frame::popup(&context.global_style())
+        .corner_radius(CornerRadius::same(theme::RADIUS_DIALOG))
+        .inner_margin(Margin::same(theme::DIALOG_PADDING));
+    let modal = Modal::new(Id::unique(id)).frame(frame);
+    // A window may be lower than a dialog is.
+    let height = context.content_rect().height() - 4.0 * f32::from(theme::DIALOG_PADDING);
+    let response = modal.show(context, |ui| {
+        ui.set_width(theme::DIALOG_WIDTH);
+        ScrollArea::vertical()
+            .max_height(height)
+            .min_scrolled_height(height)
+            .show(ui, content);
+    });
+    response.should_close()
 }
 
 /// A surface within a card.

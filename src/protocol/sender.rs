@@ -228,6 +228,8 @@ impl Sender {
                     ));
                 }
                 self.state = State::Received;
+                // The last credit may still be on its way, or never have been worth a frame.
+                self.held = received.bytes.min(self.total_bytes);
                 self.events.push_back(SenderEvent::Received(received));
                 Ok(())
             }

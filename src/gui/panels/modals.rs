@@ -1,6 +1,6 @@
 //! The two questions that are asked before something is ended.
 
-use egui::{Align, Context, Id, Layout, Modal, Ui, vec2};
+use egui::{Align, Context, Layout, Ui, vec2};
 
 use crate::gui::texts::Texts;
 use crate::gui::{theme, widgets};
@@ -16,15 +16,14 @@ pub struct Question<'a> {
 /// Gives the number of the answer that was chosen.
 pub fn ask(context: &Context, id: &str, question: &Question) -> Option<usize> {
     let mut chosen = None;
-    let modal = Modal::new(Id::unique(id)).show(context, |ui| {
-        ui.set_width(theme::DIALOG_WIDTH);
+    let dismissed = widgets::dialog(context, id, |ui| {
         ui.label(widgets::title(question.title));
         ui.add_space(theme::GAP);
         ui.label(&question.text);
         ui.add_space(theme::SECTION);
         chosen = answers(ui, question.answers);
     });
-    if chosen.is_none() && modal.should_close() {
+    if chosen.is_none() && dismissed {
         chosen = question.answers.len().checked_sub(1);
     }
     chosen

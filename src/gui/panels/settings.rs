@@ -1,7 +1,7 @@
 //! Settings: each acts at once and is saved at once.
 
 use egui::accesskit::Role;
-use egui::{Align, Context, Id, Layout, Modal, TextEdit, Ui, vec2};
+use egui::{Align, Context, Id, Layout, TextEdit, Ui, vec2};
 
 use super::{Scope, Want};
 use crate::gui::texts::Texts;
@@ -35,8 +35,7 @@ pub fn settings_ui(
 ) -> bool {
     let texts = scope.texts;
     let mut open = true;
-    let modal = Modal::new(Id::unique("settings")).show(context, |ui| {
-        ui.set_width(theme::DIALOG_WIDTH);
+    let dismissed = widgets::dialog(context, "settings", |ui| {
         ui.label(widgets::title(texts.settings));
         ui.add_space(theme::GAP);
         name(ui, scope, settings, dialog);
@@ -51,7 +50,7 @@ pub fn settings_ui(
             }
         });
     });
-    open && !modal.should_close()
+    open && !dismissed
 }
 
 fn row(ui: &mut Ui, label: &str, hint: &str, content: impl FnOnce(&mut Ui, Id)) {

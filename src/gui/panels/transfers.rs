@@ -97,12 +97,20 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             }
         });
         if wide {
-            let size = vec2(ui.available_width(), theme::ROW_BLOCK);
+            let height = if looks.bar {
+                theme::ROW_BLOCK
+            } else {
+                theme::ROW_BLOCK - theme::BAR_HEIGHT - theme::ROW_LINE_GAP
+            };
+            let size = vec2(ui.available_width(), height);
             ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
                 // Drawn from the right, so named in the reverse order of the eye.
+                let edge = ui.cursor().right();
                 actions(ui, scope, row);
                 if let Some(badge) = &looks.badge {
-                    ui.add_space(theme::GAP);
+                    if ui.cursor().right() < edge {
+                        ui.add_space(theme::GAP);
+                    }
                     widgets::badge(ui, badge, looks.front, looks.soft);
                 }
                 if looks.bar {
