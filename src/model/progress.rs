@@ -27,6 +27,8 @@ pub struct Progress {
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
     last: Option<(Duration, u64)>,
+    /// When the first bytes began to move.
+    moving_since: Option<Duration>,
     bytes_per_second: f64,
 }
 
@@ -48,12 +50,15 @@ impl Meter {
         }
         let seconds = gap.as_secs_f64();
         let speed = bytes.saturating_sub(before) as f64 / seconds;
-        // The first samples count in full, or every transfer would seem to start slowly.
-        let weight = if then.is_zero() || self.bytes_per_second == 0.0 {
-            1.0
-        } else {
-            1.0 - (-seconds / Self::MEMORY_SECONDS).exp()
+        let since = match self.moving_since {
+            Some(since) => since,
+            None if bytes == before => then,
+            None => *self.moving_since.insert(then),
         };
+        // Until there is enough to remember it is the plain average, so that neither nothing nor the
+        // first fifth of a second weighs too much.
+        let share = seconds / now.saturating_sub(since).as_secs_f64();
+        let weight = (1.0 - (-seconds / Self::MEMORY_SECONDS).exp()).max(share);
         self.bytes_per_second += (speed - self.bytes_per_second) * weight;
         self.last = Some((now, bytes));
     }
@@ -96,6 +101,19 @@ mod tests {
             meter.sample(Duration::from_millis(tenth * 100), 50_000_000);
         }
         assert!(meter.bytes_per_second() < steady / 100);
+    }
+
+    #[test]
+    fn the_first_moments_do_not_colour_the_speed_of_the_next_second() {
+        let mut meter = Meter::default();
+        meter.sample(Duration::ZERO, 0);
+        meter.sample(Duration::from_millis(50), 0);
+        meter.sample(Duration::from_millis(100), 10_000);
+        for step in 1..=18_u64 {
+            meter.sample(Duration::from_millis(100 + step * 50), step * 500_000);
+        }
+        let speed = meter.bytes_per_second();
+        assert!((9_000_000..=10_500_000).contains(&speed), "{speed}");
     }
 
     #[test]
