@@ -365,3 +365,47 @@ fn a_device_does_not_send_to_itself() {
     garden.send(&[&file], addr, PASSPHRASE);
     assert_eq!(garden.ended().failure, Some(Failure::Ourselves));
 }
+
+#[test]
+fn an_engine_ends_at_once_though_its_peer_never_says_a_word() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut study = Device::new("Study");
+    let file = study.home.path().join("a.txt");
+    fs::write(&file, "hello").unwrap();
+    study.send(&[&file], silent.local_addr().unwrap(), PASSPHRASE);
+    let _connected = silent.accept().unwrap();
+    study.wait("verifying", |event| {
+        matches!(event, Event::State(_, TransferState::Verifying)).then_some(())
+    });
+    let begun = Instant::now();
+    drop(study);
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn failures_alone_are_told_and_many_of_them_do_not_stall() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    let thesis = study.home.path().join("Thesis");
+    fs::create_dir(&thesis).unwrap();
+    // They are listed as files and turn into something else before they are read.
+    for n in 0..100 {
+        fs::write(thesis.join(format!("{n}")), noise(n, 300_000)).unwrap();
+    }
+    study.send(&[&thesis], addr, PASSPHRASE);
+    let offer = garden.offer();
+    for n in 0..100 {
+        fs::write(thesis.join(format!("{n}")), b"changed").unwrap();
+    }
+    garden.engine.command(Command::Answer(
+        offer.transfer,
+        Answer::Accept { folder: None },
+    ));
+    let ended = study.ended();
+    assert_eq!((ended.status, ended.failed), (Status::Problems, 100));
+    assert_eq!(study.reports().len(), 100);
+}

@@ -22,6 +22,9 @@ const READ_BYTES: usize = 128 << 10;
 /// Plaintext encrypted under one hold of the lock; the reader waits no longer than that takes.
 const SEAL_BYTES: usize = 64 << 10;
 
+/// Bytes the peer may send, handshake included, before the channel is established.
+const STRANGER_BYTES: usize = 16 << 10;
+
 type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// A connection after the TLS handshake, still on one thread.
@@ -35,7 +38,8 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// The client's handshake. Everything up to [`Self::established`] is done by the deadline.
+    /// The client's handshake. Everything up to [`Self::established`] is done by the deadline, and
+    /// with no more than 16 KiB from the peer.
     pub fn connect(
         socket: TcpStream,
         identity: &Identity,
@@ -61,6 +65,7 @@ impl Channel {
     ) -> Result<Self, ChannelError> {
         let mut transport = Transport::new(socket)?;
         transport.set_deadline(deadline);
+        transport.set_budget(STRANGER_BYTES);
         let Handshaken {
             tls,
             peer,
@@ -74,7 +79,6 @@ impl Channel {
                 socket: transport,
                 raw: vec![0; READ_BYTES],
                 wake: None,
-                budget: None,
             },
             writer: WriteHalf {
                 tls,
@@ -93,15 +97,9 @@ impl Channel {
         tick: Duration,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<(), ChannelError> {
-        self.reader.budget = None;
         self.reader.wake = Some(Arc::new(wake));
         self.writer.socket.set_tick(tick)?;
         Ok(self.reader.socket.set_tick(tick)?)
-    }
-
-    /// Until it is established, the peer may send no more than so many bytes (as encrypted).
-    pub fn limit(&mut self, bytes: usize) {
-        self.reader.budget = Some(bytes);
     }
 
     pub fn shutdown_handle(&self) -> Result<Shutdown, ChannelError> {
@@ -112,6 +110,7 @@ impl Channel {
 /// What a read brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Received {
+    /// So many bytes of plaintext; 0 if what came was no whole record, or TLS's own.
     Bytes(usize),
     /// A tick passed without a byte.
     Idle,
@@ -124,7 +123,6 @@ pub struct ReadHalf {
     socket: Transport,
     raw: Vec<u8>,
     wake: Option<Wake>,
-    budget: Option<usize>,
 }
 
 impl ReadHalf {
@@ -132,42 +130,39 @@ impl ReadHalf {
     ///
     /// A connection that ends without TLS's own goodbye is an error: bytes may be missing.
     pub fn read(&mut self, plaintext: &mut Vec<u8>) -> Result<Received, ChannelError> {
-        loop {
-            // What was decrypted along with the end of the handshake comes first.
-            let taken = self.take_plaintext(plaintext)?;
-            if taken != Received::Idle {
-                return Ok(taken);
-            }
-            let count = match self.socket.read(&mut self.raw) {
-                Ok(0) => return Err(ChannelError::Io(io::ErrorKind::UnexpectedEof.into())),
-                Ok(count) => count,
-                Err(error) if idle(&error) && self.wake.is_some() => return Ok(Received::Idle),
-                Err(error) => return Err(error.into()),
-            };
-            if let Some(budget) = &mut self.budget {
-                *budget = budget.checked_sub(count).ok_or(ChannelError::Budget)?;
-            }
-            let mut input = &self.raw[..count];
-            let mut tls = lock(&self.tls);
-            let before = plaintext.len();
-            while !input.is_empty() {
-                tls.read_tls(&mut input)?;
-                let state = tls.process_new_packets()?;
-                let more = state.plaintext_bytes_to_read();
-                let start = plaintext.len();
-                plaintext.resize(start + more, 0);
-                tls.reader().read_exact(&mut plaintext[start..])?;
-            }
-            let says = tls.wants_write();
-            drop(tls);
-            if says && let Some(wake) = &self.wake {
-                wake();
-            }
-            let count = plaintext.len() - before;
-            if count > 0 {
-                return Ok(Received::Bytes(count));
-            }
+        // What was decrypted along with the end of the handshake comes first.
+        let taken = self.take_plaintext(plaintext)?;
+        if taken != Received::Idle {
+            return Ok(taken);
         }
+        let count = match self.socket.read(&mut self.raw) {
+            Ok(0) => return Err(ChannelError::Io(io::ErrorKind::UnexpectedEof.into())),
+            Ok(count) => count,
+            Err(error) if idle(&error) && self.wake.is_some() => return Ok(Received::Idle),
+            Err(error) => return Err(error.into()),
+        };
+        let mut input = &self.raw[..count];
+        let mut tls = lock(&self.tls);
+        let before = plaintext.len();
+        while !input.is_empty() {
+            // After the peer's goodbye nothing is taken any more; what follows it is ignored.
+            if tls.read_tls(&mut input)? == 0 {
+                break;
+            }
+            let state = tls.process_new_packets()?;
+            let more = state.plaintext_bytes_to_read();
+            let start = plaintext.len();
+            plaintext.resize(start + more, 0);
+            tls.reader().read_exact(&mut plaintext[start..])?;
+        }
+        let says = tls.wants_write();
+        drop(tls);
+        if says && let Some(wake) = &self.wake {
+            wake();
+        }
+        // Perhaps none: part of a record is life, too, and the caller has a clock to look at,
+        // however slowly the pieces come.
+        Ok(Received::Bytes(plaintext.len() - before))
     }
 
     fn take_plaintext(&mut self, plaintext: &mut Vec<u8>) -> Result<Received, ChannelError> {
@@ -233,6 +228,20 @@ impl WriteHalf {
         }
         drop(tls);
         Ok(self.socket.write_all(&self.sealed)?)
+    }
+
+    /// A goodbye with bytes behind it in one write, as only a hostile peer sends.
+    #[cfg(test)]
+    pub fn say_goodbye_and(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut sealed = Vec::new();
+        let mut tls = lock(&self.tls);
+        tls.send_close_notify();
+        while tls.wants_write() {
+            tls.write_tls(&mut sealed)?;
+        }
+        drop(tls);
+        sealed.extend_from_slice(bytes);
+        self.socket.write_all(&sealed)
     }
 
     /// Says goodbye: the peer knows that nothing is missing. Reading goes on.

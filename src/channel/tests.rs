@@ -98,8 +98,7 @@ fn one_byte_a_moment_does_not_stretch_the_deadline() {
 #[test]
 fn a_stranger_may_not_send_more_than_its_budget() {
     let (mut client, mut server) = pair();
-    server.limit(1_000);
-    client.writer.write(&[0; 4_000]).unwrap();
+    client.writer.write(&[0; 20_000]).unwrap();
     let mut plain = Vec::new();
     let result = loop {
         match server.reader.read(&mut plain) {
@@ -108,6 +107,19 @@ fn a_stranger_may_not_send_more_than_its_budget() {
         }
     };
     assert!(matches!(result, Err(ChannelError::Budget)));
+}
+
+#[test]
+fn what_follows_a_goodbye_is_ignored_and_does_not_spin() {
+    let (mut client, mut server) = pair();
+    client.writer.say_goodbye_and(&[0xaa; 9_000]).unwrap();
+    let (done, finished) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let mut plain = Vec::new();
+        while let Ok(Received::Bytes(_)) = server.reader.read(&mut plain) {}
+        done.send(plain.len()).unwrap();
+    });
+    assert_eq!(finished.recv_timeout(Duration::from_secs(10)), Ok(0));
 }
 
 #[test]

@@ -41,6 +41,7 @@ impl From<io::Error> for ChannelError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::Deadline,
+            io::ErrorKind::QuotaExceeded => Self::Budget,
             // rustls hides its own errors in an io::Error when it drives the socket.
             io::ErrorKind::InvalidData => match error.downcast::<Error>() {
                 Ok(Error::InvalidMessage(_) | Error::NoApplicationProtocol) => Self::NotRopeway,

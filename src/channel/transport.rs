@@ -20,6 +20,8 @@ const NOT_SENT_BYTES: u32 = 512 << 10;
 pub(super) struct Transport {
     socket: TcpStream,
     deadline: Option<Instant>,
+    /// What may still be read.
+    budget: Option<usize>,
 }
 
 impl Transport {
@@ -31,6 +33,7 @@ impl Transport {
         Ok(Self {
             socket,
             deadline: None,
+            budget: None,
         })
     }
 
@@ -38,6 +41,7 @@ impl Transport {
         Ok(Self {
             socket: self.socket.try_clone()?,
             deadline: self.deadline,
+            budget: None,
         })
     }
 
@@ -46,9 +50,15 @@ impl Transport {
         self.deadline = Some(deadline);
     }
 
+    /// From now on no more than so many bytes are read, or reading fails with `QuotaExceeded`.
+    pub fn set_budget(&mut self, bytes: usize) {
+        self.budget = Some(bytes);
+    }
+
     /// From now on a read comes back with `WouldBlock` or `TimedOut` after `tick` without a byte.
     pub fn set_tick(&mut self, tick: Duration) -> io::Result<()> {
         self.deadline = None;
+        self.budget = None;
         self.socket.set_read_timeout(Some(tick))?;
         self.socket.set_write_timeout(Some(WRITE_STALL))
     }
@@ -83,7 +93,15 @@ impl Read for Transport {
         loop {
             match self.socket.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
+                Ok(count) => {
+                    if let Some(left) = &mut self.budget {
+                        *left = left
+                            .checked_sub(count)
+                            .ok_or(io::ErrorKind::QuotaExceeded)?;
+                    }
+                    return Ok(count);
+                }
+                Err(error) => return Err(error),
             }
         }
     }

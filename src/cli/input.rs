@@ -9,6 +9,8 @@ use super::Trouble;
 use crate::engine::Event;
 use crate::model::TransferId;
 
+const PRESSES_THAT_KILL: u32 = 3;
+
 pub enum Input {
     Event(Event),
     /// Ctrl-C, or the system asks us to end.
@@ -40,7 +42,14 @@ impl Inputs {
     pub fn new() -> Result<(Waking, impl Fn() + Send + Sync + 'static), Trouble> {
         let (sender, tokens) = channel();
         let interrupt = sender.clone();
+        let mut pressed = 0;
         ctrlc::set_handler(move || {
+            // The first one asks, the second one insists; the third one does not even wait for a
+            // disk that does not answer.
+            pressed += 1;
+            if pressed >= PRESSES_THAT_KILL {
+                std::process::exit(super::Exit::Interrupted as i32);
+            }
             let _ = interrupt.send(Token::Interrupt);
         })
         .map_err(|error| {

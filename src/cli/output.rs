@@ -14,7 +14,8 @@ use super::Trouble;
 use super::secret::capital;
 use crate::engine::{Listening, Offer};
 use crate::model::{
-    Code, Direction, EntryStatus, FileReport, Progress, Status, Summary, TransferId, TransferState,
+    Code, Direction, EntryStatus, FileReport, Problem, Progress, Status, Summary, TransferId,
+    TransferState,
 };
 
 pub struct Output {
@@ -228,6 +229,17 @@ impl Output {
         if self.json {
             self.line(&json!({"event": "safe", "transfer": transfer.to_string()}));
         }
+    }
+
+    /// It arrived, but a power cut now might still lose it.
+    pub fn not_safe(&self, problem: Option<&Problem>) {
+        let reason = match problem {
+            Some(problem) => format!("the disk says: {problem}"),
+            None => "the connection ended before the other side said so".into(),
+        };
+        self.warn(&format!(
+            "It arrived, but it is not certain that it survives a power cut: {reason}."
+        ));
     }
 
     pub fn trouble(&self, trouble: &Trouble) {

@@ -161,6 +161,14 @@ impl Receiving<'_> {
                         return Ok(exit_of(last));
                     }
                 }
+                Some(Input::Event(Event::NotSafe(transfer, problem))) => {
+                    self.output.not_safe(problem.as_ref());
+                    if let Some((last, _)) = &self.last
+                        && last.transfer == transfer
+                    {
+                        return Ok(exit_of(last));
+                    }
+                }
                 Some(Input::Event(Event::ListenFailed(error))) => return Err(error.into()),
                 Some(Input::Event(event)) => self.event(event),
             }
@@ -194,6 +202,7 @@ impl Receiving<'_> {
             | Event::PeerKnown(..)
             | Event::Ended(_)
             | Event::Safe(_)
+            | Event::NotSafe(..)
             | Event::Quiet { .. }
             | Event::Measured(_)
             | Event::CommandFailed { .. } => {}
@@ -208,15 +217,12 @@ impl Receiving<'_> {
     }
 
     fn offer(&mut self, offer: Offer) {
-        let accepted_by_itself = self.arguments.accept == Accept::All;
-        if offer.counting && !accepted_by_itself {
-            return;
-        }
-        if !self.offered.insert(offer.transfer) {
+        // What is taken by itself runs already; its offer is told all the same, once it is counted.
+        if offer.counting || !self.offered.insert(offer.transfer) {
             return;
         }
         self.output.offer(&offer);
-        if accepted_by_itself {
+        if self.arguments.accept == Accept::All {
             return;
         }
         if !std::io::stdin().is_terminal() {

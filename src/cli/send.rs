@@ -67,6 +67,12 @@ pub fn run(arguments: Send, data_dir: PathBuf, output: &Output) -> Result<Exit, 
                     return Ok(exit_of(summary));
                 }
             }
+            Some(Input::Event(Event::NotSafe(_, problem))) => {
+                output.not_safe(problem.as_ref());
+                if let Some((summary, _)) = &ended {
+                    return Ok(exit_of(summary));
+                }
+            }
             Some(Input::Event(_other)) => {}
             Some(Input::Answer(..)) => {}
             Some(Input::Interrupt) => match &ended {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::event::Measured;
 use super::note::Input;
 use crate::model::{EntryKind, Problem};
+use crate::storage::inbox::sweep;
 use crate::storage::source::{Found, walk};
 
 /// The growing count is told this often.
@@ -38,6 +39,12 @@ impl Chores {
         let stop = self.stop.clone();
         let subject = path.clone();
         self.start("measure", path, move || measure(subject, &stop, &inputs));
+    }
+
+    /// Removes what killed runs left in a save folder.
+    pub fn sweep(&mut self, save_folder: PathBuf) {
+        let subject = save_folder.clone();
+        self.start("sweep", save_folder, move || sweep(&subject));
     }
 
     /// Another program opens it; that may take its time to start.

@@ -43,10 +43,12 @@ pub enum Event {
     Progress(Progress),
     /// Entries that reached their end since the last such event.
     Files(TransferId, Vec<FileReport>),
-    /// The last word on a transfer, but for [`Event::Safe`].
+    /// The last word on a transfer, but for [`Event::Safe`] or [`Event::NotSafe`] after what arrived.
     Ended(Summary),
     /// What arrived has been flushed: it survives a power cut.
     Safe(TransferId),
+    /// What arrived may not be flushed: the disk said no, or the other end was gone before it said.
+    NotSafe(TransferId, Option<Problem>),
     /// The other end has been silent for so many seconds; 0 when it answers again.
     Quiet {
         transfer: TransferId,

@@ -18,8 +18,6 @@ use crate::protocol::{Buffers, Decoder, Limit, RawFrame, Violation};
 pub const SERVER_DEADLINE: Duration = Duration::from_secs(5);
 /// The client waits a little longer than the server may take.
 pub const CLIENT_DEADLINE: Duration = Duration::from_secs(8);
-/// Bytes a stranger may send before it is verified.
-pub const BUDGET_BYTES: usize = 16 << 10;
 
 /// Why a connection did not get as far as a session.
 #[derive(Debug, thiserror::Error)]
@@ -158,7 +156,6 @@ pub fn greet_server(
     name: &DeviceName,
     secret: Option<&Secret>,
 ) -> Result<DeviceName, GreetingError> {
-    channel.limit(BUDGET_BYTES);
     let binding = Binding {
         exporter: channel.exporter,
         client: ours,
@@ -203,7 +200,6 @@ pub struct Doorkeeper<'a> {
 impl Doorkeeper<'_> {
     /// The server's part: gives the client's name once the client has proven itself and was let in.
     pub fn greet_client(&self, channel: &mut Channel) -> Result<DeviceName, GreetingError> {
-        channel.limit(BUDGET_BYTES);
         let binding = Binding {
             exporter: channel.exporter,
             client: channel.peer,
@@ -219,12 +215,15 @@ impl Doorkeeper<'_> {
             let event = match machine.handle_frame(frame) {
                 Ok(event) => event,
                 Err(refusal) => {
-                    wire.send(machine.poll_transmit())?;
-                    if let (Refusal::Secret, Some(ticket)) = (&refusal, &ticket) {
-                        let wrong = self.gate().failed(ticket, Instant::now(), new_code());
-                        return Err(GreetingError::Wrong(wrong));
-                    }
-                    return Err(refusal.into());
+                    // It counts before it is answered: a client that is gone by then has tried, too.
+                    let wrong = match (&refusal, &ticket) {
+                        (Refusal::Secret, Some(ticket)) => {
+                            Some(self.gate().failed(ticket, Instant::now(), new_code()))
+                        }
+                        _ => None,
+                    };
+                    let _gone_already = wire.send(machine.poll_transmit());
+                    return Err(wrong.map_or(refusal.into(), GreetingError::Wrong));
                 }
             };
             match event {

@@ -99,6 +99,7 @@ impl Link {
                             Err(violation) => Err(violation),
                         };
                         if let Err(violation) = handled {
+                            tracing::warn!(%violation, "the peer broke the protocol");
                             return Ending::Violation(violation);
                         }
                     }

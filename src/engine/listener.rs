@@ -35,12 +35,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds and starts to accept. `first` runs on the new thread before.
-    pub fn start(
-        bind: Bind,
-        inputs: Sender<Input>,
-        first: impl FnOnce() + Send + 'static,
-    ) -> Result<Self, ListenError> {
+    /// Binds and starts to accept.
+    pub fn start(bind: Bind, inputs: Sender<Input>) -> Result<Self, ListenError> {
         let (socket, port_moved) = bound(bind)?;
         let other = |error: io::Error| ListenError::Other {
             detail: error.to_string(),
@@ -51,10 +47,7 @@ impl Listener {
         let stopped = stop.clone();
         let thread = thread::Builder::new()
             .name("listen".into())
-            .spawn(move || {
-                first();
-                accept(&accepting, &stopped, &inputs);
-            })
+            .spawn(move || accept(&accepting, &stopped, &inputs))
             .map_err(other)?;
         Ok(Self {
             addr,

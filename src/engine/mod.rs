@@ -6,6 +6,7 @@
 
 mod chores;
 mod command;
+mod cut;
 mod dial;
 mod event;
 mod gate;
@@ -41,6 +42,7 @@ use crate::model::{Code, DeviceName, Peer, Problem};
 use crate::storage::record::{self, RecordError};
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError, SERVER_DEADLINE};
+use link::Link;
 use note::{Input, Note, Notes};
 use receiving::Receiving;
 use supervisor::Supervisor;
@@ -154,6 +156,8 @@ fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, n
             let name = doorkeeper.greet_client(&mut channel)?;
             Ok((channel, name))
         });
+    // However it ended, a code may have been used up on the way.
+    notes.send(Note::CodeTried);
     match greeted {
         Ok((channel, name)) => {
             notes.send(Note::Verified(Peer {
@@ -162,7 +166,6 @@ fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, n
                 address,
                 verified: true,
             }));
-            notes.send(Note::CodeTried);
             Receiving::run(channel, shared, notes.clone());
         }
         Err(GreetingError::Wrong(wrong)) => {
@@ -174,7 +177,28 @@ fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, n
         }
         Err(error) => tracing::info!(%from, %error, "a client was not let in"),
     }
-    notes.send(Note::Closed);
+}
+
+/// Says that a connection's thread ends, also when a defect of ours ends it.
+struct LastWord(Notes);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        self.0.send(Note::Closed);
+    }
+}
+
+/// Ends the connection if a defect of ours ends the thread that holds this, so that the other
+/// threads of the connection do not wait for it for ever.
+struct EndOnPanic<'a>(&'a Link);
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.outbox.abort();
+            self.0.shutdown.shutdown();
+        }
+    }
 }
 
 const IDENTITY_FILE: &str = "identity.json";
@@ -230,13 +254,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A named thread within a scope.
+/// A named thread of a connection within its scope.
 fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &str,
+    link: &'scope Link,
     work: impl FnOnce() + Send + 'scope,
 ) -> io::Result<ScopedJoinHandle<'scope, ()>> {
     thread::Builder::new()
         .name(name.into())
-        .spawn_scoped(scope, work)
+        .spawn_scoped(scope, move || {
+            let _guard = EndOnPanic(link);
+            work();
+        })
 }

@@ -39,13 +39,15 @@ pub enum Note {
     Offered(TransferId, Arc<Receiving>),
     /// The open offer holds so much by now.
     Counted(Counted),
-    /// The open offer is gone.
-    Withdrawn,
+    /// The open offer is gone; or, if it was accepted at that very moment, the transfer has ended.
+    Withdrawn(Status, Option<Failure>),
     Files(Vec<FileReport>),
     Quiet(u64),
     /// The transfer has ended.
     Ended(Status, Option<Failure>),
     Safe,
+    /// What arrived could not be flushed.
+    NotSafe(Problem),
     /// The connection's last word: its thread ends.
     Closed,
 }

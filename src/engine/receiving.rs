@@ -37,6 +37,8 @@ const COMMIT_AFTER: Duration = Duration::from_millis(500);
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// The growing count of an offer is told this often.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
+/// A disk may be slow to tell how much room it has.
+const ASK_FREE_EVERY: Duration = Duration::from_secs(1);
 /// Frames between the reader and the disk that are recycled.
 const BUFFERS: usize = 16;
 
@@ -74,10 +76,14 @@ impl Receiving {
     }
 
     /// A person here ends it; the other end is told.
-    pub fn cancel(&self) {
-        self.machine().cancel(None);
-        self.reported.store(true, Ordering::SeqCst);
-        self.finish_up();
+    /// `false` if there is nothing to end any more.
+    pub fn cancel(&self) -> bool {
+        let open = self.machine().cancel(None);
+        if open {
+            self.reported.store(true, Ordering::SeqCst);
+            self.finish_up();
+        }
+        open
     }
 
     /// Ends the session itself, offer or not.
@@ -122,8 +128,10 @@ impl Receiving {
             let disk = session.clone();
             let recycled = frames.clone();
             let threads = [
-                spawn(scope, "write", || link.write_frames(writer, &control)),
-                spawn(scope, "disk", move || disk.work(&ordered, &recycled)),
+                spawn(scope, "write", &link, || {
+                    link.write_frames(writer, &control)
+                }),
+                spawn(scope, "disk", &link, move || disk.work(&ordered, &recycled)),
             ];
             let ending = if threads.iter().all(Result::is_ok) {
                 link.read_frames(
@@ -154,6 +162,7 @@ impl Receiving {
             events.push(event);
         }
         self.send_jobs(&mut machine);
+        let mut counted = None;
         for event in events {
             match event {
                 ReceiverEvent::Offered(transfer) => {
@@ -163,9 +172,7 @@ impl Receiving {
                     let manifest = machine.manifest();
                     self.live.entries.set(manifest.len() as u64);
                     self.live.total_bytes.set(manifest.total_bytes());
-                    if let Some(counted) = counting.look(manifest, machine.counting()) {
-                        self.notes.send(Note::Counted(counted));
-                    }
+                    counted = counting.look(manifest, machine.counting());
                 }
                 ReceiverEvent::Cancelled(problem) => {
                     let (status, failure) = match problem {
@@ -183,6 +190,11 @@ impl Receiving {
             }
         }
         drop(machine);
+        if let Some(mut counted) = counted {
+            // Asks the disk, so not under the lock.
+            counted.free_bytes = counting.free_bytes();
+            self.notes.send(Note::Counted(counted));
+        }
         self.pump();
         Ok(())
     }
@@ -193,7 +205,7 @@ impl Receiving {
             self.notes.send(if self.accepted.load(Ordering::SeqCst) {
                 Note::Ended(status, failure)
             } else {
-                Note::Withdrawn
+                Note::Withdrawn(status, failure)
             });
         }
     }
@@ -227,6 +239,7 @@ impl Receiving {
                     }
                     Err(problem) => {
                         self.machine().cancel(Some(&problem));
+                        tracing::warn!(%problem, "the save folder cannot be used");
                         self.report(Status::Failed, Some(Failure::Disk(problem)));
                         self.finish_up();
                         return;
@@ -283,6 +296,8 @@ impl Receiving {
                 self.link.outbox.credit(credit);
             }
         }
+        // There may be jobs that had to wait for this one.
+        self.send_jobs(&mut machine);
         drop(machine);
         self.settle(committed);
         if files >= COMMIT_FILES || bytes >= COMMIT_BYTES {
@@ -327,7 +342,12 @@ impl Receiving {
                 self.pump();
                 self.notes.send(Note::Safe);
             }
-            Err(problem) => tracing::error!(%problem, "what arrived could not be flushed"),
+            Err(problem) => {
+                tracing::error!(%problem, "what arrived could not be flushed");
+                self.machine().cancel(Some(&problem));
+                self.notes.send(Note::NotSafe(problem));
+                self.finish_up();
+            }
         }
     }
 
@@ -414,6 +434,8 @@ impl Disk {
 struct Counting<'a> {
     shared: &'a Shared,
     told: Option<Instant>,
+    asked: Option<Instant>,
+    free_bytes: Option<u64>,
     looked_at: usize,
     names: Vec<String>,
     picked: u64,
@@ -424,6 +446,8 @@ impl<'a> Counting<'a> {
         Self {
             shared,
             told: None,
+            asked: None,
+            free_bytes: None,
             looked_at: 0,
             names: Vec::new(),
             picked: 0,
@@ -445,14 +469,26 @@ impl<'a> Counting<'a> {
             return None;
         }
         self.told = Some(Instant::now());
-        let folder = lock(&self.shared.save_folder).clone();
         Some(Counted {
             names: self.names.clone(),
             picked: self.picked,
             entries: manifest.len() as u64,
             bytes: manifest.total_bytes(),
             counting,
-            free_bytes: free_bytes(&folder),
+            free_bytes: None,
         })
+    }
+
+    /// Room in the save folder, asked for once a second at most.
+    fn free_bytes(&mut self) -> Option<u64> {
+        let fresh = self
+            .asked
+            .is_some_and(|asked| asked.elapsed() < ASK_FREE_EVERY);
+        if !fresh {
+            self.asked = Some(Instant::now());
+            let folder = lock(&self.shared.save_folder).clone();
+            self.free_bytes = free_bytes(&folder);
+        }
+        self.free_bytes
     }
 }

@@ -5,6 +5,7 @@
 //! lock that is never held while a file or a socket is touched.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -12,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::command::SendRequest;
+use super::cut::Cut;
 use super::dial::dial;
 use super::greeting::{CLIENT_DEADLINE, GreetingError, greet_server};
 use super::link::{Ending, Link, TICK};
@@ -44,6 +46,7 @@ pub struct Sending {
     hashes: Mutex<HashMap<u32, [u8; 32]>>,
     stopped: AtomicBool,
     link: OnceLock<Arc<Link>>,
+    cut: Arc<Cut>,
     pub live: Arc<Live>,
     notes: Notes,
 }
@@ -52,31 +55,39 @@ pub struct Sending {
 type Attempt = Result<(), (Status, Failure)>;
 
 impl Sending {
-    pub fn new(request: &SendRequest, notes: Notes) -> Arc<Self> {
+    pub fn new(request: &SendRequest, cut: Arc<Cut>, notes: Notes) -> Arc<Self> {
         Arc::new(Self {
             machine: Mutex::new(Sender::new(request.transfer)),
-            tree: Mutex::new(SourceTree::new(request.sources.clone())),
+            tree: Mutex::new(SourceTree::default()),
             changed: Condvar::new(),
             hashes: Mutex::new(HashMap::new()),
             stopped: AtomicBool::new(false),
             link: OnceLock::new(),
+            cut,
             live: Arc::new(Live::default()),
             notes,
         })
     }
 
-    /// A person here ends it; the other end is told.
-    pub fn cancel(&self) {
-        self.machine().cancel(None);
-        self.pump();
-        self.stop();
-        if let Some(link) = self.link.get() {
-            link.close();
+    /// A person here ends it; the other end is told. `false` if there is nothing to end any more.
+    pub fn cancel(&self) -> bool {
+        let open = self.machine().cancel(None);
+        if open {
+            self.pump();
+            self.stop();
+            match self.link.get() {
+                Some(link) => link.close(),
+                // Nothing was offered yet, so there is nobody to tell.
+                None => self.cut.cut(),
+            }
         }
+        open
     }
 
     /// The connection's thread.
     pub fn run(self: &Arc<Self>, request: &SendRequest, shared: &Shared) {
+        // Looks at the disk, so not before there is a thread for it.
+        *lock(&self.tree) = SourceTree::new(request.sources.clone());
         if let Err((status, failure)) = self.attempt(request, shared) {
             tracing::info!(transfer = %request.transfer, ?status, %failure, "sending ended");
             self.notes.send(Note::Ended(status, Some(failure)));
@@ -91,6 +102,8 @@ impl Sending {
             return Ok(());
         };
         let socket = dialled.map_err(failed)?;
+        let internal = |error: std::io::Error| failed(Failure::Internal(error.to_string()));
+        self.cut.connected(&socket).map_err(internal)?;
         let address = socket
             .peer_addr()
             .map_or_else(|_| request.to.to_string(), super::shown);
@@ -154,9 +167,11 @@ impl Sending {
         let reported = AtomicBool::new(false);
         let ending = thread::scope(|scope| {
             let threads = [
-                spawn(scope, "write", || link.write_frames(writer, &buffers)),
-                spawn(scope, "walk", || self.walk(request)),
-                spawn(scope, "files", || self.send_files(&link, &buffers)),
+                spawn(scope, "write", &link, || {
+                    link.write_frames(writer, &buffers)
+                }),
+                spawn(scope, "walk", &link, || self.walk(request)),
+                spawn(scope, "files", &link, || self.send_files(&link, &buffers)),
             ];
             let started = threads.iter().all(Result::is_ok);
             let ending = if started {
@@ -183,7 +198,6 @@ impl Sending {
     /// One frame from the receiver.
     fn handle(&self, frame: Frame, link: &Link, reported: &AtomicBool) -> Result<(), Violation> {
         let mut machine = self.machine();
-        let was_waiting = machine.sent_bytes() == 0;
         machine.handle_frame(frame)?;
         self.live.held_bytes.set(machine.held_bytes());
         self.live.settled.set(machine.settled() as u64);
@@ -194,10 +208,7 @@ impl Sending {
         drop(machine);
         for event in events {
             match event {
-                SenderEvent::Accepted => {
-                    debug_assert!(was_waiting);
-                    self.notes.send(Note::State(TransferState::Running));
-                }
+                SenderEvent::Accepted => self.notes.send(Note::State(TransferState::Running)),
                 SenderEvent::Settled(status) => self.report(&status),
                 SenderEvent::Declined => {
                     self.end(link, reported, Status::Declined, Some(Failure::Declined))
@@ -206,6 +217,10 @@ impl Sending {
                     let by = Party::Peer;
                     let failure = Some(Failure::Cancelled(by));
                     self.end(link, reported, Status::Cancelled(by), failure);
+                }
+                SenderEvent::Cancelled(Some(problem)) if reported.load(Ordering::Relaxed) => {
+                    self.notes.send(Note::NotSafe(problem));
+                    link.close();
                 }
                 SenderEvent::Cancelled(Some(problem)) => {
                     let failure = Some(Failure::PeerDisk(problem));
@@ -278,7 +293,6 @@ impl Sending {
 
     /// The `walk` thread: lists entries as they are found.
     fn walk(&self, request: &SendRequest) {
-        let mut told = Instant::now();
         walk(&request.sources, &mut |found: Found| {
             let problem = found.problem.clone();
             let entry = found.entry.clone();
@@ -288,13 +302,10 @@ impl Sending {
             }
             let mut machine = self.machine();
             machine.list(&entry, problem.as_ref());
-            if told.elapsed() >= TELL_ENTRIES_AFTER {
-                told = Instant::now();
-                machine.flush_part();
-            }
             self.live.entries.set(machine.entries() as u64);
             self.live.total_bytes.set(machine.total_bytes());
-            if machine.backlog() > 0 {
+            // The first entry of a frame starts the time after which the frame goes out as it is.
+            if machine.backlog() > 0 || machine.has_unsaid_entries() {
                 self.changed.notify_all();
             }
             while machine.backlog() > WALK_AHEAD_FRAMES && !self.stopped() {
@@ -367,8 +378,21 @@ impl Sending {
                 }
                 return Some(work);
             }
-            machine = self.wait(machine);
+            machine = self.wait_or_flush(machine);
         }
+    }
+
+    /// Waits; and what the walk has found for a while goes out, although a frame is not full yet.
+    fn wait_or_flush<'a>(&self, machine: MutexGuard<'a, Sender>) -> MutexGuard<'a, Sender> {
+        if !machine.has_unsaid_entries() {
+            return self.wait(machine);
+        }
+        let waited = self.changed.wait_timeout(machine, TELL_ENTRIES_AFTER);
+        let (mut machine, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() {
+            machine.flush_part();
+        }
+        machine
     }
 
     fn read_chunk(
@@ -400,6 +424,9 @@ impl Sending {
     fn read_batch(&self, items: &[(u32, u32)], buffers: &Buffers) -> Option<Vec<u8>> {
         let mut frame = BatchFrame::new(buffers.take(CHUNK_BYTES + 64));
         for &(entry, len) in items {
+            if self.stopped() {
+                return None;
+            }
             let added = frame.add(entry, len, |content| {
                 let mut file = self.open(entry)?;
                 file.read_exact(content)?;
@@ -477,6 +504,15 @@ fn channel_failure(error: &ChannelError, address: &str) -> Failure {
     let address = address.to_owned();
     match error {
         ChannelError::Deadline => Failure::Unreachable { address },
+        // Hung up before a word: it had no room for one more, or was just switched off.
+        ChannelError::Io(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+            ) =>
+        {
+            Failure::Busy
+        }
         ChannelError::NotRopeway
         | ChannelError::Tls(_)
         | ChannelError::Budget

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::chores::Chores;
 use super::command::{AcceptPolicy, Answer, Command, ListenOptions, SendRequest, StopMode};
+use super::cut::Cut;
 use super::event::{Client, Doing, Event, ListenError, Listening, Offer, Started};
 use super::gate::CODE_LIFE;
 use super::greeting::new_code;
@@ -18,12 +19,11 @@ use super::live::Live;
 use super::note::{ConnectionId, Counted, Input, Note, Notes};
 use super::receiving::Receiving;
 use super::sending::Sending;
-use super::{Reporter, Shared, incoming, lock, shown};
+use super::{LastWord, Reporter, Shared, incoming, lock, shown};
 use crate::model::{
     DeviceName, Direction, Failure, Meter, Party, Peer, Progress, Status, Summary, TransferId,
     TransferState, displayable,
 };
-use crate::storage::inbox::sweep;
 
 /// Progress is told at most twenty times a second a transfer.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
@@ -49,6 +49,7 @@ pub struct Supervisor {
     settling: HashMap<ConnectionId, TransferId>,
     next_connection: ConnectionId,
     told_clients: Vec<Client>,
+    clients_changed: bool,
 }
 
 struct Server {
@@ -59,6 +60,7 @@ struct Server {
 
 struct Connection {
     thread: JoinHandle<()>,
+    cut: Arc<Cut>,
     role: Role,
 }
 
@@ -72,10 +74,18 @@ struct Incoming {
     since: Instant,
     peer: Peer,
     doing: Doing,
-    /// To end it while it is still a stranger.
-    socket: Option<TcpStream>,
+    standing: Standing,
     session: Option<Arc<Receiving>>,
     offer: Option<TransferId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Stranger,
+    /// It has proven itself.
+    Verified,
+    /// It was cut; its thread is about to say so.
+    Leaving,
 }
 
 struct OpenOffer {
@@ -115,6 +125,7 @@ impl Supervisor {
             settling: HashMap::new(),
             next_connection: 1,
             told_clients: Vec::new(),
+            clients_changed: false,
         }
     }
 
@@ -134,7 +145,9 @@ impl Supervisor {
             }
             self.tell_progress();
             self.renew_code();
-            self.tell_clients();
+            if std::mem::take(&mut self.clients_changed) {
+                self.tell_clients();
+            }
         }
         self.end(inputs);
     }
@@ -173,7 +186,10 @@ impl Supervisor {
                 self.tell_code();
             }
             Command::SetName(name) => *lock(&self.shared.name) = name,
-            Command::SetSaveFolder(folder) => *lock(&self.shared.save_folder) = folder,
+            Command::SetSaveFolder(folder) => {
+                self.chores.sweep(folder.clone());
+                *lock(&self.shared.save_folder) = folder;
+            }
             Command::Send(request) => self.send(request),
             Command::Answer(transfer, answer) => self.answer(transfer, answer),
             Command::Cancel(transfer) => self.cancel(transfer),
@@ -189,9 +205,7 @@ impl Supervisor {
         // Its port may be the one that is asked for.
         self.server = None;
         *lock(&self.shared.save_folder) = options.save_folder.clone();
-        let sweeping = options.save_folder.clone();
-        let started = Listener::start(options.bind, self.inputs.clone(), move || sweep(&sweeping));
-        let listener = match started {
+        let listener = match Listener::start(options.bind, self.inputs.clone()) {
             Ok(listener) => listener,
             Err(error) => {
                 lock(&self.shared.gate).close();
@@ -200,6 +214,7 @@ impl Supervisor {
             }
         };
         tracing::info!(addr = %listener.addr, "listening");
+        self.chores.sweep(options.save_folder.clone());
         self.events.say(Event::Listening(Listening {
             addr: listener.addr,
             addresses: addresses(listener.addr),
@@ -238,13 +253,11 @@ impl Supervisor {
                 self.cancel(*transfer);
             }
         }
-        for (id, connection) in &self.connections {
+        for (id, connection) in &mut self.connections {
             let busy =
                 receiving.iter().any(|(_, busy)| busy == id) || self.settling.contains_key(id);
-            if let Role::Incoming(incoming) = &connection.role
-                && !busy
-            {
-                incoming.hang_up();
+            if matches!(connection.role, Role::Incoming(_)) && !busy {
+                connection.hang_up();
             }
         }
         self.events.say(Event::ListenStopped);
@@ -256,8 +269,15 @@ impl Supervisor {
         }
         let from = addr.ip().to_canonical();
         self.make_room(from);
-        if self.clients() >= MAX_CLIENTS {
+        if self.count(Standing::Verified) >= MAX_CLIENTS
+            || self.count(Standing::Leaving) >= MAX_STRANGERS
+        {
             tracing::warn!(%from, "turned away: too many clients");
+            return;
+        }
+        let cut = Arc::new(Cut::default());
+        if let Err(error) = cut.connected(&socket) {
+            tracing::warn!(%from, %error, "turned away: it could not be ended");
             return;
         }
         let connection = self.next_connection;
@@ -266,7 +286,6 @@ impl Supervisor {
             connection,
             inputs: self.inputs.clone(),
         };
-        let kept = socket.try_clone().ok();
         let shared = self.shared.clone();
         let address = shown(addr);
         let peer = Peer {
@@ -277,7 +296,10 @@ impl Supervisor {
         };
         let thread = std::thread::Builder::new()
             .name(format!("client-{connection}"))
-            .spawn(move || incoming(socket, from, address, &shared, &notes));
+            .spawn(move || {
+                let _last = LastWord(notes.clone());
+                incoming(socket, from, address, &shared, &notes);
+            });
         match thread {
             Ok(thread) => {
                 let incoming = Incoming {
@@ -285,14 +307,16 @@ impl Supervisor {
                     since: Instant::now(),
                     peer,
                     doing: Doing::Verifying,
-                    socket: kept,
+                    standing: Standing::Stranger,
                     session: None,
                     offer: None,
                 };
+                self.clients_changed = true;
                 self.connections.insert(
                     connection,
                     Connection {
                         thread,
+                        cut,
                         role: Role::Incoming(incoming),
                     },
                 );
@@ -301,41 +325,47 @@ impl Supervisor {
         }
     }
 
-    /// Ends the oldest stranger of this address, or of the busiest one, if there are too many.
-    fn make_room(&self, from: IpAddr) {
-        let mut strangers: HashMap<IpAddr, Vec<&Incoming>> = HashMap::new();
-        for connection in self.connections.values() {
+    /// Ends the oldest stranger of this neighbourhood, or of the busiest one, if there are too many.
+    fn make_room(&mut self, from: IpAddr) {
+        let mut strangers: HashMap<IpAddr, Vec<(Instant, ConnectionId)>> = HashMap::new();
+        for (id, connection) in &self.connections {
             if let Role::Incoming(incoming) = &connection.role
-                && incoming.socket.is_some()
+                && incoming.standing == Standing::Stranger
             {
-                strangers.entry(incoming.from).or_default().push(incoming);
+                let same = strangers.entry(neighbourhood(incoming.from)).or_default();
+                same.push((incoming.since, *id));
             }
         }
         let total: usize = strangers.values().map(Vec::len).sum();
-        let crowded = strangers
-            .get(&from)
-            .is_some_and(|same| same.len() >= MAX_STRANGERS_PER_ADDRESS);
-        let busiest = if crowded {
-            strangers.get(&from)
+        let same = strangers.get(&neighbourhood(from));
+        let busiest = if same.is_some_and(|same| same.len() >= MAX_STRANGERS_PER_ADDRESS) {
+            same
         } else if total >= MAX_STRANGERS {
             strangers.values().max_by_key(|same| same.len())
         } else {
             None
         };
-        let oldest = busiest.and_then(|same| same.iter().min_by_key(|incoming| incoming.since));
-        if let Some(oldest) = oldest {
-            oldest.hang_up();
+        let oldest = busiest.and_then(|same| same.iter().min().copied());
+        if let Some((_, oldest)) = oldest
+            && let Some(connection) = self.connections.get_mut(&oldest)
+        {
+            connection.hang_up();
         }
     }
 
-    fn clients(&self) -> usize {
+    fn count(&self, standing: Standing) -> usize {
         let incoming = self.connections.values();
         incoming
-            .filter(|connection| matches!(connection.role, Role::Incoming(_)))
+            .filter(|connection| match &connection.role {
+                Role::Incoming(incoming) => incoming.standing == standing,
+                Role::Outgoing => false,
+            })
             .count()
     }
 
+    /// To look at or to change.
     fn incoming(&mut self, connection: ConnectionId) -> Option<&mut Incoming> {
+        self.clients_changed = true;
         match &mut self.connections.get_mut(&connection)?.role {
             Role::Incoming(incoming) => Some(incoming),
             Role::Outgoing => None,
@@ -355,7 +385,8 @@ impl Supervisor {
             connection,
             inputs: self.inputs.clone(),
         };
-        let sending = Sending::new(&request, notes.clone());
+        let cut = Arc::new(Cut::default());
+        let sending = Sending::new(&request, cut.clone(), notes.clone());
         let peer = Peer {
             name: DeviceName::cleaned(&request.to.host, "?"),
             device_id: None,
@@ -391,14 +422,14 @@ impl Supervisor {
         let thread = std::thread::Builder::new()
             .name(format!("send-{connection}"))
             .spawn(move || {
+                let _last = LastWord(notes);
                 sending.run(&request, &shared);
-                notes.send(Note::Closed);
             });
         match thread {
             Ok(thread) => {
                 let role = Role::Outgoing;
                 self.connections
-                    .insert(connection, Connection { thread, role });
+                    .insert(connection, Connection { thread, cut, role });
             }
             Err(error) => {
                 let failure = Failure::Internal(error.to_string());
@@ -454,10 +485,12 @@ impl Supervisor {
     }
 
     fn cancel(&mut self, transfer: TransferId) {
-        match self.transfers.get(&transfer).map(|running| &running.handle) {
-            Some(Handle::Sending(sending)) => sending.cancel(),
-            Some(Handle::Receiving(receiving)) => receiving.cancel(),
-            None => return,
+        let open = self
+            .transfers
+            .get(&transfer)
+            .is_some_and(|running| running.handle.cancel());
+        if !open {
+            return;
         }
         let by = Party::Us;
         self.ended(
@@ -478,7 +511,10 @@ impl Supervisor {
             Note::State(state) => self.state(connection, state),
             Note::Offered(transfer, session) => self.offered(connection, transfer, session),
             Note::Counted(counted) => self.counted(connection, counted),
-            Note::Withdrawn => self.withdrawn(connection),
+            Note::Withdrawn(status, failure) => match self.transfer_of(connection) {
+                Some(transfer) => self.ended(transfer, status, failure),
+                None => self.withdrawn(connection),
+            },
             Note::Files(files) => {
                 if let Some(transfer) = self.transfer_of(connection) {
                     self.events.say(Event::Files(transfer, files));
@@ -491,13 +527,20 @@ impl Supervisor {
             }
             Note::Ended(status, failure) => {
                 if let Some(transfer) = self.transfer_of(connection) {
-                    self.settling.insert(connection, transfer);
+                    if matches!(status, Status::Arrived | Status::Problems) {
+                        self.settling.insert(connection, transfer);
+                    }
                     self.ended(transfer, status, failure);
                 }
             }
             Note::Safe => {
                 if let Some(transfer) = self.settling.remove(&connection) {
                     self.events.say(Event::Safe(transfer));
+                }
+            }
+            Note::NotSafe(problem) => {
+                if let Some(transfer) = self.settling.remove(&connection) {
+                    self.events.say(Event::NotSafe(transfer, Some(problem)));
                 }
             }
             Note::Closed => self.closed(connection),
@@ -515,7 +558,9 @@ impl Supervisor {
         if let Some(incoming) = self.incoming(connection) {
             incoming.peer = peer;
             incoming.doing = Doing::Idle;
-            incoming.socket = None;
+            if incoming.standing == Standing::Stranger {
+                incoming.standing = Standing::Verified;
+            }
         } else if let Some(id) = self.transfer_of(connection) {
             if let Some(transfer) = self.transfers.get_mut(&id) {
                 transfer.peer = peer.clone();
@@ -566,16 +611,25 @@ impl Supervisor {
     }
 
     fn counted(&mut self, connection: ConnectionId, counted: Counted) {
-        let found = self
-            .incoming(connection)
-            .and_then(|incoming| incoming.offer);
-        let Some((id, offer)) = found.and_then(|id| Some((id, self.offers.get_mut(&id)?))) else {
+        let takes_all = self
+            .server
+            .as_ref()
+            .is_some_and(|server| server.accept == AcceptPolicy::All);
+        let Some(incoming) = self.incoming(connection) else {
             return;
         };
-        offer.counted = counted.clone();
-        let event = Event::Offer(Offer {
+        let (Some(id), from) = (incoming.offer, incoming.peer.clone()) else {
+            return;
+        };
+        match self.offers.get_mut(&id) {
+            Some(offer) => offer.counted = counted.clone(),
+            // Taken by itself: it is counted to its end all the same, so that it can be told.
+            None if takes_all => {}
+            None => return,
+        }
+        self.events.say(Event::Offer(Offer {
             transfer: id,
-            from: offer.from.clone(),
+            from,
             names: counted.names,
             picked: counted.picked,
             entries: counted.entries,
@@ -583,12 +637,7 @@ impl Supervisor {
             counting: counted.counting,
             folder: lock(&self.shared.save_folder).clone(),
             free_bytes: counted.free_bytes,
-        });
-        self.events.say(event);
-        let takes_all = self
-            .server
-            .as_ref()
-            .is_some_and(|server| server.accept == AcceptPolicy::All);
+        }));
         if takes_all {
             self.answer(id, Answer::Accept { folder: None });
         }
@@ -635,8 +684,11 @@ impl Supervisor {
             let failure = Failure::Internal("the connection's thread ended".into());
             self.ended(transfer, Status::Failed, Some(failure));
         }
-        self.settling.remove(&connection);
+        if let Some(transfer) = self.settling.remove(&connection) {
+            self.events.say(Event::NotSafe(transfer, None));
+        }
         if let Some(connection) = self.connections.remove(&connection) {
+            self.clients_changed = true;
             let _ = connection.thread.join();
         }
     }
@@ -715,17 +767,14 @@ impl Supervisor {
     fn end(mut self, inputs: &Receiver<Input>) {
         self.server = None;
         for transfer in self.transfers.values() {
-            match &transfer.handle {
-                Handle::Sending(sending) => sending.cancel(),
-                Handle::Receiving(receiving) => receiving.cancel(),
-            }
+            transfer.handle.cancel();
         }
         for offer in self.offers.values() {
             offer.session.decline();
         }
-        for connection in self.connections.values() {
-            if let Role::Incoming(incoming) = &connection.role {
-                incoming.hang_up();
+        for connection in self.connections.values_mut() {
+            if matches!(connection.role, Role::Incoming(_)) {
+                connection.hang_up();
             }
         }
         let deadline = Instant::now() + GOODBYE_WITHIN;
@@ -741,21 +790,48 @@ impl Supervisor {
                 Err(_) => break,
             }
         }
-        // Whoever is left has had its goodbye; its sockets have been shut down by itself.
+        // Whoever is left has had its time for a goodbye.
+        for connection in self.connections.values() {
+            connection.cut.cut();
+        }
         for connection in self.connections.into_values() {
             let _ = connection.thread.join();
         }
     }
 }
 
-impl Incoming {
-    fn hang_up(&self) {
-        if let Some(socket) = &self.socket {
-            let _ = socket.shutdown(std::net::Shutdown::Both);
+impl Connection {
+    /// Ends it: politely if it has a session, at once if not.
+    fn hang_up(&mut self) {
+        match &mut self.role {
+            Role::Incoming(Incoming {
+                session: Some(session),
+                ..
+            }) => session.hang_up(),
+            Role::Incoming(incoming) => {
+                incoming.standing = Standing::Leaving;
+                self.cut.cut();
+            }
+            Role::Outgoing => self.cut.cut(),
         }
-        if let Some(session) = &self.session {
-            session.hang_up();
+    }
+}
+
+impl Handle {
+    /// `false` if there is nothing to end any more.
+    fn cancel(&self) -> bool {
+        match self {
+            Self::Sending(sending) => sending.cancel(),
+            Self::Receiving(receiving) => receiving.cancel(),
         }
+    }
+}
+
+/// Addresses that one subscriber has are as good as one: an IPv6 network of 64 bits.
+fn neighbourhood(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) & !u128::from(u64::MAX)).into()),
     }
 }
 

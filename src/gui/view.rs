@@ -228,6 +228,8 @@ impl View {
                     row.safe = true;
                 }
             }
+            // It has arrived and is checked; the row just does not promise more than that.
+            Event::NotSafe(..) => {}
             Event::Quiet { transfer, seconds } => {
                 if let Some(row) = self.row(transfer) {
                     row.quiet_seconds = seconds;

@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bulk::{Batch, Credit, Data, FileEnd};
 use super::frame::{self, FrameError, RawFrame, kind};
-use crate::model::{Entry, EntryKind, ManifestError, Modified, Problem, SafeName, UnsafeName};
+use crate::model::{
+    Entry, EntryKind, ManifestError, Modified, Problem, SafeName, UnsafeName, displayable,
+};
 
 /// The version of the protocol spoken here.
 pub const VERSION: u32 = 1;
@@ -386,7 +388,8 @@ impl Frame {
 }
 
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Violation> {
-    serde_json::from_slice(body).map_err(|error| Violation::Json(error.to_string()))
+    // The error may quote what came.
+    serde_json::from_slice(body).map_err(|error| Violation::Json(displayable(&error.to_string())))
 }
 
 fn empty(body: &[u8], frame: Frame) -> Result<Frame, Violation> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bulk::{BatchFrame, DataFrame};
+use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame};
 use super::message::Frame;
 use super::receiver::{Job, Receiver, ReceiverEvent, WINDOW_BYTES};
 use super::sender::{Bulk, Sender, SenderEvent};
@@ -443,6 +443,31 @@ fn unreadable_entries_fail_alone_and_are_counted() {
         _ => None,
     });
     assert_eq!(received, Some(3));
+}
+
+#[test]
+fn what_cannot_be_read_does_not_use_up_the_credit() {
+    let mut source = Source::default();
+    let top = source.folder(None, "Thesis");
+    for n in 0..100 {
+        // Together several times the window, as large files and as batches.
+        let large = source.file(Some(top), &format!("large {n}"), pattern(300_000));
+        source.broken.push(large);
+    }
+    for n in 0..600 {
+        let small = source.file(Some(top), &format!("small {n}"), pattern(60_000));
+        if n % 7 > 0 {
+            source.broken.push(small);
+        }
+    }
+    source.file(Some(top), "fine", pattern(2_000_000));
+    let mut pair = Pair::new(source);
+    pair.run().unwrap();
+    pair.assert_exact();
+    // Of the large ones the second chunk is the one that cannot be read.
+    let first_chunks = 100 * CHUNK_BYTES as u64;
+    let sent = 2_000_000 + 86 * 60_000 + first_chunks;
+    assert_eq!(pair.sender.sent_bytes(), sent);
 }
 
 #[test]

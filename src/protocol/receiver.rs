@@ -18,6 +18,11 @@ pub const WINDOW_BYTES: u64 = 16 << 20;
 /// Items in one status frame; with the longest details it stays below the control limit.
 const STATUS_ITEMS: usize = 64;
 
+/// Jobs with the disk at once: more would only be memory. Content is bounded by credit besides.
+const OUTSTANDING_JOBS: usize = 1024;
+/// Failures before the offer is answered whose words are kept.
+const EARLY_DETAILS: usize = 1000;
+
 /// Work for the disk, in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Job {
@@ -105,6 +110,13 @@ enum Slot {
     Settled,
 }
 
+/// A job that waits. What may come in great numbers and without credit stays small.
+#[derive(Debug)]
+enum Queued {
+    Job(Job),
+    Abandon(u32, Problem),
+}
+
 #[derive(Debug)]
 pub struct Receiver {
     state: State,
@@ -112,10 +124,12 @@ pub struct Receiver {
     manifest: Manifest,
     complete: bool,
     slots: Vec<Slot>,
-    /// Files and folders not yet handed to the disk.
-    open_entries: usize,
+    /// Files that have not ended.
+    open_files: usize,
     /// Entries before this one have had their folder job.
     folders_handed: usize,
+    /// Jobs that the disk has not reported back.
+    outstanding: usize,
     /// Given up by the sender before the offer was answered.
     abandoned_early: Vec<(u32, Problem)>,
     /// The file whose content is coming, and how far.
@@ -130,7 +144,7 @@ pub struct Receiver {
     result: Received,
     settled: usize,
     control: VecDeque<Vec<u8>>,
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<Queued>,
     events: VecDeque<ReceiverEvent>,
 }
 
@@ -142,8 +156,9 @@ impl Default for Receiver {
             manifest: Manifest::default(),
             complete: false,
             slots: Vec::new(),
-            open_entries: 0,
+            open_files: 0,
             folders_handed: 0,
+            outstanding: 0,
             abandoned_early: Vec::new(),
             current: None,
             came: 0,
@@ -182,11 +197,13 @@ impl Receiver {
             }
             (State::Offered | State::Accepted, Frame::Manifest(part)) if !self.complete => {
                 for wire in part.entries {
-                    self.manifest.push(Entry::try_from(wire)?)?;
+                    let entry = Entry::try_from(wire)?;
+                    if entry.kind != EntryKind::Folder {
+                        self.open_files = self.open_files.saturating_add(1);
+                    }
+                    self.manifest.push(entry)?;
                     self.slots.push(Slot::Listed);
-                    self.open_entries = self.open_entries.saturating_add(1);
                 }
-                self.hand_folders();
                 self.events.push_back(ReceiverEvent::Counted);
                 Ok(())
             }
@@ -205,11 +222,11 @@ impl Receiver {
             (State::Accepted, Frame::FileEnd(end)) => self.take_end(end),
             (State::Accepted, Frame::Batch(batch)) => self.take_batch(batch),
             (State::Accepted, Frame::Finish) => {
-                if !self.complete || self.open_entries > 0 || self.current.is_some() {
+                if !self.complete || self.open_files > 0 || self.current.is_some() {
                     return Err(Violation::Malformed("finish before everything was sent"));
                 }
                 self.state = State::Finishing;
-                self.jobs.push_back(Job::Finish);
+                self.jobs.push_back(Queued::Job(Job::Finish));
                 self.tell_received_if_settled();
                 Ok(())
             }
@@ -240,10 +257,10 @@ impl Receiver {
             })
             .encode(),
         );
-        self.hand_folders();
-        for (number, problem) in std::mem::take(&mut self.abandoned_early) {
-            self.hand_abandoned(number, problem);
-        }
+        let early = std::mem::take(&mut self.abandoned_early);
+        let early = early.into_iter();
+        self.jobs
+            .extend(early.map(|(number, problem)| Queued::Abandon(number, problem)));
     }
 
     pub fn decline(&mut self) {
@@ -256,18 +273,27 @@ impl Receiver {
         }
     }
 
-    /// Ends the transfer from here; with a problem if it was not a person's wish.
-    pub fn cancel(&mut self, problem: Option<&Problem>) {
-        if self.state != State::Ended {
+    /// Ends the transfer from here; with a problem if it was not a person's wish, which after
+    /// *received* can only mean that it could not be flushed. `false` if there is nothing to end any
+    /// more: it has arrived, or it is over.
+    pub fn cancel(&mut self, problem: Option<&Problem>) -> bool {
+        let open = match self.state {
+            State::Ended => false,
+            State::Received => problem.is_some(),
+            State::Idle | State::Offered | State::Accepted | State::Finishing => true,
+        };
+        if open {
             let problem = problem.map(WireProblem::from);
             self.control
                 .push_back(Frame::Cancel(Cancel { problem }).encode());
             self.end();
         }
+        open
     }
 
     /// The disk has handled a job with this cost and content.
     pub fn job_done(&mut self, cost: u64, content_bytes: u64) {
+        self.outstanding = self.outstanding.saturating_sub(1);
         self.consumed = self.consumed.saturating_add(cost);
         self.held = self.held.saturating_add(content_bytes);
     }
@@ -349,8 +375,25 @@ impl Receiver {
         self.control.pop_front()
     }
 
+    /// The next job for the disk; none while it has [`OUTSTANDING_JOBS`], so ask again when it has
+    /// reported one back.
     pub fn poll_job(&mut self) -> Option<Job> {
-        self.jobs.pop_front()
+        if self.outstanding >= OUTSTANDING_JOBS {
+            return None;
+        }
+        let job = match self.next_folder() {
+            Some(folder) => folder,
+            None => match self.jobs.pop_front()? {
+                Queued::Job(job) => job,
+                Queued::Abandon(number, problem) => Job::Abandon {
+                    number,
+                    entry: self.manifest.get(number)?.clone(),
+                    problem,
+                },
+            },
+        };
+        self.outstanding = self.outstanding.saturating_add(1);
+        Some(job)
     }
 
     pub fn poll_event(&mut self) -> Option<ReceiverEvent> {
@@ -392,33 +435,35 @@ impl Receiver {
         self.state == State::Ended
     }
 
-    fn hand_folders(&mut self) {
-        if self.state != State::Accepted {
-            return;
+    /// Folders come before everything that may lie in them.
+    fn next_folder(&mut self) -> Option<Job> {
+        if !matches!(self.state, State::Accepted | State::Finishing) {
+            return None;
         }
-        let from = self.folders_handed;
-        self.folders_handed = self.manifest.len();
-        let new = self.manifest.entries().iter().enumerate().skip(from);
-        for (index, entry) in new {
+        while let Some(entry) = self.manifest.entries().get(self.folders_handed) {
+            let index = self.folders_handed;
+            self.folders_handed = self.folders_handed.saturating_add(1);
             if entry.kind == EntryKind::Folder
                 && let (Ok(number), Some(slot)) = (u32::try_from(index), self.slots.get_mut(index))
-                && *slot == Slot::Listed
             {
                 *slot = Slot::Handed;
-                self.open_entries = self.open_entries.saturating_sub(1);
-                self.jobs.push_back(Job::Folder {
+                return Some(Job::Folder {
                     number,
                     entry: entry.clone(),
                 });
             }
         }
+        None
     }
 
     fn abandon(&mut self, failed: &Failed) -> Result<(), Violation> {
         let number = failed.entry;
-        if self.entry(number).is_none() {
+        if self
+            .entry(number)
+            .is_none_or(|entry| entry.kind == EntryKind::Folder)
+        {
             return Err(Violation::Malformed(
-                "a failure of an entry that was not listed",
+                "a failure of something that is not a listed file",
             ));
         }
         if self.slots.get(number as usize) != Some(&Slot::Listed) {
@@ -432,21 +477,18 @@ impl Receiver {
         }
         let problem = Problem::from(&failed.problem);
         if self.state == State::Offered {
+            // Nobody has accepted anything yet: the words of many failures are not kept.
+            let wordy = matches!(problem, Problem::Other(_));
+            let problem = if wordy && self.abandoned_early.len() >= EARLY_DETAILS {
+                Problem::Unreadable
+            } else {
+                problem
+            };
             self.abandoned_early.push((number, problem));
         } else {
-            self.hand_abandoned(number, problem);
+            self.jobs.push_back(Queued::Abandon(number, problem));
         }
         Ok(())
-    }
-
-    fn hand_abandoned(&mut self, number: u32, problem: Problem) {
-        if let Some(entry) = self.manifest.get(number).cloned() {
-            self.jobs.push_back(Job::Abandon {
-                number,
-                entry,
-                problem,
-            });
-        }
     }
 
     fn take_data(&mut self, data: Data) -> Result<(), Violation> {
@@ -465,7 +507,7 @@ impl Receiver {
             return Err(Violation::Malformed("more content than announced, or none"));
         }
         self.current = Some((data.entry, end));
-        self.jobs.push_back(Job::Data { entry, data });
+        self.jobs.push_back(Queued::Job(Job::Data { entry, data }));
         Ok(())
     }
 
@@ -477,7 +519,7 @@ impl Receiver {
         }
         self.current = None;
         self.mark_handed(end.entry);
-        self.jobs.push_back(Job::End { entry, end });
+        self.jobs.push_back(Queued::Job(Job::End { entry, end }));
         Ok(())
     }
 
@@ -497,7 +539,8 @@ impl Receiver {
             self.mark_handed(item.entry);
             entries.push(entry);
         }
-        self.jobs.push_back(Job::Batch { entries, batch });
+        self.jobs
+            .push_back(Queued::Job(Job::Batch { entries, batch }));
         Ok(())
     }
 
@@ -528,7 +571,7 @@ impl Receiver {
         if let Some(slot) = self.slots.get_mut(number as usize) {
             *slot = Slot::Handed;
         }
-        self.open_entries = self.open_entries.saturating_sub(1);
+        self.open_files = self.open_files.saturating_sub(1);
     }
 
     fn tell_received_if_settled(&mut self) {
@@ -543,6 +586,7 @@ impl Receiver {
     fn end(&mut self) {
         self.state = State::Ended;
         self.jobs.clear();
+        self.folders_handed = self.manifest.len();
     }
 }
 

@@ -10,16 +10,16 @@ use std::collections::VecDeque;
 
 use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, FileEnd, SMALL_FILE_BYTES, cost};
 use super::message::{
-    Cancel, Failed, Frame, Hex, ManifestEnd, ManifestPart, Offer, Received, Status, Violation,
-    WireEntry, WireProblem,
+    Accept, Cancel, Decline, Failed, Frame, Hex, ManifestEnd, ManifestPart, Offer, Received,
+    Status, Violation, WireEntry, WireProblem,
 };
 use crate::model::{Entry, EntryKind, Problem, TransferId};
 
 /// Entries in one manifest frame: about 64 KiB with usual names.
 const MANIFEST_PART_ENTRIES: usize = 512;
-/// Bytes of names after which a manifest frame is sent although it has fewer entries. Escaped in
-/// JSON a name may grow six times, and the frame must stay under its limit.
-const MANIFEST_PART_NAME_BYTES: usize = 32 << 10;
+/// Bytes of names, as JSON has them, after which a manifest frame is sent although it has fewer
+/// entries. One more name (6 KiB at most) and 120 bytes of the rest of each entry still fit.
+const MANIFEST_PART_NAME_BYTES: usize = 128 << 10;
 
 /// What the driver does next for the ordered lane.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,9 +71,18 @@ enum Slot {
     Settled,
 }
 
+/// The price of the frame that is being read, until it is certain that it will be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Planned {
+    Nothing,
+    Chunk { entry: u32, len: usize },
+    Batch { items: usize },
+}
+
 #[derive(Debug)]
 pub struct Sender {
     state: State,
+    transfer: TransferId,
     slots: Vec<Slot>,
     lens: Vec<u64>,
     total_bytes: u64,
@@ -89,6 +98,8 @@ pub struct Sender {
     cursor: usize,
     /// The file whose chunks are on their way, and how far.
     current: Option<(u32, u64)>,
+    /// What was asked of the driver last and is paid for; what it cannot read costs nothing.
+    planned: Planned,
     granted: u64,
     used: u64,
     held: u64,
@@ -104,6 +115,7 @@ impl Sender {
         });
         Self {
             state: State::Offered,
+            transfer,
             slots: Vec::new(),
             lens: Vec::new(),
             total_bytes: 0,
@@ -116,6 +128,7 @@ impl Sender {
             events: VecDeque::new(),
             cursor: 0,
             current: None,
+            planned: Planned::Nothing,
             granted: 0,
             used: 0,
             held: 0,
@@ -138,7 +151,7 @@ impl Sender {
         self.part.push(WireEntry::from(entry));
         self.part_name_bytes = self
             .part_name_bytes
-            .saturating_add(entry.name.as_str().len());
+            .saturating_add(escaped_len(entry.name.as_str()));
         if let Some(problem) = problem {
             self.part_failed.push(Failed {
                 entry: number,
@@ -176,19 +189,27 @@ impl Sender {
         self.bulk.push_back(end.encode());
     }
 
+    /// Entries are listed that the peer has not been told of yet.
+    pub fn has_unsaid_entries(&self) -> bool {
+        !self.part.is_empty()
+    }
+
     /// Bulk frames that wait to be sent; the walk pauses while there are many.
     pub fn backlog(&self) -> usize {
         self.bulk.len()
     }
 
-    /// Ends the transfer from here; with a problem if it was not a person's wish.
-    pub fn cancel(&mut self, problem: Option<&Problem>) {
-        if self.state != State::Ended {
+    /// Ends the transfer from here; with a problem if it was not a person's wish. `false` if there
+    /// is nothing to end any more: it has arrived, or it is over.
+    pub fn cancel(&mut self, problem: Option<&Problem>) -> bool {
+        let open = !matches!(self.state, State::Received | State::Ended);
+        if open {
             let problem = problem.map(WireProblem::from);
             self.control
                 .push_back(Frame::Cancel(Cancel { problem }).encode());
             self.end();
         }
+        open
     }
 
     pub fn handle_frame(&mut self, frame: Frame) -> Result<(), Violation> {
@@ -198,6 +219,12 @@ impl Sender {
             return Ok(());
         }
         match (self.state, frame) {
+            (State::Offered, Frame::Accept(Accept { transfer, .. }))
+            | (State::Offered, Frame::Decline(Decline { transfer }))
+                if transfer.0 != self.transfer.0 =>
+            {
+                Err(Violation::Malformed("an answer to another transfer"))
+            }
             (State::Offered, Frame::Accept(accept)) => {
                 self.granted = accept.credit;
                 self.state = State::Sending;
@@ -233,6 +260,8 @@ impl Sender {
                 self.events.push_back(SenderEvent::Received(received));
                 Ok(())
             }
+            // Written before `received`, but in the slot that goes out after it.
+            (State::Received, Frame::Credit(_)) => Ok(()),
             (State::Received, Frame::Safe) => {
                 self.end();
                 self.events.push_back(SenderEvent::Safe);
@@ -259,6 +288,8 @@ impl Sender {
 
     /// The next thing to do for the ordered lane; `None` until something changes.
     pub fn poll_bulk(&mut self) -> Option<Bulk> {
+        // What was planned before is on its way.
+        self.planned = Planned::Nothing;
         if let Some(frame) = self.bulk.pop_front() {
             return Some(Bulk::Frame(frame));
         }
@@ -301,6 +332,13 @@ impl Sender {
         {
             *slot = Slot::Sent;
         }
+        if let (Err(_), Planned::Chunk { entry: read, len }) = (&result, self.planned)
+            && read == entry
+        {
+            self.used = self.used.saturating_sub(DataFrame::cost(len));
+            self.sent_bytes = self.sent_bytes.saturating_sub(len as u64);
+            self.planned = Planned::Nothing;
+        }
         let frame = match result {
             Ok(hash) => {
                 let end = FileEnd {
@@ -325,6 +363,14 @@ impl Sender {
     pub fn batch_file_failed(&mut self, entry: u32, problem: &Problem) {
         let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
         self.sent_bytes = self.sent_bytes.saturating_sub(len_bytes);
+        self.used = self.used.saturating_sub(BatchFrame::item_bytes(len_bytes));
+        if let Planned::Batch { items } = &mut self.planned {
+            *items = items.saturating_sub(1);
+            if *items == 0 {
+                // Nothing is left of it to send.
+                self.used = self.used.saturating_sub(cost(0));
+            }
+        }
         let failed = Failed {
             entry,
             problem: WireProblem::from(problem),
@@ -380,6 +426,7 @@ impl Sender {
         self.used = self.used.saturating_add(price);
         self.sent_bytes = self.sent_bytes.saturating_add(len as u64);
         self.current = Some((entry, offset.saturating_add(len as u64)));
+        self.planned = Planned::Chunk { entry, len };
         Some(Bulk::Chunk { entry, offset, len })
     }
 
@@ -421,6 +468,7 @@ impl Sender {
             .used
             .saturating_add(cost(usize::try_from(body).unwrap_or(usize::MAX)));
         self.cursor = at;
+        self.planned = Planned::Batch { items: items.len() };
         Some(Bulk::Batch(items))
     }
 
@@ -477,4 +525,15 @@ impl Sender {
         self.part.clear();
         self.part_failed.clear();
     }
+}
+
+/// Bytes that a string takes in JSON.
+fn escaped_len(text: &str) -> usize {
+    text.bytes().fold(0, |sum: usize, byte| {
+        sum.saturating_add(match byte {
+            b'"' | b'\\' => 2,
+            0..0x20 => 6,
+            _ => 1,
+        })
+    })
 }

@@ -107,12 +107,14 @@ fn flush(staging: &Staging, file: &Ready) -> io::Result<()> {
 
 fn place(tree: &mut Tree, staging: &Staging, file: &Ready) -> Result<(String, Placed), Problem> {
     let part = part_name(file.number);
-    tree.place(
+    let crossed = std::cell::Cell::new(false);
+    let placed = tree.place(
         file.parent,
         |rules| DiskName::file(&file.name, rules, file.parent.is_none()),
         |_tree, folder, name| {
             let moved = match staging.folder().move_new(&part, folder, name) {
                 Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+                    crossed.set(true);
                     copy_across(staging, file, folder, name)
                 }
                 moved => moved,
@@ -127,7 +129,11 @@ fn place(tree: &mut Tree, staging: &Staging, file: &Ready) -> Result<(String, Pl
                 Err(error) => Err(error),
             }
         },
-    )
+    );
+    if crossed.get() {
+        tree.set_crossed();
+    }
+    placed
 }
 
 /// The name belongs to a regular file of the very same content. Whatever cannot be read counts as

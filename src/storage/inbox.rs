@@ -229,9 +229,9 @@ impl Inbox {
         self.fail(number, entry, problem);
     }
 
-    /// How much waits for a commit: files, and bytes in them.
+    /// How much waits for a commit: files (failed ones, which it reports, too), and bytes in them.
     pub fn pending(&self) -> (usize, u64) {
-        (self.ready.len(), self.ready_bytes)
+        (self.ready.len() + self.ended.len(), self.ready_bytes)
     }
 
     /// Flushes what is complete and gives it its final names. Reports every file that reached its

@@ -32,6 +32,7 @@ pub(super) struct Tree {
     open: VecDeque<(u32, Arc<FolderHandle>)>,
     /// Folders in which something was made; `None` is the save folder itself.
     touched: HashSet<Option<u32>>,
+    crossed: bool,
     /// The number from which the next twin of a name has to look for a free one: without it, n
     /// entries of one name would cost n² tries.
     twins: HashMap<(Option<u32>, DiskName), u32>,
@@ -77,6 +78,7 @@ impl Tree {
             folders: HashMap::new(),
             open: VecDeque::new(),
             touched: HashSet::new(),
+            crossed: false,
             twins: HashMap::new(),
         }
     }
@@ -270,17 +272,20 @@ impl Tree {
             next = folder.parent;
         };
         for number in closed.into_iter().rev() {
-            let name = &self.folders.get(&number).ok_or(Problem::Folder)?.name;
+            let folder = self.folders.get(&number).ok_or(Problem::Folder)?;
+            let (name, above) = (&folder.name, folder.parent);
             let opened = handle.folder(name).or_else(|error| match removed {
                 Removed::MakeAgain if error.kind() == ErrorKind::NotFound => {
                     handle.make_folder(name)?;
+                    self.touched.insert(above);
                     handle.folder(name)
                 }
                 Removed::MakeAgain | Removed::Report => Err(error),
             });
-            handle = Arc::new(opened.map_err(|error| match is_not_a_folder(&error) {
-                true => Problem::Folder,
-                false => Problem::writing(&error),
+            handle = Arc::new(opened.map_err(|error| match error.kind() {
+                _ if is_not_a_folder(&error) => Problem::Folder,
+                ErrorKind::NotFound => Problem::Vanished,
+                _ => Problem::writing(&error),
             })?);
             if self.open.len() >= OPEN_HANDLES {
                 self.open.pop_front();
@@ -313,19 +318,31 @@ impl Tree {
                 let _ = parent.set_folder_modified(&folder.name, modified);
             }
         }
-        self.flush().map_err(|error| Problem::writing(&error))
+        self.flush()
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        if self.touched.len() >= FLUSH_TOGETHER && self.root.flush_file_system()? {
-            return Ok(());
+    fn flush(&mut self) -> Result<(), Problem> {
+        let writing = |error: io::Error| Problem::writing(&error);
+        if self.touched.len() >= FLUSH_TOGETHER && !self.crossed {
+            let together = self.root.flush_file_system().map_err(writing)?;
+            if together {
+                return Ok(());
+            }
         }
         for folder in std::mem::take(&mut self.touched) {
-            if let Ok(handle) = self.reach(folder, Removed::Report) {
-                handle.flush()?;
+            match self.reach(folder, Removed::Report) {
+                Ok(handle) => handle.flush().map_err(writing)?,
+                // Somebody removed or replaced it since; it is theirs now.
+                Err(Problem::Folder | Problem::Vanished) => {}
+                Err(problem) => return Err(problem),
             }
         }
         Ok(())
+    }
+
+    /// Something was put on another file system than the save folder's.
+    pub fn set_crossed(&mut self) {
+        self.crossed = true;
     }
 }
 

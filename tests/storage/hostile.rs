@@ -35,7 +35,7 @@ fn content_that_is_not_what_was_promised_gets_no_name() {
     inbox.complete(8, &entry, right);
     inbox.complete(9, &folder(None, "x"), right);
 
-    assert_eq!(inbox.pending(), (0, 0));
+    assert_eq!(inbox.pending(), (10, 0), "each failure waits to be told");
     let committed = inbox.commit();
     assert_eq!(committed.len(), 10);
     for committed in &committed {
