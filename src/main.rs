@@ -11,7 +11,10 @@ fn main() -> ExitCode {
     ropeway::logging::start(&data_dir);
     match arguments.subcommand {
         Some(subcommand) => cli::run(subcommand, data_dir).into(),
-        None => window(data_dir, arguments.paths),
+        None => match cli::check_paths(&arguments) {
+            Ok(()) => window(data_dir, arguments.paths),
+            Err(exit) => exit.into(),
+        },
     }
 }
 

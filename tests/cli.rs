@@ -392,7 +392,8 @@ fn bad_input_gets_one_clear_sentence_and_the_right_status() {
             taken.rsplit(':').next().unwrap(),
         ),
         (&["receive", "--dir", locked], 7, "locked"),
-        (&["receive", "--dir", file], 7, "a.txt"),
+        (&["receive", "--dir", file], 7, "not a folder"),
+        (&["bogus"], 2, "There is no bogus"),
         (
             &["send", file, "--to", "h", "--code-file", unlisted],
             2,
@@ -477,8 +478,44 @@ fn without_a_terminal_ask_declines_and_the_sender_ends_with_3() {
     let mut sender = pair.send(&file, PASSPHRASE);
     assert_eq!(sender.code(), Some(3), "{:#?}", sender.said);
     assert_eq!(sender.last("transfer")["status"], "declined");
-    assert_eq!(pair.receiver.wait("offer")["bytes"], 5);
-    assert!(tree(&pair.inbox()).is_empty());
+    assert_eq!(pair.receiver.code(), Some(3), "{:#?}", pair.receiver.said);
+    assert_eq!(pair.receiver.last("offer")["bytes"], 5);
+    assert_eq!(pair.receiver.last("transfer")["status"], "declined");
+    assert!(!pair.inbox().join(".ropeway").exists());
+    assert!(pair.final_names().is_empty());
+}
+
+#[test]
+fn once_takes_one_transfer_and_lets_no_other_cut_it_short() {
+    let mut pair = Pair::new(&["--once", "--accept", "all"]);
+    let mut sender = pair.send(&pair.big(), PASSPHRASE);
+    pair.receiver.moving();
+    let small = pair.path("small");
+    fs::write(&small, "hello").unwrap();
+    let mut second = pair.send(&small, PASSPHRASE);
+    assert_eq!(second.code(), Some(3), "{:#?}", second.said);
+    sender.moving();
+    sender.signal(Signal::INT);
+    assert_eq!(sender.code(), Some(130), "{:#?}", sender.said);
+    assert_eq!(pair.receiver.code(), Some(3), "{:#?}", pair.receiver.said);
+    let cut = pair.receiver.last("transfer");
+    assert_eq!(cut["status"], "cancelled");
+    assert!(pair.final_names().is_empty());
+}
+
+#[test]
+fn a_save_folder_that_is_moved_away_is_noticed() {
+    let mut pair = Pair::new(&["--once", "--accept", "all"]);
+    let film = pair.path("film");
+    let made = fs::File::create(&film).unwrap();
+    made.set_len(BIG_BYTES / 8).unwrap();
+    let mut sender = pair.send(&film, PASSPHRASE);
+    pair.receiver.moving();
+    fs::rename(pair.inbox(), pair.path("elsewhere")).unwrap();
+    assert_eq!(sender.code(), Some(6), "{:#?}", sender.said);
+    assert_eq!(pair.receiver.code(), Some(6));
+    let failed = pair.receiver.last("file")["reason"].clone();
+    assert!(failed.as_str().unwrap().contains("moved"), "{failed}");
 }
 
 #[test]

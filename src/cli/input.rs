@@ -1,13 +1,11 @@
 //! What a headless run waits for: the engine's events, Ctrl-C, and the person's answers, in one
 //! place, so that the loop sleeps until one of them comes.
 
-use std::io::BufRead as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::Trouble;
 use crate::engine::Event;
-use crate::model::TransferId;
 
 const PRESSES_THAT_KILL: u32 = 3;
 
@@ -15,14 +13,14 @@ pub enum Input {
     Event(Event),
     /// Ctrl-C, or the system asks us to end.
     Interrupt,
-    /// The person's answer to the question about an offer.
-    Answer(TransferId, bool),
+    /// What the person typed, and when.
+    Line(String, Instant),
 }
 
 enum Token {
     Event,
     Interrupt,
-    Answer(TransferId, bool),
+    Line(String, Instant),
 }
 
 /// Before the engine is there: the way its wake-ups come.
@@ -47,7 +45,7 @@ impl Inputs {
             // The first one asks, the second one insists; the third one does not even wait for a
             // disk that does not answer.
             pressed += 1;
-            if pressed >= PRESSES_THAT_KILL {
+            if pressed >= PRESSES_THAT_KILL || super::secret::interrupted_while_typing() {
                 std::process::exit(super::Exit::Interrupted as i32);
             }
             let _ = interrupt.send(Token::Interrupt);
@@ -92,19 +90,19 @@ impl Inputs {
         }
     }
 
-    /// Reads one line from the terminal on a thread of its own; yes is yes, all else is no.
-    pub fn ask(&self, transfer: TransferId) {
+    /// From now on lines typed on the terminal come as [`Input::Line`].
+    pub fn read_lines(&self) {
         let answer = self.sender.clone();
-        let reading = std::thread::Builder::new().name("answer".into());
-        let started = reading.spawn(move || {
-            let mut line = String::new();
-            let read = std::io::stdin().lock().read_line(&mut line);
-            let yes = read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes" | "Yes");
-            let _ = answer.send(Token::Answer(transfer, yes));
+        let reading = std::thread::Builder::new().name("lines".into());
+        // Without the thread nobody answers, and the sender gives up one day.
+        let _ = reading.spawn(move || {
+            for line in std::io::stdin().lines() {
+                let Ok(line) = line else { return };
+                if answer.send(Token::Line(line, Instant::now())).is_err() {
+                    return;
+                }
+            }
         });
-        if started.is_err() {
-            let _ = self.sender.send(Token::Answer(transfer, false));
-        }
     }
 
     fn input(&self, token: Token) -> Option<Input> {
@@ -112,7 +110,7 @@ impl Inputs {
             // One event at most for each token: none is lost, none is waited for.
             Token::Event => self.events.try_recv().ok().map(Input::Event),
             Token::Interrupt => Some(Input::Interrupt),
-            Token::Answer(transfer, yes) => Some(Input::Answer(transfer, yes)),
+            Token::Line(line, at) => Some(Input::Line(line, at)),
         }
     }
 }

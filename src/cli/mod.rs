@@ -17,7 +17,7 @@ pub use args::{Arguments, Subcommand};
 use crate::engine::{Config, Engine, ListenError, StartError};
 use crate::model::{Failure, Status, Summary};
 use crate::settings::{self, Settings};
-use input::Inputs;
+use input::{Inputs, Waking};
 use output::Output;
 
 /// Exit statuses, as `--help` lists them.
@@ -90,6 +90,31 @@ pub fn data_dir(arguments: &Arguments) -> PathBuf {
     given.unwrap_or_else(settings::default_data_dir)
 }
 
+/// What is to be sent is there, as far as a look at the names tells.
+fn must_exist(paths: &[PathBuf]) -> Result<(), Trouble> {
+    for path in paths {
+        if let Err(error) = path.symlink_metadata() {
+            let shown = crate::model::displayable(&path.to_string_lossy());
+            let sentence = match error.kind() {
+                std::io::ErrorKind::NotFound => format!("There is no {shown}."),
+                _ => format!("{shown} cannot be read: {error}."),
+            };
+            return Err(Trouble::usage("no-such-file", sentence));
+        }
+    }
+    Ok(())
+}
+
+/// For the window: complains about paths that are not there, as a mistyped subcommand would be.
+pub fn check_paths(arguments: &Arguments) -> Result<(), Exit> {
+    must_exist(&arguments.paths).map_err(|trouble| {
+        let output = Output::new(false);
+        output.trouble(&trouble);
+        output.warn("See `ropeway --help` for what Ropeway understands.");
+        trouble.exit
+    })
+}
+
 /// Runs a subcommand to its end.
 pub fn run(subcommand: Subcommand, data_dir: PathBuf) -> Exit {
     let json = match &subcommand {
@@ -116,12 +141,16 @@ struct Session {
 }
 
 impl Session {
-    fn start(data_dir: &std::path::Path, output: &Output) -> Result<Self, Trouble> {
+    /// `waking` is made first of all, so that Ctrl-C is watched from the beginning.
+    fn start(
+        data_dir: &std::path::Path,
+        (waking, wake): (Waking, impl Fn() + Send + Sync + 'static),
+        output: &Output,
+    ) -> Result<Self, Trouble> {
         let settings = Settings::load(data_dir).unwrap_or_else(|error| {
             output.warn(&format!("The settings were not read: {error}."));
             Settings::default()
         });
-        let (inputs, wake) = Inputs::new()?;
         let config = Config {
             data_dir: data_dir.to_owned(),
             name: settings.device_name(),
@@ -130,7 +159,7 @@ impl Session {
         Ok(Self {
             settings,
             engine,
-            inputs: inputs.with(events),
+            inputs: waking.with(events),
         })
     }
 }

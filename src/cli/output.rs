@@ -27,6 +27,15 @@ pub fn size(bytes: u64) -> String {
     format_size(bytes, DECIMAL)
 }
 
+/// A long name must not push who sends it off the screen.
+fn shortened(name: &str) -> String {
+    const MOST_CHARS: usize = 60;
+    match name.char_indices().nth(MOST_CHARS) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
 fn items(count: u64) -> String {
     match count {
         1 => "1 item".into(),
@@ -94,7 +103,8 @@ impl Output {
     /// The offer in words: who, how much, what.
     pub fn offered(offer: &Offer) -> String {
         let more = offer.picked.saturating_sub(offer.names.len() as u64);
-        let mut names = offer.names.join(", ");
+        let names = offer.names.iter().map(|name| shortened(name));
+        let mut names = names.collect::<Vec<_>>().join(", ");
         if more > 0 {
             names.push_str(&format!(" and {more} more"));
         }
@@ -107,10 +117,18 @@ impl Output {
         )
     }
 
-    pub fn question(&self, text: &str) {
+    pub fn question(&self, offer: &Offer) {
+        let room = match offer.free_bytes {
+            Some(free) if free < offer.bytes => " There is not enough room!",
+            Some(_) | None => "",
+        };
         let mut err = std::io::stderr().lock();
-        let _ = write!(err, "{text} [y/N] ");
+        let _ = write!(err, "{}.{room} Accept? [y/N] ", Self::offered(offer));
         let _ = err.flush();
+    }
+
+    pub fn is_json(&self) -> bool {
+        self.json
     }
 
     pub fn state(&self, transfer: TransferId, state: TransferState) {
@@ -218,6 +236,7 @@ impl Output {
                 }
                 self.say(&sentence);
             }
+            Status::Declined if summary.direction == Direction::Receive => self.warn("Declined."),
             Status::Declined | Status::Cancelled(_) | Status::Interrupted | Status::Failed => {
                 let reason = summary.failure.as_ref().map(capital);
                 self.warn(&reason.unwrap_or_else(|| "It did not arrive.".into()));
@@ -237,9 +256,12 @@ impl Output {
             Some(problem) => format!("the disk says: {problem}"),
             None => "the connection ended before the other side said so".into(),
         };
-        self.warn(&format!(
-            "It arrived, but it is not certain that it survives a power cut: {reason}."
-        ));
+        let sentence =
+            format!("It arrived, but it is not certain that it survives a power cut: {reason}.");
+        match self.json {
+            true => self.error("not-safe", &sentence),
+            false => self.warn(&sentence),
+        }
     }
 
     pub fn trouble(&self, trouble: &Trouble) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::args::{Accept, Receive};
-use super::input::Input;
+use super::input::{Input, Inputs};
 use super::output::Output;
 use super::{Exit, Session, Trouble, exit_of, secret};
 use crate::engine::{
@@ -21,7 +21,7 @@ const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 
 pub fn run(arguments: Receive, data_dir: PathBuf, output: &Output) -> Result<Exit, Trouble> {
     let passphrase = secret::passphrase(arguments.code_file.as_deref())?;
-    let mut session = Session::start(&data_dir, output)?;
+    let mut session = Session::start(&data_dir, Inputs::new()?, output)?;
     let folder = arguments.dir.clone();
     let folder = folder.unwrap_or_else(|| session.settings.save_folder.clone());
     let folder = usable(&folder)?;
@@ -37,6 +37,7 @@ pub fn run(arguments: Receive, data_dir: PathBuf, output: &Output) -> Result<Exi
             Accept::Ask => AcceptPolicy::Ask,
             Accept::All => AcceptPolicy::All,
         },
+        once: arguments.once,
     }));
     let listening = wait_for_listening(&session)?;
     if listening.port_moved {
@@ -46,19 +47,30 @@ pub fn run(arguments: Receive, data_dir: PathBuf, output: &Output) -> Result<Exi
         session,
         output,
         arguments,
+        has_passphrase: passphrase.is_some(),
         listening: Some(listening),
         offered: HashSet::new(),
         questions: VecDeque::new(),
+        asked: None,
         last: None,
     };
     if passphrase.is_some() {
         receiving.announce(None);
+    }
+    if receiving.arguments.accept == Accept::Ask && std::io::stdin().is_terminal() {
+        receiving.session.inputs.read_lines();
     }
     receiving.serve()
 }
 
 /// The folder, made if it is missing, absolute; or why it cannot be used.
 fn usable(folder: &Path) -> Result<PathBuf, Trouble> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(Trouble::from(ListenError::Folder {
+            folder: folder.to_owned(),
+            problem: Problem::other("it is not a folder"),
+        }));
+    }
     let tried = std::fs::create_dir_all(folder)
         .and_then(|()| std::path::absolute(folder))
         .and_then(|absolute| tempfile::tempfile_in(&absolute).map(|_probe| absolute));
@@ -76,7 +88,8 @@ fn wait_for_listening(session: &Session) -> Result<Listening, Trouble> {
             Input::Event(Event::Listening(listening)) => return Ok(listening),
             Input::Event(Event::ListenFailed(error)) => return Err(error.into()),
             Input::Event(_other) => {}
-            Input::Interrupt | Input::Answer(..) => {
+            Input::Line(..) => {}
+            Input::Interrupt => {
                 return Err(Trouble {
                     exit: Exit::Interrupted,
                     code: "interrupted",
@@ -102,11 +115,14 @@ struct Receiving<'a> {
     session: Session,
     output: &'a Output,
     arguments: Receive,
+    has_passphrase: bool,
     /// Until it has been announced, with the first code if codes are used.
     listening: Option<Listening>,
     offered: HashSet<TransferId>,
-    /// Offers the person has not been asked about yet; the first is being asked about.
+    /// Offers that wait for the person; the first is being asked about.
     questions: VecDeque<Offer>,
+    /// When the question on the screen was put. What was typed before is no answer to it.
+    asked: Option<Instant>,
     /// With `--once`: the transfer that ended, and when.
     last: Option<(Summary, Instant)>,
 }
@@ -138,13 +154,15 @@ impl Receiving<'_> {
                         self.session.engine.command(Command::Cancel(*transfer));
                     }
                 }
-                Some(Input::Answer(transfer, yes)) => self.answered(transfer, yes),
+                Some(Input::Line(line, at)) => self.answered(&line, at),
                 Some(Input::Event(Event::Started(started))) => {
                     running.insert(started.transfer);
                 }
                 Some(Input::Event(Event::Ended(summary))) => {
                     running.remove(&summary.transfer);
+                    self.take_back(summary.transfer);
                     self.output.transfer(&summary);
+                    self.ask();
                     let arrived = matches!(summary.status, Status::Arrived | Status::Problems);
                     if self.arguments.once && self.last.is_none() {
                         if !arrived {
@@ -182,11 +200,16 @@ impl Receiving<'_> {
                 None => self.output.code(&code, valid.as_secs()),
             },
             Event::WrongSecret { from, tries_left } => {
-                let sentence = format!("Wrong code from {from}; {tries_left} tries left.");
-                self.output.warn(&sentence);
+                self.output.warn(&match tries_left {
+                    _ if self.has_passphrase => format!("Wrong passphrase from {from}."),
+                    0 => format!(
+                        "Wrong code from {from}. After too many tries codes rest for a while; \
+                         restarting ends that."
+                    ),
+                    left => format!("Wrong code from {from}; {left} tries left."),
+                });
             }
             Event::Offer(offer) => self.offer(offer),
-            Event::OfferWithdrawn(transfer) => self.withdrawn(transfer),
             Event::State(transfer, state) => self.output.state(transfer, state),
             Event::Progress(progress) => self.output.progress(&progress),
             Event::Files(transfer, files) => {
@@ -198,6 +221,7 @@ impl Receiving<'_> {
             | Event::ListenFailed(_)
             | Event::ListenStopped
             | Event::Clients(_)
+            | Event::OfferWithdrawn(_)
             | Event::Started(_)
             | Event::PeerKnown(..)
             | Event::Ended(_)
@@ -221,36 +245,43 @@ impl Receiving<'_> {
         if offer.counting || !self.offered.insert(offer.transfer) {
             return;
         }
-        self.output.offer(&offer);
+        if self.output.is_json() || self.arguments.accept == Accept::All {
+            self.output.offer(&offer);
+        }
         if self.arguments.accept == Accept::All {
             return;
         }
         if !std::io::stdin().is_terminal() {
+            self.output.offer(&offer);
             self.output
                 .warn("Declined: without a terminal nobody can be asked. Use --accept all.");
             self.answer(offer.transfer, false);
             return;
         }
         self.questions.push_back(offer);
-        if self.questions.len() == 1 {
-            self.ask();
-        }
+        self.ask();
     }
 
-    fn ask(&self) {
+    /// Puts the question about the first offer that waits, if none is on the screen.
+    fn ask(&mut self) {
+        if self.asked.is_some() {
+            return;
+        }
         if let Some(offer) = self.questions.front() {
-            let room = match offer.free_bytes {
-                Some(free) if free < offer.bytes => " There is not enough room!",
-                Some(_) | None => "",
-            };
-            self.output.question(&format!("Accept?{room}"));
-            self.session.inputs.ask(offer.transfer);
+            self.output.question(offer);
+            self.asked = Some(Instant::now());
         }
     }
 
-    fn answered(&mut self, transfer: TransferId, yes: bool) {
-        self.questions.pop_front();
-        self.answer(transfer, yes);
+    fn answered(&mut self, line: &str, at: Instant) {
+        if self.asked.is_none_or(|asked| at < asked) {
+            return;
+        }
+        self.asked = None;
+        if let Some(offer) = self.questions.pop_front() {
+            let yes = matches!(line.trim(), "y" | "Y" | "yes" | "Yes");
+            self.answer(offer.transfer, yes);
+        }
         self.ask();
     }
 
@@ -265,17 +296,13 @@ impl Receiving<'_> {
             .command(Command::Answer(transfer, answer));
     }
 
-    fn withdrawn(&mut self, transfer: TransferId) {
-        if self
-            .questions
-            .iter()
-            .any(|offer| offer.transfer == transfer)
-        {
-            self.output.warn("\nThe offer was withdrawn.");
-            // The first one's question still reads its line; the answer goes nowhere.
-            let asked = self.questions.front().map(|offer| offer.transfer);
-            self.questions
-                .retain(|offer| offer.transfer != transfer || Some(transfer) == asked);
+    /// An offer that is gone needs no answer any more.
+    fn take_back(&mut self, transfer: TransferId) {
+        let first = self.questions.front().map(|offer| offer.transfer);
+        self.questions.retain(|offer| offer.transfer != transfer);
+        if first == Some(transfer) && self.asked.take().is_some() {
+            // Ends the line of its question.
+            self.output.warn("");
         }
     }
 }

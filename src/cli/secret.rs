@@ -45,6 +45,7 @@ pub fn to_prove(code_file: Option<&Path>) -> Result<Option<Secret>, Trouble> {
     let text = match given(code_file)? {
         Some(text) => text,
         None if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => {
+            let _echo = EchoSaved::now();
             let typed = rpassword::prompt_password("Code on the other screen: ");
             Zeroizing::new(typed.map_err(|error| {
                 Trouble::usage("secret", format!("The code could not be read: {error}."))
@@ -54,6 +55,46 @@ pub fn to_prove(code_file: Option<&Path>) -> Result<Option<Secret>, Trouble> {
     };
     let secret = Secret::new(&text).map_err(|error| Trouble::usage("secret", capital(&error)))?;
     Ok(Some(secret))
+}
+
+/// How the terminal was before a prompt that does not echo, so that Ctrl-C can put it back.
+#[cfg(unix)]
+static ECHO: std::sync::Mutex<Option<rustix::termios::Termios>> = std::sync::Mutex::new(None);
+
+struct EchoSaved;
+
+impl EchoSaved {
+    fn now() -> Self {
+        #[cfg(unix)]
+        if let Ok(mut saved) = ECHO.lock() {
+            *saved = rustix::termios::tcgetattr(std::io::stdin()).ok();
+        }
+        Self
+    }
+}
+
+impl Drop for EchoSaved {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Ok(mut saved) = ECHO.lock() {
+            *saved = None;
+        }
+    }
+}
+
+/// For the handler of Ctrl-C: if a secret is being typed, gives the terminal its echo back. Then
+/// there is nothing else to end.
+pub fn interrupted_while_typing() -> bool {
+    #[cfg(unix)]
+    if let Ok(mut saved) = ECHO.lock()
+        && let Some(saved) = saved.take()
+    {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &saved);
+        eprintln!();
+        return true;
+    }
+    false
 }
 
 /// For `receive`: a passphrase, if one was given.

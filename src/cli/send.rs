@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::args::Send;
-use super::input::Input;
+use super::input::{Input, Inputs};
 use super::output::Output;
 use super::{Exit, Session, Trouble, exit_of, secret};
 use crate::engine::{Command, Event, SendRequest, new_transfer_id};
@@ -16,18 +16,10 @@ const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 const SAFE_WITHIN: Duration = Duration::from_secs(120);
 
 pub fn run(arguments: Send, data_dir: PathBuf, output: &Output) -> Result<Exit, Trouble> {
-    for path in &arguments.paths {
-        if let Err(error) = path.symlink_metadata() {
-            let shown = crate::model::displayable(&path.to_string_lossy());
-            let sentence = match error.kind() {
-                std::io::ErrorKind::NotFound => format!("There is no {shown}."),
-                _ => format!("{shown} cannot be read: {error}."),
-            };
-            return Err(Trouble::usage("no-such-file", sentence));
-        }
-    }
+    super::must_exist(&arguments.paths)?;
+    let waking = Inputs::new()?;
     let secret = secret::to_prove(arguments.code_file.as_deref())?;
-    let session = Session::start(&data_dir, output)?;
+    let session = Session::start(&data_dir, waking, output)?;
     let transfer = new_transfer_id();
     session.engine.command(Command::Send(SendRequest {
         transfer,
@@ -74,7 +66,7 @@ pub fn run(arguments: Send, data_dir: PathBuf, output: &Output) -> Result<Exit, 
                 }
             }
             Some(Input::Event(_other)) => {}
-            Some(Input::Answer(..)) => {}
+            Some(Input::Line(..)) => {}
             Some(Input::Interrupt) => match &ended {
                 Some((summary, _)) => return Ok(exit_of(summary)),
                 None if cancelled.is_some() => return Ok(Exit::Interrupted),

@@ -43,6 +43,8 @@ pub struct ListenOptions {
     /// Stays valid for as many connections as come; without one, one-time codes are made.
     pub passphrase: Option<Secret>,
     pub accept: AcceptPolicy,
+    /// Only one offer is taken; all others are declined from then on.
+    pub once: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -70,6 +70,7 @@ impl Engine {
         let mut probe = [0; 1];
         getrandom::fill(&mut probe)
             .map_err(|error| StartError::Thread(io::Error::other(error.to_string())))?;
+        raise_descriptor_limit();
         let identity = load_identity(&config.data_dir)?;
         let (inputs, inbox) = channel();
         let (events, reported) = channel();
@@ -107,6 +108,24 @@ impl Drop for Engine {
         let _ = self.inputs.send(Input::Quit);
         if let Some(supervisor) = self.supervisor.take() {
             let _ = supervisor.join();
+        }
+    }
+}
+
+/// A client costs up to 60 descriptors (sockets, folders held open, files to be flushed together), and
+/// the usual soft limit of 1024 is meant for programs that cannot handle more.
+fn raise_descriptor_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let raised = Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        };
+        // Some systems have a lower limit than they say; then it stays as it is.
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::debug!(%error, "the descriptor limit stays");
         }
     }
 }

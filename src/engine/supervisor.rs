@@ -33,6 +33,8 @@ const MAX_STRANGERS: usize = 64;
 const MAX_STRANGERS_PER_ADDRESS: usize = 8;
 /// Verified clients connected at once; each costs three threads and up to a window of memory.
 const MAX_CLIENTS: usize = 256;
+/// Who has proven itself and then offers nothing is holding a place.
+const OFFER_WITHIN: Duration = Duration::from_secs(20);
 /// When the engine ends, connections have so long to say goodbye.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(1500);
 
@@ -56,6 +58,9 @@ struct Server {
     /// Held: dropping it ends the accepting.
     _listener: Listener,
     accept: AcceptPolicy,
+    once: bool,
+    /// An offer was accepted.
+    taken: bool,
 }
 
 struct Connection {
@@ -145,6 +150,7 @@ impl Supervisor {
             }
             self.tell_progress();
             self.renew_code();
+            self.end_idle();
             if std::mem::take(&mut self.clients_changed) {
                 self.tell_clients();
             }
@@ -230,6 +236,8 @@ impl Supervisor {
         self.server = Some(Server {
             _listener: listener,
             accept: options.accept,
+            once: options.once,
+            taken: false,
         });
         self.tell_code();
     }
@@ -451,6 +459,7 @@ impl Supervisor {
                     incoming.offer = None;
                     incoming.doing = Doing::Idle;
                 }
+                self.refused(transfer, offer, Status::Declined, Failure::Declined);
                 self.events.say(Event::OfferWithdrawn(transfer));
             }
             Answer::Accept { folder } => {
@@ -480,6 +489,14 @@ impl Supervisor {
                     incoming.doing = Doing::Sending;
                 }
                 offer.session.accept(transfer, folder);
+                if let Some(server) = &mut self.server {
+                    server.taken = true;
+                    if server.once {
+                        for other in self.offers.keys().copied().collect::<Vec<_>>() {
+                            self.answer(other, Answer::Decline);
+                        }
+                    }
+                }
             }
         }
     }
@@ -513,7 +530,7 @@ impl Supervisor {
             Note::Counted(counted) => self.counted(connection, counted),
             Note::Withdrawn(status, failure) => match self.transfer_of(connection) {
                 Some(transfer) => self.ended(transfer, status, failure),
-                None => self.withdrawn(connection),
+                None => self.withdrawn(connection, status, failure),
             },
             Note::Files(files) => {
                 if let Some(transfer) = self.transfer_of(connection) {
@@ -585,12 +602,17 @@ impl Supervisor {
     fn offered(&mut self, connection: ConnectionId, id: TransferId, session: Arc<Receiving>) {
         let known = self.offers.contains_key(&id) || self.transfers.contains_key(&id);
         let listening = self.server.is_some();
+        let full = self.server.as_ref().is_some_and(|on| on.once && on.taken);
         let Some(incoming) = self.incoming(connection) else {
             return;
         };
         incoming.session = Some(session.clone());
         if known || !listening {
             session.hang_up();
+            return;
+        }
+        if full {
+            session.decline();
             return;
         }
         incoming.doing = Doing::Waiting;
@@ -643,15 +665,33 @@ impl Supervisor {
         }
     }
 
-    fn withdrawn(&mut self, connection: ConnectionId) {
+    fn withdrawn(&mut self, connection: ConnectionId, status: Status, failure: Option<Failure>) {
         let offer = self
             .incoming(connection)
             .and_then(|incoming| incoming.offer.take());
         if let Some(transfer) = offer
-            && self.offers.remove(&transfer).is_some()
+            && let Some(offer) = self.offers.remove(&transfer)
         {
+            let failure = failure.unwrap_or(Failure::Lost);
+            self.refused(transfer, offer, status, failure);
             self.events.say(Event::OfferWithdrawn(transfer));
         }
+    }
+
+    /// The end of what never began: an offer that nobody took.
+    fn refused(&mut self, id: TransferId, offer: OpenOffer, status: Status, failure: Failure) {
+        self.events.say(Event::Ended(Summary {
+            transfer: id,
+            direction: Direction::Receive,
+            peer: offer.from,
+            status,
+            failure: Some(failure),
+            entries: offer.counted.entries,
+            bytes: 0,
+            failed: 0,
+            elapsed: Duration::ZERO,
+            sent_bytes: 0,
+        }));
     }
 
     fn ended(&mut self, id: TransferId, status: Status, failure: Option<Failure>) {
@@ -677,7 +717,7 @@ impl Supervisor {
     }
 
     fn closed(&mut self, connection: ConnectionId) {
-        self.withdrawn(connection);
+        self.withdrawn(connection, Status::Interrupted, None);
         if let Some(transfer) = self.transfer_of(connection) {
             // Its thread said nothing before it ended: that is our own defect, or a thread that
             // could not be started.
@@ -700,7 +740,36 @@ impl Supervisor {
         let code = lock(&self.shared.gate)
             .next_change()
             .map(|at| at.saturating_duration_since(Instant::now()));
-        [progress, code].into_iter().flatten().min()
+        let idle = self.idle().map(|(_, since)| {
+            // A moment later, so that it is over then.
+            (OFFER_WITHIN + PROGRESS_EVERY).saturating_sub(since.elapsed())
+        });
+        [progress, code, idle.min()].into_iter().flatten().min()
+    }
+
+    /// Clients that have proven themselves and offered nothing yet.
+    fn idle(&self) -> impl Iterator<Item = (ConnectionId, Instant)> {
+        self.connections
+            .iter()
+            .filter_map(|(id, connection)| match &connection.role {
+                Role::Incoming(Incoming {
+                    standing: Standing::Verified,
+                    session: None,
+                    since,
+                    ..
+                }) => Some((*id, *since)),
+                Role::Incoming(_) | Role::Outgoing => None,
+            })
+    }
+
+    fn end_idle(&mut self) {
+        let idle = self.idle();
+        let late = idle.filter(|(_, since)| since.elapsed() >= OFFER_WITHIN);
+        for id in late.map(|(id, _)| id).collect::<Vec<_>>() {
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.hang_up();
+            }
+        }
     }
 
     fn tell_progress(&mut self) {

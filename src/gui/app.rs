@@ -460,6 +460,7 @@ impl App {
             bind: Bind::Preferred(self.settings.port),
             save_folder: self.settings.save_folder.clone(),
             passphrase: None,
+            once: false,
             accept: AcceptPolicy::Ask,
         }));
     }

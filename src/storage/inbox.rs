@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::commit::{self, FLUSH_TOGETHER, Ready};
@@ -22,6 +22,8 @@ pub use super::staging::sweep;
 
 /// Files under way at once. The protocol sends them one after the other; this bounds descriptors.
 const MAX_WRITING: usize = 64;
+
+const MOVED_AWAY: &str = "the save folder was moved or removed meanwhile";
 
 /// What became of an entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +52,7 @@ pub struct Inbox {
     ended: Vec<Committed>,
     tree: Tree,
     staging: Staging,
+    save_folder: PathBuf,
 }
 
 /// A file under way.
@@ -84,6 +87,7 @@ impl Inbox {
             ended: Vec::new(),
             tree: Tree::new(root, Arc::clone(staging.area())),
             staging,
+            save_folder: save_folder.to_owned(),
         })
     }
 
@@ -240,8 +244,29 @@ impl Inbox {
         let ready = std::mem::take(&mut self.ready);
         self.ready_bytes = 0;
         let mut ended = std::mem::take(&mut self.ended);
+        if !ready.is_empty() && !self.is_in_place() {
+            // What is put into it now would not be where we say.
+            for file in ready {
+                self.staging.remove_part(file.number);
+                ended.push(Committed {
+                    number: file.number,
+                    path: self.tree.display_path(file.parent, file.name.as_str()),
+                    len_bytes: file.len_bytes,
+                    blake3: None,
+                    status: EntryStatus::Failed(Problem::other(MOVED_AWAY)),
+                });
+            }
+            return ended;
+        }
         ended.extend(commit::commit(&mut self.tree, &mut self.staging, ready));
         ended
+    }
+
+    /// The save folder that was opened is still the one of that path.
+    fn is_in_place(&self) -> bool {
+        FolderHandle::open(&self.save_folder)
+            .and_then(|now| now.is_same_as(self.staging.save_folder()))
+            .unwrap_or(false)
     }
 
     /// After the last commit: folder times, flushed folders, staging removed. If this is `Ok`, what

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::handle::modified_of;
+use super::names::AREA;
 use crate::model::name::wire_name;
 use crate::model::{Entry, EntryKind, Manifest, Modified, Problem};
 
@@ -99,6 +100,10 @@ impl Walker<'_> {
                 }
                 continue;
             };
+            if name == AREA {
+                // Another transfer's staging, if what is sent holds a save folder: nobody's files yet.
+                continue;
+            }
             path.push(&name);
             let metadata = fs::symlink_metadata(&path);
             let depth = levels.len() + 1;

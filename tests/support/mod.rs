@@ -74,6 +74,7 @@ impl Device {
             save_folder: self.inbox(),
             passphrase: passphrase.map(|text| Secret::passphrase(text).unwrap()),
             accept,
+            once: false,
         }));
         self.wait("Listening", |event| match event {
             Event::Listening(listening) => Some(listening.addr),
