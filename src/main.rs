@@ -1,6 +1,7 @@
 //! The front door: without a subcommand the window, with one a headless run.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use ropeway::cli::{self, Arguments};
@@ -10,7 +11,10 @@ fn main() -> ExitCode {
     let data_dir = cli::data_dir(&arguments);
     ropeway::logging::start(&data_dir);
     match arguments.subcommand {
-        Some(subcommand) => cli::run(subcommand, data_dir).into(),
+        Some(subcommand) => {
+            let wait = Duration::from_secs(arguments.wait);
+            cli::run(subcommand, data_dir, wait).into()
+        }
         None => match cli::check_paths(&arguments) {
             Ok(()) => window(data_dir, arguments.paths),
             Err(exit) => exit.into(),

@@ -156,6 +156,19 @@ impl Pair {
         }
     }
 
+    /// After the receiver has ended: another one of the same device at the same port.
+    fn restart_receiver(&mut self, port: &str, more: &[&str]) {
+        let inbox = self.inbox();
+        let listen = format!("127.0.0.1:{port}");
+        let mut arguments = vec!["receive", "--json", "--listen", &listen, "--dir"];
+        arguments.push(inbox.to_str().unwrap());
+        arguments.extend(more);
+        let mut command = ropeway(&self.path("garden"), &arguments);
+        command.env("ROPEWAY_CODE", PASSPHRASE);
+        self.receiver = Running::start(command);
+        self.receiver.wait("listening");
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -546,24 +559,230 @@ fn ctrl_c_at_the_receiver_cancels_cleanly_and_the_sender_says_so() {
 
 #[test]
 fn killing_either_side_leaves_no_partial_file_under_a_final_name() {
-    let mut pair = Pair::new(&["--accept", "all"]);
+    let mut pair = Pair::new(&["--accept", "all", "--wait", "1"]);
     let big = pair.big();
     let mut sender = pair.send(&big, PASSPHRASE);
     pair.receiver.moving();
     sender.signal(Signal::KILL);
     sender.end();
+    pair.receiver
+        .wait_for("interrupted", |line| line["state"] == "interrupted");
     let ended = pair.receiver.wait("transfer");
     assert_eq!(ended["status"], "interrupted");
     assert!(pair.final_names().is_empty());
 
     // The receiver goes on to serve, and is the next to be killed.
-    let mut sender = pair.send(&big, PASSPHRASE);
+    let mut again = pair.sending(&big, PASSPHRASE);
+    again.args(["--wait", "1"]);
+    let mut sender = Running::start(again);
     pair.receiver.moving();
     pair.receiver.signal(Signal::KILL);
     pair.receiver.end();
     assert_eq!(sender.code(), Some(5), "{:#?}", sender.said);
     assert_eq!(sender.last("transfer")["status"], "interrupted");
     assert!(pair.final_names().is_empty());
+}
+
+/// Content that travels long enough to be interrupted.
+const FILM_BYTES: usize = 192 << 20;
+
+/// A folder with a large file, a middle one and many small ones.
+fn film_night(pair: &Pair) -> PathBuf {
+    let folder = pair.path("Film night");
+    fs::create_dir_all(folder.join("subtitles/empty")).unwrap();
+    fs::write(folder.join("film.mkv"), noise(1, FILM_BYTES)).unwrap();
+    fs::write(folder.join("a trailer"), noise(2, 3_000_001)).unwrap();
+    for n in 0..300 {
+        let content = noise(n, n as usize * 17);
+        fs::write(folder.join(format!("subtitles/{n}.srt")), content).unwrap();
+    }
+    folder
+}
+
+fn bytes_of(line: &Value, field: &str) -> u64 {
+    line[field].as_u64().unwrap()
+}
+
+fn half_way(running: &mut Running, share: f64) -> u64 {
+    let enough = (FILM_BYTES as f64 * share) as u64;
+    let line = running.wait_for("half of it", |line| {
+        line["event"] == "progress" && line["bytes"].as_u64() >= Some(enough)
+    });
+    bytes_of(&line, "bytes")
+}
+
+#[test]
+fn after_kills_it_goes_on_without_the_code_and_little_travels_twice() {
+    // With a one-time code: the session key carries it on, no second code, no second question.
+    let mut pair = Pair::with(&["--accept", "all"], None);
+    let code = pair.receiver.last("listening")["code"].clone();
+    let night = film_night(&pair);
+    let whole = FILM_BYTES as u64 + 3_000_001 + (0..300).map(|n| n * 17).sum::<u64>();
+    let mut sender = pair.send(&night, code.as_str().unwrap());
+    half_way(&mut sender, 0.3);
+    sender.signal(Signal::KILL);
+    sender.end();
+    pair.receiver
+        .wait_for("interrupted", |line| line["state"] == "interrupted");
+
+    // Sent again, it goes on; then both are killed.
+    let mut again = pair.sending(&night, "");
+    again.env_remove("ROPEWAY_CODE");
+    let mut sender = Running::start(again);
+    let held = half_way(&mut sender, 0.6);
+    sender.signal(Signal::KILL);
+    pair.receiver.signal(Signal::KILL);
+    sender.end();
+    pair.receiver.end();
+    assert!(!pair.inbox().join("Film night/film.mkv").exists());
+
+    let port = pair.to.rsplit(':').next().unwrap().to_owned();
+    pair.restart_receiver(&port, &["--accept", "all", "--once"]);
+    let mut again = pair.sending(&night, "");
+    again.env_remove("ROPEWAY_CODE");
+    let mut sender = Running::start(again);
+    assert_eq!(sender.code(), Some(0), "{:#?}", sender.said);
+    assert_eq!(pair.receiver.code(), Some(0), "{:#?}", pair.receiver.said);
+    assert_eq!(tree(&night), tree(&pair.inbox().join("Film night")));
+    assert_eq!(pair.final_names(), [Path::new("Film night")], "no twins");
+    assert!(!pair.inbox().join(".ropeway").exists());
+    for device in ["study", "garden"] {
+        let kept = fs::read_dir(pair.path(device).join("transfers")).unwrap();
+        assert_eq!(kept.count(), 0, "nothing is kept when it is over");
+    }
+    let transfer = sender.last("transfer");
+    assert_eq!(bytes_of(transfer, "bytes"), whole);
+    // What the receiver had said to hold before the kill does not come again.
+    let twice = (bytes_of(transfer, "sent_bytes") + held).saturating_sub(whole);
+    let allowed = (16 << 20) + held / 100;
+    assert!(twice <= allowed, "{twice} bytes travelled twice");
+    assert!(bytes_of(transfer, "sent_bytes") < whole / 2, "{transfer}");
+}
+
+/// Passes one connection after the other on to `to`; each is cut when its share of bytes is through.
+fn cutting_proxy(to: String, shares: Vec<usize>) -> String {
+    use std::io::Write as _;
+    use std::net::{Shutdown, TcpListener, TcpStream};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut shares = shares.into_iter();
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut server = TcpStream::connect(&to).unwrap();
+            let (mut back, mut from) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut back);
+                let _ = back.shutdown(Shutdown::Both);
+            });
+            let mut left = shares.next().unwrap_or(usize::MAX);
+            std::thread::spawn(move || {
+                let mut buffer = vec![0; 64 << 10];
+                while left > 0 {
+                    let most = left.min(buffer.len());
+                    match client.read(&mut buffer[..most]) {
+                        Ok(count) if count > 0 => {
+                            left -= count;
+                            if server.write_all(&buffer[..count]).is_err() {
+                                break;
+                            }
+                        }
+                        Ok(_) | Err(_) => break,
+                    }
+                }
+                let _ = client.shutdown(Shutdown::Both);
+                let _ = server.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn while_both_run_a_cut_connection_is_made_again_by_itself() {
+    let mut pair = Pair::with(&["--accept", "all", "--once"], None);
+    let code = pair.receiver.last("listening")["code"].clone();
+    let night = film_night(&pair);
+    // In the greeting of the second run, too.
+    let shares = vec![60 << 20, 2_000, 50 << 20];
+    pair.to = cutting_proxy(pair.to.clone(), shares);
+    let mut sender = pair.send(&night, code.as_str().unwrap());
+    assert_eq!(sender.code(), Some(0), "{:#?}", sender.said);
+    assert_eq!(pair.receiver.code(), Some(0), "{:#?}", pair.receiver.said);
+    assert_eq!(tree(&night), tree(&pair.inbox().join("Film night")));
+    assert_eq!(pair.final_names(), [Path::new("Film night")]);
+    for end in [&sender, &pair.receiver] {
+        assert_eq!(end.all("transfer").len(), 1, "one transfer, told once");
+        let states = end.all("state");
+        assert!(states.iter().any(|line| line["state"] == "interrupted"));
+    }
+    let sent = bytes_of(sender.last("transfer"), "sent_bytes");
+    assert!(sent < FILM_BYTES as u64 + (40 << 20), "{sent}");
+}
+
+#[test]
+fn a_source_that_changed_in_between_arrives_as_it_is_now() {
+    let mut pair = Pair::new(&["--accept", "all"]);
+    let night = film_night(&pair);
+    let mut sender = pair.send(&night, PASSPHRASE);
+    half_way(&mut sender, 0.5);
+    sender.signal(Signal::KILL);
+    sender.end();
+    pair.receiver
+        .wait_for("interrupted", |line| line["state"] == "interrupted");
+    let film = night.join("film.mkv");
+    let mut changed = noise(1, FILM_BYTES);
+    changed[5 << 20..6 << 20].reverse();
+    changed.truncate(FILM_BYTES - 1000);
+    fs::write(&film, &changed).unwrap();
+    fs::write(night.join("subtitles/3.srt"), "another text").unwrap();
+    fs::remove_file(night.join("subtitles/4.srt")).unwrap();
+    fs::write(night.join("new"), "new").unwrap();
+    let mut sender = pair.send(&night, PASSPHRASE);
+    assert_eq!(sender.code(), Some(0), "{:#?}", sender.said);
+    let there = pair.inbox().join("Film night");
+    // What had arrived before it was removed over there stays.
+    let _ = fs::remove_file(there.join("subtitles/4.srt"));
+    assert_eq!(tree(&night), tree(&there));
+    let sent = bytes_of(sender.last("transfer"), "sent_bytes");
+    assert!(
+        sent < FILM_BYTES as u64 * 3 / 4,
+        "only what differs: {sent}"
+    );
+}
+
+#[test]
+fn a_cancelled_transfer_can_be_sent_again_and_goes_on() {
+    let mut pair = Pair::new(&["--accept", "all"]);
+    let night = film_night(&pair);
+    let mut sender = pair.send(&night, PASSPHRASE);
+    half_way(&mut sender, 0.5);
+    sender.signal(Signal::INT);
+    assert_eq!(sender.code(), Some(130));
+    assert_eq!(pair.receiver.wait("transfer")["status"], "cancelled");
+    let mut sender = pair.send(&night, PASSPHRASE);
+    assert_eq!(sender.code(), Some(0), "{:#?}", sender.said);
+    assert_eq!(tree(&night), tree(&pair.inbox().join("Film night")));
+    let sent = bytes_of(sender.last("transfer"), "sent_bytes");
+    assert!(sent < FILM_BYTES as u64 * 3 / 4, "{sent}");
+}
+
+#[test]
+fn a_transfer_that_the_other_device_has_forgotten_is_sent_anew() {
+    let mut pair = Pair::new(&["--accept", "all"]);
+    let night = film_night(&pair);
+    let mut sender = pair.send(&night, PASSPHRASE);
+    half_way(&mut sender, 0.2);
+    sender.signal(Signal::KILL);
+    sender.end();
+    pair.receiver.signal(Signal::KILL);
+    pair.receiver.end();
+    fs::remove_dir_all(pair.path("garden/transfers")).unwrap();
+    let port = pair.to.rsplit(':').next().unwrap().to_owned();
+    pair.restart_receiver(&port, &["--accept", "all", "--once"]);
+    let mut sender = pair.send(&night, PASSPHRASE);
+    assert_eq!(sender.code(), Some(0), "{:#?}", sender.said);
+    assert_eq!(tree(&night), tree(&pair.inbox().join("Film night")));
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn cancel_from_either_side_takes_effect_within_a_second_on_both() {
         let inbox = garden.inbox();
         let Device { engine, home, .. } = garden;
         drop(engine);
-        assert_eq!(tree(&inbox), [], "nothing partial, no staging");
+        assert_eq!(final_names(&inbox), [] as [&str; 0], "nothing partial");
         drop(home);
     }
 }
@@ -218,14 +218,22 @@ fn cancel_from_either_side_takes_effect_within_a_second_on_both() {
 #[test]
 fn a_sender_that_vanishes_interrupts_and_leaves_no_partial_file() {
     let (mut garden, study) = under_way();
-    // The engine's end says goodbye with a cancel; a process that is killed is in tests/headless.
+    // The engine's end says goodbye; a process that is killed is in tests/cli.rs.
     drop(study.engine);
-    let ended = garden.ended();
-    assert_eq!(ended.status, Status::Cancelled(Party::Peer));
+    garden.wait("interrupted", |event| {
+        matches!(event, Event::State(_, TransferState::Interrupted)).then_some(())
+    });
     let inbox = garden.inbox();
     let _home = garden.home;
     drop(garden.engine);
-    assert_eq!(tree(&inbox), []);
+    assert_eq!(final_names(&inbox), [] as [&str; 0]);
+}
+
+/// What stands in a save folder besides our staging.
+fn final_names(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name != ".ropeway").collect()
 }
 
 #[test]

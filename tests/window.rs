@@ -153,6 +153,8 @@ fn progress(bytes: u64) -> Event {
         total_bytes: 1_000_000,
         entries_done: 3,
         entries: 10,
+        checked_bytes: 0,
+        check_bytes: 0,
         bytes_per_second: 94_200_000,
         eta: Some(Duration::from_secs(114)),
     })

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::Connection;
+use zeroize::Zeroizing;
 
 use super::identity::Identity;
 use super::tls::{ChannelError, Handshaken, Role, handshake};
@@ -35,6 +36,8 @@ pub struct Channel {
     pub peer: DeviceId,
     /// The same at both ends of one TLS connection and nowhere else.
     pub exporter: [u8; 32],
+    /// Likewise: what the session key of a transfer offered in it is made of.
+    pub session_secret: Zeroizing<[u8; 32]>,
 }
 
 impl Channel {
@@ -70,6 +73,7 @@ impl Channel {
             tls,
             peer,
             exporter,
+            session_secret,
         } = handshake(&mut transport, identity, role)?;
         let tls = Arc::new(Mutex::new(tls));
         let writing = transport.try_clone()?;
@@ -87,6 +91,7 @@ impl Channel {
             },
             peer,
             exporter,
+            session_secret,
         })
     }
 

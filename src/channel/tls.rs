@@ -14,6 +14,8 @@ use rustls::{
     DistinguishedName, Error, ServerConfig, ServerConnection, SignatureScheme,
 };
 
+use zeroize::Zeroizing;
+
 use super::identity::{Identity, device_id};
 use super::transport::Transport;
 use crate::model::DeviceId;
@@ -22,6 +24,7 @@ use crate::model::DeviceId;
 const ALPN: &[u8] = b"ropeway/1";
 /// RFC 8446 §7.5; see PROTOCOL.md.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-ropeway-verification";
+const SESSION_LABEL: &[u8] = b"EXPORTER-ropeway-session";
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
@@ -58,6 +61,7 @@ pub(super) struct Handshaken {
     pub tls: Connection,
     pub peer: DeviceId,
     pub exporter: [u8; 32],
+    pub session_secret: Zeroizing<[u8; 32]>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,10 +99,12 @@ pub(super) fn handshake(
         .and_then(device_id)
         .ok_or(Error::NoCertificatesPresented)?;
     let exporter = tls.export_keying_material([0; 32], EXPORTER_LABEL, None)?;
+    let session_secret = tls.export_keying_material([0; 32], SESSION_LABEL, None)?;
     Ok(Handshaken {
         tls,
         peer,
         exporter,
+        session_secret: Zeroizing::new(session_secret),
     })
 }
 

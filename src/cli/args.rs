@@ -30,6 +30,10 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", global = true)]
     pub data_dir: Option<PathBuf>,
 
+    /// How long a run without a window waits for a lost device to come back
+    #[arg(long, value_name = "SECONDS", global = true, default_value_t = 60)]
+    pub wait: u64,
+
     #[command(subcommand)]
     pub subcommand: Option<Subcommand>,
 

@@ -11,6 +11,7 @@ mod secret;
 mod send;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use args::{Arguments, Subcommand};
 
@@ -116,15 +117,15 @@ pub fn check_paths(arguments: &Arguments) -> Result<(), Exit> {
 }
 
 /// Runs a subcommand to its end.
-pub fn run(subcommand: Subcommand, data_dir: PathBuf) -> Exit {
+pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
     let json = match &subcommand {
         Subcommand::Receive(receive) => receive.json,
         Subcommand::Send(send) => send.json,
     };
     let output = Output::new(json);
     let result = match subcommand {
-        Subcommand::Receive(arguments) => receive::run(arguments, data_dir, &output),
-        Subcommand::Send(arguments) => send::run(arguments, data_dir, &output),
+        Subcommand::Receive(arguments) => receive::run(arguments, data_dir, wait, &output),
+        Subcommand::Send(arguments) => send::run(arguments, data_dir, wait, &output),
     };
     result.unwrap_or_else(|trouble| {
         tracing::warn!(code = trouble.code, "{}", trouble.sentence);
@@ -184,6 +185,7 @@ fn exit_of(summary: &Summary) -> Exit {
                 | Failure::Unreachable { .. }
                 | Failure::NotRopeway { .. }
                 | Failure::Ourselves
+                | Failure::Forgotten
                 | Failure::Busy
                 | Failure::Version
                 | Failure::Lost

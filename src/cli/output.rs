@@ -142,6 +142,13 @@ impl Output {
         }
         match state {
             TransferState::Waiting => self.say("Waiting for the other person to accept."),
+            TransferState::Checking => self.say("Going on: what is there already is compared."),
+            TransferState::Interrupted => {
+                if let Some(bar) = self.bar.borrow_mut().take() {
+                    bar.finish_and_clear();
+                }
+                self.say("The connection is gone; it goes on when the other device is back.");
+            }
             TransferState::Running => {
                 let bar = ProgressBar::new(0);
                 bar.set_draw_target(ProgressDrawTarget::stderr());

@@ -1,6 +1,6 @@
 //! `ropeway receive`.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,14 +12,19 @@ use super::{Exit, Session, Trouble, exit_of, secret};
 use crate::engine::{
     AcceptPolicy, Answer, Bind, Command, Event, ListenError, ListenOptions, Listening, Offer,
 };
-use crate::model::{Problem, Status, Summary, TransferId};
+use crate::model::{Problem, Status, Summary, TransferId, TransferState};
 
 /// What has arrived is flushed; a disk may take its time.
 const SAFE_WITHIN: Duration = Duration::from_secs(120);
 /// After Ctrl-C the other side is told; nobody waits longer for that.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 
-pub fn run(arguments: Receive, data_dir: PathBuf, output: &Output) -> Result<Exit, Trouble> {
+pub fn run(
+    arguments: Receive,
+    data_dir: PathBuf,
+    wait: Duration,
+    output: &Output,
+) -> Result<Exit, Trouble> {
     let passphrase = secret::passphrase(arguments.code_file.as_deref())?;
     let mut session = Session::start(&data_dir, Inputs::new()?, output)?;
     let folder = arguments.dir.clone();
@@ -52,6 +57,8 @@ pub fn run(arguments: Receive, data_dir: PathBuf, output: &Output) -> Result<Exi
         offered: HashSet::new(),
         questions: VecDeque::new(),
         asked: None,
+        wait,
+        lost: HashMap::new(),
         last: None,
     };
     if passphrase.is_some() {
@@ -123,6 +130,9 @@ struct Receiving<'a> {
     questions: VecDeque<Offer>,
     /// When the question on the screen was put. What was typed before is no answer to it.
     asked: Option<Instant>,
+    wait: Duration,
+    /// Transfers whose sender is gone, and since when.
+    lost: HashMap<TransferId, Instant>,
     /// With `--once`: the transfer that ended, and when.
     last: Option<(Summary, Instant)>,
 }
@@ -138,7 +148,7 @@ impl Receiving<'_> {
             let deadline = match (&self.last, interrupted) {
                 (_, Some(at)) => Some(at + CANCEL_WITHIN),
                 (Some((_, at)), None) => Some(*at + SAFE_WITHIN),
-                (None, None) => None,
+                (None, None) => self.lost.values().min().map(|at| *at + self.wait),
             };
             let input = match deadline {
                 None => Some(self.session.inputs.next()),
@@ -146,7 +156,10 @@ impl Receiving<'_> {
             };
             match input {
                 None if interrupted.is_some() => return Ok(Exit::Interrupted),
-                None => return Ok(self.last.map_or(Exit::Arrived, |(last, _)| exit_of(&last))),
+                None => match &self.last {
+                    Some((last, _)) => return Ok(exit_of(last)),
+                    None => self.give_up(),
+                },
                 Some(Input::Interrupt) if interrupted.is_some() => return Ok(Exit::Interrupted),
                 Some(Input::Interrupt) => {
                     interrupted = Some(Instant::now());
@@ -160,6 +173,7 @@ impl Receiving<'_> {
                 }
                 Some(Input::Event(Event::Ended(summary))) => {
                     running.remove(&summary.transfer);
+                    self.lost.remove(&summary.transfer);
                     self.take_back(summary.transfer);
                     self.output.transfer(&summary);
                     self.ask();
@@ -210,7 +224,14 @@ impl Receiving<'_> {
                 });
             }
             Event::Offer(offer) => self.offer(offer),
-            Event::State(transfer, state) => self.output.state(transfer, state),
+            Event::State(transfer, state) => {
+                if state == TransferState::Interrupted {
+                    self.lost.entry(transfer).or_insert_with(Instant::now);
+                } else {
+                    self.lost.remove(&transfer);
+                }
+                self.output.state(transfer, state);
+            }
             Event::Progress(progress) => self.output.progress(&progress),
             Event::Files(transfer, files) => {
                 files
@@ -222,6 +243,7 @@ impl Receiving<'_> {
             | Event::ListenStopped
             | Event::Clients(_)
             | Event::OfferWithdrawn(_)
+            | Event::Kept(_)
             | Event::Started(_)
             | Event::PeerKnown(..)
             | Event::Ended(_)
@@ -230,6 +252,15 @@ impl Receiving<'_> {
             | Event::Quiet { .. }
             | Event::Measured(_)
             | Event::CommandFailed { .. } => {}
+        }
+    }
+
+    /// Those who did not come back in time; they can go on all the same when they do.
+    fn give_up(&mut self) {
+        let wait = self.wait;
+        let late = self.lost.extract_if(|_, at| at.elapsed() >= wait);
+        for (transfer, _) in late {
+            self.session.engine.command(Command::GiveUp(transfer));
         }
     }
 

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::event::Measured;
 use super::note::Input;
-use crate::model::{EntryKind, Problem};
-use crate::storage::inbox::sweep;
+use crate::model::{EntryKind, Problem, TransferId};
+use crate::storage::inbox::{discard, sweep};
 use crate::storage::source::{Found, walk};
 
 /// The growing count is told this often.
@@ -45,6 +45,12 @@ impl Chores {
     pub fn sweep(&mut self, save_folder: PathBuf) {
         let subject = save_folder.clone();
         self.start("sweep", save_folder, move || sweep(&subject));
+    }
+
+    /// Removes what is kept of an interrupted transfer.
+    pub fn discard(&mut self, save_folder: PathBuf, transfer: TransferId) {
+        let subject = save_folder.clone();
+        self.start("sweep", save_folder, move || discard(&subject, transfer));
     }
 
     /// Another program opens it; that may take its time to start.

@@ -22,6 +22,12 @@ pub enum Command {
     Answer(TransferId, Answer),
     /// Ends a transfer of either direction; the other side is told.
     Cancel(TransferId),
+    /// Goes on with an interrupted transfer that this device sends, or tries again at once.
+    Resume(TransferId),
+    /// No longer waits for an interrupted transfer's other end; it can be resumed all the same.
+    GiveUp(TransferId),
+    /// Removes what is kept of a transfer, so that it cannot go on. What has arrived stays.
+    Forget(TransferId),
     /// Counts what a picked path holds: [`super::Event::Measured`] follows, repeatedly while counting.
     Measure(PathBuf),
     /// Opens a file or folder with the system's program for it.

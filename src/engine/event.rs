@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::model::{
     Code, DeviceId, DeviceName, Direction, FileReport, Peer, Problem, Progress, Summary,
@@ -35,6 +35,8 @@ pub enum Event {
     /// The sender took the offer back, or its connection is gone.
     OfferWithdrawn(TransferId),
 
+    /// What earlier runs left unfinished; said once, when the engine starts, if there is any.
+    Kept(Vec<Interrupted>),
     /// A transfer exists from now on: a send was asked for, or an offer was accepted.
     Started(Started),
     State(TransferId, TransferState),
@@ -130,6 +132,24 @@ pub struct Offer {
 impl Offer {
     /// As many as a dialog shows.
     pub const MAX_NAMES: usize = 5;
+}
+
+/// A transfer that can go on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interrupted {
+    pub transfer: TransferId,
+    pub direction: Direction,
+    pub peer: Peer,
+    pub names: Vec<String>,
+    pub picked: u64,
+    /// As in [`Started`].
+    pub places: Vec<PathBuf>,
+    pub entries: u64,
+    pub bytes: u64,
+    /// Content that the receiver held when last seen.
+    pub held_bytes: u64,
+    /// It is kept until then.
+    pub until: SystemTime,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -6,12 +6,14 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use rand_core::{CryptoRng, RngCore};
+use zeroize::Zeroizing;
 
 use super::gate::{Gate, Wrong};
+use super::ledger::{Kept, Ledger};
 use crate::channel::{Channel, ChannelError, Received};
-use crate::model::{Code, DeviceId, DeviceName, Secret};
+use crate::model::{Code, DeviceId, DeviceName, Direction, Secret, TransferId};
 use crate::protocol::message::{FEATURES, Hello, Method, VERSION};
-use crate::protocol::verification::{Binding, Client, Refusal, Server, ServerEvent};
+use crate::protocol::verification::{Binding, Client, Refusal, Server, ServerEvent, SessionKey};
 use crate::protocol::{Buffers, Decoder, Limit, RawFrame, Violation};
 
 /// A stranger has so long from connecting to being verified, however it spends it.
@@ -145,8 +147,22 @@ fn hello(name: &DeviceName, accepts: Vec<String>) -> Hello {
     }
 }
 
+fn nobodys_key() -> SessionKey {
+    let mut key = Zeroizing::new([0; 32]);
+    SystemRandom.fill_bytes(key.as_mut_slice());
+    SessionKey(key)
+}
+
 fn peer_name(hello: &Hello) -> DeviceName {
     DeviceName::cleaned(&hello.name, "Unnamed device")
+}
+
+/// What the client proves.
+pub enum Proving<'a> {
+    /// What the person typed, if anything.
+    Secret(Option<&'a Secret>),
+    /// That a transfer goes on.
+    Session(TransferId, &'a SessionKey),
 }
 
 /// The client's part: gives the server's name once both ends have proven themselves.
@@ -154,7 +170,7 @@ pub fn greet_server(
     channel: &mut Channel,
     ours: DeviceId,
     name: &DeviceName,
-    secret: Option<&Secret>,
+    proving: &Proving,
 ) -> Result<DeviceName, GreetingError> {
     let binding = Binding {
         exporter: channel.exporter,
@@ -170,15 +186,20 @@ pub fn greet_server(
             break hello;
         }
     };
-    let secret = secret.ok_or(GreetingError::SecretNeeded)?;
     let accepts = |method: Method| theirs.accepts.iter().any(|way| way == method.as_str());
-    if accepts(Method::Passphrase) {
-        let bytes = secret.passphrase_bytes();
-        machine.prove(Method::Passphrase, &bytes, &mut SystemRandom);
-    } else if accepts(Method::Code) {
-        machine.prove(Method::Code, &secret.code_bytes(), &mut SystemRandom);
-    } else {
-        return Err(Refusal::Secret.into());
+    match proving {
+        Proving::Session(transfer, key) => {
+            machine.prove_session(*transfer, key, &mut SystemRandom);
+        }
+        Proving::Secret(None) => return Err(GreetingError::SecretNeeded),
+        Proving::Secret(Some(secret)) if accepts(Method::Passphrase) => {
+            let bytes = secret.passphrase_bytes();
+            machine.prove(Method::Passphrase, &bytes, &mut SystemRandom);
+        }
+        Proving::Secret(Some(secret)) if accepts(Method::Code) => {
+            machine.prove(Method::Code, &secret.code_bytes(), &mut SystemRandom);
+        }
+        Proving::Secret(Some(_)) => return Err(Refusal::Secret.into()),
     }
     wire.send(machine.poll_transmit())?;
     while !machine.verified() {
@@ -195,21 +216,33 @@ pub struct Doorkeeper<'a> {
     pub ours: DeviceId,
     pub name: &'a DeviceName,
     pub gate: &'a std::sync::Mutex<Gate>,
+    pub ledger: &'a Ledger,
+}
+
+/// Who was let in, and for what.
+pub struct Greeted {
+    pub name: DeviceName,
+    /// Only for this transfer to go on.
+    pub session: Option<Kept>,
 }
 
 impl Doorkeeper<'_> {
     /// The server's part: gives the client's name once the client has proven itself and was let in.
-    pub fn greet_client(&self, channel: &mut Channel) -> Result<DeviceName, GreetingError> {
+    pub fn greet_client(&self, channel: &mut Channel) -> Result<Greeted, GreetingError> {
         let binding = Binding {
             exporter: channel.exporter,
             client: channel.peer,
             server: self.ours,
         };
         let accepts = self.gate().method().map(|way| way.as_str().to_owned());
-        let mut machine = Server::new(binding, &hello(self.name, accepts.into_iter().collect()));
+        let mut machine = Server::new(
+            binding.clone(),
+            &hello(self.name, accepts.into_iter().collect()),
+        );
         let mut wire = Lockstep::new(channel);
         let mut client_name = None;
         let mut ticket = None;
+        let mut session = None;
         while !machine.verified() {
             let frame = wire.receive()?;
             let event = match machine.handle_frame(frame) {
@@ -240,6 +273,19 @@ impl Doorkeeper<'_> {
                         }
                     }
                 }
+                Some(ServerEvent::GoesOn(transfer)) => {
+                    // Only its own sender can prove it. A stranger to it fails like one with a wrong
+                    // key, against a key that nobody has.
+                    let known = self.ledger.get(transfer).filter(|kept| {
+                        kept.direction == Direction::Receive && kept.peer == binding.client
+                    });
+                    let key = known
+                        .as_ref()
+                        .map_or_else(nobodys_key, |kept| kept.key.clone());
+                    machine.challenge_session(&key, &mut SystemRandom)?;
+                    session = known;
+                }
+                Some(ServerEvent::Proven) if session.is_some() => machine.admit(),
                 Some(ServerEvent::Proven) => {
                     let now = Instant::now();
                     let admitted = ticket
@@ -256,7 +302,8 @@ impl Doorkeeper<'_> {
             wire.send(machine.poll_transmit())?;
         }
         wire.finish()?;
-        Ok(client_name.unwrap_or_else(|| DeviceName::cleaned("", "Unnamed device")))
+        let name = client_name.unwrap_or_else(|| DeviceName::cleaned("", "Unnamed device"));
+        Ok(Greeted { name, session })
     }
 
     fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {

@@ -14,6 +14,9 @@ pub struct Live {
     pub failed: Counter,
     /// Content under final names.
     pub arrived_bytes: Counter,
+    /// Kept content compared so far, and to be compared.
+    pub checked_bytes: Counter,
+    pub check_bytes: Counter,
     /// Content this process put on the wire.
     pub sent_bytes: Counter,
 }

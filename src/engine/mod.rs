@@ -11,6 +11,7 @@ mod dial;
 mod event;
 mod gate;
 mod greeting;
+mod ledger;
 mod link;
 mod listener;
 mod live;
@@ -22,7 +23,7 @@ mod supervisor;
 
 pub use command::{AcceptPolicy, Answer, Bind, Command, ListenOptions, SendRequest, StopMode};
 pub use event::{
-    Client, Doing, Event, ListenError, Listening, Measured, Offer, StartError, Started,
+    Client, Doing, Event, Interrupted, ListenError, Listening, Measured, Offer, StartError, Started,
 };
 pub use sending::new_transfer_id;
 
@@ -38,10 +39,11 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
-use crate::model::{Code, DeviceName, Peer, Problem};
+use crate::model::{Code, DeviceName, Direction, Peer, PeerAddress, Problem, TransferId};
 use crate::storage::record::{self, RecordError};
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError, SERVER_DEADLINE};
+use ledger::Ledger;
 use link::Link;
 use note::{Input, Note, Notes};
 use receiving::Receiving;
@@ -56,6 +58,7 @@ pub struct Config {
 }
 
 pub struct Engine {
+    shared: Arc<Shared>,
     inputs: Sender<Input>,
     supervisor: Option<JoinHandle<()>>,
 }
@@ -72,6 +75,7 @@ impl Engine {
             .map_err(|error| StartError::Thread(io::Error::other(error.to_string())))?;
         raise_descriptor_limit();
         let identity = load_identity(&config.data_dir)?;
+        let ledger = Ledger::open(&config.data_dir).map_err(StartError::Thread)?;
         let (inputs, inbox) = channel();
         let (events, reported) = channel();
         let shared = Arc::new(Shared {
@@ -79,22 +83,36 @@ impl Engine {
             name: Mutex::new(config.name),
             save_folder: Mutex::new(PathBuf::new()),
             gate: Mutex::new(Gate::closed(Instant::now())),
+            ledger,
         });
         let reporter = Reporter {
             events,
             wake: Box::new(wake),
             told_code: None,
         };
-        let supervisor = Supervisor::new(shared, inputs.clone(), reporter);
+        let supervisor = Supervisor::new(shared.clone(), inputs.clone(), reporter);
         let thread = thread::Builder::new()
             .name("supervisor".into())
             .spawn(move || supervisor.run(&inbox))
             .map_err(StartError::Thread)?;
         let engine = Self {
+            shared,
             inputs,
             supervisor: Some(thread),
         };
         Ok((engine, reported))
+    }
+
+    /// The interrupted transfer of the same things to the same address, to go on with
+    /// ([`Command::Resume`]) instead of sending anew.
+    pub fn interrupted(&self, sources: &[PathBuf], to: &PeerAddress) -> Option<TransferId> {
+        let places = absolute(sources);
+        let address = to.to_string();
+        let mut kept = self.shared.ledger.all().into_iter();
+        kept.find(|kept| {
+            kept.direction == Direction::Send && kept.places == places && kept.address == address
+        })
+        .map(|kept| kept.transfer)
     }
 
     /// Never blocks. After the engine has ended it does nothing.
@@ -130,12 +148,21 @@ fn raise_descriptor_limit() {
     }
 }
 
+/// As they are kept, so that they mean the same in another working directory.
+fn absolute(paths: &[PathBuf]) -> Vec<PathBuf> {
+    paths
+        .iter()
+        .map(|path| std::path::absolute(path).unwrap_or_else(|_empty| path.clone()))
+        .collect()
+}
+
 /// What all threads of an engine share.
 struct Shared {
     identity: Identity,
     name: Mutex<DeviceName>,
     save_folder: Mutex<PathBuf>,
     gate: Mutex<Gate>,
+    ledger: Ledger,
 }
 
 /// The way of events to the front end.
@@ -168,24 +195,26 @@ fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, n
         ours: shared.identity.device_id(),
         name: &name,
         gate: &shared.gate,
+        ledger: &shared.ledger,
     };
     let greeted = Channel::accept(socket, &shared.identity, deadline)
         .map_err(GreetingError::from)
         .and_then(|mut channel| {
-            let name = doorkeeper.greet_client(&mut channel)?;
-            Ok((channel, name))
+            let greeted = doorkeeper.greet_client(&mut channel)?;
+            Ok((channel, greeted))
         });
     // However it ended, a code may have been used up on the way.
     notes.send(Note::CodeTried);
     match greeted {
-        Ok((channel, name)) => {
+        Ok((channel, greeted)) => {
             notes.send(Note::Verified(Peer {
-                name,
+                name: greeted.name,
                 device_id: Some(channel.peer),
                 address,
                 verified: true,
             }));
-            Receiving::run(channel, shared, notes.clone());
+            let goes_on = greeted.session.map(|kept| kept.transfer);
+            Receiving::run(channel, goes_on, shared, notes.clone());
         }
         Err(GreetingError::Wrong(wrong)) => {
             tracing::info!(%from, "wrong secret");

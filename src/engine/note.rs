@@ -9,7 +9,10 @@ use std::sync::mpsc::Sender;
 use super::command::Command;
 use super::event::Measured;
 use super::receiving::Receiving;
-use crate::model::{Failure, FileReport, Peer, Problem, Status, TransferId, TransferState};
+use crate::model::{
+    DeviceId, Failure, FileReport, Peer, Problem, Status, TransferId, TransferState,
+};
+use crate::protocol::verification::SessionKey;
 
 /// Number of a connection within one engine, never used twice.
 pub type ConnectionId = u64;
@@ -36,6 +39,8 @@ pub enum Note {
     /// Both ends have proven themselves.
     Verified(Peer),
     State(TransferState),
+    /// Sending: accepted, so from now on it can go on with this key.
+    CanGoOn(DeviceId, SessionKey),
     Offered(TransferId, Arc<Receiving>),
     /// The open offer holds so much by now.
     Counted(Counted),
@@ -45,7 +50,10 @@ pub enum Note {
     Quiet(u64),
     /// The transfer has ended.
     Ended(Status, Option<Failure>),
-    Safe,
+    /// All of it is flushed. Delivered: the sender knows.
+    Safe {
+        delivered: bool,
+    },
     /// What arrived could not be flushed.
     NotSafe(Problem),
     /// The connection's last word: its thread ends.

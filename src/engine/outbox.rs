@@ -105,6 +105,11 @@ impl Outbox {
         });
     }
 
+    /// The connection is ending.
+    pub fn ended(&self) -> bool {
+        self.lock().end != End::Open
+    }
+
     /// Waits for something to do.
     pub fn next(&self) -> Next {
         let mut state = self.lock();

@@ -4,12 +4,14 @@
 //! `write` sends what both have to say. The disk's queue needs no bound of its own: the sender
 //! cannot have more on its way than the credit that the disk gave back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
 
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
@@ -18,19 +20,23 @@ use super::sending::ending_failure;
 use super::{Shared, event, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
-    EntryKind, EntryStatus, Failure, FileReport, Manifest, Party, Status, TransferId,
-    TransferState, displayable,
+    DeviceId, Entry, EntryKey, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Manifest,
+    Party, Problem, Status, TransferId, TransferState, displayable,
 };
+use crate::protocol::bulk::Groups;
 use crate::protocol::message::Frame;
-use crate::protocol::receiver::{Job, Receiver, ReceiverEvent};
+use crate::protocol::receiver::{Found, Job, Receiver, ReceiverEvent};
+use crate::protocol::verification::SessionKey;
 use crate::protocol::{Buffers, Violation};
 use crate::storage::free_bytes;
-use crate::storage::inbox::{Committed, Inbox};
+use crate::storage::inbox::{Committed, Inbox, KeptReader, Target};
 
 /// Files that wait to be committed together, at most: one flush for all of them.
 const COMMIT_FILES: usize = 512;
 /// Content that waits to be committed, at most.
 const COMMIT_BYTES: u64 = 64 << 20;
+/// Of that, content of files of a single group, which travels again if we are killed before.
+const COMMIT_SMALL_BYTES: u64 = 6 << 20;
 /// A file waits no longer than this for others to be committed with.
 const COMMIT_AFTER: Duration = Duration::from_millis(500);
 /// Credit and progress are told this often, or when a quarter of the window is used.
@@ -50,14 +56,30 @@ pub struct Receiving {
     /// The transfer's end has been noted.
     reported: AtomicBool,
     accepted: AtomicBool,
+    /// Who is at both ends and what the session keys of this channel are made of.
+    origin: Origin,
+    /// Everything arrived and is flushed.
+    finished: Mutex<Option<Inbox>>,
     pub live: Arc<Live>,
     notes: Notes,
+}
+
+struct Origin {
+    peer: DeviceId,
+    ours: DeviceId,
+    secret: Zeroizing<[u8; 32]>,
+    /// The transfer that this session may go on with, and nothing else.
+    goes_on: Option<TransferId>,
 }
 
 /// What the disk thread is told.
 enum Order {
     /// The offer is accepted into this folder.
     Open(PathBuf, TransferId),
+    /// The manifest of a transfer that goes on is complete.
+    Listed,
+    /// Hashes of groups that are staged: entry, first group.
+    Checked(Groups),
     Job(Job),
     Stop,
 }
@@ -67,6 +89,19 @@ impl Receiving {
     pub fn accept(&self, transfer: TransferId, folder: PathBuf) {
         self.accepted.store(true, Ordering::SeqCst);
         let _ = self.orders.send(Order::Open(folder, transfer));
+    }
+
+    /// The only transfer that this session may go on with.
+    pub fn goes_on(&self) -> Option<TransferId> {
+        self.origin.goes_on
+    }
+
+    /// The key with which a transfer offered here can go on later.
+    pub fn session_key(&self, transfer: TransferId) -> SessionKey {
+        let Origin {
+            peer, ours, secret, ..
+        } = &self.origin;
+        SessionKey::derive(secret, *peer, *ours, transfer)
     }
 
     pub fn decline(&self) {
@@ -99,25 +134,46 @@ impl Receiving {
     }
 
     /// Runs a verified session to its end on the connection's thread.
-    pub fn run(channel: Channel, shared: &Shared, notes: Notes) {
-        if let Err(error) = Self::try_run(channel, shared, notes) {
+    pub fn run(channel: Channel, goes_on: Option<TransferId>, shared: &Shared, notes: Notes) {
+        if let Err(error) = Self::try_run(channel, goes_on, shared, notes) {
             tracing::warn!(%error, "a session could not be started");
         }
     }
 
-    fn try_run(mut channel: Channel, shared: &Shared, notes: Notes) -> Result<(), ChannelError> {
+    fn try_run(
+        mut channel: Channel,
+        goes_on: Option<TransferId>,
+        shared: &Shared,
+        notes: Notes,
+    ) -> Result<(), ChannelError> {
         let link = Arc::new(Link::new(channel.shutdown_handle()?));
         let ring = link.clone();
         channel.established(TICK, move || ring.outbox.flush())?;
-        let Channel { reader, writer, .. } = channel;
+        let Channel {
+            reader,
+            writer,
+            peer,
+            session_secret,
+            ..
+        } = channel;
         let (orders, ordered) = mpsc::channel();
         let session = Arc::new(Self {
-            machine: Mutex::new(Receiver::default()),
+            machine: Mutex::new(match goes_on {
+                Some(_) => Receiver::going_on(),
+                None => Receiver::default(),
+            }),
             link: link.clone(),
             orders,
             stopped: AtomicBool::new(false),
             reported: AtomicBool::new(false),
             accepted: AtomicBool::new(false),
+            origin: Origin {
+                peer,
+                ours: shared.identity.device_id(),
+                secret: session_secret,
+                goes_on,
+            },
+            finished: Mutex::new(None),
             live: Arc::new(Live::default()),
             notes,
         });
@@ -127,11 +183,17 @@ impl Receiving {
         let ending = thread::scope(|scope| {
             let disk = session.clone();
             let recycled = frames.clone();
+            let link_of_disk = &link;
             let threads = [
                 spawn(scope, "write", &link, || {
                     link.write_frames(writer, &control)
                 }),
-                spawn(scope, "disk", &link, move || disk.work(&ordered, &recycled)),
+                spawn(scope, "disk", &link, move || {
+                    disk.work(&ordered, &recycled, |reader| {
+                        let checking = disk.clone();
+                        spawn(scope, "check", link_of_disk, move || checking.check(reader)).is_ok()
+                    })
+                }),
             ];
             let ending = if threads.iter().all(Result::is_ok) {
                 link.read_frames(
@@ -143,12 +205,21 @@ impl Receiving {
             } else {
                 Ending::Lost
             };
-            session.stopped.store(true, Ordering::SeqCst);
+            // What came before the end is still written.
             let _ = session.orders.send(Order::Stop);
             link.outbox.abort();
             link.shutdown.shutdown();
             ending
         });
+        let delivered = ending == Ending::Goodbye;
+        if let Some(mut inbox) = lock(&session.finished).take() {
+            if delivered {
+                inbox.discard_staged();
+            }
+            // Staging is gone before anybody hears that all is safe.
+            drop(inbox);
+            session.notes.send(Note::Safe { delivered });
+        }
         session.report_ending(ending);
         Ok(())
     }
@@ -166,7 +237,13 @@ impl Receiving {
         for event in events {
             match event {
                 ReceiverEvent::Offered(transfer) => {
+                    if self.origin.goes_on.is_some_and(|only| only != transfer) {
+                        return Err(Violation::Malformed("another transfer than the proven one"));
+                    }
                     self.notes.send(Note::Offered(transfer, self.clone()));
+                }
+                ReceiverEvent::Listed => {
+                    let _ = self.orders.send(Order::Listed);
                 }
                 ReceiverEvent::Counted => {
                     let manifest = machine.manifest();
@@ -216,7 +293,12 @@ impl Receiving {
     }
 
     /// The `disk` thread: does the orders, commits in batches, reports as it goes.
-    fn work(&self, orders: &mpsc::Receiver<Order>, buffers: &Buffers) {
+    fn work(
+        &self,
+        orders: &mpsc::Receiver<Order>,
+        buffers: &Buffers,
+        check: impl Fn(Vec<(u32, KeptReader)>) -> bool,
+    ) {
         let mut disk = Disk::default();
         loop {
             let order = match disk.commit_due() {
@@ -226,16 +308,16 @@ impl Receiving {
                 Some(due) => orders.recv_timeout(due),
             };
             match order {
-                Ok(_) if self.stopped.load(Ordering::SeqCst) => return,
-                Ok(Order::Open(folder, transfer)) => match Inbox::create(&folder, transfer) {
+                Ok(_) if self.stopped.load(Ordering::SeqCst) => break,
+                Ok(Order::Open(folder, transfer)) => match self.open(&folder, transfer) {
                     Ok(inbox) => {
                         disk.inbox = Some(inbox);
-                        let mut machine = self.machine();
-                        machine.accept();
-                        self.send_jobs(&mut machine);
-                        drop(machine);
-                        self.notes.send(Note::State(TransferState::Running));
-                        self.pump();
+                        if self.origin.goes_on.is_none() {
+                            self.machine().accept();
+                            self.begin();
+                        } else if disk.listed {
+                            self.go_on(&mut disk, &check);
+                        }
                     }
                     Err(problem) => {
                         self.machine().cancel(Some(&problem));
@@ -245,6 +327,22 @@ impl Receiving {
                         return;
                     }
                 },
+                Ok(Order::Listed) => {
+                    disk.listed = true;
+                    if disk.inbox.is_some() {
+                        self.go_on(&mut disk, &check);
+                    }
+                }
+                Ok(Order::Checked(groups)) => {
+                    if let Some(inbox) = &mut disk.inbox {
+                        inbox.checked(groups.entry, groups.first, &groups.hashes);
+                        self.live
+                            .checked_bytes
+                            .add(groups.hashes.len() as u64 * GROUP_BYTES);
+                        self.machine().tell_groups(&groups);
+                        self.pump();
+                    }
+                }
                 Ok(Order::Job(Job::Finish)) => {
                     self.notes.send(Note::State(TransferState::Finishing));
                     self.commit(&mut disk);
@@ -253,7 +351,105 @@ impl Receiving {
                 }
                 Ok(Order::Job(job)) => self.do_job(&mut disk, job, buffers),
                 Err(RecvTimeoutError::Timeout) => self.commit(&mut disk),
-                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        // What is complete gets its name, so that it need not travel again.
+        if disk.inbox.is_some() {
+            self.commit(&mut disk);
+        }
+    }
+
+    fn open(&self, folder: &Path, transfer: TransferId) -> Result<Inbox, Problem> {
+        match self.origin.goes_on {
+            None => Inbox::create(folder, transfer),
+            Some(_) => Inbox::go_on(folder, transfer),
+        }
+    }
+
+    fn begin(&self) {
+        let mut machine = self.machine();
+        self.send_jobs(&mut machine);
+        self.live.held_bytes.set(machine.held_bytes());
+        self.live.settled.set(machine.settled() as u64);
+        drop(machine);
+        self.notes.send(Note::State(TransferState::Running));
+        self.pump();
+    }
+
+    /// Looks what an earlier run left, tells the sender, and lets the rest come.
+    fn go_on(&self, disk: &mut Disk, check: impl Fn(Vec<(u32, KeptReader)>) -> bool) {
+        let Some(inbox) = &mut disk.inbox else { return };
+        self.notes.send(Note::State(TransferState::Checking));
+        // The list is taken out meanwhile: looking at a million files takes its time.
+        let manifest = self.machine().lend_manifest();
+        let kept = inbox.kept(&manifest);
+        let held: u64 = kept
+            .done
+            .iter()
+            .filter_map(|number| manifest.get(*number))
+            .map(Entry::len_bytes)
+            .sum();
+        let readers: Result<Vec<_>, _> = kept
+            .partial
+            .iter()
+            .map(|(number, bytes)| Ok((*number, inbox.read_kept(*number, *bytes)?)))
+            .collect();
+        let mut machine = self.machine();
+        machine.take_back(manifest);
+        // A part that cannot be read fails its file when its hashes stay away; the others go on.
+        let readers = readers.unwrap_or_else(|error: std::io::Error| {
+            tracing::warn!(%error, "what was kept cannot be read");
+            Vec::new()
+        });
+        self.live.arrived_bytes.set(held);
+        let check_bytes = kept.partial.iter().map(|(_, bytes)| bytes).sum();
+        self.live.check_bytes.set(check_bytes);
+        machine.go_on(&Found {
+            done: kept.done,
+            partial: kept.partial,
+        });
+        drop(machine);
+        self.begin();
+        if !readers.is_empty() && !check(readers) {
+            self.hang_up();
+        }
+    }
+
+    /// The `check` thread: hashes what is staged of kept files, beside the writing of what is not.
+    fn check(&self, readers: Vec<(u32, KeptReader)>) {
+        /// 32 MiB of content: often enough for a person to see it move.
+        const GROUPS_TOLD_TOGETHER: usize = 32;
+        for (entry, mut reader) in readers {
+            let mut first = 0;
+            loop {
+                let mut hashes = Vec::new();
+                while hashes.len() < GROUPS_TOLD_TOGETHER {
+                    match reader.next_hash() {
+                        Ok(Some(hash)) => hashes.push(hash),
+                        Ok(None) => break,
+                        // Told as something that it is not, so that it travels again.
+                        Err(error) => {
+                            tracing::warn!(%error, "a staged group cannot be read");
+                            hashes.push([0; 32]);
+                            reader.skip();
+                        }
+                    }
+                    if self.stopped.load(Ordering::SeqCst) || self.link.outbox.ended() {
+                        return;
+                    }
+                }
+                if hashes.is_empty() {
+                    break;
+                }
+                let count = hashes.len() as u32;
+                let groups = Groups {
+                    entry,
+                    first,
+                    hashes,
+                };
+                let _ = self.orders.send(Order::Checked(groups));
+                first += count;
             }
         }
     }
@@ -262,26 +458,47 @@ impl Receiving {
         let Some(inbox) = &mut disk.inbox else { return };
         let (cost, content) = (job.cost(), job.content_bytes());
         let mut committed = Vec::new();
-        match job {
-            Job::Folder { number, entry } => committed.push(inbox.add_folder(number, &entry)),
-            Job::Data { entry, data } => {
-                inbox.write(data.entry, &entry, data.offset, data.content());
-                buffers.give_back(data.into_buffer());
-            }
-            Job::End { entry, end } => inbox.complete(end.entry, &entry, end.hash),
-            Job::Batch { entries, batch } => {
-                for (entry, item) in entries.iter().zip(&batch.items) {
-                    inbox.whole(item.entry, entry, batch.content(item), item.hash);
+        let keys = self.keys(&job);
+        let target = |at: usize, number, entry| {
+            let key = keys.get(at).copied()?;
+            Some(Target { number, key, entry })
+        };
+        match &job {
+            Job::Folder { number, entry } => committed.push(inbox.add_folder(*number, entry)),
+            Job::Data { entry, data, .. } => {
+                if let Some(target) = target(0, data.entry, entry) {
+                    inbox.write(target, data.offset, data.content());
                 }
-                buffers.give_back(batch.into_buffer());
+            }
+            Job::End { entry, end } => {
+                if let Some(target) = target(0, end.entry, entry) {
+                    inbox.complete(target, end.hash);
+                }
+            }
+            Job::Batch { entries, batch } => {
+                for (at, (entry, item)) in entries.iter().zip(&batch.items).enumerate() {
+                    if let Some(target) = target(at, item.entry, entry) {
+                        inbox.whole(target, batch.content(item), item.hash);
+                    }
+                }
             }
             Job::Abandon {
                 number,
                 entry,
                 problem,
-            } => inbox.abandon(number, &entry, problem),
+            } => {
+                if let Some(target) = target(0, *number, entry) {
+                    inbox.abandon(target, problem.clone());
+                }
+            }
             Job::Finish => {}
         }
+        match job {
+            Job::Data { data, .. } => buffers.give_back(data.into_buffer()),
+            Job::Batch { batch, .. } => buffers.give_back(batch.into_buffer()),
+            Job::Folder { .. } | Job::End { .. } | Job::Abandon { .. } | Job::Finish => {}
+        }
+        let small_bytes = inbox.pending_small_bytes();
         let (files, bytes) = inbox.pending();
         if files > 0 {
             disk.pending_since.get_or_insert_with(Instant::now);
@@ -300,9 +517,24 @@ impl Receiving {
         self.send_jobs(&mut machine);
         drop(machine);
         self.settle(committed);
-        if files >= COMMIT_FILES || bytes >= COMMIT_BYTES {
+        if files >= COMMIT_FILES || bytes >= COMMIT_BYTES || small_bytes >= COMMIT_SMALL_BYTES {
             self.commit(disk);
         }
+    }
+
+    /// The keys of the entries a job is about, in its order.
+    fn keys(&self, job: &Job) -> Vec<EntryKey> {
+        let machine = self.machine();
+        let manifest = machine.manifest();
+        let numbers: Vec<u32> = match job {
+            Job::Data { data, .. } => vec![data.entry],
+            Job::End { end, .. } => vec![end.entry],
+            Job::Batch { batch, .. } => batch.items.iter().map(|item| item.entry).collect(),
+            Job::Abandon { number, .. } => vec![*number],
+            Job::Folder { .. } | Job::Finish => Vec::new(),
+        };
+        let keys = numbers.into_iter();
+        keys.filter_map(|number| manifest.key(number)).collect()
     }
 
     fn commit(&self, disk: &mut Disk) {
@@ -325,7 +557,7 @@ impl Receiving {
             let machine = self.machine();
             machine.received().then(|| machine.result().clone())
         };
-        let (Some(result), Some(inbox)) = (result, disk.inbox.take()) else {
+        let (Some(result), Some(mut inbox)) = (result, disk.inbox.take()) else {
             return;
         };
         self.report(
@@ -338,9 +570,9 @@ impl Receiving {
         );
         match inbox.finish() {
             Ok(()) => {
+                *lock(&self.finished) = Some(inbox);
                 self.machine().safe();
                 self.pump();
-                self.notes.send(Note::Safe);
             }
             Err(problem) => {
                 tracing::error!(%problem, "what arrived could not be flushed");
@@ -408,6 +640,7 @@ impl Receiving {
 /// What the disk thread keeps.
 struct Disk {
     inbox: Option<Inbox>,
+    listed: bool,
     pending_since: Option<Instant>,
     reported: Instant,
 }
@@ -416,6 +649,7 @@ impl Default for Disk {
     fn default() -> Self {
         Self {
             inbox: None,
+            listed: false,
             pending_since: None,
             reported: Instant::now(),
         }

@@ -7,63 +7,102 @@
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::command::SendRequest;
 use super::cut::Cut;
 use super::dial::dial;
-use super::greeting::{CLIENT_DEADLINE, GreetingError, greet_server};
+use super::greeting::{CLIENT_DEADLINE, GreetingError, Proving, greet_server};
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::note::{Note, Notes};
 use super::{Shared, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
-    EntryStatus, Failure, FileReport, Party, Peer, Problem, Status, TransferId, TransferState,
+    DeviceId, EntryStatus, Failure, FileReport, GROUP_BYTES, Modified, Party, Peer, Problem,
+    Status, TransferId, TransferState,
 };
-use crate::protocol::bulk::{BatchFrame, CHUNK_BYTES, DataFrame};
+use crate::protocol::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, Groups};
 use crate::protocol::message::{self, Frame};
 use crate::protocol::sender::{Bulk, Sender, SenderEvent};
-use crate::protocol::verification::Refusal;
+use crate::protocol::verification::{Refusal, SessionKey};
 use crate::protocol::{Buffers, Violation};
+use crate::storage::GroupedSource;
 use crate::storage::source::{Found, SourceFile, SourceTree, walk};
 
 /// Manifest frames that may wait to be sent before the walk pauses: 32,000 entries.
 const WALK_AHEAD_FRAMES: usize = 64;
 /// A slow disk's first entries are told after this long, although the frame is not full.
 const TELL_ENTRIES_AFTER: Duration = Duration::from_millis(100);
+/// Before the first new try after an interruption: a cable is back at once, or not soon.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// A crowd at the door has so long to make room.
+const KNOCK_FOR: Duration = Duration::from_secs(10);
+const KNOCK_EVERY: Duration = Duration::from_millis(250);
+/// Doubled each time up to here, so that somebody who comes back is met within half a minute.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Buffers in flight between reading and writing.
 const BUFFERS: usize = 8;
 
 pub struct Sending {
+    request: SendRequest,
     machine: Mutex<Sender>,
     tree: Mutex<SourceTree>,
     /// Rung whenever the machine may have something new to do.
     changed: Condvar,
     hashes: Mutex<HashMap<u32, [u8; 32]>>,
+    /// Files of which the receiver has a beginning.
+    mended: Mutex<HashMap<u32, Arc<GroupedSource>>>,
+    compare: Mutex<Option<mpsc::Sender<Groups>>>,
+    /// This run of it is over.
     stopped: AtomicBool,
-    link: OnceLock<Arc<Link>>,
+    /// The person ended it, or gave up waiting.
+    ended: AtomicBool,
+    /// The person does not want to wait for the next try.
+    hurry: AtomicBool,
+    link: Mutex<Option<Arc<Link>>>,
     cut: Arc<Cut>,
+    /// Who accepted it. Somebody else at its address is not told of it.
+    accepted_by: Mutex<Option<DeviceId>>,
+    /// Content put on the wire by earlier runs of this process.
+    sent_before: AtomicU64,
     pub live: Arc<Live>,
     notes: Notes,
 }
 
-/// How the attempt ended, if the machine did not say it itself.
+/// How a run ended, if the machine did not say it itself.
 type Attempt = Result<(), (Status, Failure)>;
 
 impl Sending {
-    pub fn new(request: &SendRequest, cut: Arc<Cut>, notes: Notes) -> Arc<Self> {
+    /// It goes on from an earlier run if somebody has accepted it before.
+    pub fn new(
+        request: SendRequest,
+        accepted_by: Option<DeviceId>,
+        cut: Arc<Cut>,
+        notes: Notes,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            machine: Mutex::new(Sender::new(request.transfer)),
+            machine: Mutex::new(match accepted_by {
+                Some(_) => Sender::going_on(request.transfer),
+                None => Sender::new(request.transfer),
+            }),
+            accepted_by: Mutex::new(accepted_by),
+            request,
             tree: Mutex::new(SourceTree::default()),
             changed: Condvar::new(),
             hashes: Mutex::new(HashMap::new()),
+            mended: Mutex::new(HashMap::new()),
+            compare: Mutex::new(None),
             stopped: AtomicBool::new(false),
-            link: OnceLock::new(),
+            ended: AtomicBool::new(false),
+            hurry: AtomicBool::new(false),
+            link: Mutex::new(None),
             cut,
+            sent_before: AtomicU64::new(0),
             live: Arc::new(Live::default()),
             notes,
         })
@@ -71,11 +110,13 @@ impl Sending {
 
     /// A person here ends it; the other end is told. `false` if there is nothing to end any more.
     pub fn cancel(&self) -> bool {
+        // Between two runs the machine of the last one is still there.
         let open = self.machine().cancel(None);
         if open {
+            self.ended.store(true, Ordering::SeqCst);
             self.pump();
             self.stop();
-            match self.link.get() {
+            match self.link() {
                 Some(link) => link.close(),
                 // Nothing was offered yet, so there is nobody to tell.
                 None => self.cut.cut(),
@@ -84,21 +125,117 @@ impl Sending {
         open
     }
 
-    /// The connection's thread.
-    pub fn run(self: &Arc<Self>, request: &SendRequest, shared: &Shared) {
-        // Looks at the disk, so not before there is a thread for it.
-        *lock(&self.tree) = SourceTree::new(request.sources.clone());
-        if let Err((status, failure)) = self.attempt(request, shared) {
-            tracing::info!(transfer = %request.transfer, ?status, %failure, "sending ended");
-            self.notes.send(Note::Ended(status, Some(failure)));
+    /// Where it goes, as the person wrote it.
+    pub fn address(&self) -> String {
+        self.request.to.to_string()
+    }
+
+    /// Ends this run politely and makes no other; the transfer can go on in another process.
+    pub fn interrupt(&self) {
+        self.give_up();
+        self.stop();
+        match self.link() {
+            Some(link) => link.close(),
+            None => self.cut.cut(),
         }
     }
 
-    fn attempt(self: &Arc<Self>, request: &SendRequest, shared: &Shared) -> Attempt {
+    /// No further run is made; what was interrupted stays so.
+    pub fn give_up(&self) {
+        let _machine = self.machine();
+        self.ended.store(true, Ordering::SeqCst);
+        self.changed.notify_all();
+    }
+
+    /// Tries again at once, if it waits for the next try.
+    pub fn hurry(&self) {
+        let _machine = self.machine();
+        self.hurry.store(true, Ordering::SeqCst);
+        self.changed.notify_all();
+    }
+
+    /// The transfer's thread: one run after the other until it is over.
+    pub fn run(self: &Arc<Self>, key: Option<SessionKey>, shared: &Shared) {
+        let mut key = key;
+        let mut pause = FIRST_PAUSE;
+        let begun = Instant::now();
+        loop {
+            // Looks at the disk, so not before there is a thread for it.
+            *lock(&self.tree) = SourceTree::new(self.request.sources.clone());
+            let moved_before = self.live.sent_bytes.get();
+            let Err((status, failure)) = self.attempt(&mut key, shared) else {
+                return;
+            };
+            tracing::info!(transfer = %self.request.transfer, ?status, %failure, "a run ended");
+            let over = self.ended.load(Ordering::SeqCst);
+            // Dropped before it was let in: others were in the way.
+            let dropped = status == Status::Failed
+                && matches!(failure, Failure::Busy | Failure::Lost)
+                && key.is_none();
+            if dropped && !over && begun.elapsed() < KNOCK_FOR && self.rest(KNOCK_EVERY) {
+                self.begin_again(false);
+                continue;
+            }
+            if key.is_none() || over || !may_go_on(&failure) {
+                if !over {
+                    self.notes.send(Note::Ended(status, Some(failure)));
+                }
+                return;
+            }
+            if self.live.sent_bytes.get() > moved_before {
+                pause = FIRST_PAUSE;
+            }
+            self.notes.send(Note::State(TransferState::Interrupted));
+            if !self.rest(pause) {
+                return;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.begin_again(true);
+        }
+    }
+
+    /// Waits for the next try; `false` if there is none.
+    fn rest(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        let mut machine = self.machine();
+        loop {
+            if self.ended.load(Ordering::SeqCst) {
+                return false;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.hurry.swap(false, Ordering::SeqCst) {
+                return true;
+            }
+            let waited = self.changed.wait_timeout(machine, left);
+            machine = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Everything as before the first run, but for what counts across runs.
+    fn begin_again(&self, goes_on: bool) {
+        let mut machine = self.machine();
+        *machine = match goes_on {
+            true => Sender::going_on(self.request.transfer),
+            false => Sender::new(self.request.transfer),
+        };
+        let sent = self.live.sent_bytes.get();
+        self.sent_before.store(sent, Ordering::SeqCst);
+        self.live.failed.set(0);
+        self.live.checked_bytes.set(0);
+        self.live.check_bytes.set(0);
+        *lock(&self.link) = None;
+        lock(&self.hashes).clear();
+        lock(&self.mended).clear();
+        // A cancel that came just now keeps it stopped.
+        self.stopped
+            .store(self.ended.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    fn attempt(self: &Arc<Self>, key: &mut Option<SessionKey>, shared: &Shared) -> Attempt {
         let failed = |failure| (Status::Failed, failure);
         let gave_up = || self.stopped();
         self.notes.send(Note::State(TransferState::Connecting));
-        let Some(dialled) = dial(&request.to, gave_up) else {
+        let Some(dialled) = dial(&self.request.to, gave_up) else {
             return Ok(());
         };
         let socket = dialled.map_err(failed)?;
@@ -106,23 +243,45 @@ impl Sending {
         self.cut.connected(&socket).map_err(internal)?;
         let address = socket
             .peer_addr()
-            .map_or_else(|_| request.to.to_string(), super::shown);
+            .map_or_else(|_| self.request.to.to_string(), super::shown);
         self.notes.send(Note::State(TransferState::Verifying));
-        let greeted = self.greet(socket, request, shared, &address);
+        let greeted = self.greet(socket, key.as_ref(), shared, &address);
         if self.stopped() {
             return Ok(());
         }
         let (channel, peer) = greeted.map_err(failed)?;
+        let ours = shared.identity.device_id();
+        let fresh = SessionKey::derive(
+            &channel.session_secret,
+            ours,
+            channel.peer,
+            self.request.transfer,
+        );
+        let device = channel.peer;
         self.notes.send(Note::Verified(peer));
-        self.notes.send(Note::State(TransferState::Waiting));
-        self.transfer(request, channel)
+        let going_on = key.is_some();
+        if !going_on {
+            self.notes.send(Note::State(TransferState::Waiting));
+        }
+        let accepted = AtomicBool::new(false);
+        let session = key.clone().unwrap_or(fresh);
+        let result = self.transfer(channel, &accepted, || {
+            *lock(&self.accepted_by) = Some(device);
+            if !going_on {
+                self.notes.send(Note::CanGoOn(device, session.clone()));
+            }
+        });
+        if accepted.load(Ordering::SeqCst) {
+            *key = Some(session);
+        }
+        result
     }
 
     /// TLS and verification, against one deadline.
     fn greet(
         &self,
         socket: std::net::TcpStream,
-        request: &SendRequest,
+        key: Option<&SessionKey>,
         shared: &Shared,
         address: &str,
     ) -> Result<(Channel, Peer), Failure> {
@@ -132,10 +291,23 @@ impl Sending {
         if channel.peer == shared.identity.device_id() {
             return Err(Failure::Ourselves);
         }
+        if lock(&self.accepted_by).is_some_and(|before| before != channel.peer) {
+            return Err(Failure::Unreachable {
+                address: address.to_owned(),
+            });
+        }
         let name = lock(&shared.name).clone();
         let ours = shared.identity.device_id();
-        let theirs = greet_server(&mut channel, ours, &name, request.secret.as_ref())
-            .map_err(|error| greeting_failure(error, address))?;
+        let proving = match key {
+            Some(key) => Proving::Session(self.request.transfer, key),
+            None => Proving::Secret(self.request.secret.as_ref()),
+        };
+        let theirs = greet_server(&mut channel, ours, &name, &proving).map_err(|error| {
+            match (greeting_failure(error, address), key) {
+                (Failure::WrongSecret, Some(_)) => Failure::Forgotten,
+                (failure, _) => failure,
+            }
+        })?;
         let peer = Peer {
             name: theirs,
             device_id: Some(channel.peer),
@@ -146,7 +318,12 @@ impl Sending {
     }
 
     /// Everything after verification.
-    fn transfer(self: &Arc<Self>, request: &SendRequest, mut channel: Channel) -> Attempt {
+    fn transfer(
+        self: &Arc<Self>,
+        mut channel: Channel,
+        accepted: &AtomicBool,
+        on_accept: impl Fn(),
+    ) -> Attempt {
         let internal = |error: ChannelError| {
             let failure = Failure::Internal(error.to_string());
             (Status::Failed, failure)
@@ -157,7 +334,7 @@ impl Sending {
             .established(TICK, move || outbox.outbox.flush())
             .map_err(internal)?;
         let Channel { reader, writer, .. } = channel;
-        let link = self.link.get_or_init(|| link).clone();
+        *lock(&self.link) = Some(link.clone());
         self.pump();
         if self.stopped() {
             // Cancelled while the greeting ran: the offer was never made.
@@ -165,12 +342,15 @@ impl Sending {
         }
         let buffers = Buffers::new(BUFFERS);
         let reported = AtomicBool::new(false);
+        let (compare, to_compare) = mpsc::channel();
+        *lock(&self.compare) = Some(compare);
         let ending = thread::scope(|scope| {
             let threads = [
                 spawn(scope, "write", &link, || {
                     link.write_frames(writer, &buffers)
                 }),
-                spawn(scope, "walk", &link, || self.walk(request)),
+                spawn(scope, "walk", &link, || self.walk()),
+                spawn(scope, "check", &link, move || self.compare(&to_compare)),
                 spawn(scope, "files", &link, || self.send_files(&link, &buffers)),
             ];
             let started = threads.iter().all(Result::is_ok);
@@ -178,13 +358,14 @@ impl Sending {
                 link.read_frames(
                     reader,
                     Buffers::new(1),
-                    |frame| self.handle(frame, &link, &reported),
+                    |frame| self.handle(frame, &link, &reported, accepted, &on_accept),
                     |seconds| self.notes.send(Note::Quiet(seconds)),
                 )
             } else {
                 Ending::Lost
             };
             self.stop();
+            *lock(&self.compare) = None;
             link.outbox.abort();
             link.shutdown.shutdown();
             ending
@@ -196,7 +377,14 @@ impl Sending {
     }
 
     /// One frame from the receiver.
-    fn handle(&self, frame: Frame, link: &Link, reported: &AtomicBool) -> Result<(), Violation> {
+    fn handle(
+        &self,
+        frame: Frame,
+        link: &Link,
+        reported: &AtomicBool,
+        accepted: &AtomicBool,
+        on_accept: &impl Fn(),
+    ) -> Result<(), Violation> {
         let mut machine = self.machine();
         machine.handle_frame(frame)?;
         self.live.held_bytes.set(machine.held_bytes());
@@ -208,7 +396,19 @@ impl Sending {
         drop(machine);
         for event in events {
             match event {
-                SenderEvent::Accepted => self.notes.send(Note::State(TransferState::Running)),
+                SenderEvent::Accepted => {
+                    accepted.store(true, Ordering::SeqCst);
+                    on_accept();
+                    self.notes.send(Note::State(TransferState::Running));
+                }
+                SenderEvent::Kept(check_bytes) => {
+                    self.live.check_bytes.add(check_bytes);
+                }
+                SenderEvent::Groups(groups) => {
+                    if let Some(compare) = &*lock(&self.compare) {
+                        let _ = compare.send(groups);
+                    }
+                }
                 SenderEvent::Settled(status) => self.report(&status),
                 SenderEvent::Declined => {
                     self.end(link, reported, Status::Declined, Some(Failure::Declined))
@@ -238,7 +438,7 @@ impl Sending {
                     self.notes.send(Note::Ended(status, None));
                 }
                 SenderEvent::Safe => {
-                    self.notes.send(Note::Safe);
+                    self.notes.send(Note::Safe { delivered: true });
                     link.close();
                 }
             }
@@ -292,12 +492,12 @@ impl Sending {
     }
 
     /// The `walk` thread: lists entries as they are found.
-    fn walk(&self, request: &SendRequest) {
-        walk(&request.sources, &mut |found: Found| {
+    fn walk(&self) {
+        walk(&self.request.sources, &mut |found: Found| {
             let problem = found.problem.clone();
             let entry = found.entry.clone();
             if let Err(error) = lock(&self.tree).add(found) {
-                self.give_up(Problem::other(&error.to_string()));
+                self.end_with(Problem::other(&error.to_string()));
                 return ControlFlow::Break(());
             }
             let mut machine = self.machine();
@@ -324,15 +524,51 @@ impl Sending {
     }
 
     /// Something here makes going on impossible.
-    fn give_up(&self, problem: Problem) {
+    fn end_with(&self, problem: Problem) {
         self.machine().cancel(Some(&problem));
         self.pump();
         let failure = Failure::Internal(problem.to_string());
         self.notes.send(Note::Ended(Status::Failed, Some(failure)));
         self.stop();
-        if let Some(link) = self.link.get() {
+        if let Some(link) = self.link() {
             link.close();
         }
+    }
+
+    /// The `check` thread: compares what the receiver has kept with the source.
+    fn compare(&self, groups: &mpsc::Receiver<Groups>) {
+        for told in groups {
+            if self.stopped() {
+                return;
+            }
+            let count = told.hashes.len() as u32;
+            let compared = self
+                .grouped(told.entry)
+                .and_then(|source| source.compare(told.first, &told.hashes));
+            self.live.checked_bytes.add(u64::from(count) * GROUP_BYTES);
+            match compared {
+                Ok(different) => self.machine().compared(told.entry, count, &different),
+                // The `files` thread comes upon the same and says it.
+                Err(problem) => {
+                    tracing::info!(%problem, "a kept file cannot be compared");
+                    let all: Vec<_> = (told.first..told.first + count).collect();
+                    self.machine().compared(told.entry, count, &all);
+                }
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    /// The source of a file that the receiver has a beginning of.
+    fn grouped(&self, entry: u32) -> Result<Arc<GroupedSource>, Problem> {
+        if let Some(known) = lock(&self.mended).get(&entry) {
+            return Ok(known.clone());
+        }
+        let (path, len, modified) = self.place(entry)?;
+        let opened = Arc::new(GroupedSource::open(&path, len, modified)?);
+        let mut mended = lock(&self.mended);
+        // The other thread may have been quicker.
+        Ok(mended.entry(entry).or_insert(opened).clone())
     }
 
     /// The `files` thread: does what the machine asks for, in order.
@@ -343,6 +579,12 @@ impl Sending {
                 Bulk::Frame(frame) => Some(frame),
                 Bulk::Chunk { entry, offset, len } => {
                     self.read_chunk(&mut open, entry, offset, len, buffers)
+                }
+                Bulk::End { entry } if self.machine().is_mending(entry) => {
+                    let result = self.grouped(entry).and_then(|source| source.finish());
+                    lock(&self.mended).remove(&entry);
+                    self.file_ended(entry, result);
+                    None
                 }
                 Bulk::End { entry } => {
                     let result = match open.take() {
@@ -368,7 +610,8 @@ impl Sending {
                 return None;
             }
             if let Some(work) = machine.poll_bulk() {
-                self.live.sent_bytes.set(machine.sent_bytes());
+                let before = self.sent_before.load(Ordering::SeqCst);
+                self.live.sent_bytes.set(before + machine.sent_bytes());
                 let finishing = machine.finishing();
                 drop(machine);
                 // The walk may be waiting for room.
@@ -404,7 +647,11 @@ impl Sending {
         buffers: &Buffers,
     ) -> Option<Vec<u8>> {
         let mut frame = DataFrame::new(buffers.take(CHUNK_BYTES + 64), len);
+        let mending = self.machine().is_mending(entry);
         let mut read = || {
+            if mending {
+                return self.grouped(entry)?.read(offset, frame.content());
+            }
             if offset == 0 {
                 *open = Some(self.open(entry)?);
             }
@@ -414,7 +661,9 @@ impl Sending {
         match read() {
             Ok(()) => Some(frame.seal(entry, offset)),
             Err(problem) => {
-                *open = None;
+                if !mending {
+                    *open = None;
+                }
                 self.file_ended(entry, Err(problem));
                 None
             }
@@ -442,6 +691,12 @@ impl Sending {
     }
 
     fn open(&self, entry: u32) -> Result<SourceFile, Problem> {
+        let (path, len, modified) = self.place(entry)?;
+        SourceFile::open(&path, len, modified)
+    }
+
+    /// Where an entry is, and what was announced of it.
+    fn place(&self, entry: u32) -> Result<(PathBuf, u64, Option<Modified>), Problem> {
         let tree = lock(&self.tree);
         let path = tree.path(entry).ok_or(Problem::Vanished)?;
         let (len, modified) = tree
@@ -449,8 +704,7 @@ impl Sending {
             .get(entry)
             .map(|entry| (entry.len_bytes(), entry.modified))
             .ok_or(Problem::Vanished)?;
-        drop(tree);
-        SourceFile::open(&path, len, modified)
+        Ok((path, len, modified))
     }
 
     fn file_ended(&self, entry: u32, result: Result<[u8; 32], Problem>) {
@@ -462,11 +716,15 @@ impl Sending {
 
     /// Moves what the machine has for the fast lane to the writer, if there is one yet.
     fn pump(&self) {
-        let Some(link) = self.link.get() else { return };
+        let Some(link) = self.link() else { return };
         let mut machine = self.machine();
         while let Some(frame) = machine.poll_control() {
             link.outbox.control(frame);
         }
+    }
+
+    fn link(&self) -> Option<Arc<Link>> {
+        lock(&self.link).clone()
     }
 
     fn stop(&self) {
@@ -497,6 +755,31 @@ pub fn new_transfer_id() -> TransferId {
     let mut bytes = [0; 16];
     super::greeting::SystemRandom.fill_bytes(&mut bytes);
     TransferId(bytes)
+}
+
+/// Whether a transfer that was accepted can wait for better times after this.
+fn may_go_on(failure: &Failure) -> bool {
+    match failure {
+        Failure::Unresolvable { .. }
+        | Failure::Refused { .. }
+        | Failure::Unreachable { .. }
+        | Failure::NotRopeway { .. }
+        | Failure::Busy
+        | Failure::Lost
+        | Failure::Silent => true,
+        Failure::Ourselves
+        | Failure::SecretNeeded
+        | Failure::WrongSecret
+        | Failure::Forgotten
+        | Failure::Version
+        | Failure::Declined
+        | Failure::Cancelled(_)
+        | Failure::NothingToSend
+        | Failure::Disk(_)
+        | Failure::PeerDisk(_)
+        | Failure::Protocol(_)
+        | Failure::Internal(_) => false,
+    }
 }
 
 fn channel_failure(error: &ChannelError, address: &str) -> Failure {

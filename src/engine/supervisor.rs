@@ -1,7 +1,7 @@
 //! The supervisor: one thread that owns every connection, offer and transfer and matches one
 //! [`Input`] enum. It never blocks on a disk or a socket; the threads it starts do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -11,19 +11,21 @@ use std::time::{Duration, Instant};
 use super::chores::Chores;
 use super::command::{AcceptPolicy, Answer, Command, ListenOptions, SendRequest, StopMode};
 use super::cut::Cut;
-use super::event::{Client, Doing, Event, ListenError, Listening, Offer, Started};
+use super::event::{Client, Doing, Event, Interrupted, ListenError, Listening, Offer, Started};
 use super::gate::CODE_LIFE;
 use super::greeting::new_code;
+use super::ledger::Kept;
 use super::listener::{Listener, addresses};
 use super::live::Live;
 use super::note::{ConnectionId, Counted, Input, Note, Notes};
 use super::receiving::Receiving;
 use super::sending::Sending;
-use super::{LastWord, Reporter, Shared, incoming, lock, shown};
+use super::{LastWord, Reporter, Shared, absolute, incoming, lock, shown};
 use crate::model::{
-    DeviceName, Direction, Failure, Meter, Party, Peer, Progress, Status, Summary, TransferId,
-    TransferState, displayable,
+    DeviceId, DeviceName, Direction, Failure, Meter, Party, Peer, Progress, Status, Summary,
+    TransferId, TransferState, displayable,
 };
+use crate::protocol::verification::SessionKey;
 
 /// Progress is told at most twenty times a second a transfer.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
@@ -35,6 +37,7 @@ const MAX_STRANGERS_PER_ADDRESS: usize = 8;
 const MAX_CLIENTS: usize = 256;
 /// Who has proven itself and then offers nothing is holding a place.
 const OFFER_WITHIN: Duration = Duration::from_secs(20);
+const NO_CONNECTION: ConnectionId = 0;
 /// When the engine ends, connections have so long to say goodbye.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(1500);
 
@@ -49,6 +52,12 @@ pub struct Supervisor {
     transfers: HashMap<TransferId, Transfer>,
     /// Ended, but "safe" may still follow.
     settling: HashMap<ConnectionId, TransferId>,
+    /// Arrived in this process, and said so.
+    arrived: HashSet<TransferId>,
+    /// Connections that only tell the sender again what has arrived.
+    unsaid: HashMap<ConnectionId, TransferId>,
+    /// Who goes on when the connection before is gone.
+    waiting: HashMap<ConnectionId, (ConnectionId, TransferId, Arc<Receiving>)>,
     next_connection: ConnectionId,
     told_clients: Vec<Client>,
     clients_changed: bool,
@@ -101,9 +110,9 @@ struct OpenOffer {
 }
 
 struct Transfer {
+    /// [`NO_CONNECTION`] while it is interrupted.
     connection: ConnectionId,
-    direction: Direction,
-    peer: Peer,
+    started: Started,
     handle: Handle,
     live: Arc<Live>,
     begun: Instant,
@@ -128,7 +137,10 @@ impl Supervisor {
             offers: HashMap::new(),
             transfers: HashMap::new(),
             settling: HashMap::new(),
-            next_connection: 1,
+            arrived: HashSet::new(),
+            unsaid: HashMap::new(),
+            waiting: HashMap::new(),
+            next_connection: NO_CONNECTION + 1,
             told_clients: Vec::new(),
             clients_changed: false,
         }
@@ -136,6 +148,7 @@ impl Supervisor {
 
     /// Runs until [`Input::Quit`], then ends every connection and waits for its threads.
     pub fn run(mut self, inputs: &Receiver<Input>) {
+        self.tell_kept();
         loop {
             let input = match self.next_wake() {
                 None => inputs
@@ -196,9 +209,12 @@ impl Supervisor {
                 self.chores.sweep(folder.clone());
                 *lock(&self.shared.save_folder) = folder;
             }
-            Command::Send(request) => self.send(request),
+            Command::Send(request) => self.send(request, None),
             Command::Answer(transfer, answer) => self.answer(transfer, answer),
             Command::Cancel(transfer) => self.cancel(transfer),
+            Command::Resume(transfer) => self.resume(transfer),
+            Command::GiveUp(transfer) => self.give_up(transfer),
+            Command::Forget(transfer) => self.forget(transfer),
             Command::Measure(path) => self.chores.measure(path),
             Command::Open(path) => self.chores.open(path),
             Command::Reveal(path) => self.chores.reveal(path),
@@ -253,7 +269,7 @@ impl Supervisor {
         let receiving: Vec<_> = self
             .transfers
             .iter()
-            .filter(|(_, transfer)| transfer.direction == Direction::Receive)
+            .filter(|(_, transfer)| transfer.started.direction == Direction::Receive)
             .map(|(id, transfer)| (*id, transfer.connection))
             .collect();
         if mode == StopMode::EndTransfers {
@@ -382,7 +398,7 @@ impl Supervisor {
 
     // ---- sending ----
 
-    fn send(&mut self, request: SendRequest) {
+    fn send(&mut self, request: SendRequest, kept: Option<Kept>) {
         let transfer = request.transfer;
         if self.transfers.contains_key(&transfer) || self.offers.contains_key(&transfer) {
             return;
@@ -394,44 +410,47 @@ impl Supervisor {
             inputs: self.inputs.clone(),
         };
         let cut = Arc::new(Cut::default());
-        let sending = Sending::new(&request, cut.clone(), notes.clone());
+        let sources = absolute(&request.sources);
+        let address = request.to.to_string();
+        let known = kept.as_ref().map(|kept| kept.peer_name.as_str());
         let peer = Peer {
-            name: DeviceName::cleaned(&request.to.host, "?"),
+            name: DeviceName::cleaned(known.unwrap_or(&request.to.host), "?"),
             device_id: None,
-            address: request.to.to_string(),
+            address,
             verified: false,
         };
-        let names = request.sources.iter().take(Offer::MAX_NAMES).map(|path| {
+        let names = sources.iter().take(Offer::MAX_NAMES).map(|path| {
             let name = path.file_name().unwrap_or(path.as_os_str());
             displayable(&name.to_string_lossy())
         });
-        self.events.say(Event::Started(Started {
+        let started = Started {
             transfer,
             direction: Direction::Send,
-            peer: peer.clone(),
+            peer,
             names: names.collect(),
-            picked: request.sources.len() as u64,
-            places: request.sources.clone(),
-        }));
-        self.transfers.insert(
-            transfer,
-            Transfer {
-                connection,
-                direction: Direction::Send,
-                peer,
-                live: sending.live.clone(),
-                handle: Handle::Sending(sending.clone()),
-                begun: Instant::now(),
-                meter: Meter::default(),
-                told: None,
-            },
-        );
+            picked: sources.len() as u64,
+            places: sources,
+        };
+        self.events.say(Event::Started(started.clone()));
+        let accepted_by = kept.as_ref().map(|kept| kept.peer);
+        let sending = Sending::new(request, accepted_by, cut.clone(), notes.clone());
+        if let Some(kept) = &kept {
+            // Until the first word from over there.
+            sending.live.entries.set(kept.entries);
+            sending.live.total_bytes.set(kept.bytes);
+            sending.live.held_bytes.set(kept.held_bytes);
+        }
+        let handle = Handle::Sending(sending.clone());
+        let live = sending.live.clone();
+        let running = Transfer::new(connection, started, handle, live);
+        self.transfers.insert(transfer, running);
+        let key = kept.map(|kept| kept.key);
         let shared = self.shared.clone();
         let thread = std::thread::Builder::new()
             .name(format!("send-{connection}"))
             .spawn(move || {
                 let _last = LastWord(notes);
-                sending.run(&request, &shared);
+                sending.run(key, &shared);
             });
         match thread {
             Ok(thread) => {
@@ -464,27 +483,25 @@ impl Supervisor {
             }
             Answer::Accept { folder } => {
                 let folder = folder.unwrap_or_else(|| lock(&self.shared.save_folder).clone());
-                self.events.say(Event::Started(Started {
+                let started = Started {
                     transfer,
                     direction: Direction::Receive,
                     peer: offer.from.clone(),
                     names: offer.counted.names.clone(),
                     picked: offer.counted.picked,
                     places: vec![folder.clone()],
-                }));
-                self.transfers.insert(
-                    transfer,
-                    Transfer {
-                        connection: offer.connection,
-                        direction: Direction::Receive,
-                        peer: offer.from,
-                        live: offer.session.live.clone(),
-                        handle: Handle::Receiving(offer.session.clone()),
-                        begun: Instant::now(),
-                        meter: Meter::default(),
-                        told: None,
-                    },
-                );
+                };
+                self.events.say(Event::Started(started.clone()));
+                let handle = Handle::Receiving(offer.session.clone());
+                let live = offer.session.live.clone();
+                let running = Transfer::new(offer.connection, started, handle, live);
+                if let Some(peer) = offer.from.device_id
+                    && offer.session.goes_on().is_none()
+                {
+                    let key = offer.session.session_key(transfer);
+                    self.shared.ledger.keep(running.kept(peer, key));
+                }
+                self.transfers.insert(transfer, running);
                 if let Some(incoming) = self.incoming(offer.connection) {
                     incoming.doing = Doing::Sending;
                 }
@@ -547,12 +564,30 @@ impl Supervisor {
                     if matches!(status, Status::Arrived | Status::Problems) {
                         self.settling.insert(connection, transfer);
                     }
-                    self.ended(transfer, status, failure);
+                    if status == Status::Interrupted && self.can_go_on(transfer) {
+                        self.interrupted(transfer);
+                    } else {
+                        self.ended(transfer, status, failure);
+                    }
                 }
             }
-            Note::Safe => {
+            Note::Safe { delivered } => {
                 if let Some(transfer) = self.settling.remove(&connection) {
                     self.events.say(Event::Safe(transfer));
+                    if delivered {
+                        self.shared.ledger.forget(transfer);
+                    }
+                } else if let Some(transfer) = self.unsaid.remove(&connection)
+                    && delivered
+                {
+                    self.shared.ledger.forget(transfer);
+                }
+            }
+            Note::CanGoOn(peer, key) => {
+                if let Some(id) = self.transfer_of(connection)
+                    && let Some(running) = self.transfers.get(&id)
+                {
+                    self.shared.ledger.keep(running.kept(peer, key));
                 }
             }
             Note::NotSafe(problem) => {
@@ -561,6 +596,29 @@ impl Supervisor {
                 }
             }
             Note::Closed => self.closed(connection),
+        }
+    }
+
+    /// A receiver waits for its sender; a sender says itself when it stops to try.
+    fn can_go_on(&self, id: TransferId) -> bool {
+        let receives = self
+            .transfers
+            .get(&id)
+            .is_some_and(|running| running.started.direction == Direction::Receive);
+        receives && self.shared.ledger.get(id).is_some()
+    }
+
+    fn interrupted(&mut self, id: TransferId) {
+        if let Some(running) = self.transfers.get_mut(&id) {
+            running.connection = NO_CONNECTION;
+            let progress = running.progress(id);
+            let held_bytes = progress.bytes;
+            self.shared
+                .ledger
+                .update(id, |kept| kept.held_bytes = held_bytes);
+            self.events.say(Event::Progress(progress));
+            self.events
+                .say(Event::State(id, TransferState::Interrupted));
         }
     }
 
@@ -580,7 +638,7 @@ impl Supervisor {
             }
         } else if let Some(id) = self.transfer_of(connection) {
             if let Some(transfer) = self.transfers.get_mut(&id) {
-                transfer.peer = peer.clone();
+                transfer.started.peer = peer.clone();
             }
             self.events.say(Event::PeerKnown(id, peer));
         }
@@ -600,6 +658,9 @@ impl Supervisor {
     }
 
     fn offered(&mut self, connection: ConnectionId, id: TransferId, session: Arc<Receiving>) {
+        if session.goes_on() == Some(id) {
+            return self.offered_again(connection, id, session);
+        }
         let known = self.offers.contains_key(&id) || self.transfers.contains_key(&id);
         let listening = self.server.is_some();
         let full = self.server.as_ref().is_some_and(|on| on.once && on.taken);
@@ -615,6 +676,13 @@ impl Supervisor {
             session.decline();
             return;
         }
+        self.open_offer(connection, id, session);
+    }
+
+    fn open_offer(&mut self, connection: ConnectionId, id: TransferId, session: Arc<Receiving>) {
+        let Some(incoming) = self.incoming(connection) else {
+            return;
+        };
         incoming.doing = Doing::Waiting;
         incoming.offer = Some(id);
         let from = incoming.peer.clone();
@@ -630,6 +698,113 @@ impl Supervisor {
                 },
             },
         );
+    }
+
+    /// A transfer that was accepted before goes on; nobody is asked again, unless the person here
+    /// had ended it.
+    fn offered_again(&mut self, connection: ConnectionId, id: TransferId, session: Arc<Receiving>) {
+        let kept = self.shared.ledger.get(id).filter(|_| self.server.is_some());
+        let Some(incoming) = self.incoming(connection) else {
+            return;
+        };
+        incoming.session = Some(session.clone());
+        let Some(kept) = kept.filter(|_| !self.offers.contains_key(&id)) else {
+            session.hang_up();
+            return;
+        };
+        if kept.cancelled_here {
+            return self.open_offer(connection, id, session);
+        }
+        let before = self.transfers.get(&id).map(|running| running.connection);
+        let before = before.filter(|before| *before != connection);
+        if let Some(before) = before
+            && let Some(old) = self.connections.get_mut(&before)
+        {
+            // The sender has noticed sooner than we that the old connection is dead. What it holds
+            // is free when its thread has ended.
+            old.hang_up();
+            self.waiting.insert(before, (connection, id, session));
+            return;
+        }
+        self.take_up(connection, id, session, &kept);
+    }
+
+    fn take_up(
+        &mut self,
+        connection: ConnectionId,
+        id: TransferId,
+        session: Arc<Receiving>,
+        kept: &Kept,
+    ) {
+        let Some(incoming) = self.incoming(connection) else {
+            return;
+        };
+        incoming.doing = Doing::Sending;
+        let from = incoming.peer.clone();
+        let folder = kept.places.first().cloned().unwrap_or_default();
+        if self.arrived.contains(&id) {
+            // It has arrived and that was said; only the sender does not know yet.
+            self.unsaid.insert(connection, id);
+        } else if let Some(running) = self.transfers.get_mut(&id) {
+            running.connection = connection;
+            running.live = session.live.clone();
+            running.handle = Handle::Receiving(session.clone());
+            running.meter = Meter::default();
+        } else {
+            let started = Started {
+                transfer: id,
+                direction: Direction::Receive,
+                peer: from,
+                names: kept.names.clone(),
+                picked: kept.picked,
+                places: kept.places.clone(),
+            };
+            self.events.say(Event::Started(started.clone()));
+            let handle = Handle::Receiving(session.clone());
+            let running = Transfer::new(connection, started, handle, session.live.clone());
+            self.transfers.insert(id, running);
+        }
+        session.accept(id, folder);
+    }
+
+    fn resume(&mut self, id: TransferId) {
+        if let Some(running) = self.transfers.get(&id) {
+            if let Handle::Sending(sending) = &running.handle {
+                sending.hurry();
+            }
+            return;
+        }
+        let kept = self.shared.ledger.get(id);
+        if let Some(kept) = kept.filter(|kept| kept.direction == Direction::Send)
+            && let Ok(to) = kept.address.parse()
+        {
+            let request = SendRequest {
+                transfer: id,
+                sources: kept.places.clone(),
+                to,
+                secret: None,
+            };
+            self.send(request, Some(kept));
+        }
+    }
+
+    fn give_up(&mut self, id: TransferId) {
+        if let Some(running) = self.transfers.get(&id) {
+            if let Handle::Sending(sending) = &running.handle {
+                sending.give_up();
+            }
+            self.ended(id, Status::Interrupted, Some(Failure::Lost));
+        }
+    }
+
+    fn forget(&mut self, id: TransferId) {
+        self.cancel(id);
+        if let Some(kept) = self.shared.ledger.forget(id)
+            && kept.direction == Direction::Receive
+            && let Some(folder) = kept.places.into_iter().next()
+        {
+            self.chores.discard(folder, id);
+        }
     }
 
     fn counted(&mut self, connection: ConnectionId, counted: Counted) {
@@ -702,10 +877,17 @@ impl Supervisor {
         let progress = transfer.progress(id);
         self.events.say(Event::Progress(progress));
         tracing::info!(transfer = %id, ?status, "transfer ended");
+        self.note_in_ledger(id, &transfer, status);
+        if failure == Some(Failure::Forgotten) {
+            self.shared.ledger.forget(id);
+        }
+        if matches!(status, Status::Arrived | Status::Problems) {
+            self.arrived.insert(id);
+        }
         self.events.say(Event::Ended(Summary {
             transfer: id,
-            direction: transfer.direction,
-            peer: transfer.peer,
+            direction: transfer.started.direction,
+            peer: transfer.started.peer,
             status,
             failure,
             entries: transfer.live.entries.get(),
@@ -714,6 +896,26 @@ impl Supervisor {
             elapsed: transfer.begun.elapsed(),
             sent_bytes: transfer.live.sent_bytes.get(),
         }));
+    }
+
+    /// What is over need not go on; what was ended early can.
+    fn note_in_ledger(&self, id: TransferId, transfer: &Transfer, status: Status) {
+        let ledger = &self.shared.ledger;
+        let (entries, bytes) = (transfer.live.entries.get(), transfer.live.total_bytes.get());
+        let held = transfer.live.held_bytes.get();
+        match (status, transfer.started.direction) {
+            // The receiver keeps it until the sender knows.
+            (Status::Arrived | Status::Problems, Direction::Receive) => {}
+            (Status::Arrived | Status::Problems | Status::Declined, _) => {
+                ledger.forget(id);
+            }
+            (Status::Cancelled(_) | Status::Interrupted | Status::Failed, _) => {
+                ledger.update(id, |kept| {
+                    kept.cancelled_here = status == Status::Cancelled(Party::Us);
+                    (kept.entries, kept.bytes, kept.held_bytes) = (entries, bytes, held);
+                });
+            }
+        }
     }
 
     fn closed(&mut self, connection: ConnectionId) {
@@ -727,13 +929,49 @@ impl Supervisor {
         if let Some(transfer) = self.settling.remove(&connection) {
             self.events.say(Event::NotSafe(transfer, None));
         }
+        self.unsaid.remove(&connection);
+        let next = self.waiting.remove(&connection);
         if let Some(connection) = self.connections.remove(&connection) {
             self.clients_changed = true;
             let _ = connection.thread.join();
         }
+        if let Some((connection, id, session)) = next
+            && let Some(kept) = self.shared.ledger.get(id)
+        {
+            self.take_up(connection, id, session, &kept);
+        }
     }
 
     // ---- what is told by itself ----
+
+    fn tell_kept(&mut self) {
+        let kept = self
+            .shared
+            .ledger
+            .all()
+            .into_iter()
+            .map(|kept| Interrupted {
+                transfer: kept.transfer,
+                direction: kept.direction,
+                peer: Peer {
+                    name: DeviceName::cleaned(&kept.peer_name, "?"),
+                    device_id: Some(kept.peer),
+                    address: kept.address.clone(),
+                    verified: true,
+                },
+                until: kept.until(),
+                names: kept.names,
+                picked: kept.picked,
+                places: kept.places,
+                entries: kept.entries,
+                bytes: kept.bytes,
+                held_bytes: kept.held_bytes,
+            });
+        let kept: Vec<_> = kept.collect();
+        if !kept.is_empty() {
+            self.events.say(Event::Kept(kept));
+        }
+    }
 
     fn next_wake(&self) -> Option<Duration> {
         let progress = (!self.transfers.is_empty()).then_some(PROGRESS_EVERY);
@@ -832,11 +1070,13 @@ impl Supervisor {
 
     // ---- the end ----
 
-    /// Tells every peer, waits a moment for the goodbyes, then cuts and joins.
+    /// Says goodbye to every peer, waits a moment for theirs, then cuts and joins. What runs is
+    /// interrupted by that: it can go on when both are back.
     fn end(mut self, inputs: &Receiver<Input>) {
         self.server = None;
-        for transfer in self.transfers.values() {
-            transfer.handle.cancel();
+        for (id, transfer) in &self.transfers {
+            transfer.handle.interrupt();
+            self.note_in_ledger(*id, transfer, Status::Interrupted);
         }
         for offer in self.offers.values() {
             offer.session.decline();
@@ -887,6 +1127,13 @@ impl Connection {
 }
 
 impl Handle {
+    fn interrupt(&self) {
+        match self {
+            Self::Sending(sending) => sending.interrupt(),
+            Self::Receiving(receiving) => receiving.hang_up(),
+        }
+    }
+
     /// `false` if there is nothing to end any more.
     fn cancel(&self) -> bool {
         match self {
@@ -905,6 +1152,41 @@ fn neighbourhood(ip: IpAddr) -> IpAddr {
 }
 
 impl Transfer {
+    fn new(connection: ConnectionId, started: Started, handle: Handle, live: Arc<Live>) -> Self {
+        Self {
+            connection,
+            started,
+            handle,
+            live,
+            begun: Instant::now(),
+            meter: Meter::default(),
+            told: None,
+        }
+    }
+
+    /// What is needed to go on with it.
+    fn kept(&self, peer: DeviceId, key: SessionKey) -> Kept {
+        Kept {
+            transfer: self.started.transfer,
+            direction: self.started.direction,
+            peer,
+            peer_name: self.started.peer.name.as_str().to_owned(),
+            address: match &self.handle {
+                Handle::Sending(sending) => sending.address(),
+                Handle::Receiving(_) => self.started.peer.address.clone(),
+            },
+            key,
+            places: self.started.places.clone(),
+            names: self.started.names.clone(),
+            picked: self.started.picked,
+            entries: self.live.entries.get(),
+            bytes: self.live.total_bytes.get(),
+            held_bytes: self.live.held_bytes.get(),
+            cancelled_here: false,
+            touched: std::time::SystemTime::now(),
+        }
+    }
+
     fn next_progress(&self) -> Duration {
         self.meter
             .last_sample()
@@ -921,6 +1203,8 @@ impl Transfer {
             total_bytes,
             entries_done: self.live.settled.get(),
             entries: self.live.entries.get(),
+            checked_bytes: self.live.checked_bytes.get(),
+            check_bytes: self.live.check_bytes.get(),
             bytes_per_second: self.meter.bytes_per_second(),
             eta: self.meter.eta(total_bytes.saturating_sub(bytes)),
         }

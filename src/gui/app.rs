@@ -358,7 +358,11 @@ impl App {
                 (self.commands)(Command::Answer(transfer, answer));
             }
             Want::SendAgain(id) => self.send_again(id),
-            Want::ClearFinished => self.view.rows.retain(super::view::Row::active),
+            Want::ClearFinished => self.view.rows.retain(|row| !row.finished()),
+            Want::Delete(id) => {
+                (self.commands)(Command::Forget(id));
+                self.view.rows.retain(|row| row.id != id);
+            }
             Want::ToggleDetails(id) => {
                 if let Some(row) = self.view.row(id) {
                     row.open = !row.open;

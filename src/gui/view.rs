@@ -5,8 +5,9 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use crate::engine::{Client, Event, ListenError, Listening, Measured, Offer, Started};
+use crate::engine::{Client, Event, Interrupted, ListenError, Listening, Measured, Offer, Started};
 use crate::model::{
     Code, Direction, EntryStatus, Failure, FileReport, Party, Peer, PeerAddress, Problem, Progress,
     Status, Summary, TransferId, TransferState,
@@ -115,6 +116,8 @@ pub struct Row {
 }
 
 pub enum RowState {
+    /// An earlier run of the program left it unfinished. It is kept until then.
+    Kept(SystemTime),
     Active(TransferState),
     Ended(Summary),
 }
@@ -138,8 +141,52 @@ impl Row {
         }
     }
 
+    fn kept(kept: Interrupted) -> Self {
+        let started = Started {
+            transfer: kept.transfer,
+            direction: kept.direction,
+            peer: kept.peer,
+            names: kept.names,
+            picked: kept.picked,
+            places: kept.places,
+        };
+        Self {
+            state: RowState::Kept(kept.until),
+            progress: Some(Progress {
+                transfer: kept.transfer,
+                bytes: kept.held_bytes,
+                total_bytes: kept.bytes,
+                entries_done: 0,
+                entries: kept.entries,
+                checked_bytes: 0,
+                check_bytes: 0,
+                bytes_per_second: 0,
+                eta: None,
+            }),
+            ..Self::new(started)
+        }
+    }
+
     pub fn active(&self) -> bool {
         matches!(self.state, RowState::Active(_))
+    }
+
+    /// It is over; nothing of it is kept or under way.
+    pub fn finished(&self) -> bool {
+        matches!(self.state, RowState::Ended(_))
+    }
+
+    /// This device sends it, it was accepted, and it ended before everything was there.
+    pub fn can_resume(&self) -> bool {
+        let begun = self.progress.is_some_and(|progress| progress.bytes > 0);
+        match &self.state {
+            RowState::Kept(_) => self.direction == Direction::Send,
+            RowState::Active(_) => false,
+            RowState::Ended(summary) => {
+                let early = matches!(summary.status, Status::Cancelled(_) | Status::Interrupted);
+                self.direction == Direction::Send && early && begun
+            }
+        }
     }
 
     /// 0 to 1; 0 while the total is not known.
@@ -194,8 +241,14 @@ impl View {
                 self.offer(offer);
             }
             Event::OfferWithdrawn(transfer) => self.forget_offer(transfer),
+            Event::Kept(kept) => {
+                let rows = kept.into_iter().map(Row::kept);
+                self.rows.extend(rows.collect::<Vec<_>>().into_iter().rev());
+            }
             Event::Started(started) => {
                 self.forget_offer(started.transfer);
+                // It goes on: one transfer, one row.
+                self.rows.retain(|row| row.id != started.transfer);
                 self.rows.insert(0, Row::new(started));
             }
             Event::State(id, state) => {
@@ -382,6 +435,7 @@ impl Draft {
                 | Failure::Declined
                 | Failure::Cancelled(Party::Us | Party::Peer)
                 | Failure::NothingToSend
+                | Failure::Forgotten
                 | Failure::Disk(_)
                 | Failure::PeerDisk(_)
                 | Failure::Protocol(_)

@@ -6,6 +6,10 @@
 
 use super::name::{SafeName, displayable};
 
+/// Content is compared in groups of this size when a transfer goes on: a file's BLAKE3 hash can be
+/// made from the hashes of its groups, and a difference costs no more than one group.
+pub const GROUP_BYTES: u64 = 1 << 20;
+
 /// Modification time as the wire and the disk have it: seconds since 1970 (may be negative) and
 /// nanoseconds within the second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
@@ -53,11 +57,25 @@ pub enum ManifestError {
     Sum,
 }
 
+/// What an entry is called across runs of one transfer, in which its number may change: BLAKE3 over
+/// the names from the picked item down, cut to 16 bytes. The picked item's place among the picks is
+/// in it, so that two picks of one name are told apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntryKey(pub [u8; 16]);
+
+impl std::fmt::Debug for EntryKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
 /// The list itself, append-only.
 #[derive(Default, Debug)]
 pub struct Manifest {
     entries: Vec<Entry>,
     depths: Vec<u8>,
+    /// The numbers of the picked items, ascending.
+    tops: Vec<u32>,
     name_bytes: usize,
     total_bytes: u64,
 }
@@ -98,6 +116,9 @@ impl Manifest {
             .filter(|total| i64::try_from(*total).is_ok())
             .ok_or(ManifestError::Sum)?;
         let number = self.entries.len() as u32;
+        if entry.parent.is_none() {
+            self.tops.push(number);
+        }
         self.name_bytes = name_bytes;
         self.total_bytes = total_bytes;
         self.entries.push(entry);
@@ -136,6 +157,26 @@ impl Manifest {
         }
         components.reverse();
         components
+    }
+
+    /// What the entry is called across runs; `None` if there is no such entry.
+    pub fn key(&self, number: u32) -> Option<EntryKey> {
+        let mut hasher = blake3::Hasher::new();
+        let mut next = Some(number);
+        while let Some(number) = next {
+            let entry = self.get(number)?;
+            hasher.update(entry.name.as_str().as_bytes());
+            // No name holds a NUL.
+            hasher.update(&[0]);
+            if entry.parent.is_none() {
+                let place = self.tops.binary_search(&number).ok()?;
+                hasher.update(&(place as u64).to_be_bytes());
+            }
+            next = entry.parent;
+        }
+        let mut key = [0; 16];
+        hasher.finalize_xof().fill(&mut key);
+        Some(EntryKey(key))
     }
 
     /// The path for people: components joined by `/`, escaped for display.
@@ -179,6 +220,25 @@ mod tests {
         let photo = list.push(entry(Some(1), "a.jpg", file(7))).unwrap();
         assert_eq!(list.display_path(photo), "Holiday/day 1/a.jpg");
         assert_eq!(list.total_bytes(), 7);
+    }
+
+    #[test]
+    fn a_key_stays_when_numbers_change_and_tells_two_picks_of_one_name_apart() {
+        let list = |more: usize| {
+            let mut list = Manifest::default();
+            list.push(entry(None, "x", EntryKind::Folder)).unwrap();
+            for n in 0..more {
+                list.push(entry(Some(0), &format!("new {n}"), file(1)))
+                    .unwrap();
+            }
+            let old = list.push(entry(Some(0), "a", file(1))).unwrap();
+            let second = list.push(entry(None, "x", file(1))).unwrap();
+            (list.key(old), list.key(second), list.key(0))
+        };
+        assert_eq!(list(0), list(3));
+        let (old, second, first) = list(0);
+        assert!(old != second && second != first && first != old);
+        assert_eq!(Manifest::default().key(0), None);
     }
 
     #[test]

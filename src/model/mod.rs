@@ -15,7 +15,7 @@ pub mod transfer;
 
 pub use address::{DEFAULT_PORT, PeerAddress};
 pub use device::{DeviceId, DeviceName, Peer};
-pub use entry::{Entry, EntryKind, Manifest, ManifestError, Modified};
+pub use entry::{Entry, EntryKey, EntryKind, GROUP_BYTES, Manifest, ManifestError, Modified};
 pub use name::{SafeName, UnsafeName, displayable};
 pub use problem::{Failure, Problem};
 pub use progress::{Meter, Progress};

@@ -132,6 +132,8 @@ pub enum Failure {
     Refused { address: String },
     #[error("no answer from {address}; check that both devices are in the same network")]
     Unreachable { address: String },
+    #[error("the other device does not have this transfer any more; send it again")]
+    Forgotten,
     #[error("what answers at {address} is not Ropeway")]
     NotRopeway { address: String },
     #[error("that is this device itself")]
@@ -175,6 +177,7 @@ impl Failure {
             Self::Busy => "busy",
             Self::SecretNeeded => "secret-needed",
             Self::WrongSecret => "wrong-secret",
+            Self::Forgotten => "forgotten",
             Self::Version => "version",
             Self::Lost => "lost",
             Self::Silent => "silent",

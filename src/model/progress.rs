@@ -17,6 +17,9 @@ pub struct Progress {
     /// Files that reached their end, failed ones included.
     pub entries_done: u64,
     pub entries: u64,
+    /// Of what was kept from an earlier run: compared so far, and to be compared.
+    pub checked_bytes: u64,
+    pub check_bytes: u64,
     pub bytes_per_second: u64,
     /// `None` while it cannot be told.
     pub eta: Option<Duration>,

@@ -73,10 +73,14 @@ pub enum TransferState {
     Verifying,
     /// Offered; a person has to answer.
     Waiting,
+    /// It goes on: what is there is looked at.
+    Checking,
     /// Bytes move.
     Running,
     /// All bytes are there; the last files are checked and put in place.
     Finishing,
+    /// The connection is gone. It goes on when the other end is back.
+    Interrupted,
 }
 
 impl TransferState {
@@ -85,8 +89,10 @@ impl TransferState {
             Self::Connecting => "connecting",
             Self::Verifying => "verifying",
             Self::Waiting => "waiting",
+            Self::Checking => "checking",
             Self::Running => "running",
             Self::Finishing => "finishing",
+            Self::Interrupted => "interrupted",
         }
     }
 }

@@ -5,6 +5,7 @@
 //! batch     (u32 entry │ u32 length │ 32 bytes BLAKE3 │ bytes)*     whole small files
 //! file end  u32 entry │ u64 length │ 32 bytes BLAKE3
 //! credit    u64 granted │ u64 held
+//! groups    u32 entry │ u32 first group │ 32 bytes each      BLAKE3 subtree hashes of 1 MiB groups
 //! ```
 //! All numbers are big-endian. Frames are built in place: the reader of the file leaves room for
 //! the head, so content is not copied to be framed.
@@ -257,6 +258,39 @@ impl Credit {
         granted.copy_from_slice(&self.granted.to_be_bytes());
         held.copy_from_slice(&self.held.to_be_bytes());
         super::frame::encode(kind::CREDIT, &body)
+    }
+}
+
+/// What the receiver found in its own staging, for the sender to compare with the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Groups {
+    pub entry: u32,
+    pub first: u32,
+    pub hashes: Vec<[u8; HASH_BYTES]>,
+}
+
+impl Groups {
+    pub fn parse(body: &[u8]) -> Result<Self, Violation> {
+        let mut rest = body;
+        let entry = take_u32(&mut rest)?;
+        let first = take_u32(&mut rest)?;
+        let (hashes, left) = rest.as_chunks();
+        nothing_left(left)?;
+        Ok(Self {
+            entry,
+            first,
+            hashes: hashes.to_vec(),
+        })
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        body.extend_from_slice(&self.entry.to_be_bytes());
+        body.extend_from_slice(&self.first.to_be_bytes());
+        for hash in &self.hashes {
+            body.extend_from_slice(hash);
+        }
+        super::frame::encode(kind::GROUPS, &body)
     }
 }
 

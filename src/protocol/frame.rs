@@ -70,11 +70,13 @@ pub mod kind {
     pub const RECEIVED: u8 = 0x18;
     pub const SAFE: u8 = 0x19;
     pub const CANCEL: u8 = 0x1a;
+    pub const KEPT: u8 = 0x1d;
 
     pub const DATA: u8 = 0x20;
     pub const BATCH: u8 = 0x21;
     pub const FILE_END: u8 = 0x22;
     pub const CREDIT: u8 = 0x23;
+    pub const GROUPS: u8 = 0x24;
     /// Types up to here are binary and may be large.
     pub const LAST_BULK: u8 = 0x2f;
 

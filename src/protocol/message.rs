@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::bulk::{Batch, Credit, Data, FileEnd};
+use super::bulk::{Batch, Credit, Data, FileEnd, Groups};
 use super::frame::{self, FrameError, RawFrame, kind};
 use crate::model::{
     Entry, EntryKind, ManifestError, Modified, Problem, SafeName, UnsafeName, displayable,
@@ -17,7 +17,7 @@ use crate::model::{
 pub const VERSION: u32 = 1;
 
 /// Features of this implementation, said in the hello.
-pub const FEATURES: [&str; 1] = ["batch"];
+pub const FEATURES: [&str; 2] = ["batch", "resume"];
 
 /// The peer did something that is not allowed. The connection ends; nothing is answered.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -78,8 +78,12 @@ pub struct Hello {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Verify {
     pub method: Method,
-    /// The client's SPAKE2 message.
-    pub pake: Hex<33>,
+    /// The client's SPAKE2 message, where a secret is proven that a person may have chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pake: Option<Hex<33>>,
+    /// The transfer that goes on, where its session key is proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Hex<16>>,
     /// The client's random challenge.
     pub challenge: Hex<32>,
 }
@@ -92,6 +96,8 @@ pub enum Method {
     Code,
     /// The server's passphrase, which stays valid.
     Passphrase,
+    /// The session key of a transfer that was accepted before.
+    Session,
 }
 
 impl Method {
@@ -99,6 +105,7 @@ impl Method {
         match self {
             Self::Code => "code",
             Self::Passphrase => "passphrase",
+            Self::Session => "session",
         }
     }
 }
@@ -106,7 +113,8 @@ impl Method {
 /// The server's half of the key exchange, and its random challenge.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Challenge {
-    pub pake: Hex<33>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pake: Option<Hex<33>>,
     pub challenge: Hex<32>,
 }
 
@@ -250,6 +258,19 @@ pub struct Status {
     pub failed: Vec<Failed>,
 }
 
+/// A transfer goes on: what the receiver has of it already. Comes before *accept*, in as many frames
+/// as it takes.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Kept {
+    /// Entries that arrived in an earlier run, in inclusive ranges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<(u32, u32)>,
+    /// Files of which the beginning is there, and how many bytes of it: whole groups. Their hashes
+    /// follow in *groups* frames.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<(u32, u64)>,
+}
+
 /// Every entry has its status; what arrived is under its final name.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Received {
@@ -279,6 +300,7 @@ pub enum Frame {
     Offer(Offer),
     Manifest(ManifestPart),
     ManifestEnd(ManifestEnd),
+    Kept(Kept),
     Accept(Accept),
     Decline(Decline),
     Failed(Failed),
@@ -291,6 +313,7 @@ pub enum Frame {
     Batch(Batch),
     FileEnd(FileEnd),
     Credit(Credit),
+    Groups(Groups),
     Ping,
     Pong,
 }
@@ -309,6 +332,7 @@ impl Frame {
             kind::OFFER => Self::Offer(json(body)?),
             kind::MANIFEST => Self::Manifest(json(body)?),
             kind::MANIFEST_END => Self::ManifestEnd(json(body)?),
+            kind::KEPT => Self::Kept(json(body)?),
             kind::ACCEPT => Self::Accept(json(body)?),
             kind::DECLINE => Self::Decline(json(body)?),
             kind::FAILED => Self::Failed(json(body)?),
@@ -321,6 +345,7 @@ impl Frame {
             kind::BATCH => Self::Batch(Batch::parse(raw.body)?),
             kind::FILE_END => Self::FileEnd(FileEnd::parse(body)?),
             kind::CREDIT => Self::Credit(Credit::parse(body)?),
+            kind::GROUPS => Self::Groups(Groups::parse(body)?),
             kind::PING => empty(body, Self::Ping)?,
             kind::PONG => empty(body, Self::Pong)?,
             unknown if unknown & kind::OPTIONAL != 0 => return Ok(None),
@@ -339,6 +364,7 @@ impl Frame {
             Self::Offer(_) => kind::OFFER,
             Self::Manifest(_) => kind::MANIFEST,
             Self::ManifestEnd(_) => kind::MANIFEST_END,
+            Self::Kept(_) => kind::KEPT,
             Self::Accept(_) => kind::ACCEPT,
             Self::Decline(_) => kind::DECLINE,
             Self::Failed(_) => kind::FAILED,
@@ -351,6 +377,7 @@ impl Frame {
             Self::Batch(_) => kind::BATCH,
             Self::FileEnd(_) => kind::FILE_END,
             Self::Credit(_) => kind::CREDIT,
+            Self::Groups(_) => kind::GROUPS,
             Self::Ping => kind::PING,
             Self::Pong => kind::PONG,
         }
@@ -368,6 +395,7 @@ impl Frame {
             Self::Offer(message) => control(kind::OFFER, message),
             Self::Manifest(message) => control(kind::MANIFEST, message),
             Self::ManifestEnd(message) => control(kind::MANIFEST_END, message),
+            Self::Kept(message) => control(kind::KEPT, message),
             Self::Accept(message) => control(kind::ACCEPT, message),
             Self::Decline(message) => control(kind::DECLINE, message),
             Self::Failed(message) => control(kind::FAILED, message),
@@ -376,6 +404,7 @@ impl Frame {
             Self::Cancel(message) => control(kind::CANCEL, message),
             Self::FileEnd(message) => message.encode(),
             Self::Credit(message) => message.encode(),
+            Self::Groups(message) => message.encode(),
             Self::Refused
             | Self::Finish
             | Self::Safe

@@ -25,6 +25,8 @@ pub mod sender;
 pub mod verification;
 
 #[cfg(test)]
+mod going_on_tests;
+#[cfg(test)]
 mod pair_tests;
 
 pub use buffers::Buffers;

@@ -5,18 +5,21 @@
 //! and statuses follow from that. Every name, number, length and order is checked here, so that the
 //! disk sees only what a well-behaved peer could have meant.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
-use super::bulk::{Batch, Credit, Data, FileEnd, cost};
+use super::bulk::{Batch, Credit, Data, FileEnd, Groups, cost};
 use super::message::{
-    Accept, Cancel, Decline, Failed, Frame, Hex, Received, Status, Violation, WireProblem,
+    Accept, Cancel, Decline, Failed, Frame, Hex, Kept, Received, Status, Violation, WireProblem,
 };
-use crate::model::{Entry, EntryKind, EntryStatus, Manifest, Problem, TransferId};
+use crate::model::{Entry, EntryKind, EntryStatus, GROUP_BYTES, Manifest, Problem, TransferId};
 
-/// Credit given ahead of the disk: bounds what one connection can hold in memory.
-pub const WINDOW_BYTES: u64 = 16 << 20;
+/// Credit given ahead of the disk: bounds what one connection can hold in memory, and what travels
+/// twice if it is cut.
+pub const WINDOW_BYTES: u64 = 8 << 20;
 /// Items in one status frame; with the longest details it stays below the control limit.
 const STATUS_ITEMS: usize = 64;
+/// Items in one frame about what was kept; each takes less than 40 bytes of the control limit.
+const KEPT_ITEMS: usize = 1024;
 
 /// Jobs with the disk at once: more would only be memory. Content is bounded by credit besides.
 const OUTSTANDING_JOBS: usize = 1024;
@@ -30,10 +33,13 @@ pub enum Job {
         number: u32,
         entry: Entry,
     },
-    /// Content of a file; offsets follow each other without gaps.
+    /// Content of a file; offsets follow each other without gaps. Of a file that was kept from an
+    /// earlier run any group may come, from its beginning and in one go.
     Data {
         entry: Entry,
         data: Data,
+        /// It takes the place of content that was counted as held already.
+        again: bool,
     },
     /// The file is complete.
     End {
@@ -69,6 +75,7 @@ impl Job {
     /// Content in it.
     pub fn content_bytes(&self) -> u64 {
         match self {
+            Self::Data { again: true, .. } => 0,
             Self::Data { data, .. } => data.content().len() as u64,
             Self::Batch { batch, .. } => batch
                 .items
@@ -85,6 +92,9 @@ pub enum ReceiverEvent {
     Offered(TransferId),
     /// More of the manifest is known, or all of it.
     Counted,
+    /// The manifest of a transfer that goes on is complete: look at what is there and tell
+    /// [`Receiver::go_on`].
+    Listed,
     /// The other end ended it: a person, or a problem over there.
     Cancelled(Option<Problem>),
 }
@@ -134,6 +144,10 @@ pub struct Receiver {
     abandoned_early: Vec<(u32, Problem)>,
     /// The file whose content is coming, and how far.
     current: Option<(u32, u64)>,
+    /// The transfer was accepted in an earlier run.
+    goes_on: bool,
+    /// Files kept from an earlier run.
+    mending: HashMap<u32, Mending>,
     /// Cost of all bulk frames that came.
     came: u64,
     consumed: u64,
@@ -161,6 +175,8 @@ impl Default for Receiver {
             outstanding: 0,
             abandoned_early: Vec::new(),
             current: None,
+            goes_on: false,
+            mending: HashMap::new(),
             came: 0,
             consumed: 0,
             told: Credit::default(),
@@ -180,7 +196,32 @@ impl Default for Receiver {
     }
 }
 
+/// A file of which a beginning was kept.
+#[derive(Debug)]
+struct Mending {
+    kept_bytes: u64,
+    /// Where the group that is coming goes on.
+    next: u64,
+}
+
+/// What the disk has of a transfer that goes on.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Found {
+    /// Files that arrived, ascending.
+    pub done: Vec<u32>,
+    /// Files of which so many whole groups are there, as bytes.
+    pub partial: Vec<(u32, u64)>,
+}
+
 impl Receiver {
+    /// For a transfer that was accepted in an earlier run and goes on.
+    pub fn going_on() -> Self {
+        Self {
+            goes_on: true,
+            ..Self::default()
+        }
+    }
+
     pub fn handle_frame(&mut self, frame: Frame) -> Result<(), Violation> {
         let kind = frame.kind();
         if self.state == State::Ended {
@@ -215,6 +256,9 @@ impl Receiver {
                 }
                 self.complete = true;
                 self.events.push_back(ReceiverEvent::Counted);
+                if self.goes_on {
+                    self.events.push_back(ReceiverEvent::Listed);
+                }
                 Ok(())
             }
             (State::Offered | State::Accepted, Frame::Failed(failed)) => self.abandon(&failed),
@@ -222,7 +266,11 @@ impl Receiver {
             (State::Accepted, Frame::FileEnd(end)) => self.take_end(end),
             (State::Accepted, Frame::Batch(batch)) => self.take_batch(batch),
             (State::Accepted, Frame::Finish) => {
-                if !self.complete || self.open_files > 0 || self.current.is_some() {
+                if !self.complete
+                    || self.open_files > 0
+                    || self.current.is_some()
+                    || !self.mending.is_empty()
+                {
                     return Err(Violation::Malformed("finish before everything was sent"));
                 }
                 self.state = State::Finishing;
@@ -261,6 +309,72 @@ impl Receiver {
         let early = early.into_iter();
         self.jobs
             .extend(early.map(|(number, problem)| Queued::Abandon(number, problem)));
+    }
+
+    /// Goes on with what is there. Tells the sender, then takes the offer.
+    pub fn go_on(&mut self, found: &Found) {
+        if self.state != State::Offered || !self.complete {
+            return;
+        }
+        let mut kept = Kept::default();
+        for &number in &found.done {
+            // The sender gave it up this time: its copy here stays, and its failure is told.
+            if !self.is_listed_file(number) {
+                continue;
+            }
+            self.mark_handed(number);
+            let len_bytes = self.entry(number).map_or(0, Entry::len_bytes);
+            if let Some(slot) = self.slots.get_mut(number as usize) {
+                *slot = Slot::Settled;
+            }
+            self.held = self.held.saturating_add(len_bytes);
+            self.settled = self.settled.saturating_add(1);
+            self.result.arrived = self.result.arrived.saturating_add(1);
+            self.result.bytes = self.result.bytes.saturating_add(len_bytes);
+            extend(&mut kept.done, number);
+            if kept.done.len() >= KEPT_ITEMS {
+                self.tell_kept(&mut kept);
+            }
+        }
+        for &(number, bytes) in &found.partial {
+            if !self.is_listed_file(number) {
+                continue;
+            }
+            let mending = Mending {
+                kept_bytes: bytes,
+                next: bytes,
+            };
+            self.mending.insert(number, mending);
+            self.held = self.held.saturating_add(bytes);
+            kept.partial.push((number, bytes));
+            if kept.partial.len() >= KEPT_ITEMS {
+                self.tell_kept(&mut kept);
+            }
+        }
+        if kept != Kept::default() {
+            self.tell_kept(&mut kept);
+        }
+        self.told.held = self.held;
+        self.accept();
+    }
+
+    fn tell_kept(&mut self, kept: &mut Kept) {
+        let kept = std::mem::take(kept);
+        self.control.push_back(Frame::Kept(kept).encode());
+    }
+
+    fn is_listed_file(&self, number: u32) -> bool {
+        self.slots.get(number as usize) == Some(&Slot::Listed)
+            && self
+                .entry(number)
+                .is_some_and(|entry| entry.kind != EntryKind::Folder)
+    }
+
+    /// The next hashes of a kept file's groups, for the sender to compare.
+    pub fn tell_groups(&mut self, groups: &Groups) {
+        if matches!(self.state, State::Accepted) && self.mending.contains_key(&groups.entry) {
+            self.control.push_back(groups.encode());
+        }
     }
 
     pub fn decline(&mut self) {
@@ -400,6 +514,16 @@ impl Receiver {
         self.events.pop_front()
     }
 
+    /// Lends the list out while the disk is compared with it: nothing here needs it before
+    /// [`Self::go_on`].
+    pub fn lend_manifest(&mut self) -> Manifest {
+        std::mem::take(&mut self.manifest)
+    }
+
+    pub fn take_back(&mut self, manifest: Manifest) {
+        self.manifest = manifest;
+    }
+
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -475,6 +599,7 @@ impl Receiver {
         if self.current.is_some_and(|(current, _)| current == number) {
             self.current = None;
         }
+        self.mending.remove(&number);
         let problem = Problem::from(&failed.problem);
         if self.state == State::Offered {
             // Nobody has accepted anything yet: the words of many failures are not kept.
@@ -494,6 +619,12 @@ impl Receiver {
     fn take_data(&mut self, data: Data) -> Result<(), Violation> {
         self.pay(data.body_bytes())?;
         let (entry, len_bytes) = self.open_file(data.entry)?;
+        if let Some(mending) = self.mending.get_mut(&data.entry) {
+            let again = mending.take(&data, len_bytes)?;
+            self.jobs
+                .push_back(Queued::Job(Job::Data { entry, data, again }));
+            return Ok(());
+        }
         let received = match self.current {
             Some((current, received)) if current == data.entry => received,
             Some(_) => return Err(Violation::Malformed("a second file before the first ended")),
@@ -507,17 +638,24 @@ impl Receiver {
             return Err(Violation::Malformed("more content than announced, or none"));
         }
         self.current = Some((data.entry, end));
-        self.jobs.push_back(Queued::Job(Job::Data { entry, data }));
+        let again = false;
+        self.jobs
+            .push_back(Queued::Job(Job::Data { entry, data, again }));
         Ok(())
     }
 
     fn take_end(&mut self, end: FileEnd) -> Result<(), Violation> {
         self.pay(FileEnd::BODY_BYTES)?;
         let (entry, len_bytes) = self.open_file(end.entry)?;
-        if end.len_bytes != len_bytes || self.current != Some((end.entry, len_bytes)) {
+        // Whether every group of a kept file is there, only its hash can tell.
+        let kept = self.mending.remove(&end.entry).is_some();
+        let whole = kept || self.current == Some((end.entry, len_bytes));
+        if end.len_bytes != len_bytes || !whole {
             return Err(Violation::Malformed("a file that ends too early"));
         }
-        self.current = None;
+        if !kept {
+            self.current = None;
+        }
         self.mark_handed(end.entry);
         self.jobs.push_back(Queued::Job(Job::End { entry, end }));
         Ok(())
@@ -533,6 +671,9 @@ impl Receiver {
         let mut entries = Vec::with_capacity(batch.items.len());
         for item in &batch.items {
             let (entry, len_bytes) = self.open_file(item.entry)?;
+            if self.mending.contains_key(&item.entry) {
+                return Err(Violation::Malformed("a kept file in a batch"));
+            }
             if u64::from(item.len_bytes) != len_bytes {
                 return Err(Violation::Malformed("a small file of another length"));
             }
@@ -587,6 +728,24 @@ impl Receiver {
         self.state = State::Ended;
         self.jobs.clear();
         self.folders_handed = self.manifest.len();
+    }
+}
+
+impl Mending {
+    /// Whether the content takes the place of content that was kept.
+    fn take(&mut self, data: &Data, len_bytes: u64) -> Result<bool, Violation> {
+        let len = data.content().len() as u64;
+        let end = data.offset.saturating_add(len);
+        let begins = data.offset.checked_rem(GROUP_BYTES) == Some(0);
+        let group = |at: u64| at.checked_div(GROUP_BYTES);
+        if len == 0 || end > len_bytes || !(begins || data.offset == self.next) {
+            return Err(Violation::Malformed("content where none was missing"));
+        }
+        if group(data.offset) != group(end.saturating_sub(1)) {
+            return Err(Violation::Malformed("content across two groups"));
+        }
+        self.next = end;
+        Ok(data.offset < self.kept_bytes)
     }
 }
 

@@ -6,14 +6,14 @@
 //! to send or pieces of files to read; only one thread may ask for them. The machine never sees
 //! content, only counts.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, FileEnd, SMALL_FILE_BYTES, cost};
+use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, FileEnd, Groups, SMALL_FILE_BYTES, cost};
 use super::message::{
-    Accept, Cancel, Decline, Failed, Frame, Hex, ManifestEnd, ManifestPart, Offer, Received,
+    Accept, Cancel, Decline, Failed, Frame, Hex, Kept, ManifestEnd, ManifestPart, Offer, Received,
     Status, Violation, WireEntry, WireProblem,
 };
-use crate::model::{Entry, EntryKind, Problem, TransferId};
+use crate::model::{Entry, EntryKind, GROUP_BYTES, Problem, TransferId};
 
 /// Entries in one manifest frame: about 64 KiB with usual names.
 const MANIFEST_PART_ENTRIES: usize = 512;
@@ -41,6 +41,10 @@ pub enum SenderEvent {
     Declined,
     /// What became of entries; each is named once, in inclusive ranges.
     Settled(Status),
+    /// The receiver has something from an earlier run; so many bytes of it are to be compared.
+    Kept(u64),
+    /// Compare these with the source and tell [`Sender::compared`].
+    Groups(Groups),
     /// Everything has its status; what arrived is under its final name over there.
     Received(Received),
     /// It is flushed to the disk over there. The last word.
@@ -66,9 +70,25 @@ enum Slot {
     Folder,
     /// A file that is still to be sent.
     Listed,
+    /// A file of which the receiver has a beginning from an earlier run.
+    Mending,
     /// Sent whole, or given up here; its status is awaited.
     Sent,
     Settled,
+}
+
+/// A file of which the receiver has a beginning. What lies behind it travels at once, while both
+/// ends compare the groups before it; those that differ follow.
+#[derive(Debug)]
+struct Mending {
+    /// Groups that the receiver has.
+    kept: u32,
+    /// Of these, hashes that came from the receiver.
+    told: u32,
+    /// Of these, compared by the driver.
+    compared: u32,
+    /// What is to be sent: from, to.
+    ranges: VecDeque<(u64, u64)>,
 }
 
 /// The price of the frame that is being read, until it is certain that it will be sent.
@@ -83,6 +103,7 @@ enum Planned {
 pub struct Sender {
     state: State,
     transfer: TransferId,
+    goes_on: bool,
     slots: Vec<Slot>,
     lens: Vec<u64>,
     total_bytes: u64,
@@ -98,6 +119,9 @@ pub struct Sender {
     cursor: usize,
     /// The file whose chunks are on their way, and how far.
     current: Option<(u32, u64)>,
+    mending: BTreeMap<u32, Mending>,
+    /// The range of a file being mended that is on its way: entry, from, to.
+    range: Option<(u32, u64, u64)>,
     /// What was asked of the driver last and is paid for; what it cannot read costs nothing.
     planned: Planned,
     granted: u64,
@@ -109,6 +133,14 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// For a transfer that was accepted in an earlier run.
+    pub fn going_on(transfer: TransferId) -> Self {
+        Self {
+            goes_on: true,
+            ..Self::new(transfer)
+        }
+    }
+
     pub fn new(transfer: TransferId) -> Self {
         let offer = Frame::Offer(Offer {
             transfer: Hex(transfer.0),
@@ -116,6 +148,7 @@ impl Sender {
         Self {
             state: State::Offered,
             transfer,
+            goes_on: false,
             slots: Vec::new(),
             lens: Vec::new(),
             total_bytes: 0,
@@ -128,6 +161,8 @@ impl Sender {
             events: VecDeque::new(),
             cursor: 0,
             current: None,
+            mending: BTreeMap::new(),
+            range: None,
             planned: Planned::Nothing,
             granted: 0,
             used: 0,
@@ -231,6 +266,16 @@ impl Sender {
                 self.events.push_back(SenderEvent::Accepted);
                 Ok(())
             }
+            (State::Offered, Frame::Kept(kept)) if self.complete && self.goes_on => {
+                self.keep(&kept)
+            }
+            (State::Sending, Frame::Groups(groups)) => {
+                self.take_groups(&groups)?;
+                self.events.push_back(SenderEvent::Groups(groups));
+                Ok(())
+            }
+            // The file was given up here while they were on their way.
+            (State::Finishing, Frame::Groups(_)) => Ok(()),
             (State::Offered, Frame::Decline(_)) => {
                 self.end();
                 self.events.push_back(SenderEvent::Declined);
@@ -239,7 +284,7 @@ impl Sender {
             (State::Sending | State::Finishing, Frame::Credit(credit)) => {
                 // Both only grow; an older frame cannot take anything back.
                 self.granted = self.granted.max(credit.granted);
-                self.held = self.held.max(credit.held).min(self.sent_bytes);
+                self.held = self.held.max(credit.held).min(self.total_bytes);
                 Ok(())
             }
             (State::Sending | State::Finishing, Frame::Status(status)) => {
@@ -299,6 +344,9 @@ impl Sender {
         if let Some((entry, offset)) = self.current {
             return self.next_chunk(entry, offset);
         }
+        if let Some(bulk) = self.next_mending() {
+            return bulk;
+        }
         self.skip_done();
         if let Some(&len) = self.lens.get(self.cursor) {
             // What the peer has not been told of yet cannot be sent.
@@ -313,7 +361,7 @@ impl Sender {
             self.current = Some((entry, 0));
             return self.next_chunk(entry, 0);
         }
-        if self.complete && !self.finish_queued {
+        if self.complete && self.mending.is_empty() && !self.finish_queued {
             self.finish_queued = true;
             self.state = State::Finishing;
             return Some(Bulk::Frame(Frame::Finish.encode()));
@@ -326,9 +374,13 @@ impl Sender {
         if self.current.is_some_and(|(current, _)| current == entry) {
             self.current = None;
         }
+        self.mending.remove(&entry);
+        if self.range.is_some_and(|(current, ..)| current == entry) {
+            self.range = None;
+        }
         let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
         if let Some(slot) = self.slots.get_mut(entry as usize)
-            && *slot == Slot::Listed
+            && matches!(slot, Slot::Listed | Slot::Mending)
         {
             *slot = Slot::Sent;
         }
@@ -430,6 +482,41 @@ impl Sender {
         Some(Bulk::Chunk { entry, offset, len })
     }
 
+    /// The outer `None`: there is nothing to do for files being mended, or not now.
+    fn next_mending(&mut self) -> Option<Option<Bulk>> {
+        if self.range.is_none() {
+            let mut mending = self.mending.iter_mut();
+            self.range = mending.find_map(|(entry, mending)| {
+                let (from, to) = mending.ranges.pop_front()?;
+                Some((*entry, from, to))
+            });
+        }
+        if let Some((entry, from, to)) = self.range {
+            let len = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+            let len = len.min(CHUNK_BYTES);
+            let price = DataFrame::cost(len);
+            if !self.credit_for(price) {
+                return Some(None);
+            }
+            self.used = self.used.saturating_add(price);
+            self.sent_bytes = self.sent_bytes.saturating_add(len as u64);
+            let next = from.saturating_add(len as u64);
+            self.range = (next < to).then_some((entry, next, to));
+            self.planned = Planned::Chunk { entry, len };
+            return Some(Some(Bulk::Chunk {
+                entry,
+                offset: from,
+                len,
+            }));
+        }
+        let mut whole = self.mending.iter();
+        let (&entry, _) = whole.find(|(_, mending)| mending.compared == mending.kept)?;
+        if !self.credit_for(cost(FileEnd::BODY_BYTES)) {
+            return Some(None);
+        }
+        Some(Some(Bulk::End { entry }))
+    }
+
     /// As many small files in a row as fit one frame and the credit.
     fn next_batch(&mut self, announced: usize) -> Option<Bulk> {
         let mut items = Vec::new();
@@ -486,6 +573,96 @@ impl Sender {
         }
     }
 
+    /// The receiver has some of it from an earlier run.
+    fn keep(&mut self, kept: &Kept) -> Result<(), Violation> {
+        const UNFIT: Violation = Violation::Malformed("a claim to have what was not offered");
+        for &(first, last) in &kept.done {
+            let range = self.slots.get_mut(first as usize..=last as usize);
+            let range = range.filter(|_| first <= last && last < u32::MAX);
+            for (slot, number) in range.ok_or(UNFIT)?.iter_mut().zip(first..) {
+                if *slot != Slot::Listed {
+                    return Err(UNFIT);
+                }
+                *slot = Slot::Settled;
+                self.settled = self.settled.saturating_add(1);
+                let len_bytes = self.lens.get(number as usize).copied().unwrap_or(0);
+                self.held = self.held.saturating_add(len_bytes);
+            }
+        }
+        for &(entry, bytes) in &kept.partial {
+            let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
+            let slot = self.slots.get_mut(entry as usize).ok_or(UNFIT)?;
+            let groups = u32::try_from(bytes.checked_div(GROUP_BYTES).unwrap_or(0));
+            let whole = bytes.checked_rem(GROUP_BYTES) == Some(0);
+            let (Slot::Listed, Ok(groups @ 1..), true) = (*slot, groups, whole) else {
+                return Err(UNFIT);
+            };
+            if bytes > len_bytes || len_bytes <= GROUP_BYTES {
+                return Err(UNFIT);
+            }
+            *slot = Slot::Mending;
+            self.held = self.held.saturating_add(bytes);
+            let mending = Mending {
+                kept: groups,
+                told: 0,
+                compared: 0,
+                ranges: (bytes < len_bytes)
+                    .then_some((bytes, len_bytes))
+                    .into_iter()
+                    .collect(),
+            };
+            self.mending.insert(entry, mending);
+        }
+        let check_bytes = kept.partial.iter().map(|(_, bytes)| bytes).sum();
+        self.events.push_back(SenderEvent::Kept(check_bytes));
+        Ok(())
+    }
+
+    fn take_groups(&mut self, groups: &Groups) -> Result<(), Violation> {
+        let Some(mending) = self.mending.get_mut(&groups.entry) else {
+            // Given up here while they were on their way; or never claimed.
+            return match self.slots.get(groups.entry as usize) {
+                Some(Slot::Sent | Slot::Settled) => Ok(()),
+                Some(Slot::Folder | Slot::Listed | Slot::Mending) | None => {
+                    Err(Violation::Malformed("hashes of a file that was not kept"))
+                }
+            };
+        };
+        let count = u32::try_from(groups.hashes.len()).unwrap_or(u32::MAX);
+        let told = mending.told.saturating_add(count);
+        if groups.first != mending.told || count == 0 || told > mending.kept {
+            return Err(Violation::Malformed("hashes out of order"));
+        }
+        mending.told = told;
+        Ok(())
+    }
+
+    /// The driver has compared so many more groups of a kept file; these of them differ and travel.
+    pub fn compared(&mut self, entry: u32, count: u32, different: &[u32]) {
+        let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
+        if let Some(mending) = self.mending.get_mut(&entry) {
+            mending.compared = mending.compared.saturating_add(count);
+            for &group in different {
+                let from = u64::from(group).saturating_mul(GROUP_BYTES);
+                let to = from.saturating_add(GROUP_BYTES).min(len_bytes);
+                match mending.ranges.back_mut() {
+                    Some((_, end)) if *end == from => *end = to,
+                    Some(_) | None => mending.ranges.push_back((from, to)),
+                }
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// The receiver has a beginning of this file.
+    pub fn is_mending(&self, entry: u32) -> bool {
+        self.mending.contains_key(&entry)
+    }
+
     fn settle(&mut self, status: &Status) -> Result<(), Violation> {
         for &(first, last) in status.arrived.iter().chain(&status.already_there) {
             let range = self
@@ -498,7 +675,7 @@ impl Sender {
             for slot in range {
                 match slot {
                     Slot::Folder | Slot::Sent => *slot = Slot::Settled,
-                    Slot::Listed | Slot::Settled => {
+                    Slot::Listed | Slot::Mending | Slot::Settled => {
                         return Err(Violation::Malformed("a status too early or twice"));
                     }
                 }
@@ -508,7 +685,7 @@ impl Sender {
         for failed in &status.failed {
             match self.slots.get_mut(failed.entry as usize) {
                 Some(slot @ (Slot::Folder | Slot::Sent)) => *slot = Slot::Settled,
-                Some(Slot::Listed | Slot::Settled) | None => {
+                Some(Slot::Listed | Slot::Mending | Slot::Settled) | None => {
                     return Err(Violation::Malformed(
                         "a failure too early, twice or of nothing",
                     ));

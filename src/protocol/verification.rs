@@ -18,11 +18,13 @@ use zeroize::Zeroizing;
 
 use super::frame::RawFrame;
 use super::message::{Challenge, Frame, Hello, Hex, Method, Proof, VERSION, Verify, Violation};
-use crate::model::DeviceId;
+use crate::model::{DeviceId, TransferId};
 
 /// HKDF `info` of the key that the client proves; both device ids follow, client first.
 const CLIENT_KEY_LABEL: &[u8] = b"ropeway/1 client key";
 const SERVER_KEY_LABEL: &[u8] = b"ropeway/1 server key";
+/// HKDF `info` of a session key; both device ids, client first, and the transfer's id follow.
+const SESSION_KEY_LABEL: &[u8] = b"ropeway/1 session key";
 /// First bytes of what is authenticated; both challenges and the transcript hash follow.
 const CLIENT_PROOF_LABEL: &[u8] = b"ropeway/1 client proof";
 const SERVER_PROOF_LABEL: &[u8] = b"ropeway/1 server proof";
@@ -61,7 +63,7 @@ enum ClientState {
     /// The server's hello is here; the engine looks for the secret.
     Choosing,
     AwaitChallenge {
-        pake: Spake2<Ed25519Group>,
+        exchange: Exchange,
         challenge: [u8; 32],
     },
     AwaitProof {
@@ -70,6 +72,14 @@ enum ClientState {
     },
     Verified,
     Ended,
+}
+
+/// How the key comes about that the proofs are made with.
+enum Exchange {
+    /// From what a person typed.
+    Pake(Spake2<Ed25519Group>),
+    /// Strong already.
+    Key(Zeroizing<[u8; 32]>),
 }
 
 impl Client {
@@ -107,12 +117,23 @@ impl Client {
                 self.state = ClientState::Choosing;
                 Ok(Some(hello))
             }
-            (ClientState::AwaitChallenge { pake, challenge }, Frame::Challenge(theirs)) => {
+            (
+                ClientState::AwaitChallenge {
+                    exchange,
+                    challenge,
+                },
+                Frame::Challenge(theirs),
+            ) => {
                 self.transcript.update(&bytes);
-                let key = pake
-                    .finish(&theirs.pake.0)
-                    .map_err(|_bad| Violation::Malformed("a key exchange message that is none"))?;
-                let keys = Keys::derive(&Zeroizing::new(key), &self.binding);
+                let keys = match (exchange, theirs.pake) {
+                    (Exchange::Pake(pake), Some(message)) => {
+                        Keys::derive(&finish(pake, &message.0)?, &self.binding)
+                    }
+                    (Exchange::Key(key), None) => Keys::derive(key.as_slice(), &self.binding),
+                    (Exchange::Pake(_) | Exchange::Key(_), _) => {
+                        return Err(NOT_THE_METHOD.into());
+                    }
+                };
                 let signed = Signed {
                     client_challenge: challenge,
                     server_challenge: theirs.challenge.0,
@@ -151,17 +172,40 @@ impl Client {
             &identity(self.binding.server),
             &mut *random,
         );
-        let mut challenge = [0; 32];
-        random.fill_bytes(&mut challenge);
-        let verify = Frame::Verify(Verify {
+        let verify = Verify {
             method,
-            pake: Hex(pake_message(&message)),
-            challenge: Hex(challenge),
-        })
-        .encode();
+            pake: Some(Hex(pake_message(&message))),
+            transfer: None,
+            challenge: Hex(random_challenge(random)),
+        };
+        self.await_challenge(verify, Exchange::Pake(pake));
+    }
+
+    /// The same with the session key of a transfer that goes on.
+    pub fn prove_session(
+        &mut self,
+        transfer: TransferId,
+        key: &SessionKey,
+        random: &mut (impl CryptoRng + RngCore),
+    ) {
+        let verify = Verify {
+            method: Method::Session,
+            pake: None,
+            transfer: Some(Hex(transfer.0)),
+            challenge: Hex(random_challenge(random)),
+        };
+        self.await_challenge(verify, Exchange::Key(key.0.clone()));
+    }
+
+    fn await_challenge(&mut self, verify: Verify, exchange: Exchange) {
+        let challenge = verify.challenge.0;
+        let verify = Frame::Verify(verify).encode();
         self.transcript.update(&verify);
         self.out = Some(verify);
-        self.state = ClientState::AwaitChallenge { pake, challenge };
+        self.state = ClientState::AwaitChallenge {
+            exchange,
+            challenge,
+        };
     }
 
     pub fn verified(&self) -> bool {
@@ -201,6 +245,8 @@ pub enum ServerEvent {
     Hello(Hello),
     /// Answer with [`Server::challenge`] or [`Server::refuse`].
     Wants(Method),
+    /// Answer with [`Server::challenge_session`] or [`Server::refuse`].
+    GoesOn(TransferId),
     /// The client knows the secret. Answer with [`Server::admit`] or [`Server::refuse`].
     Proven,
 }
@@ -241,9 +287,19 @@ impl Server {
             }
             (ServerState::AwaitVerify, Frame::Verify(verify)) => {
                 self.transcript.update(&bytes);
-                let method = verify.method;
+                let event = match (verify.method, verify.pake, verify.transfer) {
+                    (Method::Session, None, Some(transfer)) => {
+                        ServerEvent::GoesOn(TransferId(transfer.0))
+                    }
+                    (method @ (Method::Code | Method::Passphrase), Some(_), None) => {
+                        ServerEvent::Wants(method)
+                    }
+                    (Method::Session | Method::Code | Method::Passphrase, _, _) => {
+                        return Err(NOT_THE_METHOD.into());
+                    }
+                };
                 self.state = ServerState::Choosing(verify);
-                Ok(Some(ServerEvent::Wants(method)))
+                Ok(Some(event))
             }
             (ServerState::AwaitAnswer { keys, signed }, Frame::Answer(theirs)) => {
                 if keys
@@ -267,9 +323,17 @@ impl Server {
         secret: &[u8],
         random: &mut (impl CryptoRng + RngCore),
     ) -> Result<(), Refusal> {
-        let ServerState::Choosing(verify) = std::mem::replace(&mut self.state, ServerState::Ended)
-        else {
-            return Err(Refusal::Secret);
+        let (verify, theirs) = match std::mem::replace(&mut self.state, ServerState::Ended) {
+            ServerState::Choosing(verify) => match verify.pake {
+                Some(theirs) => (verify, theirs),
+                None => return Err(NOT_THE_METHOD.into()),
+            },
+            ServerState::AwaitHello
+            | ServerState::AwaitVerify
+            | ServerState::AwaitAnswer { .. }
+            | ServerState::Proven { .. }
+            | ServerState::Verified
+            | ServerState::Ended => return Err(Refusal::Secret),
         };
         let (pake, message) = Spake2::<Ed25519Group>::start_b_with_rng(
             &Password::new(secret),
@@ -277,27 +341,54 @@ impl Server {
             &identity(self.binding.server),
             &mut *random,
         );
-        let key = pake
-            .finish(&verify.pake.0)
-            .map_err(|_bad| Violation::Malformed("a key exchange message that is none"))?;
-        let mut server_challenge = [0; 32];
-        random.fill_bytes(&mut server_challenge);
-        let challenge = Frame::Challenge(Challenge {
-            pake: Hex(pake_message(&message)),
-            challenge: Hex(server_challenge),
-        })
-        .encode();
+        let keys = Keys::derive(&finish(pake, &theirs.0)?, &self.binding);
+        let challenge = Challenge {
+            pake: Some(Hex(pake_message(&message))),
+            challenge: Hex(random_challenge(random)),
+        };
+        self.await_answer(&verify, keys, challenge);
+        Ok(())
+    }
+
+    /// Goes on with the key of the transfer that the client named. For one that is not known here a
+    /// random key serves: the client then fails like one with a wrong key.
+    pub fn challenge_session(
+        &mut self,
+        key: &SessionKey,
+        random: &mut (impl CryptoRng + RngCore),
+    ) -> Result<(), Refusal> {
+        let verify = match std::mem::replace(&mut self.state, ServerState::Ended) {
+            ServerState::Choosing(verify) if verify.method == Method::Session => verify,
+            ServerState::AwaitHello
+            | ServerState::AwaitVerify
+            | ServerState::Choosing(_)
+            | ServerState::AwaitAnswer { .. }
+            | ServerState::Proven { .. }
+            | ServerState::Verified
+            | ServerState::Ended => return Err(Refusal::Secret),
+        };
+        let keys = Keys::derive(key.0.as_slice(), &self.binding);
+        let challenge = Challenge {
+            pake: None,
+            challenge: Hex(random_challenge(random)),
+        };
+        self.await_answer(&verify, keys, challenge);
+        Ok(())
+    }
+
+    fn await_answer(&mut self, verify: &Verify, keys: Keys, challenge: Challenge) {
+        let server_challenge = challenge.challenge.0;
+        let challenge = Frame::Challenge(challenge).encode();
         self.transcript.update(&challenge);
         self.out = Some(challenge);
         self.state = ServerState::AwaitAnswer {
-            keys: Keys::derive(&Zeroizing::new(key), &self.binding),
+            keys,
             signed: Signed {
                 client_challenge: verify.challenge.0,
                 server_challenge,
                 transcript: self.transcript.clone().finalize().into(),
             },
         };
-        Ok(())
     }
 
     /// Lets the proven client in: the server's own proof goes out.
@@ -319,6 +410,46 @@ impl Server {
 
     pub fn verified(&self) -> bool {
         matches!(self.state, ServerState::Verified)
+    }
+}
+
+const NOT_THE_METHOD: Violation =
+    Violation::Malformed("a verification message that does not fit its method");
+
+fn random_challenge(random: &mut (impl CryptoRng + RngCore)) -> [u8; 32] {
+    let mut challenge = [0; 32];
+    random.fill_bytes(&mut challenge);
+    challenge
+}
+
+fn finish(pake: Spake2<Ed25519Group>, message: &[u8]) -> Result<Zeroizing<Vec<u8>>, Violation> {
+    let key = pake
+        .finish(message)
+        .map_err(|_bad| Violation::Malformed("a key exchange message that is none"))?;
+    Ok(Zeroizing::new(key))
+}
+
+/// What lets one accepted transfer go on: known to its two devices alone, and good for it alone.
+#[derive(Clone)]
+pub struct SessionKey(pub Zeroizing<[u8; 32]>);
+
+impl SessionKey {
+    /// `secret` is the exporter value with the label `EXPORTER-ropeway-session` of the channel in
+    /// which the transfer was offered for the first time.
+    pub fn derive(
+        secret: &[u8; 32],
+        client: DeviceId,
+        server: DeviceId,
+        transfer: TransferId,
+    ) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::new(None, secret)
+            .expand_multi_info(
+                &[SESSION_KEY_LABEL, &client.0, &server.0, &transfer.0],
+                key.as_mut_slice(),
+            )
+            .expect("32 bytes are far below HKDF's limit");
+        Self(key)
     }
 }
 

@@ -296,3 +296,97 @@ fn the_greeting_cut_at_every_byte_gives_the_same_result() {
         );
     }
 }
+
+fn session_key(seed: u8) -> SessionKey {
+    let transfer = TransferId([3; 16]);
+    SessionKey::derive(&[seed; 32], binding().client, binding().server, transfer)
+}
+
+/// Until the client's answer, with session keys.
+fn session_answer(meeting: &mut Meeting, client: &SessionKey, server: &SessionKey) -> Vec<u8> {
+    let client_hello = meeting.client.poll_transmit().expect("hello");
+    meeting.server.handle_frame(raw(&client_hello)).unwrap();
+    let server_hello = meeting.server.poll_transmit().expect("hello");
+    meeting.client.handle_frame(raw(&server_hello)).unwrap();
+    let transfer = TransferId([3; 16]);
+    meeting
+        .client
+        .prove_session(transfer, client, &mut meeting.random);
+    let verify = meeting.client.poll_transmit().expect("verify");
+    let event = meeting.server.handle_frame(raw(&verify)).unwrap();
+    assert_eq!(event, Some(ServerEvent::GoesOn(transfer)));
+    meeting
+        .server
+        .challenge_session(server, &mut meeting.random)
+        .unwrap();
+    let challenge = meeting.server.poll_transmit().expect("challenge");
+    meeting.client.handle_frame(raw(&challenge)).unwrap();
+    meeting.client.poll_transmit().expect("answer")
+}
+
+#[test]
+fn a_session_key_lets_its_transfer_go_on_and_another_key_does_not() {
+    let mut meeting = Meeting::new(binding(), binding());
+    let answer = session_answer(&mut meeting, &session_key(1), &session_key(1));
+    let event = meeting.server.handle_frame(raw(&answer)).unwrap();
+    assert_eq!(event, Some(ServerEvent::Proven));
+    meeting.server.admit();
+    let proof = meeting.server.poll_transmit().expect("proof");
+    meeting.client.handle_frame(raw(&proof)).unwrap();
+    assert!(meeting.client.verified());
+
+    let mut meeting = Meeting::new(binding(), binding());
+    let answer = session_answer(&mut meeting, &session_key(1), &session_key(2));
+    let refused = meeting.server.handle_frame(raw(&answer));
+    assert_eq!(refused, Err(Refusal::Secret));
+
+    let mut other = binding();
+    other.exporter = [77; 32];
+    let mut meeting = Meeting::new(binding(), other);
+    let answer = session_answer(&mut meeting, &session_key(1), &session_key(1));
+    let refused = meeting.server.handle_frame(raw(&answer));
+    assert_eq!(refused, Err(Refusal::Secret), "a relay in the middle");
+}
+
+#[test]
+fn a_session_key_is_of_one_transfer_between_two_devices_in_these_roles() {
+    let (client, server) = (binding().client, binding().server);
+    let transfer = TransferId([3; 16]);
+    let key =
+        |secret, client, server, transfer| *SessionKey::derive(&secret, client, server, transfer).0;
+    let keys = [
+        key([1; 32], client, server, transfer),
+        key([2; 32], client, server, transfer),
+        key([1; 32], server, client, transfer),
+        key([1; 32], client, client, transfer),
+        key([1; 32], client, server, TransferId([4; 16])),
+    ];
+    for (at, one) in keys.iter().enumerate() {
+        assert!(!keys[at + 1..].contains(one));
+    }
+}
+
+#[test]
+fn methods_and_their_messages_must_fit_each_other() {
+    let transfer = Some(Hex([3; 16]));
+    let pake = Some(Hex([7; 33]));
+    for (method, pake, transfer) in [
+        (Method::Session, None, None),
+        (Method::Session, pake, transfer),
+        (Method::Code, None, None),
+        (Method::Code, pake, transfer),
+        (Method::Passphrase, None, transfer),
+    ] {
+        let mut server = Server::new(binding(), &hello("server"));
+        let client = Frame::Hello(hello("client")).encode();
+        server.handle_frame(raw(&client)).unwrap();
+        let verify = Frame::Verify(Verify {
+            method,
+            pake,
+            transfer,
+            challenge: Hex([1; 32]),
+        });
+        let refused = server.handle_frame(raw(&verify.encode()));
+        assert!(matches!(refused, Err(Refusal::Violation(_))), "{method:?}");
+    }
+}

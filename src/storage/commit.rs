@@ -9,18 +9,24 @@ use std::io::{self, ErrorKind, Read as _};
 use super::handle::FolderHandle;
 use super::inbox::Committed;
 use super::names::DiskName;
-use super::staging::{Intent, Staging, part_name};
+use super::staging::{Intent, Past, Renamed, Staging, part_name};
 use super::tree::Tree;
-use crate::model::{EntryStatus, Problem, SafeName};
+use super::walk::modified;
+use crate::model::{EntryKey, EntryStatus, Modified, Problem, SafeName};
 
 /// A staged file that is complete and checked.
 #[derive(Debug)]
 pub(super) struct Ready {
     pub number: u32,
+    pub key: EntryKey,
     pub parent: Option<u32>,
     pub name: SafeName,
     pub len_bytes: u64,
     pub hash: [u8; 32],
+    /// As the sender listed it.
+    pub modified: Option<Modified>,
+    /// As this disk holds it.
+    pub on_disk: Modified,
     /// Still open, which saves opening it again for the flush.
     pub file: Option<File>,
 }
@@ -42,8 +48,7 @@ pub(super) fn commit(tree: &mut Tree, staging: &mut Staging, ready: Vec<Ready>) 
     }
     let intents = ready.iter().map(|file| {
         let name = tree.planned_file_name(&file.name, file.parent);
-        let path = tree.display_path(file.parent, &name);
-        Intent::new(file.number, path, file.len_bytes, &file.hash)
+        Intent::new(file, tree.place_of(file.parent, &name))
     });
     // The journal is a hint; on a full disk the files that fit still arrive without it.
     if let Err(error) = staging.record(intents) {
@@ -53,6 +58,7 @@ pub(super) fn commit(tree: &mut Tree, staging: &mut Staging, ready: Vec<Ready>) 
         && staging.folder().flush_file_system().is_ok_and(|done| done);
     tree.look_again();
     let mut ended = Vec::with_capacity(ready.len());
+    let mut renamed = Vec::new();
     for file in ready {
         let placed = if all_flushed {
             Ok(())
@@ -63,7 +69,15 @@ pub(super) fn commit(tree: &mut Tree, staging: &mut Staging, ready: Vec<Ready>) 
         let placed = placed
             .map_err(|error| Problem::writing(&error))
             .and_then(|()| place(tree, staging, &file));
+        if let Ok((name, _)) = &placed
+            && *name != tree.planned_file_name(&file.name, file.parent)
+        {
+            renamed.push(Renamed::new(file.key, name));
+        }
         ended.push(report(tree, staging, &file, placed));
+    }
+    if let Err(error) = staging.record_renamed(renamed) {
+        tracing::debug!(%error, "journal not written");
     }
     ended
 }
@@ -77,11 +91,11 @@ fn report(
     let (name, blake3, status) = match placed {
         Ok((name, Placed::New)) => (name, Some(file.hash), EntryStatus::Arrived),
         Ok((name, Placed::AlreadyThere)) => {
-            staging.remove_part(file.number);
+            staging.remove_part(file.key);
             (name, Some(file.hash), EntryStatus::AlreadyThere)
         }
         Err(problem) => {
-            staging.remove_part(file.number);
+            staging.remove_part(file.key);
             let name = tree.planned_file_name(&file.name, file.parent);
             (name, None, EntryStatus::Failed(problem))
         }
@@ -98,7 +112,7 @@ fn report(
 fn flush(staging: &Staging, file: &Ready) -> io::Result<()> {
     match &file.file {
         Some(open) => open.sync_data(),
-        None => match staging.folder().regular_file(&part_name(file.number))? {
+        None => match staging.folder().regular_file(&part_name(file.key))? {
             Some(reopened) => reopened.sync_data(),
             None => Err(ErrorKind::NotFound.into()),
         },
@@ -106,7 +120,8 @@ fn flush(staging: &Staging, file: &Ready) -> io::Result<()> {
 }
 
 fn place(tree: &mut Tree, staging: &Staging, file: &Ready) -> Result<(String, Placed), Problem> {
-    let part = part_name(file.number);
+    let part = part_name(file.key);
+    let past = staging.past(file.key);
     let crossed = std::cell::Cell::new(false);
     let placed = tree.place(
         file.parent,
@@ -126,6 +141,15 @@ fn place(tree: &mut Tree, staging: &Staging, file: &Ready) -> Result<(String, Pl
                 {
                     Ok(Placed::AlreadyThere)
                 }
+                // What an earlier run of this transfer put there, before the source changed.
+                Err(error)
+                    if error.kind() == ErrorKind::AlreadyExists
+                        && past
+                            .is_some_and(|past| past.is_named(name) && past.is(folder, name)) =>
+                {
+                    staging.folder().move_over(&part, folder, name)?;
+                    Ok(Placed::New)
+                }
                 Err(error) => Err(error),
             }
         },
@@ -134,6 +158,24 @@ fn place(tree: &mut Tree, staging: &Staging, file: &Ready) -> Result<(String, Pl
         tree.set_crossed();
     }
     placed
+}
+
+impl Past {
+    fn is_named(&self, name: &str) -> bool {
+        self.place.last().is_some_and(|last| last == name)
+    }
+
+    /// The file of that name is still as it was committed.
+    pub(super) fn is(&self, folder: &FolderHandle, name: &str) -> bool {
+        let look = || -> io::Result<bool> {
+            let Some(file) = folder.regular_file(name)? else {
+                return Ok(false);
+            };
+            let now = file.metadata()?;
+            Ok(now.len() == self.len_bytes && modified(&now) == Some(self.on_disk))
+        };
+        look().unwrap_or(false)
+    }
 }
 
 /// The name belongs to a regular file of the very same content. Whatever cannot be read counts as
@@ -173,11 +215,13 @@ fn copy_across(
     folder: &FolderHandle,
     name: &str,
 ) -> io::Result<()> {
-    let part = part_name(file.number);
+    let part = part_name(file.key);
     let Some(mut from) = staging.folder().regular_file(&part)? else {
         return Err(ErrorKind::NotFound.into());
     };
     let beside = format!(".ropeway-{}-{part}", staging.name());
+    // A run that was killed may have left one.
+    let _ = folder.remove_file(&beside);
     let mut to = folder.create_file(&beside)?;
     let mut copy = || -> io::Result<()> {
         io::copy(&mut from, &mut to)?;
@@ -189,7 +233,7 @@ fn copy_across(
     };
     match copy() {
         Ok(()) => {
-            staging.remove_part(file.number);
+            staging.remove_part(file.key);
             Ok(())
         }
         Err(error) => {

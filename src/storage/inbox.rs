@@ -7,22 +7,33 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::commit::{self, FLUSH_TOGETHER, Ready};
+use super::groups::GroupHash;
 use super::handle::{FolderHandle, set_modified};
-use super::staging::Staging;
+use super::mending::{Looked, Mending};
+use super::staging::{Run, Staging};
 use super::tree::{FolderOrigin, Tree};
-use crate::model::{Entry, EntryKind, EntryStatus, Problem, TransferId};
+use super::walk::modified;
+use crate::model::{
+    Entry, EntryKey, EntryKind, EntryStatus, GROUP_BYTES, Manifest, Modified, Problem, TransferId,
+};
 
+pub use super::mending::KeptReader;
 pub use super::space::free_bytes;
-pub use super::staging::sweep;
+pub use super::staging::{KEPT_FOR, discard, sweep};
 
 /// Files under way at once. The protocol sends them one after the other; this bounds descriptors.
 const MAX_WRITING: usize = 64;
 
+/// Of a file whose time this disk does not tell.
+const NO_TIME: Modified = Modified {
+    seconds: 0,
+    nanos: 0,
+};
 const MOVED_AWAY: &str = "the save folder was moved or removed meanwhile";
 
 /// What became of an entry.
@@ -39,15 +50,38 @@ pub struct Committed {
     pub status: EntryStatus,
 }
 
-/// Dropping it removes what is staged; nothing under a final name is touched.
+/// An entry as the wire numbers it now, and as every run knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    pub number: u32,
+    pub key: EntryKey,
+    pub entry: &'a Entry,
+}
+
+/// What is there of a transfer that goes on.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Kept {
+    /// Files that an earlier run committed and that are still as it left them, ascending.
+    pub done: Vec<u32>,
+    /// Files of which so many bytes are staged: whole groups, not compared yet.
+    pub partial: Vec<(u32, u64)>,
+}
+
+/// Dropping it keeps what is staged, for a later run to go on from, unless
+/// [`finish`](Self::finish) or [`discard`](Self::discard) said that nobody will.
 #[derive(Debug)]
 pub struct Inbox {
     // Dropped in this order: open files are closed before their folder is removed.
     writing: HashMap<u32, Writing>,
+    /// Files that go on from what an earlier run left.
+    mending: HashMap<u32, Mending>,
+    /// The one of them that was written last; only its file stays open.
+    mended: Option<u32>,
     /// Remembered until the end of the file is reached; what still comes for it is ignored.
     failed: HashMap<u32, Problem>,
     ready: Vec<Ready>,
     ready_bytes: u64,
+    ready_small_bytes: u64,
     /// Failures that the next commit reports.
     ended: Vec<Committed>,
     tree: Tree,
@@ -69,6 +103,15 @@ impl Inbox {
     /// Makes the save folder if it is missing and takes a place in it: `.ropeway/<transfer id>/`,
     /// for the owner alone, locked as long as the inbox lives.
     pub fn create(save_folder: &Path, transfer: TransferId) -> Result<Self, Problem> {
+        Self::open(save_folder, transfer, Run::First)
+    }
+
+    /// Takes the place of an earlier run of the same transfer. Call [`kept`](Self::kept) next.
+    pub fn go_on(save_folder: &Path, transfer: TransferId) -> Result<Self, Problem> {
+        Self::open(save_folder, transfer, Run::GoingOn)
+    }
+
+    fn open(save_folder: &Path, transfer: TransferId, run: Run) -> Result<Self, Problem> {
         let open = || -> io::Result<FolderHandle> {
             let missing = !save_folder.exists();
             std::fs::create_dir_all(save_folder)?;
@@ -78,17 +121,73 @@ impl Inbox {
             FolderHandle::open(save_folder)
         };
         let root = Arc::new(open().map_err(|error| Problem::writing(&error))?);
-        let staging = Staging::create(Arc::clone(&root), transfer)?;
+        let staging = Staging::open(Arc::clone(&root), transfer, run)?;
         Ok(Self {
             writing: HashMap::new(),
+            mending: HashMap::new(),
+            mended: None,
             failed: HashMap::new(),
             ready: Vec::new(),
             ready_bytes: 0,
+            ready_small_bytes: 0,
             ended: Vec::new(),
             tree: Tree::new(root, Arc::clone(staging.area())),
             staging,
             save_folder: save_folder.to_owned(),
         })
+    }
+
+    /// Compares what an earlier run left with what is offered now. Files of which a beginning is
+    /// there can be [`read`](Self::read_kept) and are written group by group.
+    pub fn kept(&mut self, manifest: &Manifest) -> Kept {
+        let mut kept = Kept::default();
+        let mut looked = Looked::default();
+        for (number, entry) in (0_u32..).zip(manifest.entries()) {
+            let (EntryKind::File { len_bytes, .. }, Some(key)) = (entry.kind, manifest.key(number))
+            else {
+                continue;
+            };
+            let past = self.staging.past(key);
+            let past =
+                past.filter(|past| past.len_bytes == len_bytes && past.modified == entry.modified);
+            if let Some(past) = past
+                && looked.is_there(self.tree.root(), past)
+            {
+                kept.done.push(number);
+                continue;
+            }
+            let Some(left) = self.staging.take_left(key) else {
+                continue;
+            };
+            let whole = left.min(len_bytes) / GROUP_BYTES;
+            if whole == 0 || len_bytes <= GROUP_BYTES {
+                self.staging.remove_part(key);
+                continue;
+            }
+            kept.partial.push((number, whole * GROUP_BYTES));
+            self.mending.insert(number, Mending::new(key, len_bytes));
+        }
+        self.staging.remove_left();
+        kept
+    }
+
+    /// For reading the groups that are there of a kept file, beside the writing.
+    pub fn read_kept(&self, number: u32, bytes: u64) -> io::Result<KeptReader> {
+        let mending = self.mending.get(&number).ok_or(ErrorKind::NotFound)?;
+        let file = self.staging.read_part(mending.key)?;
+        Ok(KeptReader::new(file, bytes / GROUP_BYTES))
+    }
+
+    /// What [`KeptReader`] found: until other content comes for them, these groups count as there.
+    pub fn checked(&mut self, number: u32, first: u32, hashes: &[GroupHash]) {
+        if let Some(mending) = self.mending.get_mut(&number) {
+            mending.checked(first as usize, hashes);
+        }
+    }
+
+    /// Nobody will go on with it: what is staged goes when the inbox is dropped.
+    pub fn discard_staged(&mut self) {
+        self.staging.set_done();
     }
 
     /// Makes a folder below its parent or merges with the real folder that is there; anything else
@@ -114,29 +213,37 @@ impl Inbox {
 
     /// Takes bytes of one file, in order; the first call (offset 0) makes its staging file. An error
     /// is remembered and reported by the commit after [`complete`](Self::complete).
-    pub fn write(&mut self, number: u32, entry: &Entry, offset: u64, bytes: &[u8]) {
+    pub fn write(&mut self, target: Target, offset: u64, bytes: &[u8]) {
+        let number = target.number;
         if self.failed.contains_key(&number) {
             return;
         }
-        if let Err(problem) = self.try_write(number, entry, offset, bytes) {
+        let written = match self.mending.get_mut(&number) {
+            Some(mending) => {
+                let written = mending.write(&self.staging, offset, bytes);
+                if let Some(other) = self.mended.replace(number).filter(|last| *last != number)
+                    && let Some(other) = self.mending.get_mut(&other)
+                {
+                    other.close();
+                }
+                written
+            }
+            None => self.try_write(target, offset, bytes),
+        };
+        if let Err(problem) = written {
             // Its room may be what the next file needs.
-            self.discard(number);
+            self.discard(number, target.key);
             self.failed.insert(number, problem);
         }
     }
 
-    fn try_write(
-        &mut self,
-        number: u32,
-        entry: &Entry,
-        offset: u64,
-        bytes: &[u8],
-    ) -> Result<(), Problem> {
-        let writing = match self.writing.entry(number) {
+    fn try_write(&mut self, target: Target, offset: u64, bytes: &[u8]) -> Result<(), Problem> {
+        let entry = target.entry;
+        let writing = match self.writing.entry(target.number) {
             Occupied(under_way) => under_way.into_mut(),
             Vacant(_) => {
-                let writing = self.start(number, entry)?;
-                self.writing.entry(number).or_insert(writing)
+                let writing = self.start(target)?;
+                self.writing.entry(target.number).or_insert(writing)
             }
         };
         let end = offset.checked_add(bytes.len() as u64);
@@ -148,7 +255,8 @@ impl Inbox {
             .map_err(|error| Problem::writing(&error))
     }
 
-    fn start(&self, number: u32, entry: &Entry) -> Result<Writing, Problem> {
+    fn start(&self, target: Target) -> Result<Writing, Problem> {
+        let Target { key, entry, .. } = target;
         if !self.tree.is_usable(entry.parent) {
             return Err(Problem::Folder);
         }
@@ -159,9 +267,9 @@ impl Inbox {
             return Err(Problem::Corrupt);
         };
         let writing = |error: io::Error| Problem::writing(&error);
-        let file = self.staging.create_part(number).map_err(writing)?;
+        let file = self.staging.create_part(key).map_err(writing)?;
         if let Err(error) = reserve(&file, len_bytes) {
-            self.staging.remove_part(number);
+            self.staging.remove_part(key);
             return Err(writing(error));
         }
         Ok(Writing {
@@ -173,64 +281,75 @@ impl Inbox {
     }
 
     /// Removes what is staged of a file under way, if it is.
-    fn discard(&mut self, number: u32) {
-        if let Some(writing) = self.writing.remove(&number) {
-            drop(writing);
-            self.staging.remove_part(number);
+    fn discard(&mut self, number: u32, key: EntryKey) {
+        let written = self.writing.remove(&number).is_some();
+        let mended = self.mending.remove(&number).is_some();
+        if written || mended {
+            self.staging.remove_part(key);
         }
     }
 
     /// All bytes came: compares BLAKE3 over what was handed to the disk with `hash`
     /// ([`Problem::Corrupt`] if it differs or bytes are missing) and queues the file for the next
     /// commit.
-    pub fn complete(&mut self, number: u32, entry: &Entry, hash: [u8; 32]) {
+    pub fn complete(&mut self, target: Target, hash: [u8; 32]) {
+        let number = target.number;
         if let Some(problem) = self.failed.remove(&number) {
-            return self.fail(number, entry, problem);
+            return self.fail(target, problem);
+        }
+        if let Some(mending) = self.mending.remove(&number) {
+            return match mending.complete(&self.staging, &hash) {
+                Ok(file) => self.queue(target, hash, file),
+                Err(problem) => {
+                    self.staging.remove_part(target.key);
+                    self.fail(target, problem);
+                }
+            };
         }
         let writing = match self.writing.remove(&number) {
             Some(writing) => Ok(writing),
             // An empty file: there was nothing to write.
-            None => self.start(number, entry),
+            None => self.start(target),
         };
         let writing = match writing {
             Ok(writing) => writing,
-            Err(problem) => return self.fail(number, entry, problem),
+            Err(problem) => return self.fail(target, problem),
         };
-        let complete = writing.written_bytes == entry.len_bytes();
+        let complete = writing.written_bytes == target.entry.len_bytes();
         if complete && writing.hasher.finalize() == hash {
-            self.queue(number, entry, hash, writing.file);
+            self.queue(target, hash, writing.file);
         } else {
             drop(writing);
-            self.staging.remove_part(number);
-            self.fail(number, entry, Problem::Corrupt);
+            self.staging.remove_part(target.key);
+            self.fail(target, Problem::Corrupt);
         }
     }
 
     /// A whole small file at once. It is checked before it touches the disk.
-    pub fn whole(&mut self, number: u32, entry: &Entry, bytes: &[u8], hash: [u8; 32]) {
-        if bytes.len() as u64 != entry.len_bytes() || blake3::hash(bytes) != hash {
-            return self.fail(number, entry, Problem::Corrupt);
+    pub fn whole(&mut self, target: Target, bytes: &[u8], hash: [u8; 32]) {
+        if bytes.len() as u64 != target.entry.len_bytes() || blake3::hash(bytes) != hash {
+            return self.fail(target, Problem::Corrupt);
         }
-        let mut writing = match self.start(number, entry) {
+        let mut writing = match self.start(target) {
             Ok(writing) => writing,
-            Err(problem) => return self.fail(number, entry, problem),
+            Err(problem) => return self.fail(target, problem),
         };
         match writing.file.write_all(bytes) {
-            Ok(()) => self.queue(number, entry, hash, writing.file),
+            Ok(()) => self.queue(target, hash, writing.file),
             Err(error) => {
                 drop(writing);
-                self.staging.remove_part(number);
-                self.fail(number, entry, Problem::writing(&error));
+                self.staging.remove_part(target.key);
+                self.fail(target, Problem::writing(&error));
             }
         }
     }
 
     /// The sender gave this entry up: what is staged of it is removed, and the next commit reports
     /// the problem (or the earlier one that this disk had with it).
-    pub fn abandon(&mut self, number: u32, entry: &Entry, problem: Problem) {
-        self.discard(number);
-        let problem = self.failed.remove(&number).unwrap_or(problem);
-        self.fail(number, entry, problem);
+    pub fn abandon(&mut self, target: Target, problem: Problem) {
+        self.discard(target.number, target.key);
+        let problem = self.failed.remove(&target.number).unwrap_or(problem);
+        self.fail(target, problem);
     }
 
     /// How much waits for a commit: files (failed ones, which it reports, too), and bytes in them.
@@ -238,16 +357,22 @@ impl Inbox {
         (self.ready.len() + self.ended.len(), self.ready_bytes)
     }
 
+    /// Of that, bytes in files of a single group: they cannot be kept in part.
+    pub fn pending_small_bytes(&self) -> u64 {
+        self.ready_small_bytes
+    }
+
     /// Flushes what is complete and gives it its final names. Reports every file that reached its
     /// end since the last call, failed ones included.
     pub fn commit(&mut self) -> Vec<Committed> {
         let ready = std::mem::take(&mut self.ready);
         self.ready_bytes = 0;
+        self.ready_small_bytes = 0;
         let mut ended = std::mem::take(&mut self.ended);
         if !ready.is_empty() && !self.is_in_place() {
             // What is put into it now would not be where we say.
             for file in ready {
-                self.staging.remove_part(file.number);
+                self.staging.remove_part(file.key);
                 ended.push(Committed {
                     number: file.number,
                     path: self.tree.display_path(file.parent, file.name.as_str()),
@@ -269,13 +394,14 @@ impl Inbox {
             .unwrap_or(false)
     }
 
-    /// After the last commit: folder times, flushed folders, staging removed. If this is `Ok`, what
-    /// arrived survives a power cut. What was not committed is lost.
-    pub fn finish(mut self) -> Result<(), Problem> {
+    /// After the last commit: folder times, flushed folders. If this is `Ok`, what arrived survives a
+    /// power cut. What is staged stays until [`discard_staged`](Self::discard_staged).
+    pub fn finish(&mut self) -> Result<(), Problem> {
         self.tree.finish()
     }
 
-    fn queue(&mut self, number: u32, entry: &Entry, hash: [u8; 32], file: File) {
+    fn queue(&mut self, target: Target, hash: [u8; 32], file: File) {
+        let entry = target.entry;
         let executable = match entry.kind {
             EntryKind::File { executable, .. } => executable,
             EntryKind::Folder => false,
@@ -284,20 +410,28 @@ impl Inbox {
         if let Some(modified) = entry.modified {
             set_modified(&file, modified);
         }
+        let on_disk = file.metadata().ok().as_ref().and_then(modified);
         // Beyond that number all are flushed together, without their descriptors.
         let keep_open = self.ready.len() < FLUSH_TOGETHER;
         self.ready_bytes += entry.len_bytes();
+        if entry.len_bytes() <= GROUP_BYTES {
+            self.ready_small_bytes += entry.len_bytes();
+        }
         self.ready.push(Ready {
-            number,
+            number: target.number,
+            key: target.key,
             parent: entry.parent,
             name: entry.name.clone(),
             len_bytes: entry.len_bytes(),
             hash,
+            modified: entry.modified,
+            on_disk: on_disk.or(entry.modified).unwrap_or(NO_TIME),
             file: keep_open.then_some(file),
         });
     }
 
-    fn fail(&mut self, number: u32, entry: &Entry, problem: Problem) {
+    fn fail(&mut self, target: Target, problem: Problem) {
+        let Target { number, entry, .. } = target;
         let name = self.tree.planned_file_name(&entry.name, entry.parent);
         self.ended.push(Committed {
             number,

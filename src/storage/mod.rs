@@ -8,7 +8,10 @@ pub mod inbox;
 pub mod source;
 
 mod commit;
+mod grouped;
+mod groups;
 mod handle;
+mod mending;
 mod names;
 mod space;
 mod staging;
@@ -17,5 +20,7 @@ mod walk;
 
 pub mod record;
 
-pub use inbox::{Committed, Inbox, free_bytes, sweep};
+pub use grouped::GroupedSource;
+pub use groups::GroupHash;
+pub use inbox::{Committed, Inbox, Kept, KeptReader, Target, free_bytes, sweep};
 pub use source::{Found, SourceFile, SourceTree, walk};

@@ -101,25 +101,14 @@ impl SourceFile {
         announced_len: u64,
         announced_modified: Option<Modified>,
     ) -> Result<Self, Problem> {
-        let file = open_without_following(path)?;
-        let metadata = file.metadata().map_err(|error| Problem::reading(&error))?;
-        if metadata.is_dir() {
-            return Err(Problem::Changed);
-        }
-        if !metadata.is_file() {
-            return Err(Problem::Special);
-        }
-        let same_time = announced_modified.is_none() || announced_modified == modified(&metadata);
-        if metadata.len() != announced_len || !same_time {
-            return Err(Problem::Changed);
-        }
+        let (file, opened) = open_announced(path, announced_len, announced_modified)?;
         read_ahead(&file, announced_len);
         Ok(Self {
             file,
             announced_len,
             read_bytes: 0,
             hasher: Box::default(),
-            opened: Stamp::of(&metadata),
+            opened,
         })
     }
 
@@ -157,9 +146,31 @@ impl SourceFile {
     }
 }
 
+/// Opens a file if it is still what was announced, and notes how it looks.
+pub(super) fn open_announced(
+    path: &Path,
+    announced_len: u64,
+    announced_modified: Option<Modified>,
+) -> Result<(File, Stamp), Problem> {
+    let file = open_without_following(path)?;
+    let metadata = file.metadata().map_err(|error| Problem::reading(&error))?;
+    if metadata.is_dir() {
+        return Err(Problem::Changed);
+    }
+    if !metadata.is_file() {
+        return Err(Problem::Special);
+    }
+    let same_time = announced_modified.is_none() || announced_modified == modified(&metadata);
+    if metadata.len() != announced_len || !same_time {
+        return Err(Problem::Changed);
+    }
+    let stamp = Stamp::of(&metadata);
+    Ok((file, stamp))
+}
+
 /// What differs after a file was changed.
 #[derive(PartialEq, Eq, Debug)]
-struct Stamp {
+pub(super) struct Stamp {
     len_bytes: u64,
     modified: Option<Modified>,
     /// Change time, which no program can set back.
@@ -168,7 +179,7 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    pub(super) fn of(metadata: &Metadata) -> Self {
         #[cfg(unix)]
         use std::os::unix::fs::MetadataExt as _;
         Self {

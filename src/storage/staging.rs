@@ -1,25 +1,40 @@
 //! The staging folder of one transfer, `<save folder>/.ropeway/<transfer id>/`: names of our own
-//! choosing, for the owner's eyes only, locked while its process lives, gone when it is dropped.
+//! choosing, for the owner's eyes only, locked while its process lives, gone when everything has arrived.
 //!
-//! It holds `lock`, `journal` and one `<number>.part` for each file on its way. What is left by a
-//! process that was killed is found by [`sweep`]. Going on from a journal is not done here yet.
+//! It holds `lock`, `journal` and one `<entry key>.part` for each file on its way. It stays when the
+//! transfer is interrupted, so that a later run can go on from it; what nobody came back to for a
+//! week is found by [`sweep`].
 
+use std::collections::HashMap;
 use std::fs::{File, Metadata, TryLockError};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::commit::Ready;
 use super::handle::{FolderHandle, is_not_a_folder};
 use super::names::AREA;
-use crate::model::{Problem, TransferId};
+use crate::model::{EntryKey, Modified, Problem, SafeName, TransferId};
 
 const LOCK: &str = "lock";
 const JOURNAL: &str = "journal";
 const PART: &str = ".part";
-const JOURNAL_VERSION: u32 = 1;
+const JOURNAL_VERSION: u32 = 2;
+/// The journal's first line is shorter, every other line makes it longer.
+const HEADER_AT_MOST: u64 = 96;
+/// An interrupted transfer can go on for a week.
+pub const KEPT_FOR: Duration = Duration::from_secs(7 * 86_400);
+
+/// Whether there is something to go on from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Run {
+    First,
+    GoingOn,
+}
 
 #[derive(Debug)]
 pub(super) struct Staging {
@@ -29,44 +44,146 @@ pub(super) struct Staging {
     name: String,
     lock_metadata: Metadata,
     journal: Option<File>,
+    /// What earlier runs wrote into the journal.
+    history: HashMap<EntryKey, Past>,
+    /// Parts that an earlier run left, and how long they are.
+    left: HashMap<EntryKey, u64>,
+    /// Nothing is left to go on from.
+    done: bool,
     /// Locked, which tells other processes that this one lives.
     lock: Option<File>,
 }
 
 /// The journal's first line.
-#[derive(Serialize)]
-struct Header<'a> {
+#[derive(Serialize, Deserialize)]
+struct Header {
     version: u32,
-    transfer: &'a str,
+    transfer: String,
+}
+
+/// A line of the journal. It is a hint only: what it says is compared with the disk.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Intent(Intent),
+    Renamed(Renamed),
 }
 
 /// A file about to get its final name. Written before the rename, so that a kill in between leaves
 /// the trace that the name is ours.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Intent {
-    pub commit: u32,
-    /// As planned; a number may be added if the name is taken.
-    pub path: String,
-    pub len_bytes: u64,
+    /// The entry's key, hex.
+    commit: String,
+    /// From the save folder down, as planned.
+    place: Vec<String>,
+    len_bytes: u64,
+    /// As the sender listed it.
+    modified: Option<(i64, u32)>,
+    /// As this disk holds it.
+    on_disk: (i64, u32),
     /// Hex.
-    pub blake3: String,
+    blake3: String,
+}
+
+/// The planned name was taken.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Renamed {
+    renamed: String,
+    name: String,
+}
+
+/// A file that an earlier run committed, or was about to.
+#[derive(Clone, Debug)]
+pub(super) struct Past {
+    pub place: Vec<String>,
+    pub len_bytes: u64,
+    pub modified: Option<Modified>,
+    pub on_disk: Modified,
 }
 
 impl Intent {
-    pub fn new(number: u32, path: String, len_bytes: u64, hash: &[u8; 32]) -> Self {
+    pub fn new(ready: &Ready, place: Vec<String>) -> Self {
+        let pair = |time: Modified| (time.seconds, time.nanos);
         Self {
-            commit: number,
-            path,
-            len_bytes,
-            blake3: HEXLOWER.encode(hash),
+            commit: HEXLOWER.encode(&ready.key.0),
+            place,
+            len_bytes: ready.len_bytes,
+            modified: ready.modified.map(pair),
+            on_disk: pair(ready.on_disk),
+            blake3: HEXLOWER.encode(&ready.hash),
         }
     }
 }
 
+impl Renamed {
+    pub fn new(key: EntryKey, name: &str) -> Self {
+        Self {
+            renamed: HEXLOWER.encode(&key.0),
+            name: name.to_owned(),
+        }
+    }
+}
+
+/// Everything a journal says that can be understood.
+fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
+    let mut past = HashMap::new();
+    let time = |(seconds, nanos)| Modified { seconds, nanos };
+    let mut lines = BufReader::new(journal).lines().map_while(Result::ok);
+    let header = lines
+        .next()
+        .and_then(|line| serde_json::from_str(&line).ok());
+    let ours = header.is_some_and(|header: Header| {
+        header.version == JOURNAL_VERSION && header.transfer == transfer
+    });
+    if !ours {
+        return past;
+    }
+    for line in lines {
+        match serde_json::from_str(&line) {
+            Ok(Line::Intent(intent)) => {
+                // It is a hint from a disk: it may not lead out of the save folder.
+                let safe = |name: &String| SafeName::try_from(name.as_str()).is_ok();
+                let inside = !intent.place.is_empty() && intent.place.iter().all(safe);
+                if let (Some(key), true) = (key_of(&intent.commit), inside) {
+                    let file = Past {
+                        place: intent.place,
+                        len_bytes: intent.len_bytes,
+                        modified: intent.modified.map(time),
+                        on_disk: time(intent.on_disk),
+                    };
+                    past.insert(key, file);
+                }
+            }
+            Ok(Line::Renamed(renamed)) => {
+                let file = key_of(&renamed.renamed).and_then(|key| past.get_mut(&key));
+                let safe = SafeName::try_from(renamed.name.as_str()).is_ok();
+                if let Some(name) = file.and_then(|file: &mut Past| file.place.last_mut())
+                    && safe
+                {
+                    *name = renamed.name;
+                }
+            }
+            // Torn by a kill, or the empty one behind such a line.
+            Err(_torn) => {}
+        }
+    }
+    past
+}
+
+fn key_of(hex: &str) -> Option<EntryKey> {
+    let bytes = HEXLOWER.decode(hex.as_bytes()).ok()?;
+    Some(EntryKey(bytes.try_into().ok()?))
+}
+
 impl Staging {
-    /// Makes the staging folder, or takes over what a killed process left under the same id (it is
-    /// emptied). An error if a living process has it.
-    pub fn create(save_folder: Arc<FolderHandle>, transfer: TransferId) -> Result<Self, Problem> {
+    /// Makes the staging folder. What an earlier run left under the same id is taken over by a run
+    /// that goes on and removed otherwise. An error if a living process has it.
+    pub fn open(
+        save_folder: Arc<FolderHandle>,
+        transfer: TransferId,
+        run: Run,
+    ) -> Result<Self, Problem> {
         /// Another transfer may remove the empty area between our steps, but hardly this often.
         const ATTEMPTS: usize = 16;
         let writing = |error: io::Error| Problem::writing(&error);
@@ -92,16 +209,17 @@ impl Staging {
                 // A file system without locks; then the sweep, which cannot lock either, keeps off.
                 Err(TryLockError::Error(_unsupported)) => {}
             }
-            remove_ours(&folder, |name| name != LOCK).map_err(writing)?;
-            let mut journal = folder.create_file(JOURNAL).map_err(writing)?;
-            let header = Header {
-                version: JOURNAL_VERSION,
-                transfer: &name,
-            };
-            write_lines(&mut journal, [header]).map_err(writing)?;
+            if run == Run::First {
+                remove_ours(&folder, |name| name != LOCK).map_err(writing)?;
+            }
+            let (journal, history) = open_journal(&folder, &name).map_err(writing)?;
+            let left = parts(&folder).map_err(writing)?;
             return Ok(Self {
                 lock_metadata: lock.metadata().map_err(writing)?,
                 journal: Some(journal),
+                history,
+                left,
+                done: false,
                 lock: Some(lock),
                 area: Arc::new(area),
                 save_folder,
@@ -130,13 +248,55 @@ impl Staging {
         &self.name
     }
 
-    pub fn create_part(&self, number: u32) -> io::Result<File> {
-        self.folder.create_file(&part_name(number))
+    /// What an earlier run did with the entry.
+    pub fn past(&self, key: EntryKey) -> Option<&Past> {
+        self.history.get(&key)
+    }
+
+    /// Takes the part that an earlier run left of the entry out of the list; its length.
+    pub fn take_left(&mut self, key: EntryKey) -> Option<u64> {
+        self.left.remove(&key)
+    }
+
+    /// Removes the parts of earlier runs that nobody took: their sources are gone.
+    pub fn remove_left(&mut self) {
+        for key in std::mem::take(&mut self.left).into_keys() {
+            self.remove_part(key);
+        }
+    }
+
+    /// A new part.
+    pub fn create_part(&self, key: EntryKey) -> io::Result<File> {
+        self.folder.create_file(&part_name(key))
+    }
+
+    /// A part of an earlier run, to be written on.
+    pub fn open_part(&self, key: EntryKey) -> io::Result<File> {
+        self.folder.open_to_write(&part_name(key))
+    }
+
+    /// A part of an earlier run, to be read beside the writing.
+    pub fn read_part(&self, key: EntryKey) -> io::Result<File> {
+        let part = self.folder.regular_file(&part_name(key))?;
+        part.ok_or_else(|| ErrorKind::NotFound.into())
     }
 
     /// To be called for a part that may be there; one that is not is fine.
-    pub fn remove_part(&self, number: u32) {
-        let _ = self.folder.remove_file(&part_name(number));
+    pub fn remove_part(&self, key: EntryKey) {
+        let _ = self.folder.remove_file(&part_name(key));
+    }
+
+    /// Everything has arrived, or nobody wants the rest: dropping it removes the folder.
+    pub fn set_done(&mut self) {
+        self.done = true;
+    }
+
+    /// Nothing that an earlier or this run did would be missed.
+    fn holds_nothing(&self) -> bool {
+        let parts = parts(&self.folder).is_ok_and(|parts| parts.is_empty());
+        let journal = self.journal.as_ref().map(File::metadata);
+        let written = journal.is_some_and(|now| now.is_ok_and(|now| now.len() > HEADER_AT_MOST));
+        parts && !written
     }
 
     /// Gives a complete part the permission bits of a received file. File systems that have none
@@ -154,12 +314,23 @@ impl Staging {
             None => Ok(()),
         }
     }
+
+    /// Writes down under which names files are now that did not get the planned one.
+    pub fn record_renamed(&mut self, renamed: Vec<Renamed>) -> io::Result<()> {
+        match &mut self.journal {
+            Some(journal) => write_lines(journal, renamed),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Drop for Staging {
-    /// Removes the folder, and the area if nothing else is in it. What cannot be removed now (the
-    /// disk is gone) is left to the sweep.
+    /// If there is nothing to go on from, removes the folder, and the area if nothing else is in it.
+    /// What cannot be removed now (the disk is gone) is left to the sweep.
     fn drop(&mut self) {
+        if !self.done && !self.holds_nothing() {
+            return;
+        }
         let _guard = self.area.guard();
         // Some systems do not remove open files.
         self.journal = None;
@@ -170,11 +341,68 @@ impl Drop for Staging {
     }
 }
 
-pub(super) fn part_name(number: u32) -> String {
-    format!("{number}{PART}")
+pub(super) fn part_name(key: EntryKey) -> String {
+    format!("{}{PART}", HEXLOWER.encode(&key.0))
 }
 
-/// Removes staging folders in `<save_folder>/.ropeway` that were left by a process that was killed:
+/// The parts that are there, and how long they are.
+fn parts(folder: &FolderHandle) -> io::Result<HashMap<EntryKey, u64>> {
+    let mut parts = HashMap::new();
+    for name in folder.names()? {
+        if let Some(key) = name.to_str().and_then(part_key)
+            && let Some(part) = folder.regular_file(&part_name(key))?
+        {
+            parts.insert(key, part.metadata()?.len());
+        }
+    }
+    Ok(parts)
+}
+
+fn part_key(name: &str) -> Option<EntryKey> {
+    key_of(name.strip_suffix(PART)?)
+}
+
+/// Opens the journal, or begins one if there is none that can be understood.
+fn open_journal(
+    folder: &FolderHandle,
+    transfer: &str,
+) -> io::Result<(File, HashMap<EntryKey, Past>)> {
+    if let Ok(mut journal) = folder.open_to_write(JOURNAL) {
+        let history = history(&mut journal, transfer);
+        if !history.is_empty() {
+            // A torn last line must not take the next one with it.
+            journal.seek(SeekFrom::End(0))?;
+            journal.write_all(b"\n")?;
+            return Ok((journal, history));
+        }
+    }
+    match folder.remove_file(JOURNAL) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut journal = folder.create_file(JOURNAL)?;
+    let header = Header {
+        version: JOURNAL_VERSION,
+        transfer: transfer.to_owned(),
+    };
+    write_lines(&mut journal, [header])?;
+    Ok((journal, HashMap::new()))
+}
+
+/// Removes what is kept of an interrupted transfer: nobody wants to go on with it.
+pub fn discard(save_folder: &Path, transfer: TransferId) {
+    let Ok(save_folder) = FolderHandle::open(save_folder) else {
+        return;
+    };
+    let Ok(area) = save_folder.folder(AREA) else {
+        return;
+    };
+    let _guard = area.guard();
+    let _ = sweep_one(&area, &transfer.to_string(), Duration::ZERO);
+    let _ = save_folder.remove_folder(AREA);
+}
+
+/// Removes staging folders in `<save_folder>/.ropeway` to which nobody came back for [`KEPT_FOR`]:
 /// those that no living process holds locked and that hold nothing but our kinds of files.
 /// Whatever goes wrong is left as it is.
 pub fn sweep(save_folder: &Path) {
@@ -192,16 +420,23 @@ pub fn sweep(save_folder: &Path) {
         if name.parse::<TransferId>().is_err() {
             continue;
         }
-        if let Err(error) = sweep_one(&area, name) {
+        if let Err(error) = sweep_one(&area, name, KEPT_FOR) {
             tracing::debug!(%error, name, "staging folder left");
         }
     }
     let _ = save_folder.remove_folder(AREA);
 }
 
-fn sweep_one(area: &FolderHandle, name: &str) -> io::Result<()> {
+fn sweep_one(area: &FolderHandle, name: &str, unused_for: Duration) -> io::Result<()> {
     let folder = area.folder(name)?;
     let names = folder.names()?;
+    if let Some(journal) = folder.regular_file(JOURNAL).ok().flatten() {
+        let used = journal.metadata()?.modified()?;
+        // A clock that was set back makes it look younger, which keeps it longer.
+        if used.elapsed().is_ok_and(|since| since < unused_for) {
+            return Ok(());
+        }
+    }
     let ours = |name: &std::ffi::OsString| name.to_str().is_some_and(is_ours);
     if !names.iter().all(ours) {
         return Ok(());
@@ -231,11 +466,7 @@ fn remove_ours(folder: &FolderHandle, which: impl Fn(&str) -> bool) -> io::Resul
 }
 
 fn is_ours(name: &str) -> bool {
-    name == LOCK
-        || name == JOURNAL
-        || name
-            .strip_suffix(PART)
-            .is_some_and(|number| number.parse::<u32>().is_ok())
+    name == LOCK || name == JOURNAL || part_key(name).is_some()
 }
 
 fn open_area(save_folder: &FolderHandle) -> Result<FolderHandle, Problem> {

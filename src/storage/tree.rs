@@ -231,6 +231,22 @@ impl Tree {
         components.join("/")
     }
 
+    pub fn root(&self) -> &FolderHandle {
+        &self.root
+    }
+
+    /// The names on this disk from the save folder down to something in a folder.
+    pub fn place_of(&self, parent: Option<u32>, name: &str) -> Vec<String> {
+        let mut place = vec![name.to_owned()];
+        let mut next = parent;
+        while let Some(folder) = next.and_then(|number| self.folders.get(&number)) {
+            place.push(folder.name.to_string());
+            next = folder.parent;
+        }
+        place.reverse();
+        place
+    }
+
     /// Path of an added folder, as it is called here.
     pub fn folder_path(&self, number: u32) -> String {
         match self.folders.get(&number) {

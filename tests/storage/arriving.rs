@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use ropeway::model::EntryStatus;
 
-use crate::support::{Receiver, at, carry, file, folder, listing};
+use crate::support::{Receiver, at, carry, file, folder, listing, target};
 
 #[test]
 fn a_tree_arrives_as_it_was_and_a_second_time_nothing_is_doubled() {
@@ -77,12 +77,19 @@ fn a_tree_arrives_as_it_was_and_a_second_time_nothing_is_doubled() {
 fn nothing_has_a_final_name_before_the_commit() {
     let mut receiver = Receiver::new();
     let entry = file(None, "long", 6);
-    receiver.inbox.write(0, &entry, 0, b"abc");
-    assert_eq!(staged(&receiver), ["0.part", "journal", "lock"]);
-    receiver.inbox.write(0, &entry, 3, b"def");
+    receiver.inbox.write(target(0, &entry), 0, b"abc");
+    assert_eq!(
+        staged(&receiver),
+        [
+            format!("{}.part", "0".repeat(32)).as_str(),
+            "journal",
+            "lock"
+        ]
+    );
+    receiver.inbox.write(target(0, &entry), 3, b"def");
     receiver
         .inbox
-        .complete(0, &entry, *blake3::hash(b"abcdef").as_bytes());
+        .complete(target(0, &entry), *blake3::hash(b"abcdef").as_bytes());
     assert_eq!(receiver.inbox.pending(), (1, 6));
     assert!(!receiver.save().join("long").exists());
 
@@ -116,13 +123,17 @@ fn the_journal_names_a_commit_with_its_version_and_transfer() {
     receiver.arrive(Some(docs), "a.txt", "hello");
     let staging = receiver.save().join(".ropeway").join("ab".repeat(16));
     let journal = fs::read_to_string(staging.join("journal")).unwrap();
-    let hash = blake3::hash(b"hello").to_hex();
-    let expected = format!(
-        "{{\"version\":1,\"transfer\":\"{}\"}}\n\
-         {{\"commit\":1,\"path\":\"docs/a.txt\",\"len_bytes\":5,\"blake3\":\"{hash}\"}}\n",
-        "ab".repeat(16)
-    );
-    assert_eq!(journal, expected);
+    let mut lines = journal
+        .lines()
+        .map(|line| line.parse::<serde_json::Value>().unwrap());
+    let header = lines.next().unwrap();
+    assert_eq!(header["version"], 2);
+    assert_eq!(header["transfer"], "ab".repeat(16));
+    let commit = lines.next().unwrap();
+    assert_eq!(commit["place"], serde_json::json!(["docs", "a.txt"]));
+    assert_eq!(commit["len_bytes"], 5);
+    assert_eq!(commit["blake3"], blake3::hash(b"hello").to_hex().as_str());
+    assert!(lines.next().is_none());
 }
 
 #[test]
@@ -158,12 +169,12 @@ fn a_long_file_arrives_in_pieces() {
     let entry = file(None, "long", content.len());
     let mut offset = 0;
     for piece in content.chunks(1 << 20) {
-        receiver.inbox.write(0, &entry, offset, piece);
+        receiver.inbox.write(target(0, &entry), offset, piece);
         offset += piece.len() as u64;
     }
     receiver
         .inbox
-        .complete(0, &entry, *blake3::hash(&content).as_bytes());
+        .complete(target(0, &entry), *blake3::hash(&content).as_bytes());
     let committed = receiver.inbox.commit();
     assert_eq!(committed[0].status, EntryStatus::Arrived);
     assert!(fs::read(receiver.save().join("long")).unwrap() == content);
@@ -187,7 +198,7 @@ fn times_that_no_disk_has_do_not_fail_a_transfer() {
         let mut as_file = file(None, &format!("file {n}"), 0);
         as_file.modified = modified;
         let hash = *blake3::hash(b"").as_bytes();
-        receiver.inbox.complete(2 * n + 1, &as_file, hash);
+        receiver.inbox.complete(target(2 * n + 1, &as_file), hash);
     }
     let committed = receiver.inbox.commit();
     assert_eq!(committed.len(), times.len());

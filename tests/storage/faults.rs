@@ -5,30 +5,45 @@ use std::path::Path;
 use std::process::Command;
 
 use ropeway::model::{EntryStatus, Problem, TransferId};
+use ropeway::storage::inbox::{KEPT_FOR, discard};
 use ropeway::storage::{Inbox, sweep};
 
-use crate::support::{Receiver, SmallDisk, TRANSFER, carry, file, folder, listing, problem};
+use crate::support::{
+    Receiver, SmallDisk, TRANSFER, carry, file, folder, listing, problem, target,
+};
 
 #[test]
-fn an_inbox_that_is_dropped_leaves_only_what_was_committed() {
+fn an_inbox_that_is_dropped_keeps_what_is_staged_for_later_and_names_nothing() {
     let mut receiver = Receiver::new();
     receiver.arrive(None, "committed", "x");
     receiver.file(None, "queued", "y");
-    receiver.inbox.write(7, &file(None, "half", 9), 0, b"half");
+    receiver
+        .inbox
+        .write(target(7, &file(None, "half", 9)), 0, b"half");
     let Receiver { dir, inbox, .. } = receiver;
     drop(inbox);
+    let names = listing(dir.path());
+    assert_eq!(names.last().unwrap(), "save/committed");
+    let staged = names.iter().filter(|name| name.ends_with(".part"));
+    assert_eq!(staged.count(), 2, "{names:?}");
+    discard(&dir.path().join("save"), TRANSFER);
     assert_eq!(listing(dir.path()), ["save/", "save/committed"]);
+
+    let nothing = Receiver::new();
+    let Receiver { dir, inbox, .. } = nothing;
+    drop(inbox);
+    assert_eq!(listing(dir.path()), ["save/"], "nothing would be missed");
 }
 
 #[test]
 fn an_entry_that_the_sender_gives_up_is_reported_and_leaves_nothing() {
     let mut receiver = Receiver::new();
     let entry = file(None, "given up", 9);
-    receiver.inbox.write(0, &entry, 0, b"half");
-    receiver.inbox.abandon(0, &entry, Problem::Changed);
+    receiver.inbox.write(target(0, &entry), 0, b"half");
+    receiver.inbox.abandon(target(0, &entry), Problem::Changed);
     receiver
         .inbox
-        .abandon(1, &file(None, "link", 0), Problem::Link);
+        .abandon(target(1, &file(None, "link", 0)), Problem::Link);
     let committed = receiver.inbox.commit();
     let problems: Vec<_> = committed.iter().map(problem).collect();
     assert_eq!(problems, [Some(&Problem::Changed), Some(&Problem::Link)]);
@@ -57,10 +72,27 @@ fn the_sweep_leaves_what_lives_and_what_is_not_ours() {
         let area = save.join(".ropeway");
         let dead = area.join("11".repeat(16));
         fs::create_dir_all(&dead).unwrap();
-        for name in ["lock", "journal", "0.part", "4294967295.part"] {
+        let part = format!("{}.part", "7f".repeat(16));
+        for name in [
+            "lock",
+            "journal",
+            part.as_str(),
+            "00000000000000000000000000000000.part",
+        ] {
             fs::write(dead.join(name), "x").unwrap();
         }
+        let journal = fs::File::options()
+            .write(true)
+            .open(dead.join("journal"))
+            .unwrap();
+        let long_ago = std::time::SystemTime::now() - KEPT_FOR - std::time::Duration::from_secs(60);
+        journal.set_modified(long_ago).unwrap();
         fs::create_dir(area.join("22".repeat(16))).unwrap();
+        let interrupted = area.join("66".repeat(16));
+        fs::create_dir(&interrupted).unwrap();
+        for name in ["lock", "journal", part.as_str()] {
+            fs::write(interrupted.join(name), "x").unwrap();
+        }
         for foreign in [
             format!("{}/diary.txt", "33".repeat(16)),
             format!("{}/x.part", "44".repeat(16)),
@@ -93,16 +125,16 @@ fn child_that_is_killed_while_it_receives() {
         return;
     };
     let mut inbox = Inbox::create(Path::new(&save), TRANSFER).unwrap();
-    inbox.write(0, &file(None, "half", 9), 0, b"half");
+    inbox.write(target(0, &file(None, "half", 9)), 0, b"half");
     inbox.add_folder(1, &folder(None, "folder"));
     let hash = *blake3::hash(b"done").as_bytes();
-    inbox.whole(2, &file(Some(1), "done", 4), b"done", hash);
+    inbox.whole(target(2, &file(Some(1), "done", 4)), b"done", hash);
     inbox.commit();
     std::process::abort();
 }
 
 #[test]
-fn what_a_killed_process_left_is_swept_or_taken_over() {
+fn what_a_killed_process_left_is_kept_discarded_or_taken_over() {
     for take_over in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         let child = Command::new(std::env::current_exe().unwrap())
@@ -112,13 +144,16 @@ fn what_a_killed_process_left_is_swept_or_taken_over() {
             .unwrap();
         assert!(!child.status.success(), "it was to be killed");
         let left = listing(dir.path());
-        assert!(left.iter().any(|name| name.ends_with("0.part")), "{left:?}");
+        assert!(left.iter().any(|name| name.ends_with(".part")), "{left:?}");
         assert!(!left.iter().any(|name| name == "half"));
         if take_over {
-            let inbox = Inbox::create(dir.path(), TRANSFER).unwrap();
+            let mut inbox = Inbox::create(dir.path(), TRANSFER).unwrap();
             inbox.finish().unwrap();
+            inbox.discard_staged();
         } else {
             sweep(dir.path());
+            assert_eq!(listing(dir.path()), left, "somebody may come back to it");
+            discard(dir.path(), TRANSFER);
         }
         assert_eq!(listing(dir.path()), ["folder/", "folder/done"]);
     }
@@ -160,19 +195,23 @@ fn a_full_disk_is_known_before_the_bytes_have_travelled_and_hurts_only_what_does
     };
     let mut inbox = Inbox::create(disk.path(), TRANSFER).unwrap();
     let huge = file(None, "huge", 8 << 20);
-    inbox.write(0, &huge, 0, b"the first byte");
+    inbox.write(target(0, &huge), 0, b"the first byte");
     assert!(
         listing(disk.path())
             .iter()
             .all(|name| !name.ends_with(".part"))
     );
-    inbox.write(0, &huge, 14, b"the next ones are ignored");
-    inbox.complete(0, &huge, [0; 32]);
+    inbox.write(target(0, &huge), 14, b"the next ones are ignored");
+    inbox.complete(target(0, &huge), [0; 32]);
     let small = vec![1; 900 << 10];
     let hash = *blake3::hash(&small).as_bytes();
     for number in 1..=6 {
         let name = format!("small {number}");
-        inbox.whole(number, &file(None, &name, small.len()), &small, hash);
+        inbox.whole(
+            target(number, &file(None, &name, small.len())),
+            &small,
+            hash,
+        );
     }
     let committed = inbox.commit();
     assert_eq!(committed.len(), 7);
@@ -182,6 +221,8 @@ fn a_full_disk_is_known_before_the_bytes_have_travelled_and_hurts_only_what_does
         assert_eq!(problem(committed), expected, "{}", committed.path);
     }
     inbox.finish().unwrap();
+    inbox.discard_staged();
+    drop(inbox);
     assert_eq!(listing(disk.path()).len(), 4);
 }
 
@@ -193,8 +234,8 @@ fn a_size_that_no_disk_has_fails_at_once() {
         len_bytes: i64::MAX as u64,
         executable: false,
     };
-    receiver.inbox.write(0, &entry, 0, b"x");
-    receiver.inbox.complete(0, &entry, [0; 32]);
+    receiver.inbox.write(target(0, &entry), 0, b"x");
+    receiver.inbox.complete(target(0, &entry), [0; 32]);
     let committed = receiver.inbox.commit();
     #[cfg(target_os = "linux")]
     assert!(matches!(

@@ -6,5 +6,6 @@
 mod arriving;
 mod conflicts;
 mod faults;
+mod going_on;
 mod hostile;
 mod support;

@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ropeway::model::{Entry, EntryKind, EntryStatus, Modified, Problem, SafeName, TransferId};
-use ropeway::storage::{Committed, Inbox, SourceFile, SourceTree, walk};
+use ropeway::model::{
+    Entry, EntryKey, EntryKind, EntryStatus, Modified, Problem, SafeName, TransferId,
+};
+use ropeway::storage::{Committed, Inbox, SourceFile, SourceTree, Target, walk};
 use tempfile::TempDir;
 
 pub const TRANSFER: TransferId = TransferId([0xab; 16]);
@@ -56,7 +58,8 @@ impl Receiver {
         let number = self.number();
         let entry = file(parent, name, content.len());
         let hash = *blake3::hash(content.as_bytes()).as_bytes();
-        self.inbox.whole(number, &entry, content.as_bytes(), hash);
+        self.inbox
+            .whole(target(number, &entry), content.as_bytes(), hash);
         number
     }
 
@@ -73,9 +76,21 @@ impl Receiver {
     }
 
     /// Ends the transfer; gives the folder back, which lives as long.
-    pub fn finish(self) -> TempDir {
+    pub fn finish(mut self) -> TempDir {
         self.inbox.finish().unwrap();
+        self.inbox.discard_staged();
         self.dir
+    }
+}
+
+/// An entry as the inbox is told of it; its key is as good as any other.
+pub fn target(number: u32, entry: &Entry) -> Target<'_> {
+    let mut key = [0; 16];
+    key[..4].copy_from_slice(&number.to_be_bytes());
+    Target {
+        number,
+        key: EntryKey(key),
+        entry,
     }
 }
 
@@ -121,7 +136,7 @@ pub fn carry(picks: &[PathBuf], save: &Path) -> Vec<Committed> {
     let mut committed = Vec::new();
     for (number, entry) in (0..).zip(tree.manifest().entries()) {
         if let Some(problem) = tree.problem(number) {
-            inbox.abandon(number, entry, problem.clone());
+            inbox.abandon(target(number, entry), problem.clone());
             continue;
         }
         match entry.kind {
@@ -133,10 +148,10 @@ pub fn carry(picks: &[PathBuf], save: &Path) -> Vec<Committed> {
                 while offset < len_bytes {
                     let mut piece = vec![0; (len_bytes - offset).min(300_000) as usize];
                     source.read_exact(&mut piece).unwrap();
-                    inbox.write(number, entry, offset, &piece);
+                    inbox.write(target(number, entry), offset, &piece);
                     offset += piece.len() as u64;
                 }
-                inbox.complete(number, entry, source.finish().unwrap());
+                inbox.complete(target(number, entry), source.finish().unwrap());
             }
         }
         if inbox.pending().0 >= 40 {
@@ -145,6 +160,7 @@ pub fn carry(picks: &[PathBuf], save: &Path) -> Vec<Committed> {
     }
     committed.extend(inbox.commit());
     inbox.finish().unwrap();
+    inbox.discard_staged();
     committed.sort_by_key(|committed| committed.number);
     committed
 }

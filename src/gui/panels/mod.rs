@@ -30,6 +30,8 @@ pub enum Want {
     Answer(TransferId, Answer),
     SendAgain(TransferId),
     ClearFinished,
+    /// Nothing of it is to be kept.
+    Delete(TransferId),
     ToggleDetails(TransferId),
     OpenSettings,
     Rename(String),

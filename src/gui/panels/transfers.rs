@@ -1,5 +1,7 @@
 //! Transfers, both directions, the newest first: how far, how fast, how it ended.
 
+use std::time::SystemTime;
+
 use egui::{Align, Color32, Layout, ScrollArea, Ui, vec2};
 use lucide_icons::Icon;
 
@@ -14,7 +16,7 @@ pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
     let texts = scope.texts;
     ui.horizontal(|ui| {
         ui.label(widgets::title(texts.transfers));
-        if view.rows.iter().any(|row| !row.active()) {
+        if view.rows.iter().any(Row::finished) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if widgets::link(ui, texts.clear_finished).clicked() {
                     scope.want(Want::ClearFinished);
@@ -166,6 +168,28 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
     let palette = theme::palette(ui);
     let texts = scope.texts;
     match &row.state {
+        RowState::Kept(until) => {
+            let left = until.duration_since(SystemTime::now()).unwrap_or_default();
+            let days = left.as_secs().div_ceil(86_400);
+            let line = match row.direction {
+                Direction::Send => (texts.kept_send)(days),
+                Direction::Receive => (texts.kept_receive)(row.peer.name.as_str(), days),
+            };
+            Looks {
+                front: palette.warn,
+                soft: palette.warn_soft,
+                badge: Some(texts.badge_interrupted.into()),
+                line: with_bytes(scope, row, line),
+                bar: true,
+            }
+        }
+        RowState::Active(state @ TransferState::Interrupted) => Looks {
+            front: palette.warn,
+            soft: palette.warn_soft,
+            badge: Some(texts.badge_interrupted.into()),
+            line: with_bytes(scope, row, (texts.state)(*state, row.peer.name.as_str())),
+            bar: true,
+        },
         RowState::Active(state) => {
             let moving = matches!(state, TransferState::Running | TransferState::Finishing);
             let line = match (&row.progress, moving) {
@@ -224,11 +248,26 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
     }
 }
 
+/// `7.7 of 18.4 GB · …`
+fn with_bytes(scope: &Scope, row: &Row, line: String) -> String {
+    match &row.progress {
+        Some(progress) if progress.total_bytes > 0 => {
+            let (done, all) = size_of(progress.bytes, progress.total_bytes);
+            format!("{} · {line}", (scope.texts.bytes_of)(&done, &all))
+        }
+        Some(_) | None => line,
+    }
+}
+
 /// `7.7 of 18.4 GB · 94.2 MB/s · 1 min 54 s left`
 fn running(scope: &Scope, row: &Row, progress: &Progress, state: TransferState) -> String {
     let texts = scope.texts;
     let (done, all) = size_of(progress.bytes, progress.total_bytes);
     let mut parts = vec![(texts.bytes_of)(&done, &all)];
+    if progress.checked_bytes < progress.check_bytes {
+        let (done, all) = size_of(progress.checked_bytes, progress.check_bytes);
+        parts.push((texts.comparing)(&done, &all));
+    }
     if row.quiet_seconds > 0 {
         parts.push((texts.quiet)(row.quiet_seconds));
     } else if state == TransferState::Finishing {
@@ -271,9 +310,21 @@ fn ended(scope: &Scope, row: &Row, summary: &Summary) -> String {
 fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
     let texts = scope.texts;
     match &row.state {
-        RowState::Active(_) => {
+        RowState::Kept(_) => {
+            if widgets::button(ui, texts.delete).clicked() {
+                scope.want(Want::Delete(row.id));
+            }
+            if row.can_resume() && widgets::button(ui, texts.resume).clicked() {
+                scope.want(Want::Engine(Command::Resume(row.id)));
+            }
+        }
+        RowState::Active(state) => {
             if widgets::button(ui, texts.cancel).clicked() {
                 scope.want(Want::Engine(Command::Cancel(row.id)));
+            }
+            let waits = *state == TransferState::Interrupted && row.direction == Direction::Send;
+            if waits && widgets::button(ui, texts.resume_now).clicked() {
+                scope.want(Want::Engine(Command::Resume(row.id)));
             }
         }
         RowState::Ended(summary) => {
@@ -289,7 +340,14 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
                     scope.want(Want::Engine(Command::Open(path)));
                 }
             }
-            if row.direction == Direction::Send && summary.status != Status::Arrived {
+            if row.can_resume() {
+                if widgets::button(ui, texts.delete).clicked() {
+                    scope.want(Want::Delete(row.id));
+                }
+                if widgets::button(ui, texts.resume).clicked() {
+                    scope.want(Want::Engine(Command::Resume(row.id)));
+                }
+            } else if row.direction == Direction::Send && summary.status != Status::Arrived {
                 let again = widgets::button(ui, texts.send_again);
                 if again.clicked() {
                     scope.want(Want::SendAgain(row.id));

@@ -127,9 +127,23 @@ pub const ENGLISH: Texts = Texts {
         TransferState::Connecting => format!("Connecting to {peer}…"),
         TransferState::Verifying => format!("Checking the code with {peer}…"),
         TransferState::Waiting => format!("Waiting for the person at {peer} to accept"),
+        TransferState::Checking => "Looking at what is there already…".to_owned(),
         TransferState::Running => "Starting…".to_owned(),
         TransferState::Finishing => "Checking the last files…".to_owned(),
+        TransferState::Interrupted => format!("connection lost, goes on when {peer} is back"),
     },
+    comparing: |done, all| format!("checking {done} of {all}"),
+    kept_send: |days| match days {
+        0 | 1 => "interrupted · can be resumed until tomorrow".to_owned(),
+        days => format!("interrupted · can be resumed for {days} days"),
+    },
+    kept_receive: |peer, days| match days {
+        0 | 1 => format!("interrupted · kept until tomorrow, goes on when {peer} sends on"),
+        days => format!("interrupted · kept for {days} days, goes on when {peer} sends on"),
+    },
+    resume: "Resume",
+    resume_now: "Resume now",
+    delete: "Delete",
     quiet: |seconds| format!("no answer for {seconds} s"),
     progress_label: |name| format!("Progress of {name}"),
     cancel: "Cancel",
@@ -214,6 +228,9 @@ fn failure(failure: &Failure) -> String {
         Failure::Busy => "The other device is busy. Try again in a moment.".to_owned(),
         Failure::SecretNeeded => "Type the code shown on the other device.".to_owned(),
         Failure::WrongSecret => "That code didn’t work. Type the one on its screen now.".to_owned(),
+        Failure::Forgotten => {
+            "The other device does not have this transfer any more. Send it again.".to_owned()
+        }
         Failure::Version => {
             "The two devices have versions of Ropeway that do not fit. Update both.".to_owned()
         }

@@ -100,6 +100,13 @@ pub struct Texts {
     pub minutes_seconds: fn(u64, u64) -> String,
     pub seconds: fn(u64) -> String,
     pub state: fn(TransferState, &str) -> String,
+    /// How much of what was kept is compared.
+    pub comparing: fn(&str, &str) -> String,
+    pub kept_send: fn(u64) -> String,
+    pub kept_receive: fn(&str, u64) -> String,
+    pub resume: &'static str,
+    pub resume_now: &'static str,
+    pub delete: &'static str,
     pub quiet: fn(u64) -> String,
     pub progress_label: fn(&str) -> String,
     pub cancel: &'static str,

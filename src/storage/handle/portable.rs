@@ -71,6 +71,20 @@ impl FolderHandle {
         writable.or_else(|_read_only| File::open(&path)).map(Some)
     }
 
+    /// Opens a file of ours to go on writing it; an error if the name belongs to anything else.
+    pub fn open_to_write(&self, name: &str) -> io::Result<File> {
+        let path = self.path.join(name);
+        match fs::symlink_metadata(&path)?.is_file() {
+            true => OpenOptions::new().read(true).write(true).open(&path),
+            false => Err(ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    /// Moves a file from this folder to `new` in folder `to`, over the file that has the name.
+    pub fn move_over(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {
+        fs::rename(self.path.join(name), to.path.join(new))
+    }
+
     /// Moves a file from this folder to `new` in folder `to`, never over anything:
     /// [`ErrorKind::AlreadyExists`] if the name is taken.
     pub fn move_new(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {

@@ -85,6 +85,21 @@ impl FolderHandle {
         Ok(file.metadata()?.is_file().then_some(file))
     }
 
+    /// Opens a file of ours to go on writing it; an error if the name belongs to anything else.
+    pub fn open_to_write(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(openat(&self.fd, name, flags, Mode::empty())?);
+        match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    /// Moves a file from this folder to `new` in folder `to`, over the file that has the name.
+    pub fn move_over(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {
+        Ok(renameat(&self.fd, name, &to.fd, new)?)
+    }
+
     /// Moves a file from this folder to `new` in folder `to`, in one step and never over anything:
     /// [`io::ErrorKind::AlreadyExists`] if the name is taken.
     pub fn move_new(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {

@@ -1,0 +1,243 @@
+//! Transfers that can go on: what each end keeps of an accepted one until it is over.
+//!
+//! Known in memory to whoever greets, kept on disk as one record a transfer, readable by the owner
+//! alone: the session key in it opens that one transfer and nothing else. A thread of its own
+//! writes, so that no transfer waits for that.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::lock;
+use crate::model::{DeviceId, Direction, TransferId};
+use crate::protocol::verification::SessionKey;
+use crate::storage::inbox::KEPT_FOR;
+use crate::storage::record;
+
+const FOLDER: &str = "transfers";
+const VERSION: u32 = 1;
+
+/// A transfer that is not over.
+#[derive(Clone)]
+pub struct Kept {
+    pub transfer: TransferId,
+    pub direction: Direction,
+    pub peer: DeviceId,
+    pub peer_name: String,
+    /// Where the sender dials again; at the receiver, where it came from.
+    pub address: String,
+    pub key: SessionKey,
+    /// Sending: what was picked. Receiving: the save folder alone.
+    pub places: Vec<PathBuf>,
+    /// Names of what was picked, for display.
+    pub names: Vec<String>,
+    pub picked: u64,
+    pub entries: u64,
+    pub bytes: u64,
+    /// Content the receiver held when it was last written down.
+    pub held_bytes: u64,
+    /// The person here ended it: going on asks again.
+    pub cancelled_here: bool,
+    /// When it was last written down.
+    pub touched: SystemTime,
+}
+
+impl Kept {
+    /// Until when it can go on.
+    pub fn until(&self) -> SystemTime {
+        self.touched + KEPT_FOR
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptRecord {
+    sending: bool,
+    peer: String,
+    peer_name: String,
+    address: String,
+    key: Zeroizing<String>,
+    places: Vec<PathBuf>,
+    names: Vec<String>,
+    picked: u64,
+    entries: u64,
+    bytes: u64,
+    held_bytes: u64,
+    cancelled_here: bool,
+    /// Seconds since 1970.
+    touched: u64,
+}
+
+enum Write {
+    Save(Box<Kept>),
+    Remove(TransferId),
+}
+
+/// Dropping it waits until everything is written.
+pub struct Ledger {
+    kept: Mutex<HashMap<TransferId, Kept>>,
+    writes: Option<Sender<Write>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ledger {
+    /// Reads what earlier runs kept. Records that cannot be read are left alone; their time will
+    /// be over one day.
+    pub fn open(data_dir: &Path) -> std::io::Result<Self> {
+        let folder = data_dir.join(FOLDER);
+        let kept = read_all(&folder);
+        let (writes, asked) = channel();
+        let thread = thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || write_all(&folder, &asked))?;
+        Ok(Self {
+            kept: Mutex::new(kept),
+            writes: Some(writes),
+            thread: Some(thread),
+        })
+    }
+
+    pub fn get(&self, transfer: TransferId) -> Option<Kept> {
+        lock(&self.kept).get(&transfer).cloned()
+    }
+
+    pub fn all(&self) -> Vec<Kept> {
+        let mut all: Vec<_> = lock(&self.kept).values().cloned().collect();
+        all.sort_by_key(|kept| kept.touched);
+        all
+    }
+
+    pub fn keep(&self, mut kept: Kept) {
+        kept.touched = SystemTime::now();
+        lock(&self.kept).insert(kept.transfer, kept.clone());
+        self.write(Write::Save(Box::new(kept)));
+    }
+
+    /// Changes what is known of a kept transfer; one that is not kept stays so.
+    pub fn update(&self, transfer: TransferId, change: impl FnOnce(&mut Kept)) {
+        if let Some(mut kept) = self.get(transfer) {
+            change(&mut kept);
+            self.keep(kept);
+        }
+    }
+
+    pub fn forget(&self, transfer: TransferId) -> Option<Kept> {
+        let known = lock(&self.kept).remove(&transfer);
+        if known.is_some() {
+            self.write(Write::Remove(transfer));
+        }
+        known
+    }
+
+    fn write(&self, write: Write) {
+        if let Some(writes) = &self.writes {
+            let _ = writes.send(write);
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.writes = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn path_of(folder: &Path, transfer: TransferId) -> PathBuf {
+    folder.join(format!("{transfer}.json"))
+}
+
+fn read_all(folder: &Path) -> HashMap<TransferId, Kept> {
+    let mut all = HashMap::new();
+    let Ok(entries) = fs::read_dir(folder) else {
+        return all;
+    };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(Ok(transfer)) = name
+            .and_then(|name| name.strip_suffix(".json"))
+            .map(str::parse)
+        else {
+            continue;
+        };
+        match record::load::<KeptRecord>(&path, VERSION) {
+            Ok(Some(record)) => {
+                if let Some(kept) = understood(transfer, record) {
+                    if kept.until() < SystemTime::now() {
+                        let _ = fs::remove_file(&path);
+                    } else {
+                        all.insert(transfer, kept);
+                    }
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "a kept transfer cannot go on"),
+        }
+    }
+    all
+}
+
+fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
+    let bytes =
+        |hex: &str| -> Option<[u8; 32]> { HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok() };
+    Some(Kept {
+        transfer,
+        direction: match record.sending {
+            true => Direction::Send,
+            false => Direction::Receive,
+        },
+        peer: DeviceId(bytes(&record.peer)?),
+        peer_name: record.peer_name,
+        address: record.address,
+        key: SessionKey(Zeroizing::new(bytes(&record.key)?)),
+        places: record.places,
+        names: record.names,
+        picked: record.picked,
+        entries: record.entries,
+        bytes: record.bytes,
+        held_bytes: record.held_bytes,
+        cancelled_here: record.cancelled_here,
+        touched: UNIX_EPOCH + Duration::from_secs(record.touched),
+    })
+}
+
+fn write_all(folder: &Path, asked: &Receiver<Write>) {
+    for write in asked {
+        match write {
+            Write::Save(kept) => {
+                let path = path_of(folder, kept.transfer);
+                let seconds = kept.touched.duration_since(UNIX_EPOCH).unwrap_or_default();
+                let record = KeptRecord {
+                    sending: kept.direction == Direction::Send,
+                    peer: HEXLOWER.encode(&kept.peer.0),
+                    peer_name: kept.peer_name,
+                    address: kept.address,
+                    key: Zeroizing::new(HEXLOWER.encode(kept.key.0.as_slice())),
+                    places: kept.places,
+                    names: kept.names,
+                    picked: kept.picked,
+                    entries: kept.entries,
+                    bytes: kept.bytes,
+                    held_bytes: kept.held_bytes,
+                    cancelled_here: kept.cancelled_here,
+                    touched: seconds.as_secs(),
+                };
+                if let Err(error) = record::save(&path, VERSION, &record) {
+                    tracing::warn!(%error, "a transfer could go on only while this runs");
+                }
+            }
+            Write::Remove(transfer) => {
+                let _ = fs::remove_file(path_of(folder, transfer));
+            }
+        }
+    }
+}

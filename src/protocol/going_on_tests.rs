@@ -1,0 +1,595 @@
+//! Transfers that are cut at random and go on, against the plain rule of what must be on the disk:
+//! in the end exactly the source, whatever happened to it and to what was staged in between.
+//!
+//! One seed is one story. `ROPEWAY_SEEDS=5000` tells more of them.
+
+use std::collections::BTreeMap;
+
+use blake3::hazmat::{HasherExt as _, Mode, merge_subtrees_non_root, merge_subtrees_root};
+
+use super::bulk::{BatchFrame, DataFrame, Groups};
+use super::message::Frame;
+use super::receiver::{Found, Job, Receiver, ReceiverEvent};
+use super::sender::{Bulk, Sender, SenderEvent};
+use super::{Buffers, Decoder, Limit, Violation};
+use crate::model::{
+    Entry, EntryKey, EntryKind, EntryStatus, GROUP_BYTES, Manifest, Modified, Problem, SafeName,
+    TransferId,
+};
+
+const TRANSFER: TransferId = TransferId([9; 16]);
+const GROUP: usize = GROUP_BYTES as usize;
+
+/// xorshift64*: reproducible and good enough to choose with.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound.max(1)
+    }
+
+    fn content(&mut self, len: usize) -> Vec<u8> {
+        let seed = self.below(1 << 30) as u64;
+        let mut bytes = vec![0; len];
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&seed.to_be_bytes());
+        hasher.finalize_xof().fill(&mut bytes);
+        bytes
+    }
+}
+
+struct SourceFile {
+    content: Vec<u8>,
+    modified: i64,
+}
+
+struct Source(BTreeMap<String, SourceFile>);
+
+impl Source {
+    fn new(dice: &mut Dice) -> Self {
+        let mut files = BTreeMap::new();
+        for n in 0..1 + dice.below(6) {
+            let len = match dice.below(4) {
+                0 => dice.below(2000),
+                1 => dice.below(GROUP),
+                2 => GROUP * (1 + dice.below(3)),
+                _ => GROUP + dice.below(3 * GROUP),
+            };
+            let content = dice.content(len);
+            files.insert(
+                format!("file {n}"),
+                SourceFile {
+                    content,
+                    modified: 1,
+                },
+            );
+        }
+        Self(files)
+    }
+
+    /// As somebody works with it: some bytes change, or the length does.
+    fn change(&mut self, dice: &mut Dice) {
+        let chosen = dice.below(self.0.len());
+        let file = self.0.values_mut().nth(chosen).unwrap();
+        file.modified += 1;
+        if file.content.is_empty() || dice.below(3) == 0 {
+            let len = dice.below(2 * GROUP);
+            file.content = dice.content(len);
+        } else {
+            let at = dice.below(file.content.len());
+            file.content[at] ^= 1;
+        }
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        let files = self.0.iter();
+        files
+            .map(|(name, file)| Entry {
+                parent: None,
+                name: SafeName::try_from(name.as_str()).unwrap(),
+                kind: EntryKind::File {
+                    len_bytes: file.content.len() as u64,
+                    executable: false,
+                },
+                modified: Some(Modified {
+                    seconds: file.modified,
+                    nanos: 0,
+                }),
+            })
+            .collect()
+    }
+
+    fn content(&self, number: u32) -> &[u8] {
+        &self.0.values().nth(number as usize).unwrap().content
+    }
+}
+
+fn group_hash(content: &[u8], group: usize) -> [u8; 32] {
+    let end = content.len().min((group + 1) * GROUP);
+    let mut hasher = blake3::Hasher::new();
+    hasher.set_input_offset((group * GROUP) as u64);
+    hasher.update(&content[group * GROUP..end]);
+    hasher.finalize_non_root()
+}
+
+/// The hash of a file from those of its groups, the way the tree is built.
+fn merged(groups: &[[u8; 32]]) -> [u8; 32] {
+    fn below(groups: &[[u8; 32]]) -> [u8; 32] {
+        match groups {
+            [only] => *only,
+            several => {
+                let (left, right) = several.split_at(several.len().next_power_of_two() / 2);
+                merge_subtrees_non_root(&below(left), &below(right), Mode::Hash)
+            }
+        }
+    }
+    let (left, right) = groups.split_at(groups.len().next_power_of_two() / 2);
+    merge_subtrees_root(&below(left), &below(right), Mode::Hash).into()
+}
+
+/// What survives a run.
+#[derive(Default)]
+struct Disk {
+    parts: BTreeMap<EntryKey, Vec<u8>>,
+    done: BTreeMap<EntryKey, (Vec<u8>, Option<Modified>)>,
+}
+
+impl Disk {
+    /// A kill, a power cut, a bad sector: less is there than was written, or something else.
+    fn suffer(&mut self, dice: &mut Dice) {
+        for part in self.parts.values_mut() {
+            match dice.below(5) {
+                0 => part.truncate(dice.below(part.len() + 1)),
+                1 if !part.is_empty() => {
+                    let at = dice.below(part.len());
+                    part[at] ^= 0x40;
+                }
+                2 => part.extend(dice.content(1000)),
+                _ => {}
+            }
+        }
+    }
+
+    fn found(&mut self, manifest: &Manifest) -> Found {
+        let mut found = Found::default();
+        for (number, entry) in (0..).zip(manifest.entries()) {
+            let key = manifest.key(number).unwrap();
+            let done = self.done.get(&key);
+            if done.is_some_and(|(content, modified)| {
+                content.len() as u64 == entry.len_bytes() && *modified == entry.modified
+            }) {
+                found.done.push(number);
+            } else if let Some(part) = self.parts.get(&key) {
+                let groups = part.len().min(entry.len_bytes() as usize) / GROUP;
+                if groups > 0 && entry.len_bytes() > GROUP_BYTES {
+                    found.partial.push((number, (groups * GROUP) as u64));
+                } else {
+                    self.parts.remove(&key);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// One run of both machines over a wire that is cut after so many frames.
+struct Run<'a> {
+    source: &'a Source,
+    disk: &'a mut Disk,
+    sender: Sender,
+    receiver: Receiver,
+    there: Decoder,
+    back: Decoder,
+    frames_left: usize,
+    /// Hashes of the groups of kept files, as the receiving disk knows them.
+    groups: BTreeMap<u32, Vec<Option<[u8; 32]>>>,
+    /// What is still to be told (entry, next group, how many in all), and to be compared.
+    to_tell: Vec<(u32, usize, u64)>,
+    to_compare: Vec<Groups>,
+    received: bool,
+}
+
+#[derive(PartialEq, Debug)]
+enum End {
+    Arrived,
+    Cut,
+}
+
+impl<'a> Run<'a> {
+    fn new(source: &'a Source, disk: &'a mut Disk, first: bool, frames_left: usize) -> Self {
+        let (mut sender, receiver) = match first {
+            true => (Sender::new(TRANSFER), Receiver::default()),
+            false => (Sender::going_on(TRANSFER), Receiver::going_on()),
+        };
+        for entry in source.entries() {
+            sender.list(&entry, None);
+        }
+        sender.listed_all();
+        Self {
+            source,
+            disk,
+            sender,
+            receiver,
+            there: Decoder::new(Buffers::new(1)),
+            back: Decoder::new(Buffers::new(1)),
+            frames_left,
+            groups: BTreeMap::new(),
+            to_tell: Vec::new(),
+            to_compare: Vec::new(),
+            received: false,
+        }
+    }
+
+    fn run(mut self, dice: &mut Dice) -> Result<End, Violation> {
+        loop {
+            let mut moved = false;
+            while let Some(frame) = self.sender.poll_control() {
+                if !self.deliver(&frame)? {
+                    return Ok(End::Cut);
+                }
+                moved = true;
+            }
+            if let Some(bulk) = self.sender.poll_bulk() {
+                moved = true;
+                if let Some(frame) = self.read(bulk)
+                    && !self.deliver(&frame)?
+                {
+                    return Ok(End::Cut);
+                }
+            }
+            moved |= self.receive(dice)?;
+            moved |= self.compare(dice);
+            if self.received {
+                return Ok(End::Arrived);
+            }
+            assert!(moved, "it stands still");
+        }
+    }
+
+    /// `false`: the wire is cut.
+    fn deliver(&mut self, bytes: &[u8]) -> Result<bool, Violation> {
+        if self.frames_left == 0 {
+            return Ok(false);
+        }
+        self.frames_left -= 1;
+        let mut input = bytes;
+        while let Some(raw) = self.there.feed(&mut input, Limit::Session)? {
+            if let Some(frame) = Frame::parse(raw)? {
+                self.receiver.handle_frame(frame)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn reply(&mut self, bytes: &[u8]) -> Result<(), Violation> {
+        let mut input = bytes;
+        while let Some(raw) = self.back.feed(&mut input, Limit::Session)? {
+            if let Some(frame) = Frame::parse(raw)? {
+                self.sender.handle_frame(frame)?;
+            }
+        }
+        while let Some(event) = self.sender.poll_event() {
+            match event {
+                SenderEvent::Groups(groups) => self.to_compare.push(groups),
+                SenderEvent::Received(_) => self.received = true,
+                _other => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, dice: &mut Dice) -> Result<bool, Violation> {
+        let mut moved = false;
+        while let Some(event) = self.receiver.poll_event() {
+            moved = true;
+            match event {
+                ReceiverEvent::Offered(_) if !self.goes_on() => self.receiver.accept(),
+                ReceiverEvent::Listed => {
+                    let found = self.disk.found(self.receiver.manifest());
+                    for (number, bytes) in &found.partial {
+                        let len = self.receiver.manifest().get(*number).unwrap().len_bytes();
+                        let count = len.div_ceil(GROUP_BYTES) as usize;
+                        self.groups.insert(*number, vec![None; count]);
+                        self.to_tell.push((*number, 0, bytes / GROUP_BYTES));
+                    }
+                    self.receiver.go_on(&found);
+                }
+                _other => {}
+            }
+        }
+        while let Some(job) = self.receiver.poll_job() {
+            moved = true;
+            let (cost, content) = (job.cost(), job.content_bytes());
+            self.do_job(job);
+            self.receiver.job_done(cost, content);
+        }
+        // The check runs beside the writing, sometimes far behind it.
+        if dice.below(3) == 0 && !self.to_tell.is_empty() {
+            moved = true;
+            self.tell_a_group();
+        }
+        moved |= !self.to_tell.is_empty();
+        self.receiver.flush_status();
+        while let Some(frame) = self.receiver.poll_control() {
+            moved = true;
+            self.reply(&frame)?;
+        }
+        if let Some(credit) = self.receiver.poll_credit() {
+            moved = true;
+            self.reply(&credit.encode())?;
+        }
+        Ok(moved)
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.groups.is_empty() || self.sender.goes_on()
+    }
+
+    fn tell_a_group(&mut self) {
+        let (number, group, count) = self.to_tell[0];
+        let known = self.groups.get_mut(&number).unwrap();
+        let key = self.receiver.manifest().key(number).unwrap();
+        let hash = group_hash(&self.disk.parts[&key], group);
+        known[group] = Some(hash);
+        self.receiver.tell_groups(&Groups {
+            entry: number,
+            first: group as u32,
+            hashes: vec![hash],
+        });
+        self.to_tell[0].1 += 1;
+        if group as u64 + 1 == count {
+            self.to_tell.remove(0);
+        }
+    }
+
+    fn compare(&mut self, dice: &mut Dice) -> bool {
+        if self.to_compare.is_empty() || dice.below(2) == 0 {
+            return !self.to_compare.is_empty();
+        }
+        let told = self.to_compare.remove(0);
+        let content = self.source.content(told.entry);
+        let differs = (told.first..)
+            .zip(&told.hashes)
+            .filter(|(group, hash)| group_hash(content, *group as usize) != **hash);
+        let different: Vec<_> = differs.map(|(group, _)| group).collect();
+        self.sender
+            .compared(told.entry, told.hashes.len() as u32, &different);
+        true
+    }
+
+    fn do_job(&mut self, job: Job) {
+        let manifest = self.receiver.manifest();
+        match job {
+            Job::Data { entry, data, .. } => {
+                let key = manifest.key(data.entry).unwrap();
+                let part = self.disk.parts.entry(key).or_default();
+                let (from, end) = (
+                    data.offset as usize,
+                    data.offset as usize + data.content().len(),
+                );
+                if part.len() < end {
+                    part.resize(end, 0);
+                }
+                part[from..end].copy_from_slice(data.content());
+                if let Some(groups) = self.groups.get_mut(&data.entry) {
+                    let group = from / GROUP;
+                    let whole = end == entry.len_bytes() as usize || end % GROUP == 0;
+                    groups[group] = whole.then(|| group_hash(&part[..end], group));
+                }
+            }
+            Job::End { entry, end } => {
+                let key = manifest.key(end.entry).unwrap();
+                let mut part = self.disk.parts.remove(&key).unwrap_or_default();
+                part.truncate(entry.len_bytes() as usize);
+                // A kept file's hash is made of what was told and what came, never read again.
+                let hash = match self.groups.remove(&end.entry) {
+                    None => *blake3::hash(&part).as_bytes(),
+                    Some(groups) => {
+                        let known: Option<Vec<_>> = groups.into_iter().collect();
+                        known.map_or([0; 32], |groups| merged(&groups))
+                    }
+                };
+                assert_eq!(hash, end.hash, "the sender said the end too early");
+                self.commit(end.entry, &entry, part, end.hash);
+            }
+            Job::Batch { entries, batch } => {
+                for (entry, item) in entries.iter().zip(&batch.items) {
+                    let content = batch.content(item).to_vec();
+                    self.commit(item.entry, entry, content, item.hash);
+                }
+            }
+            Job::Folder { .. } | Job::Abandon { .. } => panic!("there is nothing like that"),
+            Job::Finish => {}
+        }
+    }
+
+    fn commit(&mut self, number: u32, entry: &Entry, content: Vec<u8>, hash: [u8; 32]) {
+        let key = self.receiver.manifest().key(number).unwrap();
+        self.disk.parts.remove(&key);
+        let status = match *blake3::hash(&content).as_bytes() == hash {
+            true => {
+                self.disk.done.insert(key, (content, entry.modified));
+                EntryStatus::Arrived
+            }
+            false => EntryStatus::Failed(Problem::Corrupt),
+        };
+        self.receiver.settle(number, entry.len_bytes(), &status);
+    }
+
+    fn read(&mut self, bulk: Bulk) -> Option<Vec<u8>> {
+        match bulk {
+            Bulk::Frame(frame) => Some(frame),
+            Bulk::Chunk { entry, offset, len } => {
+                let mut frame = DataFrame::new(Vec::new(), len);
+                let from = offset as usize;
+                let content = &self.source.content(entry)[from..from + len];
+                frame.content().copy_from_slice(content);
+                Some(frame.seal(entry, offset))
+            }
+            Bulk::End { entry } => {
+                let hash = blake3::hash(self.source.content(entry));
+                self.sender.file_ended(entry, Ok(*hash.as_bytes()));
+                None
+            }
+            Bulk::Batch(items) => {
+                let mut frame = BatchFrame::new(Vec::new());
+                for (entry, len) in items {
+                    let content = self.source.content(entry);
+                    let read = |into: &mut [u8]| -> Result<_, Problem> {
+                        into.copy_from_slice(content);
+                        Ok(*blake3::hash(content).as_bytes())
+                    };
+                    frame.add(entry, len, read).unwrap();
+                }
+                Some(frame.seal())
+            }
+        }
+    }
+}
+
+#[test]
+fn however_it_is_cut_and_changed_in_the_end_the_source_is_there() {
+    let seeds = std::env::var("ROPEWAY_SEEDS").map_or(80, |seeds| seeds.parse().unwrap());
+    for seed in 1..=seeds {
+        let dice = &mut Dice(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15) | 1);
+        let mut source = Source::new(dice);
+        let mut disk = Disk::default();
+        for run in 0.. {
+            let frames = match run {
+                0..5 => dice.below(40),
+                _ => usize::MAX,
+            };
+            let end = Run::new(&source, &mut disk, run == 0, frames)
+                .run(dice)
+                .unwrap_or_else(|violation| panic!("seed {seed}, run {run}: {violation}"));
+            if end == End::Arrived {
+                break;
+            }
+            disk.suffer(dice);
+            if dice.below(3) == 0 {
+                source.change(dice);
+            }
+        }
+        let there = disk.done.values().map(|(content, _)| content);
+        let mut there: Vec<_> = there.collect();
+        let mut sent: Vec<_> = source.0.values().map(|file| &file.content).collect();
+        there.sort();
+        sent.sort();
+        assert!(there == sent, "seed {seed}");
+    }
+}
+
+/// A file of three groups and a bit, of which a run left two groups and a half.
+fn interrupted(source: &Source) -> Disk {
+    let mut disk = Disk::default();
+    let mut manifest = Manifest::default();
+    for entry in source.entries() {
+        manifest.push(entry).unwrap();
+    }
+    let content = source.content(0);
+    let part = content[..GROUP * 5 / 2].to_vec();
+    disk.parts.insert(manifest.key(0).unwrap(), part);
+    disk
+}
+
+fn one_film() -> Source {
+    let content = Dice(7).content(3 * GROUP + 5);
+    let film = SourceFile {
+        content,
+        modified: 1,
+    };
+    Source(BTreeMap::from([("film".to_owned(), film)]))
+}
+
+#[test]
+fn equal_groups_do_not_travel() {
+    for differs in [false, true] {
+        let source = one_film();
+        let mut disk = interrupted(&source);
+        if differs {
+            disk.parts.values_mut().next().unwrap()[GROUP + 1] ^= 1;
+        }
+        let mut run = Run::new(&source, &mut disk, false, usize::MAX);
+        let dice = &mut Dice(1);
+        while !run.received {
+            while let Some(frame) = run.sender.poll_control() {
+                run.deliver(&frame).unwrap();
+            }
+            if let Some(bulk) = run.sender.poll_bulk()
+                && let Some(frame) = run.read(bulk)
+            {
+                run.deliver(&frame).unwrap();
+            }
+            run.receive(dice).unwrap();
+            run.compare(dice);
+        }
+        let missing = (GROUP + 5) as u64;
+        let again = if differs { GROUP_BYTES } else { 0 };
+        assert_eq!(run.sender.sent_bytes(), missing + again);
+    }
+}
+
+#[test]
+fn claims_that_do_not_fit_the_offer_end_the_connection() {
+    use super::message::Kept;
+    let source = one_film();
+    let listed = |goes_on: bool| {
+        let mut sender = match goes_on {
+            true => Sender::going_on(TRANSFER),
+            false => Sender::new(TRANSFER),
+        };
+        for entry in source.entries() {
+            sender.list(&entry, None);
+        }
+        sender.listed_all();
+        sender
+    };
+    let kept = |done: &[(u32, u32)], partial: &[(u32, u64)]| {
+        Frame::Kept(Kept {
+            done: done.to_vec(),
+            partial: partial.to_vec(),
+        })
+    };
+    let honest = kept(&[], &[(0, GROUP_BYTES)]);
+    assert!(listed(true).handle_frame(honest.clone()).is_ok());
+    assert!(listed(false).handle_frame(honest).is_err(), "a first run");
+    for claim in [
+        kept(&[(1, 1)], &[]),
+        kept(&[(1, 0)], &[]),
+        kept(&[(0, u32::MAX)], &[]),
+        kept(&[(0, 0), (0, 0)], &[]),
+        kept(&[(0, 0)], &[(0, GROUP_BYTES)]),
+        kept(&[], &[(0, 0)]),
+        kept(&[], &[(0, 5)]),
+        kept(&[], &[(0, 4 * GROUP_BYTES)]),
+        kept(&[], &[(0, u64::MAX)]),
+        kept(&[], &[(7, GROUP_BYTES)]),
+        kept(&[], &[(0, GROUP_BYTES), (0, GROUP_BYTES)]),
+    ] {
+        let answer = listed(true).handle_frame(claim.clone());
+        assert!(answer.is_err(), "{claim:?}");
+    }
+    // Hashes of what was never claimed, out of order, or too many.
+    for (first, count) in [(0, 3), (1, 1), (u32::MAX, 1), (0, 0)] {
+        let mut sender = listed(true);
+        let claim = kept(&[], &[(0, 2 * GROUP_BYTES)]);
+        sender.handle_frame(claim).unwrap();
+        let accept = Frame::Accept(super::message::Accept {
+            transfer: super::message::Hex(TRANSFER.0),
+            credit: 1 << 20,
+        });
+        sender.handle_frame(accept).unwrap();
+        let groups = |entry| {
+            Frame::Groups(Groups {
+                entry,
+                first,
+                hashes: vec![[0; 32]; count],
+            })
+        };
+        assert!(sender.handle_frame(groups(0)).is_err(), "{first} {count}");
+        assert!(sender.handle_frame(groups(1)).is_err());
+    }
+}

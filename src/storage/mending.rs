@@ -1,0 +1,177 @@
+//! A staged file that goes on from what an earlier run left: read in groups to be compared, written
+//! group by group, hashed without being read again.
+//!
+//! Nothing that is there counts because it is there. A group counts when its hash was told to the
+//! sender, who sends it again if the source differs; the hash of the whole file, merged from those
+//! of its groups, has the last word.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+
+use super::groups::{GroupHash, GroupHasher, group_count, merge};
+use super::handle::FolderHandle;
+use super::staging::{Past, Staging};
+use crate::model::{EntryKey, GROUP_BYTES, Problem};
+
+#[derive(Debug)]
+pub(super) struct Mending {
+    pub key: EntryKey,
+    len_bytes: u64,
+    hashes: Vec<Option<GroupHash>>,
+    /// The group that is coming, and how far.
+    current: Option<(GroupHasher, u64)>,
+    /// Opened for the first write, and closed when another file is written.
+    file: Option<File>,
+}
+
+impl Mending {
+    pub fn new(key: EntryKey, len_bytes: u64) -> Self {
+        Self {
+            key,
+            len_bytes,
+            hashes: vec![None; group_count(len_bytes)],
+            current: None,
+            file: None,
+        }
+    }
+
+    /// These groups are there as they are, until other content comes for them.
+    pub fn checked(&mut self, first: usize, hashes: &[GroupHash]) {
+        for (slot, hash) in self.hashes.iter_mut().skip(first).zip(hashes) {
+            *slot = Some(*hash);
+        }
+    }
+
+    /// Content of one group: its beginning, or what follows on what came of it last.
+    pub fn write(&mut self, staging: &Staging, offset: u64, bytes: &[u8]) -> Result<(), Problem> {
+        let end = offset.saturating_add(bytes.len() as u64);
+        if bytes.is_empty() || end > self.len_bytes {
+            return Err(Problem::Corrupt);
+        }
+        let (mut hasher, next) = match self.current.take() {
+            Some(current) if current.1 == offset => current,
+            Some(_) | None if offset.is_multiple_of(GROUP_BYTES) => {
+                (GroupHasher::new(offset / GROUP_BYTES), offset)
+            }
+            Some(_) | None => return Err(Problem::Corrupt),
+        };
+        let group = next / GROUP_BYTES;
+        if (end - 1) / GROUP_BYTES != group {
+            return Err(Problem::Corrupt);
+        }
+        let number = usize::try_from(group).map_err(|_too_large| Problem::Corrupt)?;
+        let hash = self.hashes.get_mut(number).ok_or(Problem::Corrupt)?;
+        // Half of it is new: it counts again when it is complete.
+        *hash = None;
+        hasher.update(bytes);
+        if end == self.len_bytes || end.is_multiple_of(GROUP_BYTES) {
+            *hash = Some(hasher.finish());
+        } else {
+            self.current = Some((hasher, end));
+        }
+        let mut put = || -> io::Result<()> {
+            let file = self.file(staging)?;
+            file.seek(SeekFrom::Start(offset))?;
+            file.write_all(bytes)
+        };
+        put().map_err(|error| Problem::writing(&error))
+    }
+
+    /// The file, if all of its groups are there and make up the hash.
+    pub fn complete(mut self, staging: &Staging, hash: &[u8; 32]) -> Result<File, Problem> {
+        let hashes: Option<Vec<_>> = self.hashes.iter().copied().collect();
+        // One group alone has no tree; such a file is sent as a whole and never mended.
+        let whole = hashes.filter(|hashes| hashes.len() >= 2);
+        if whole.is_none_or(|hashes| merge(&hashes) != *hash) {
+            return Err(Problem::Corrupt);
+        }
+        let mut finish = || -> io::Result<()> {
+            let len_bytes = self.len_bytes;
+            // An earlier version may have been longer.
+            self.file(staging)?.set_len(len_bytes)
+        };
+        finish().map_err(|error| Problem::writing(&error))?;
+        self.file.ok_or(Problem::Vanished)
+    }
+
+    pub fn close(&mut self) {
+        self.file = None;
+    }
+
+    fn file(&mut self, staging: &Staging) -> io::Result<&mut File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => staging.open_part(self.key)?,
+        };
+        Ok(self.file.insert(file))
+    }
+}
+
+/// Reads the groups of a kept file one after the other, beside the writing.
+#[derive(Debug)]
+pub struct KeptReader {
+    file: File,
+    next: u64,
+    end: u64,
+    buffer: Vec<u8>,
+}
+
+impl KeptReader {
+    pub(super) fn new(file: File, groups: u64) -> Self {
+        Self {
+            file,
+            next: 0,
+            end: groups,
+            buffer: vec![0; GROUP_BYTES as usize],
+        }
+    }
+
+    /// Passes over a group that cannot be read.
+    pub fn skip(&mut self) {
+        self.next += 1;
+        let _ = self.file.seek(SeekFrom::Start(self.next * GROUP_BYTES));
+    }
+
+    /// The hash of the next group; `None` after the last one.
+    pub fn next_hash(&mut self) -> io::Result<Option<GroupHash>> {
+        if self.next >= self.end {
+            return Ok(None);
+        }
+        self.file.read_exact(&mut self.buffer)?;
+        let mut hasher = GroupHasher::new(self.next);
+        hasher.update(&self.buffer);
+        self.next += 1;
+        Ok(Some(hasher.finish()))
+    }
+}
+
+/// Looks whether files that an earlier run committed are still there. Neighbours share the walk.
+#[derive(Default)]
+pub(super) struct Looked {
+    last: Option<(Vec<String>, Option<FolderHandle>)>,
+}
+
+impl Looked {
+    pub fn is_there(&mut self, root: &FolderHandle, past: &Past) -> bool {
+        let Some((name, folders)) = past.place.split_last() else {
+            return false;
+        };
+        if folders.is_empty() {
+            return past.is(root, name);
+        }
+        if self.last.as_ref().is_none_or(|(last, _)| last != folders) {
+            self.last = Some((folders.to_vec(), reach(root, folders)));
+        }
+        let folder = self.last.as_ref().and_then(|(_, handle)| handle.as_ref());
+        folder.is_some_and(|folder| past.is(folder, name))
+    }
+}
+
+fn reach(root: &FolderHandle, folders: &[String]) -> Option<FolderHandle> {
+    let (first, deeper) = folders.split_first()?;
+    let mut handle = root.folder(first).ok()?;
+    for name in deeper {
+        handle = handle.folder(name).ok()?;
+    }
+    Some(handle)
+}

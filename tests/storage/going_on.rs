@@ -1,0 +1,307 @@
+//! A later run goes on from what an earlier one left, and believes none of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ropeway::model::{Entry, GROUP_BYTES, Manifest, Problem};
+use ropeway::storage::{Committed, Inbox, Kept, Target};
+
+use crate::support::{TRANSFER, at, file, folder, listing, problem};
+
+const GROUP: usize = GROUP_BYTES as usize;
+
+/// A save folder and a manifest, both of which outlive an inbox.
+struct Run {
+    dir: tempfile::TempDir,
+    manifest: Manifest,
+}
+
+impl Run {
+    fn new(entries: Vec<Entry>) -> Self {
+        let mut manifest = Manifest::default();
+        for entry in entries {
+            manifest.push(entry).unwrap();
+        }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            manifest,
+        }
+    }
+
+    fn save(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn target(&self, number: u32) -> Target<'_> {
+        Target {
+            number,
+            key: self.manifest.key(number).unwrap(),
+            entry: self.manifest.get(number).unwrap(),
+        }
+    }
+
+    fn first(&self) -> Inbox {
+        Inbox::create(self.save(), TRANSFER).unwrap()
+    }
+
+    fn again(&self) -> (Inbox, Kept) {
+        let mut inbox = Inbox::go_on(self.save(), TRANSFER).unwrap();
+        let kept = inbox.kept(&self.manifest);
+        (inbox, kept)
+    }
+
+    fn write(&self, inbox: &mut Inbox, number: u32, content: &[u8], from: usize, to: usize) {
+        let mut at = from;
+        while at < to {
+            let end = (at + GROUP / 4).min(to);
+            inbox.write(self.target(number), at as u64, &content[at..end]);
+            at = end;
+        }
+    }
+
+    /// Reads what was kept as the engine does; gives the groups that differ from the source.
+    fn check(&self, inbox: &mut Inbox, number: u32, bytes: u64, content: &[u8]) -> Vec<usize> {
+        let mut reader = inbox.read_kept(number, bytes).unwrap();
+        let mut different = Vec::new();
+        let mut group = 0;
+        while let Some(hash) = reader.next_hash().unwrap() {
+            inbox.checked(number, group as u32, &[hash]);
+            if hash != hash_of_group(content, group) {
+                different.push(group);
+            }
+            group += 1;
+        }
+        assert_eq!(group as u64 * GROUP_BYTES, bytes);
+        different
+    }
+
+    fn complete(&self, inbox: &mut Inbox, number: u32, content: &[u8]) -> Committed {
+        let hash = *blake3::hash(content).as_bytes();
+        inbox.complete(self.target(number), hash);
+        inbox.commit().remove(0)
+    }
+
+    fn part(&self) -> PathBuf {
+        let staging = self.save().join(".ropeway").join(TRANSFER.to_string());
+        let parts = fs::read_dir(staging)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let mut parts = parts.filter(|path| path.extension().is_some_and(|kind| kind == "part"));
+        parts.next().unwrap()
+    }
+
+    fn journal(&self) -> PathBuf {
+        let staging = self.save().join(".ropeway").join(TRANSFER.to_string());
+        staging.join("journal")
+    }
+}
+
+fn hash_of_group(content: &[u8], group: usize) -> [u8; 32] {
+    use blake3::hazmat::HasherExt as _;
+    let end = content.len().min((group + 1) * GROUP);
+    let mut hasher = blake3::Hasher::new();
+    hasher.set_input_offset((group * GROUP) as u64);
+    hasher.update(&content[group * GROUP..end]);
+    hasher.finalize_non_root()
+}
+
+fn noise(seed: u8, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    blake3::Hasher::new()
+        .update(&[seed])
+        .finalize_xof()
+        .fill(&mut bytes);
+    bytes
+}
+
+#[test]
+fn a_file_goes_on_from_its_whole_groups_and_arrives_exactly() {
+    let film = noise(1, 5 * GROUP + 77);
+    let run = Run::new(vec![file(None, "film", film.len())]);
+    let mut inbox = run.first();
+    run.write(&mut inbox, 0, &film, 0, 3 * GROUP + 1000);
+    drop(inbox);
+    assert_eq!(
+        listing(run.save())
+            .iter()
+            .filter(|name| !name.contains(".ropeway"))
+            .count(),
+        0
+    );
+
+    let (mut inbox, kept) = run.again();
+    assert_eq!(kept.partial, [(0, 3 * GROUP_BYTES)]);
+    run.write(&mut inbox, 0, &film, 3 * GROUP, film.len());
+    assert_eq!(
+        run.check(&mut inbox, 0, 3 * GROUP_BYTES, &film),
+        [] as [usize; 0]
+    );
+    let committed = run.complete(&mut inbox, 0, &film);
+    assert_eq!(problem(&committed), None);
+    assert_eq!(fs::read(run.save().join("film")).unwrap(), film);
+    inbox.finish().unwrap();
+    inbox.discard_staged();
+    drop(inbox);
+    assert_eq!(listing(run.save()), ["film"]);
+}
+
+#[test]
+fn staging_that_was_touched_is_found_and_only_that_travels_again() {
+    let film = noise(1, 4 * GROUP + 5);
+    let run = Run::new(vec![file(None, "film", film.len())]);
+    let mut inbox = run.first();
+    run.write(&mut inbox, 0, &film, 0, 4 * GROUP);
+    drop(inbox);
+    let mut touched = fs::read(run.part()).unwrap();
+    touched[2 * GROUP + 7] ^= 1;
+    fs::write(run.part(), &touched).unwrap();
+
+    let (mut inbox, kept) = run.again();
+    assert_eq!(kept.partial, [(0, 4 * GROUP_BYTES)]);
+    run.write(&mut inbox, 0, &film, 4 * GROUP, film.len());
+    let different = run.check(&mut inbox, 0, 4 * GROUP_BYTES, &film);
+    assert_eq!(different, [2]);
+    run.write(&mut inbox, 0, &film, 2 * GROUP, 3 * GROUP);
+    let committed = run.complete(&mut inbox, 0, &film);
+    assert_eq!(problem(&committed), None);
+    assert_eq!(fs::read(run.save().join("film")).unwrap(), film);
+}
+
+#[test]
+fn what_was_kept_never_arrives_unchecked() {
+    let film = noise(1, 3 * GROUP);
+    let run = Run::new(vec![file(None, "film", film.len())]);
+    let mut inbox = run.first();
+    run.write(&mut inbox, 0, &film, 0, 2 * GROUP);
+    drop(inbox);
+    // The sender claims the end although nobody has compared what was kept.
+    let (mut inbox, _) = run.again();
+    run.write(&mut inbox, 0, &film, 2 * GROUP, 3 * GROUP);
+    let committed = run.complete(&mut inbox, 0, &film);
+    assert_eq!(problem(&committed), Some(&Problem::Corrupt));
+    drop(inbox);
+    // Compared, but with a difference that was not sent again.
+    let mut inbox = run.first();
+    let mut other = film.clone();
+    other[0] ^= 1;
+    run.write(&mut inbox, 0, &other, 0, 2 * GROUP);
+    drop(inbox);
+    let (mut inbox, _) = run.again();
+    run.write(&mut inbox, 0, &film, 2 * GROUP, 3 * GROUP);
+    assert_eq!(run.check(&mut inbox, 0, 2 * GROUP_BYTES, &film), [0]);
+    let committed = run.complete(&mut inbox, 0, &film);
+    assert_eq!(problem(&committed), Some(&Problem::Corrupt));
+    assert!(!run.save().join("film").exists());
+}
+
+fn holiday() -> Run {
+    let timed = |mut entry: Entry| {
+        entry.modified = at(1_700_000_000, 5);
+        entry
+    };
+    Run::new(vec![
+        folder(None, "Holiday"),
+        timed(file(Some(0), "a.txt", 5)),
+        timed(file(Some(0), "b.txt", 5)),
+    ])
+}
+
+fn put(run: &Run, inbox: &mut Inbox, number: u32, content: &[u8]) -> Committed {
+    inbox.add_folder(0, run.manifest.get(0).unwrap());
+    inbox.whole(
+        run.target(number),
+        content,
+        *blake3::hash(content).as_bytes(),
+    );
+    inbox.commit().remove(0)
+}
+
+#[test]
+fn what_was_committed_counts_as_done_and_makes_no_twin() {
+    let run = holiday();
+    let mut inbox = run.first();
+    put(&run, &mut inbox, 1, b"hello");
+    drop(inbox);
+    let (mut inbox, kept) = run.again();
+    assert_eq!((kept.done, kept.partial), (vec![1], vec![]));
+    put(&run, &mut inbox, 2, b"world");
+    drop(inbox);
+    let (inbox, kept) = run.again();
+    assert_eq!(kept.done, [1, 2]);
+    drop(inbox);
+
+    // Whatever somebody did to it since: then it comes again.
+    fs::remove_file(run.save().join("Holiday/a.txt")).unwrap();
+    fs::write(run.save().join("Holiday/b.txt"), "mine!").unwrap();
+    let (mut inbox, kept) = run.again();
+    assert_eq!(kept.done, [] as [u32; 0]);
+    let again = put(&run, &mut inbox, 2, b"world");
+    assert_eq!(again.path, "Holiday/b (1).txt", "somebody's own file stays");
+}
+
+#[test]
+fn a_file_that_changed_at_its_source_takes_the_place_of_its_own_earlier_version() {
+    let run = holiday();
+    let mut inbox = run.first();
+    put(&run, &mut inbox, 1, b"hello");
+    drop(inbox);
+    let mut changed = holiday();
+    changed.dir = run.dir;
+    let mut entry = file(Some(0), "a.txt", 7);
+    entry.modified = at(1_700_000_900, 0);
+    changed.manifest = Manifest::default();
+    changed.manifest.push(folder(None, "Holiday")).unwrap();
+    changed.manifest.push(entry).unwrap();
+    let (mut inbox, kept) = changed.again();
+    assert_eq!(kept.done, [] as [u32; 0]);
+    put(&changed, &mut inbox, 1, b"changed");
+    let path = changed.save().join("Holiday/a.txt");
+    assert_eq!(fs::read(path).unwrap(), b"changed");
+    let names = listing(changed.save());
+    assert!(!names.iter().any(|name| name.contains("(1)")), "{names:?}");
+}
+
+#[test]
+fn a_name_that_was_taken_is_remembered_as_it_became() {
+    let run = holiday();
+    fs::create_dir(run.save().join("Holiday")).unwrap();
+    fs::write(run.save().join("Holiday/a.txt"), "older").unwrap();
+    let mut inbox = run.first();
+    assert_eq!(put(&run, &mut inbox, 1, b"hello").path, "Holiday/a (1).txt");
+    drop(inbox);
+    let (_inbox, kept) = run.again();
+    assert_eq!(kept.done, [1]);
+}
+
+#[test]
+fn a_journal_that_lies_is_torn_or_foreign_only_costs_time() {
+    let run = holiday();
+    let mut inbox = run.first();
+    put(&run, &mut inbox, 1, b"hello");
+    drop(inbox);
+    let honest = fs::read_to_string(run.journal()).unwrap();
+    let outside = run.save().parent().unwrap().join("outside.txt");
+    for (journal, done) in [
+        (honest.clone(), vec![1]),
+        (honest.clone() + "{\"commit\":\"7f", vec![1]),
+        (honest.replace("\"len_bytes\":5", "\"len_bytes\":6"), vec![]),
+        (honest.replace("\"Holiday\",", "\"..\","), vec![]),
+        (
+            honest.replace("\"Holiday\",\"a.txt\"", "\"..\",\"outside.txt\""),
+            vec![],
+        ),
+        (honest.replace("\"version\":2", "\"version\":3"), vec![]),
+        (honest.replace("abab", "cdcd"), vec![]),
+        (String::new(), vec![]),
+        ("\u{0}\u{1}garbage".into(), vec![]),
+    ] {
+        fs::write(run.journal(), &journal).unwrap();
+        let (mut inbox, kept) = run.again();
+        assert_eq!(kept.done, done, "{journal}");
+        // What is not believed comes again, and is found to be there already.
+        let again = put(&run, &mut inbox, 1, b"hello");
+        assert_eq!(again.path, "Holiday/a.txt", "{journal}");
+        drop(inbox);
+        assert!(!outside.exists());
+    }
+}
