@@ -17,7 +17,8 @@ use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ropeway::engine::{
-    AcceptPolicy, Answer, Command, Event, Listening, Measured, Offer, Started, StopMode,
+    AcceptPolicy, Answer, Command, Event, Interrupted, Listening, Measured, Offer, Started,
+    StopMode,
 };
 use ropeway::gui::app::App;
 use ropeway::gui::theme;
@@ -480,6 +481,70 @@ fn progress_moves_the_bar_and_the_end_says_how_it_went() {
     window
         .harness
         .get_by_label("What you send and receive appears here.");
+}
+
+#[test]
+fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
+    let kept = |direction, days: u64| Interrupted {
+        transfer: TRANSFER,
+        direction,
+        peer: peer("Garden laptop"),
+        names: vec!["Holiday 2026".into()],
+        picked: 1,
+        places: vec!["/home/me/Holiday 2026".into()],
+        entries: 10,
+        bytes: 1_000_000,
+        held_bytes: 420_000,
+        until: std::time::SystemTime::now() + Duration::from_secs(days * 86_400 - 60),
+    };
+    let mut window = Window::english();
+    window.say(Event::Kept(vec![kept(Direction::Send, 7)]));
+    window.harness.get_by_label("interrupted");
+    window
+        .harness
+        .get_by_label("420 kB of 1 MB · can be resumed for 7 days");
+    assert!(window.harness.query_by_label("Clear finished").is_none());
+    window.click("Resume");
+    assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
+    // It becomes the row that runs; there is no second one.
+    window.say(started(Direction::Send));
+    window.say(Event::State(TRANSFER, TransferState::Running));
+    window.say(progress(500_000));
+    assert_eq!(window.harness.state().view.rows.len(), 1);
+    window.say(Event::State(TRANSFER, TransferState::Interrupted));
+    window
+        .harness
+        .get_by_label("500 kB of 1 MB · connection lost, goes on when Garden laptop is back");
+    window.click("Resume now");
+    assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
+
+    let mut window = Window::english();
+    window.say(Event::Kept(vec![kept(Direction::Receive, 3)]));
+    window
+        .harness
+        .get_by_label("420 kB of 1 MB · kept for 3 days, goes on when Garden laptop sends on");
+    assert!(window.harness.query_by_label("Resume").is_none());
+    window.click("Delete");
+    assert!(matches!(window.command(), Some(Command::Forget(TRANSFER))));
+    window
+        .harness
+        .get_by_label("What you send and receive appears here.");
+}
+
+#[test]
+fn what_is_compared_is_shown_with_its_progress() {
+    let mut window = Window::english();
+    window.say(started(Direction::Send));
+    window.say(Event::State(TRANSFER, TransferState::Running));
+    let Event::Progress(mut picture) = progress(420_000) else {
+        panic!("a picture");
+    };
+    picture.checked_bytes = 100_000;
+    picture.check_bytes = 400_000;
+    window.say(Event::Progress(picture));
+    window
+        .harness
+        .get_by_label("420 kB of 1 MB · checking 100 of 400 kB · 94.2 MB/s · 1 min 50 s left");
 }
 
 #[test]

@@ -37,6 +37,8 @@ const MAX_STRANGERS_PER_ADDRESS: usize = 8;
 const MAX_CLIENTS: usize = 256;
 /// Who has proven itself and then offers nothing is holding a place.
 const OFFER_WITHIN: Duration = Duration::from_secs(20);
+/// So that a list of what was interrupted tells how much is there, also after a kill.
+const WRITE_HELD_EVERY: Duration = Duration::from_secs(2);
 const NO_CONNECTION: ConnectionId = 0;
 /// When the engine ends, connections have so long to say goodbye.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(1500);
@@ -118,6 +120,8 @@ struct Transfer {
     begun: Instant,
     meter: Meter,
     told: Option<Progress>,
+    /// When the ledger was last told how far it is.
+    written: Instant,
 }
 
 enum Handle {
@@ -1017,6 +1021,14 @@ impl Supervisor {
                 continue;
             }
             let progress = transfer.progress(*id);
+            if transfer.written.elapsed() >= WRITE_HELD_EVERY && progress.bytes > 0 {
+                transfer.written = Instant::now();
+                self.shared.ledger.update(*id, |kept| {
+                    kept.entries = progress.entries;
+                    kept.bytes = progress.total_bytes;
+                    kept.held_bytes = progress.bytes;
+                });
+            }
             if transfer.told != Some(progress) && (progress.bytes > 0 || progress.total_bytes > 0) {
                 transfer.told = Some(progress);
                 self.events.say(Event::Progress(progress));
@@ -1161,6 +1173,7 @@ impl Transfer {
             begun: Instant::now(),
             meter: Meter::default(),
             told: None,
+            written: Instant::now(),
         }
     }
 

@@ -80,15 +80,11 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
                     &(scope.texts.progress_label)(&name(scope, row)),
                 );
             }
-            ui.horizontal_wrapped(|ui| {
+            if looks.bar {
+                under_the_bar(ui, row, &looks.line);
+            } else {
                 ui.label(widgets::muted(ui, &looks.line));
-                if looks.bar {
-                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                        let percent = (row.fraction() * 100.0).floor();
-                        ui.label(widgets::muted(ui, format!("{percent:.0}%")));
-                    });
-                }
-            });
+            }
             if !wide {
                 ui.horizontal_wrapped(|ui| {
                     if let Some(badge) = &looks.badge {
@@ -115,7 +111,7 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
                     }
                     widgets::badge(ui, badge, looks.front, looks.soft);
                 }
-                if looks.bar {
+                if looks.bar && looks.badge.is_none() {
                     ui.add_space(theme::GAP);
                     widgets::plot(ui, row.speeds.iter().copied(), palette);
                 }
@@ -126,6 +122,19 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
         details(ui, scope, row);
     }
     ui.add_space(theme::GRID);
+}
+
+/// One line, whatever it says: percent at the right, words as far as there is room.
+fn under_the_bar(ui: &mut Ui, row: &Row, line: &str) {
+    let size = vec2(ui.available_width(), theme::TEXT_LINE);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        let percent = (row.fraction() * 100.0).floor();
+        ui.label(widgets::muted(ui, format!("{percent:.0}%")));
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            let words = widgets::muted(ui, line);
+            ui.add(egui::Label::new(words).truncate());
+        });
+    });
 }
 
 /// What it is called: its only name, or the first and how many more.

@@ -134,12 +134,12 @@ pub const ENGLISH: Texts = Texts {
     },
     comparing: |done, all| format!("checking {done} of {all}"),
     kept_send: |days| match days {
-        0 | 1 => "interrupted · can be resumed until tomorrow".to_owned(),
-        days => format!("interrupted · can be resumed for {days} days"),
+        0 | 1 => "can be resumed until tomorrow".to_owned(),
+        days => format!("can be resumed for {days} days"),
     },
     kept_receive: |peer, days| match days {
-        0 | 1 => format!("interrupted · kept until tomorrow, goes on when {peer} sends on"),
-        days => format!("interrupted · kept for {days} days, goes on when {peer} sends on"),
+        0 | 1 => format!("kept until tomorrow, goes on when {peer} sends on"),
+        days => format!("kept for {days} days, goes on when {peer} sends on"),
     },
     resume: "Resume",
     resume_now: "Resume now",
@@ -184,8 +184,13 @@ pub const ENGLISH: Texts = Texts {
     keep_on: "Stay on",
     quit_title: "Quit while something is running?",
     quit_text: |count| match count {
-        1 => "One transfer is still running. Quitting cancels it.".to_owned(),
-        count => format!("{count} transfers are still running. Quitting cancels them."),
+        1 => "One transfer is still running. Quitting interrupts it; it can go on next time."
+            .to_owned(),
+        count => {
+            format!(
+                "{count} transfers are still running. Quitting interrupts them; they can go on next time."
+            )
+        }
     },
     quit_now: "Quit",
     keep_running: "Keep running",

@@ -123,12 +123,12 @@ pub const CHINESE: Texts = Texts {
     },
     comparing: |done, all| format!("正在核对 {done} / {all}"),
     kept_send: |days| match days {
-        0 | 1 => "已中断 · 明天之前可继续".to_owned(),
-        days => format!("已中断 · {days} 天内可继续"),
+        0 | 1 => "明天之前可继续".to_owned(),
+        days => format!("{days} 天内可继续"),
     },
     kept_receive: |peer, days| match days {
-        0 | 1 => format!("已中断 · 保留到明天，{peer} 继续发送后自动接收"),
-        days => format!("已中断 · 保留 {days} 天，{peer} 继续发送后自动接收"),
+        0 | 1 => format!("保留到明天，{peer} 继续发送后自动接收"),
+        days => format!("保留 {days} 天，{peer} 继续发送后自动接收"),
     },
     resume: "继续",
     resume_now: "立即继续",
@@ -169,7 +169,7 @@ pub const CHINESE: Texts = Texts {
     stop_now: "立即停止",
     keep_on: "保持开启",
     quit_title: "传输尚未完成，要退出吗？",
-    quit_text: |count| format!("还有 {count} 个传输正在进行，退出会取消它们。"),
+    quit_text: |count| format!("还有 {count} 个传输正在进行，退出后会中断，下次可以继续。"),
     quit_now: "退出",
     keep_running: "继续传输",
 
