@@ -9,6 +9,7 @@ mod command;
 mod cut;
 mod dial;
 mod event;
+mod failures;
 mod gate;
 mod greeting;
 mod ledger;

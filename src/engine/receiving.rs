@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
+use super::failures::ending_failure;
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::note::{Counted, Note, Notes};
-use super::sending::ending_failure;
 use super::{Shared, event, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{

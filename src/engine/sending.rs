@@ -5,7 +5,6 @@
 //! lock that is never held while a file or a socket is touched.
 
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +15,8 @@ use std::time::{Duration, Instant};
 use super::command::SendRequest;
 use super::cut::Cut;
 use super::dial::dial;
-use super::greeting::{CLIENT_DEADLINE, GreetingError, Proving, greet_server};
+use super::failures::{channel_failure, ending_failure, greeting_failure, may_go_on};
+use super::greeting::{CLIENT_DEADLINE, Proving, greet_server};
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::note::{Note, Notes};
@@ -29,7 +29,7 @@ use crate::model::{
 use crate::protocol::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, Groups};
 use crate::protocol::message::{self, Frame};
 use crate::protocol::sender::{Bulk, Sender, SenderEvent};
-use crate::protocol::verification::{Refusal, SessionKey};
+use crate::protocol::verification::SessionKey;
 use crate::protocol::{Buffers, Violation};
 use crate::storage::GroupedSource;
 use crate::storage::source::{Found, SourceFile, SourceTree, walk};
@@ -755,79 +755,4 @@ pub fn new_transfer_id() -> TransferId {
     let mut bytes = [0; 16];
     super::greeting::SystemRandom.fill_bytes(&mut bytes);
     TransferId(bytes)
-}
-
-/// Whether a transfer that was accepted can wait for better times after this.
-fn may_go_on(failure: &Failure) -> bool {
-    match failure {
-        Failure::Unresolvable { .. }
-        | Failure::Refused { .. }
-        | Failure::Unreachable { .. }
-        | Failure::NotRopeway { .. }
-        | Failure::Busy
-        | Failure::Lost
-        | Failure::Silent => true,
-        Failure::Ourselves
-        | Failure::SecretNeeded
-        | Failure::WrongSecret
-        | Failure::Forgotten
-        | Failure::Version
-        | Failure::Declined
-        | Failure::Cancelled(_)
-        | Failure::NothingToSend
-        | Failure::Disk(_)
-        | Failure::PeerDisk(_)
-        | Failure::Protocol(_)
-        | Failure::Internal(_) => false,
-    }
-}
-
-fn channel_failure(error: &ChannelError, address: &str) -> Failure {
-    tracing::info!(%error, "no channel");
-    let address = address.to_owned();
-    match error {
-        ChannelError::Deadline => Failure::Unreachable { address },
-        // Hung up before a word: it had no room for one more, or was just switched off.
-        ChannelError::Io(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
-            ) =>
-        {
-            Failure::Busy
-        }
-        ChannelError::NotRopeway
-        | ChannelError::Tls(_)
-        | ChannelError::Budget
-        | ChannelError::Io(_) => Failure::NotRopeway { address },
-    }
-}
-
-fn greeting_failure(error: GreetingError, address: &str) -> Failure {
-    tracing::info!(%error, "greeting failed");
-    match error {
-        GreetingError::SecretNeeded => Failure::SecretNeeded,
-        GreetingError::Refused(Refusal::Secret) | GreetingError::Wrong(_) => Failure::WrongSecret,
-        GreetingError::Refused(Refusal::Version) => Failure::Version,
-        GreetingError::Refused(Refusal::Violation(violation)) => {
-            Failure::Protocol(violation.to_string())
-        }
-        GreetingError::Channel(ChannelError::Deadline) => Failure::Unreachable {
-            address: address.to_owned(),
-        },
-        GreetingError::Channel(_) | GreetingError::Ended => Failure::Lost,
-        GreetingError::Resting => Failure::Busy,
-    }
-}
-
-/// What an ending means for a transfer that was not over.
-pub fn ending_failure(ending: Ending) -> (Status, Failure) {
-    match ending {
-        Ending::Goodbye | Ending::Lost => (Status::Interrupted, Failure::Lost),
-        Ending::Silent => (Status::Interrupted, Failure::Silent),
-        Ending::Violation(violation) => {
-            tracing::warn!(%violation, "protocol violation");
-            (Status::Failed, Failure::Protocol(violation.to_string()))
-        }
-    }
 }

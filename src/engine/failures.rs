@@ -1,0 +1,84 @@
+//! What went wrong below, as what a person is told of it.
+
+use std::io::ErrorKind;
+
+use super::greeting::GreetingError;
+use super::link::Ending;
+use crate::channel::ChannelError;
+use crate::model::{Failure, Status};
+use crate::protocol::verification::Refusal;
+
+/// Whether a transfer that was accepted can wait for better times after this.
+pub fn may_go_on(failure: &Failure) -> bool {
+    match failure {
+        Failure::Unresolvable { .. }
+        | Failure::Refused { .. }
+        | Failure::Unreachable { .. }
+        | Failure::NotRopeway { .. }
+        | Failure::Busy
+        | Failure::Lost
+        | Failure::Silent => true,
+        Failure::Ourselves
+        | Failure::SecretNeeded
+        | Failure::WrongSecret
+        | Failure::Forgotten
+        | Failure::Version
+        | Failure::Declined
+        | Failure::Cancelled(_)
+        | Failure::NothingToSend
+        | Failure::Disk(_)
+        | Failure::PeerDisk(_)
+        | Failure::Protocol(_)
+        | Failure::Internal(_) => false,
+    }
+}
+
+pub fn channel_failure(error: &ChannelError, address: &str) -> Failure {
+    tracing::info!(%error, "no channel");
+    let address = address.to_owned();
+    match error {
+        ChannelError::Deadline => Failure::Unreachable { address },
+        // Hung up before a word: it had no room for one more, or was just switched off.
+        ChannelError::Io(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+            ) =>
+        {
+            Failure::Busy
+        }
+        ChannelError::NotRopeway
+        | ChannelError::Tls(_)
+        | ChannelError::Budget
+        | ChannelError::Io(_) => Failure::NotRopeway { address },
+    }
+}
+
+pub fn greeting_failure(error: GreetingError, address: &str) -> Failure {
+    tracing::info!(%error, "greeting failed");
+    match error {
+        GreetingError::SecretNeeded => Failure::SecretNeeded,
+        GreetingError::Refused(Refusal::Secret) | GreetingError::Wrong(_) => Failure::WrongSecret,
+        GreetingError::Refused(Refusal::Version) => Failure::Version,
+        GreetingError::Refused(Refusal::Violation(violation)) => {
+            Failure::Protocol(violation.to_string())
+        }
+        GreetingError::Channel(ChannelError::Deadline) => Failure::Unreachable {
+            address: address.to_owned(),
+        },
+        GreetingError::Channel(_) | GreetingError::Ended => Failure::Lost,
+        GreetingError::Resting => Failure::Busy,
+    }
+}
+
+/// What an ending means for a transfer that was not over.
+pub fn ending_failure(ending: Ending) -> (Status, Failure) {
+    match ending {
+        Ending::Goodbye | Ending::Lost => (Status::Interrupted, Failure::Lost),
+        Ending::Silent => (Status::Interrupted, Failure::Silent),
+        Ending::Violation(violation) => {
+            tracing::warn!(%violation, "protocol violation");
+            (Status::Failed, Failure::Protocol(violation.to_string()))
+        }
+    }
+}

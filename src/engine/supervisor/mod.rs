@@ -1,0 +1,320 @@
+//! The supervisor: one thread that owns every connection, offer and transfer and matches one
+//! [`Input`] enum. It never blocks on a disk or a socket; the threads it starts do.
+//!
+//! Here is what it holds, what it matches and how it ends; what it does stands in `server`,
+//! `offers` and `transfers`.
+
+mod offers;
+mod server;
+mod transfers;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::chores::Chores;
+use super::command::Command;
+use super::cut::Cut;
+use super::event::{Client, Event, ListenError};
+use super::greeting::new_code;
+use super::note::{ConnectionId, Input, Note};
+use super::receiving::Receiving;
+use super::{Reporter, Shared, lock};
+use crate::model::{Failure, Status, TransferId};
+use offers::OpenOffer;
+use server::{Incoming, OFFER_WITHIN, Server, Standing};
+use transfers::Transfer;
+
+/// Progress is told at most twenty times a second a transfer.
+const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+const NO_CONNECTION: ConnectionId = 0;
+/// When the engine ends, connections have so long to say goodbye.
+const GOODBYE_WITHIN: Duration = Duration::from_millis(1500);
+
+pub struct Supervisor {
+    shared: Arc<Shared>,
+    inputs: Sender<Input>,
+    events: Reporter,
+    chores: Chores,
+    server: Option<Server>,
+    connections: HashMap<ConnectionId, Connection>,
+    offers: HashMap<TransferId, OpenOffer>,
+    transfers: HashMap<TransferId, Transfer>,
+    /// Ended, but "safe" may still follow.
+    settling: HashMap<ConnectionId, TransferId>,
+    /// Arrived in this process, and said so.
+    arrived: HashSet<TransferId>,
+    /// Connections that only tell the sender again what has arrived.
+    unsaid: HashMap<ConnectionId, TransferId>,
+    /// Who goes on when the connection before is gone.
+    waiting: HashMap<ConnectionId, (ConnectionId, TransferId, Arc<Receiving>)>,
+    next_connection: ConnectionId,
+    told_clients: Vec<Client>,
+    clients_changed: bool,
+}
+
+struct Connection {
+    thread: JoinHandle<()>,
+    cut: Arc<Cut>,
+    role: Role,
+}
+
+enum Role {
+    Outgoing,
+    Incoming(Incoming),
+}
+
+impl Supervisor {
+    pub fn new(shared: Arc<Shared>, inputs: Sender<Input>, events: Reporter) -> Self {
+        Self {
+            chores: Chores::new(inputs.clone()),
+            shared,
+            inputs,
+            events,
+            server: None,
+            connections: HashMap::new(),
+            offers: HashMap::new(),
+            transfers: HashMap::new(),
+            settling: HashMap::new(),
+            arrived: HashSet::new(),
+            unsaid: HashMap::new(),
+            waiting: HashMap::new(),
+            next_connection: NO_CONNECTION + 1,
+            told_clients: Vec::new(),
+            clients_changed: false,
+        }
+    }
+
+    /// Runs until [`Input::Quit`], then ends every connection and waits for its threads.
+    pub fn run(mut self, inputs: &Receiver<Input>) {
+        self.tell_kept();
+        loop {
+            let input = match self.next_wake() {
+                None => inputs
+                    .recv()
+                    .map_err(|_gone| RecvTimeoutError::Disconnected),
+                Some(wait) => inputs.recv_timeout(wait),
+            };
+            match input {
+                Ok(Input::Quit) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(input) => self.handle(input),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.tell_progress();
+            self.renew_code();
+            self.end_idle();
+            if std::mem::take(&mut self.clients_changed) {
+                self.tell_clients();
+            }
+        }
+        self.end(inputs);
+    }
+
+    fn handle(&mut self, input: Input) {
+        match input {
+            Input::Command(command) => self.command(command),
+            Input::Accepted(socket, addr) => self.accepted(socket, addr),
+            Input::ListenerEnded(error) => {
+                self.server = None;
+                lock(&self.shared.gate).close();
+                self.events.say(Event::ListenFailed(ListenError::Other {
+                    detail: error.to_string(),
+                }));
+            }
+            Input::Note(connection, note) => self.note(connection, note),
+            Input::Measured(measured) => self.events.say(Event::Measured(measured)),
+            Input::CommandFailed { path, problem } => {
+                self.events.say(Event::CommandFailed { path, problem });
+            }
+            Input::Quit => {}
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Listen(options) => self.listen(options),
+            Command::StopListening(mode) => self.stop_listening(mode),
+            Command::NewCode => {
+                let now = Instant::now();
+                let mut gate = lock(&self.shared.gate);
+                if gate.code().is_some() {
+                    gate.open_with_code(new_code(), now, true);
+                }
+                drop(gate);
+                self.tell_code();
+            }
+            Command::SetName(name) => *lock(&self.shared.name) = name,
+            Command::SetSaveFolder(folder) => {
+                self.chores.sweep(folder.clone());
+                *lock(&self.shared.save_folder) = folder;
+            }
+            Command::Send(request) => self.send(request, None),
+            Command::Answer(transfer, answer) => self.answer(transfer, answer),
+            Command::Cancel(transfer) => self.cancel(transfer),
+            Command::Resume(transfer) => self.resume(transfer),
+            Command::GiveUp(transfer) => self.give_up(transfer),
+            Command::Forget(transfer) => self.forget(transfer),
+            Command::Measure(path) => self.chores.measure(path),
+            Command::Open(path) => self.chores.open(path),
+            Command::Reveal(path) => self.chores.reveal(path),
+        }
+    }
+
+    fn note(&mut self, connection: ConnectionId, note: Note) {
+        match note {
+            Note::CodeTried => self.tell_code(),
+            Note::WrongSecret { from, tries_left } => {
+                self.events.say(Event::WrongSecret { from, tries_left });
+                self.tell_code();
+            }
+            Note::Verified(peer) => self.verified(connection, peer),
+            Note::State(state) => self.state(connection, state),
+            Note::Offered(transfer, session) => self.offered(connection, transfer, session),
+            Note::Counted(counted) => self.counted(connection, counted),
+            Note::Withdrawn(status, failure) => match self.transfer_of(connection) {
+                Some(transfer) => self.ended(transfer, status, failure),
+                None => self.withdrawn(connection, status, failure),
+            },
+            Note::Files(files) => {
+                if let Some(transfer) = self.transfer_of(connection) {
+                    self.events.say(Event::Files(transfer, files));
+                }
+            }
+            Note::Quiet(seconds) => {
+                if let Some(transfer) = self.transfer_of(connection) {
+                    self.events.say(Event::Quiet { transfer, seconds });
+                }
+            }
+            Note::Ended(status, failure) => {
+                if let Some(transfer) = self.transfer_of(connection) {
+                    if matches!(status, Status::Arrived | Status::Problems) {
+                        self.settling.insert(connection, transfer);
+                    }
+                    if status == Status::Interrupted && self.can_go_on(transfer) {
+                        self.interrupted(transfer);
+                    } else {
+                        self.ended(transfer, status, failure);
+                    }
+                }
+            }
+            Note::Safe { delivered } => {
+                if let Some(transfer) = self.settling.remove(&connection) {
+                    self.events.say(Event::Safe(transfer));
+                    if delivered {
+                        self.shared.ledger.forget(transfer);
+                    }
+                } else if let Some(transfer) = self.unsaid.remove(&connection)
+                    && delivered
+                {
+                    self.shared.ledger.forget(transfer);
+                }
+            }
+            Note::CanGoOn(peer, key) => {
+                if let Some(id) = self.transfer_of(connection)
+                    && let Some(running) = self.transfers.get(&id)
+                {
+                    self.shared.ledger.keep(running.kept(peer, key));
+                }
+            }
+            Note::NotSafe(problem) => {
+                if let Some(transfer) = self.settling.remove(&connection) {
+                    self.events.say(Event::NotSafe(transfer, Some(problem)));
+                }
+            }
+            Note::Closed => self.closed(connection),
+        }
+    }
+
+    fn closed(&mut self, connection: ConnectionId) {
+        self.withdrawn(connection, Status::Interrupted, None);
+        if let Some(transfer) = self.transfer_of(connection) {
+            // Its thread said nothing before it ended: that is our own defect, or a thread that
+            // could not be started.
+            let failure = Failure::Internal("the connection's thread ended".into());
+            self.ended(transfer, Status::Failed, Some(failure));
+        }
+        if let Some(transfer) = self.settling.remove(&connection) {
+            self.events.say(Event::NotSafe(transfer, None));
+        }
+        self.unsaid.remove(&connection);
+        let next = self.waiting.remove(&connection);
+        if let Some(connection) = self.connections.remove(&connection) {
+            self.clients_changed = true;
+            let _ = connection.thread.join();
+        }
+        if let Some((connection, id, session)) = next
+            && let Some(kept) = self.shared.ledger.get(id)
+        {
+            self.take_up(connection, id, session, &kept);
+        }
+    }
+
+    fn next_wake(&self) -> Option<Duration> {
+        let progress = (!self.transfers.is_empty()).then_some(PROGRESS_EVERY);
+        let code = lock(&self.shared.gate)
+            .next_change()
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        let idle = self.idle().map(|(_, since)| {
+            // A moment later, so that it is over then.
+            (OFFER_WITHIN + PROGRESS_EVERY).saturating_sub(since.elapsed())
+        });
+        [progress, code, idle.min()].into_iter().flatten().min()
+    }
+
+    /// Says goodbye to every peer, waits a moment for theirs, then cuts and joins. What runs is
+    /// interrupted by that: it can go on when both are back.
+    fn end(mut self, inputs: &Receiver<Input>) {
+        self.server = None;
+        for (id, transfer) in &self.transfers {
+            transfer.handle.interrupt();
+            self.note_in_ledger(*id, transfer, Status::Interrupted);
+        }
+        for offer in self.offers.values() {
+            offer.session.decline();
+        }
+        for connection in self.connections.values_mut() {
+            if matches!(connection.role, Role::Incoming(_)) {
+                connection.hang_up();
+            }
+        }
+        let deadline = Instant::now() + GOODBYE_WITHIN;
+        while !self.connections.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match inputs.recv_timeout(left) {
+                Ok(Input::Note(connection, Note::Closed)) => {
+                    if let Some(connection) = self.connections.remove(&connection) {
+                        let _ = connection.thread.join();
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        // Whoever is left has had its time for a goodbye.
+        for connection in self.connections.values() {
+            connection.cut.cut();
+        }
+        for connection in self.connections.into_values() {
+            let _ = connection.thread.join();
+        }
+    }
+}
+
+impl Connection {
+    /// Ends it: politely if it has a session, at once if not.
+    fn hang_up(&mut self) {
+        match &mut self.role {
+            Role::Incoming(Incoming {
+                session: Some(session),
+                ..
+            }) => session.hang_up(),
+            Role::Incoming(incoming) => {
+                incoming.standing = Standing::Leaving;
+                self.cut.cut();
+            }
+            Role::Outgoing => self.cut.cut(),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Offers: told, answered, withdrawn; and transfers that were accepted before and go on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Supervisor;
+use super::transfers::{Handle, Transfer};
+use crate::engine::command::{AcceptPolicy, Answer};
+use crate::engine::event::{Doing, Event, Offer, Started};
+use crate::engine::ledger::Kept;
+use crate::engine::lock;
+use crate::engine::note::{ConnectionId, Counted};
+use crate::engine::receiving::Receiving;
+use crate::model::{Direction, Failure, Meter, Peer, Status, Summary, TransferId};
+
+pub(super) struct OpenOffer {
+    pub(super) connection: ConnectionId,
+    pub(super) session: Arc<Receiving>,
+    pub(super) from: Peer,
+    pub(super) counted: Counted,
+}
+
+impl Supervisor {
+    pub(super) fn answer(&mut self, transfer: TransferId, answer: Answer) {
+        let Some(offer) = self.offers.remove(&transfer) else {
+            return;
+        };
+        match answer {
+            Answer::Decline => {
+                offer.session.decline();
+                if let Some(incoming) = self.incoming(offer.connection) {
+                    incoming.offer = None;
+                    incoming.doing = Doing::Idle;
+                }
+                self.refused(transfer, offer, Status::Declined, Failure::Declined);
+                self.events.say(Event::OfferWithdrawn(transfer));
+            }
+            Answer::Accept { folder } => {
+                let folder = folder.unwrap_or_else(|| lock(&self.shared.save_folder).clone());
+                let started = Started {
+                    transfer,
+                    direction: Direction::Receive,
+                    peer: offer.from.clone(),
+                    names: offer.counted.names.clone(),
+                    picked: offer.counted.picked,
+                    places: vec![folder.clone()],
+                };
+                self.events.say(Event::Started(started.clone()));
+                let handle = Handle::Receiving(offer.session.clone());
+                let live = offer.session.live.clone();
+                let running = Transfer::new(offer.connection, started, handle, live);
+                if let Some(peer) = offer.from.device_id
+                    && offer.session.goes_on().is_none()
+                {
+                    let key = offer.session.session_key(transfer);
+                    self.shared.ledger.keep(running.kept(peer, key));
+                }
+                self.transfers.insert(transfer, running);
+                if let Some(incoming) = self.incoming(offer.connection) {
+                    incoming.doing = Doing::Sending;
+                }
+                offer.session.accept(transfer, folder);
+                if let Some(server) = &mut self.server {
+                    server.taken = true;
+                    if server.once {
+                        for other in self.offers.keys().copied().collect::<Vec<_>>() {
+                            self.answer(other, Answer::Decline);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn offered(
+        &mut self,
+        connection: ConnectionId,
+        id: TransferId,
+        session: Arc<Receiving>,
+    ) {
+        if session.goes_on() == Some(id) {
+            return self.offered_again(connection, id, session);
+        }
+        let known = self.offers.contains_key(&id) || self.transfers.contains_key(&id);
+        let listening = self.server.is_some();
+        let full = self.server.as_ref().is_some_and(|on| on.once && on.taken);
+        let Some(incoming) = self.incoming(connection) else {
+            return;
+        };
+        incoming.session = Some(session.clone());
+        if known || !listening {
+            session.hang_up();
+            return;
+        }
+        if full {
+            session.decline();
+            return;
+        }
+        self.open_offer(connection, id, session);
+    }
+
+    pub(super) fn open_offer(
+        &mut self,
+        connection: ConnectionId,
+        id: TransferId,
+        session: Arc<Receiving>,
+    ) {
+        let Some(incoming) = self.incoming(connection) else {
+            return;
+        };
+        incoming.doing = Doing::Waiting;
+        incoming.offer = Some(id);
+        let from = incoming.peer.clone();
+        self.offers.insert(
+            id,
+            OpenOffer {
+                connection,
+                session,
+                from,
+                counted: Counted {
+                    counting: true,
+                    ..Counted::default()
+                },
+            },
+        );
+    }
+
+    /// A transfer that was accepted before goes on; nobody is asked again, unless the person here
+    /// had ended it.
+    pub(super) fn offered_again(
+        &mut self,
+        connection: ConnectionId,
+        id: TransferId,
+        session: Arc<Receiving>,
+    ) {
+        let kept = self.shared.ledger.get(id).filter(|_| self.server.is_some());
+        let Some(incoming) = self.incoming(connection) else {
+            return;
+        };
+        incoming.session = Some(session.clone());
+        let Some(kept) = kept.filter(|_| !self.offers.contains_key(&id)) else {
+            session.hang_up();
+            return;
+        };
+        if kept.cancelled_here {
+            return self.open_offer(connection, id, session);
+        }
+        let before = self.transfers.get(&id).map(|running| running.connection);
+        let before = before.filter(|before| *before != connection);
+        if let Some(before) = before
+            && let Some(old) = self.connections.get_mut(&before)
+        {
+            // The sender has noticed sooner than we that the old connection is dead. What it holds
+            // is free when its thread has ended.
+            old.hang_up();
+            self.waiting.insert(before, (connection, id, session));
+            return;
+        }
+        self.take_up(connection, id, session, &kept);
+    }
+
+    pub(super) fn take_up(
+        &mut self,
+        connection: ConnectionId,
+        id: TransferId,
+        session: Arc<Receiving>,
+        kept: &Kept,
+    ) {
+        let Some(incoming) = self.incoming(connection) else {
+            return;
+        };
+        incoming.doing = Doing::Sending;
+        let from = incoming.peer.clone();
+        let folder = kept.places.first().cloned().unwrap_or_default();
+        if self.arrived.contains(&id) {
+            // It has arrived and that was said; only the sender does not know yet.
+            self.unsaid.insert(connection, id);
+        } else if let Some(running) = self.transfers.get_mut(&id) {
+            running.connection = connection;
+            running.live = session.live.clone();
+            running.handle = Handle::Receiving(session.clone());
+            running.meter = Meter::default();
+        } else {
+            let started = Started {
+                transfer: id,
+                direction: Direction::Receive,
+                peer: from,
+                names: kept.names.clone(),
+                picked: kept.picked,
+                places: kept.places.clone(),
+            };
+            self.events.say(Event::Started(started.clone()));
+            let handle = Handle::Receiving(session.clone());
+            let running = Transfer::new(connection, started, handle, session.live.clone());
+            self.transfers.insert(id, running);
+        }
+        session.accept(id, folder);
+    }
+
+    pub(super) fn counted(&mut self, connection: ConnectionId, counted: Counted) {
+        let takes_all = self
+            .server
+            .as_ref()
+            .is_some_and(|server| server.accept == AcceptPolicy::All);
+        let Some(incoming) = self.incoming(connection) else {
+            return;
+        };
+        let (Some(id), from) = (incoming.offer, incoming.peer.clone()) else {
+            return;
+        };
+        match self.offers.get_mut(&id) {
+            Some(offer) => offer.counted = counted.clone(),
+            // Taken by itself: it is counted to its end all the same, so that it can be told.
+            None if takes_all => {}
+            None => return,
+        }
+        self.events.say(Event::Offer(Offer {
+            transfer: id,
+            from,
+            names: counted.names,
+            picked: counted.picked,
+            entries: counted.entries,
+            bytes: counted.bytes,
+            counting: counted.counting,
+            folder: lock(&self.shared.save_folder).clone(),
+            free_bytes: counted.free_bytes,
+        }));
+        if takes_all {
+            self.answer(id, Answer::Accept { folder: None });
+        }
+    }
+
+    pub(super) fn withdrawn(
+        &mut self,
+        connection: ConnectionId,
+        status: Status,
+        failure: Option<Failure>,
+    ) {
+        let offer = self
+            .incoming(connection)
+            .and_then(|incoming| incoming.offer.take());
+        if let Some(transfer) = offer
+            && let Some(offer) = self.offers.remove(&transfer)
+        {
+            let failure = failure.unwrap_or(Failure::Lost);
+            self.refused(transfer, offer, status, failure);
+            self.events.say(Event::OfferWithdrawn(transfer));
+        }
+    }
+
+    /// The end of what never began: an offer that nobody took.
+    pub(super) fn refused(
+        &mut self,
+        id: TransferId,
+        offer: OpenOffer,
+        status: Status,
+        failure: Failure,
+    ) {
+        self.events.say(Event::Ended(Summary {
+            transfer: id,
+            direction: Direction::Receive,
+            peer: offer.from,
+            status,
+            failure: Some(failure),
+            entries: offer.counted.entries,
+            bytes: 0,
+            failed: 0,
+            elapsed: Duration::ZERO,
+            sent_bytes: 0,
+        }));
+    }
+}

@@ -1,0 +1,322 @@
+//! The server's side of the supervisor: who is at the door, who is let in, who has to go.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Connection, Role, Supervisor};
+use crate::engine::command::{AcceptPolicy, Answer, ListenOptions, StopMode};
+use crate::engine::cut::Cut;
+use crate::engine::event::{Client, Doing, Event, Listening};
+use crate::engine::gate::CODE_LIFE;
+use crate::engine::greeting::new_code;
+use crate::engine::listener::{Listener, addresses};
+use crate::engine::note::{ConnectionId, Notes};
+use crate::engine::receiving::Receiving;
+use crate::engine::{LastWord, incoming, lock, shown};
+use crate::model::{DeviceName, Direction, Peer, TransferId};
+
+/// Connections that have not proven themselves, at most.
+const MAX_STRANGERS: usize = 64;
+/// Of those, from one address.
+const MAX_STRANGERS_PER_ADDRESS: usize = 8;
+/// Verified clients connected at once; each costs three threads and up to a window of memory.
+const MAX_CLIENTS: usize = 256;
+/// Who has proven itself and then offers nothing is holding a place.
+pub(super) const OFFER_WITHIN: Duration = Duration::from_secs(20);
+
+pub(super) struct Server {
+    /// Held: dropping it ends the accepting.
+    pub(super) _listener: Listener,
+    pub(super) accept: AcceptPolicy,
+    pub(super) once: bool,
+    /// An offer was accepted.
+    pub(super) taken: bool,
+}
+
+pub(super) struct Incoming {
+    pub(super) from: IpAddr,
+    pub(super) since: Instant,
+    pub(super) peer: Peer,
+    pub(super) doing: Doing,
+    pub(super) standing: Standing,
+    pub(super) session: Option<Arc<Receiving>>,
+    pub(super) offer: Option<TransferId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Stranger,
+    /// It has proven itself.
+    Verified,
+    /// It was cut; its thread is about to say so.
+    Leaving,
+}
+
+impl Supervisor {
+    pub(super) fn listen(&mut self, options: ListenOptions) {
+        // Its port may be the one that is asked for.
+        self.server = None;
+        *lock(&self.shared.save_folder) = options.save_folder.clone();
+        let listener = match Listener::start(options.bind, self.inputs.clone()) {
+            Ok(listener) => listener,
+            Err(error) => {
+                lock(&self.shared.gate).close();
+                self.events.say(Event::ListenFailed(error));
+                return;
+            }
+        };
+        tracing::info!(addr = %listener.addr, "listening");
+        self.chores.sweep(options.save_folder.clone());
+        self.events.say(Event::Listening(Listening {
+            addr: listener.addr,
+            addresses: addresses(listener.addr),
+            port_moved: listener.port_moved,
+            device_id: self.shared.identity.device_id(),
+            name: lock(&self.shared.name).clone(),
+            save_folder: options.save_folder,
+        }));
+        match options.passphrase {
+            Some(passphrase) => lock(&self.shared.gate).open_with_passphrase(passphrase),
+            None => lock(&self.shared.gate).open_with_code(new_code(), Instant::now(), true),
+        }
+        self.server = Some(Server {
+            _listener: listener,
+            accept: options.accept,
+            once: options.once,
+            taken: false,
+        });
+        self.tell_code();
+    }
+
+    pub(super) fn stop_listening(&mut self, mode: StopMode) {
+        if self.server.take().is_none() {
+            return;
+        }
+        lock(&self.shared.gate).close();
+        for transfer in self.offers.keys().copied().collect::<Vec<_>>() {
+            self.answer(transfer, Answer::Decline);
+        }
+        let receiving: Vec<_> = self
+            .transfers
+            .iter()
+            .filter(|(_, transfer)| transfer.started.direction == Direction::Receive)
+            .map(|(id, transfer)| (*id, transfer.connection))
+            .collect();
+        if mode == StopMode::EndTransfers {
+            for (transfer, _) in &receiving {
+                self.cancel(*transfer);
+            }
+        }
+        for (id, connection) in &mut self.connections {
+            let busy =
+                receiving.iter().any(|(_, busy)| busy == id) || self.settling.contains_key(id);
+            if matches!(connection.role, Role::Incoming(_)) && !busy {
+                connection.hang_up();
+            }
+        }
+        self.events.say(Event::ListenStopped);
+    }
+
+    pub(super) fn accepted(&mut self, socket: TcpStream, addr: SocketAddr) {
+        if self.server.is_none() {
+            return;
+        }
+        let from = addr.ip().to_canonical();
+        self.make_room(from);
+        if self.count(Standing::Verified) >= MAX_CLIENTS
+            || self.count(Standing::Leaving) >= MAX_STRANGERS
+        {
+            tracing::warn!(%from, "turned away: too many clients");
+            return;
+        }
+        let cut = Arc::new(Cut::default());
+        if let Err(error) = cut.connected(&socket) {
+            tracing::warn!(%from, %error, "turned away: it could not be ended");
+            return;
+        }
+        let connection = self.next_connection;
+        self.next_connection += 1;
+        let notes = Notes {
+            connection,
+            inputs: self.inputs.clone(),
+        };
+        let shared = self.shared.clone();
+        let address = shown(addr);
+        let peer = Peer {
+            name: DeviceName::cleaned("", &address),
+            device_id: None,
+            address: address.clone(),
+            verified: false,
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("client-{connection}"))
+            .spawn(move || {
+                let _last = LastWord(notes.clone());
+                incoming(socket, from, address, &shared, &notes);
+            });
+        match thread {
+            Ok(thread) => {
+                let incoming = Incoming {
+                    from,
+                    since: Instant::now(),
+                    peer,
+                    doing: Doing::Verifying,
+                    standing: Standing::Stranger,
+                    session: None,
+                    offer: None,
+                };
+                self.clients_changed = true;
+                self.connections.insert(
+                    connection,
+                    Connection {
+                        thread,
+                        cut,
+                        role: Role::Incoming(incoming),
+                    },
+                );
+            }
+            Err(error) => tracing::warn!(%error, "no thread for a client"),
+        }
+    }
+
+    /// Ends the oldest stranger of this neighbourhood, or of the busiest one, if there are too many.
+    pub(super) fn make_room(&mut self, from: IpAddr) {
+        let mut strangers: HashMap<IpAddr, Vec<(Instant, ConnectionId)>> = HashMap::new();
+        for (id, connection) in &self.connections {
+            if let Role::Incoming(incoming) = &connection.role
+                && incoming.standing == Standing::Stranger
+            {
+                let same = strangers.entry(neighbourhood(incoming.from)).or_default();
+                same.push((incoming.since, *id));
+            }
+        }
+        let total: usize = strangers.values().map(Vec::len).sum();
+        let same = strangers.get(&neighbourhood(from));
+        let busiest = if same.is_some_and(|same| same.len() >= MAX_STRANGERS_PER_ADDRESS) {
+            same
+        } else if total >= MAX_STRANGERS {
+            strangers.values().max_by_key(|same| same.len())
+        } else {
+            None
+        };
+        let oldest = busiest.and_then(|same| same.iter().min().copied());
+        if let Some((_, oldest)) = oldest
+            && let Some(connection) = self.connections.get_mut(&oldest)
+        {
+            connection.hang_up();
+        }
+    }
+
+    pub(super) fn count(&self, standing: Standing) -> usize {
+        let incoming = self.connections.values();
+        incoming
+            .filter(|connection| match &connection.role {
+                Role::Incoming(incoming) => incoming.standing == standing,
+                Role::Outgoing => false,
+            })
+            .count()
+    }
+
+    /// To look at or to change.
+    pub(super) fn incoming(&mut self, connection: ConnectionId) -> Option<&mut Incoming> {
+        self.clients_changed = true;
+        match &mut self.connections.get_mut(&connection)?.role {
+            Role::Incoming(incoming) => Some(incoming),
+            Role::Outgoing => None,
+        }
+    }
+
+    pub(super) fn verified(&mut self, connection: ConnectionId, peer: Peer) {
+        if let Some(incoming) = self.incoming(connection) {
+            incoming.peer = peer;
+            incoming.doing = Doing::Idle;
+            if incoming.standing == Standing::Stranger {
+                incoming.standing = Standing::Verified;
+            }
+        } else if let Some(id) = self.transfer_of(connection) {
+            if let Some(transfer) = self.transfers.get_mut(&id) {
+                transfer.started.peer = peer.clone();
+            }
+            self.events.say(Event::PeerKnown(id, peer));
+        }
+    }
+
+    /// Clients that have proven themselves and offered nothing yet.
+    pub(super) fn idle(&self) -> impl Iterator<Item = (ConnectionId, Instant)> {
+        self.connections
+            .iter()
+            .filter_map(|(id, connection)| match &connection.role {
+                Role::Incoming(Incoming {
+                    standing: Standing::Verified,
+                    session: None,
+                    since,
+                    ..
+                }) => Some((*id, *since)),
+                Role::Incoming(_) | Role::Outgoing => None,
+            })
+    }
+
+    pub(super) fn end_idle(&mut self) {
+        let idle = self.idle();
+        let late = idle.filter(|(_, since)| since.elapsed() >= OFFER_WITHIN);
+        for id in late.map(|(id, _)| id).collect::<Vec<_>>() {
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.hang_up();
+            }
+        }
+    }
+
+    pub(super) fn renew_code(&mut self) {
+        let now = Instant::now();
+        let mut gate = lock(&self.shared.gate);
+        let over = gate.code_is_over(now);
+        if over {
+            gate.renew(new_code(), now);
+        }
+        drop(gate);
+        if over {
+            self.tell_code();
+        }
+    }
+
+    /// Says the code if it is another one than was said last.
+    pub(super) fn tell_code(&mut self) {
+        let code = lock(&self.shared.gate).code().cloned();
+        if let Some(code) = code {
+            self.events.say_code(code, CODE_LIFE);
+        }
+    }
+
+    pub(super) fn tell_clients(&mut self) {
+        let mut incoming: Vec<_> = self
+            .connections
+            .iter()
+            .filter_map(|(id, connection)| match &connection.role {
+                Role::Incoming(incoming) => Some((*id, incoming)),
+                Role::Outgoing => None,
+            })
+            .collect();
+        incoming.sort_by_key(|(id, _)| *id);
+        let clients: Vec<_> = incoming
+            .into_iter()
+            .map(|(_, incoming)| Client {
+                peer: incoming.peer.clone(),
+                doing: incoming.doing,
+            })
+            .collect();
+        if clients != self.told_clients {
+            self.told_clients.clone_from(&clients);
+            self.events.say(Event::Clients(clients));
+        }
+    }
+}
+
+/// Addresses that one subscriber has are as good as one: an IPv6 network of 64 bits.
+fn neighbourhood(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) & !u128::from(u64::MAX)).into()),
+    }
+}

@@ -1,0 +1,392 @@
+//! Transfers, both directions: begun, told about, interrupted, ended, and kept to go on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Connection, NO_CONNECTION, PROGRESS_EVERY, Role, Supervisor};
+use crate::engine::command::SendRequest;
+use crate::engine::cut::Cut;
+use crate::engine::event::{Event, Interrupted, Offer, Started};
+use crate::engine::ledger::Kept;
+use crate::engine::live::Live;
+use crate::engine::note::{ConnectionId, Notes};
+use crate::engine::receiving::Receiving;
+use crate::engine::sending::Sending;
+use crate::engine::{LastWord, absolute};
+use crate::model::{
+    DeviceId, DeviceName, Direction, Failure, Meter, Party, Peer, Progress, Status, Summary,
+    TransferId, TransferState, displayable,
+};
+use crate::protocol::verification::SessionKey;
+
+/// So that a list of what was interrupted tells how much is there, also after a kill.
+const WRITE_HELD_EVERY: Duration = Duration::from_secs(2);
+
+pub(super) struct Transfer {
+    /// [`NO_CONNECTION`] while it is interrupted.
+    pub(super) connection: ConnectionId,
+    pub(super) started: Started,
+    pub(super) handle: Handle,
+    pub(super) live: Arc<Live>,
+    pub(super) begun: Instant,
+    pub(super) meter: Meter,
+    pub(super) told: Option<Progress>,
+    /// When the ledger was last told how far it is.
+    pub(super) written: Instant,
+}
+
+pub(super) enum Handle {
+    Sending(Arc<Sending>),
+    Receiving(Arc<Receiving>),
+}
+
+impl Supervisor {
+    pub(super) fn send(&mut self, request: SendRequest, kept: Option<Kept>) {
+        let transfer = request.transfer;
+        if self.transfers.contains_key(&transfer) || self.offers.contains_key(&transfer) {
+            return;
+        }
+        let connection = self.next_connection;
+        self.next_connection += 1;
+        let notes = Notes {
+            connection,
+            inputs: self.inputs.clone(),
+        };
+        let cut = Arc::new(Cut::default());
+        let sources = absolute(&request.sources);
+        let address = request.to.to_string();
+        let known = kept.as_ref().map(|kept| kept.peer_name.as_str());
+        let peer = Peer {
+            name: DeviceName::cleaned(known.unwrap_or(&request.to.host), "?"),
+            device_id: None,
+            address,
+            verified: false,
+        };
+        let names = sources.iter().take(Offer::MAX_NAMES).map(|path| {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            displayable(&name.to_string_lossy())
+        });
+        let started = Started {
+            transfer,
+            direction: Direction::Send,
+            peer,
+            names: names.collect(),
+            picked: sources.len() as u64,
+            places: sources,
+        };
+        self.events.say(Event::Started(started.clone()));
+        let accepted_by = kept.as_ref().map(|kept| kept.peer);
+        let sending = Sending::new(request, accepted_by, cut.clone(), notes.clone());
+        if let Some(kept) = &kept {
+            // Until the first word from over there.
+            sending.live.entries.set(kept.entries);
+            sending.live.total_bytes.set(kept.bytes);
+            sending.live.held_bytes.set(kept.held_bytes);
+        }
+        let handle = Handle::Sending(sending.clone());
+        let live = sending.live.clone();
+        let running = Transfer::new(connection, started, handle, live);
+        self.transfers.insert(transfer, running);
+        let key = kept.map(|kept| kept.key);
+        let shared = self.shared.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("send-{connection}"))
+            .spawn(move || {
+                let _last = LastWord(notes);
+                sending.run(key, &shared);
+            });
+        match thread {
+            Ok(thread) => {
+                let role = Role::Outgoing;
+                self.connections
+                    .insert(connection, Connection { thread, cut, role });
+            }
+            Err(error) => {
+                let failure = Failure::Internal(error.to_string());
+                self.ended(transfer, Status::Failed, Some(failure));
+            }
+        }
+    }
+
+    pub(super) fn cancel(&mut self, transfer: TransferId) {
+        let open = self
+            .transfers
+            .get(&transfer)
+            .is_some_and(|running| running.handle.cancel());
+        if !open {
+            return;
+        }
+        let by = Party::Us;
+        self.ended(
+            transfer,
+            Status::Cancelled(by),
+            Some(Failure::Cancelled(by)),
+        );
+    }
+
+    /// A receiver waits for its sender; a sender says itself when it stops to try.
+    pub(super) fn can_go_on(&self, id: TransferId) -> bool {
+        let receives = self
+            .transfers
+            .get(&id)
+            .is_some_and(|running| running.started.direction == Direction::Receive);
+        receives && self.shared.ledger.get(id).is_some()
+    }
+
+    pub(super) fn interrupted(&mut self, id: TransferId) {
+        if let Some(running) = self.transfers.get_mut(&id) {
+            running.connection = NO_CONNECTION;
+            let progress = running.progress(id);
+            let held_bytes = progress.bytes;
+            self.shared
+                .ledger
+                .update(id, |kept| kept.held_bytes = held_bytes);
+            self.events.say(Event::Progress(progress));
+            self.events
+                .say(Event::State(id, TransferState::Interrupted));
+        }
+    }
+
+    pub(super) fn transfer_of(&self, connection: ConnectionId) -> Option<TransferId> {
+        let mut running = self.transfers.iter();
+        running
+            .find(|(_, transfer)| transfer.connection == connection)
+            .map(|(id, _)| *id)
+    }
+
+    pub(super) fn state(&mut self, connection: ConnectionId, state: TransferState) {
+        if let Some(id) = self.transfer_of(connection) {
+            if state == TransferState::Running
+                && let Some(transfer) = self.transfers.get_mut(&id)
+            {
+                // Waiting for a person is not part of the speed.
+                transfer.begun = Instant::now();
+                transfer.meter = Meter::default();
+            }
+            self.events.say(Event::State(id, state));
+        }
+    }
+
+    pub(super) fn resume(&mut self, id: TransferId) {
+        if let Some(running) = self.transfers.get(&id) {
+            if let Handle::Sending(sending) = &running.handle {
+                sending.hurry();
+            }
+            return;
+        }
+        let kept = self.shared.ledger.get(id);
+        if let Some(kept) = kept.filter(|kept| kept.direction == Direction::Send)
+            && let Ok(to) = kept.address.parse()
+        {
+            let request = SendRequest {
+                transfer: id,
+                sources: kept.places.clone(),
+                to,
+                secret: None,
+            };
+            self.send(request, Some(kept));
+        }
+    }
+
+    pub(super) fn give_up(&mut self, id: TransferId) {
+        if let Some(running) = self.transfers.get(&id) {
+            if let Handle::Sending(sending) = &running.handle {
+                sending.give_up();
+            }
+            self.ended(id, Status::Interrupted, Some(Failure::Lost));
+        }
+    }
+
+    pub(super) fn forget(&mut self, id: TransferId) {
+        self.cancel(id);
+        if let Some(kept) = self.shared.ledger.forget(id)
+            && kept.direction == Direction::Receive
+            && let Some(folder) = kept.places.into_iter().next()
+        {
+            self.chores.discard(folder, id);
+        }
+    }
+
+    pub(super) fn ended(&mut self, id: TransferId, status: Status, failure: Option<Failure>) {
+        let Some(mut transfer) = self.transfers.remove(&id) else {
+            return;
+        };
+        // The last picture, so that there is at least one.
+        let progress = transfer.progress(id);
+        self.events.say(Event::Progress(progress));
+        tracing::info!(transfer = %id, ?status, "transfer ended");
+        self.note_in_ledger(id, &transfer, status);
+        if failure == Some(Failure::Forgotten) {
+            self.shared.ledger.forget(id);
+        }
+        if matches!(status, Status::Arrived | Status::Problems) {
+            self.arrived.insert(id);
+        }
+        self.events.say(Event::Ended(Summary {
+            transfer: id,
+            direction: transfer.started.direction,
+            peer: transfer.started.peer,
+            status,
+            failure,
+            entries: transfer.live.entries.get(),
+            bytes: transfer.live.arrived_bytes.get(),
+            failed: transfer.live.failed.get(),
+            elapsed: transfer.begun.elapsed(),
+            sent_bytes: transfer.live.sent_bytes.get(),
+        }));
+    }
+
+    /// What is over need not go on; what was ended early can.
+    pub(super) fn note_in_ledger(&self, id: TransferId, transfer: &Transfer, status: Status) {
+        let ledger = &self.shared.ledger;
+        let (entries, bytes) = (transfer.live.entries.get(), transfer.live.total_bytes.get());
+        let held = transfer.live.held_bytes.get();
+        match (status, transfer.started.direction) {
+            // The receiver keeps it until the sender knows.
+            (Status::Arrived | Status::Problems, Direction::Receive) => {}
+            (Status::Arrived | Status::Problems | Status::Declined, _) => {
+                ledger.forget(id);
+            }
+            (Status::Cancelled(_) | Status::Interrupted | Status::Failed, _) => {
+                ledger.update(id, |kept| {
+                    kept.cancelled_here = status == Status::Cancelled(Party::Us);
+                    (kept.entries, kept.bytes, kept.held_bytes) = (entries, bytes, held);
+                });
+            }
+        }
+    }
+
+    pub(super) fn tell_kept(&mut self) {
+        let kept = self
+            .shared
+            .ledger
+            .all()
+            .into_iter()
+            .map(|kept| Interrupted {
+                transfer: kept.transfer,
+                direction: kept.direction,
+                peer: Peer {
+                    name: DeviceName::cleaned(&kept.peer_name, "?"),
+                    device_id: Some(kept.peer),
+                    address: kept.address.clone(),
+                    verified: true,
+                },
+                until: kept.until(),
+                names: kept.names,
+                picked: kept.picked,
+                places: kept.places,
+                entries: kept.entries,
+                bytes: kept.bytes,
+                held_bytes: kept.held_bytes,
+            });
+        let kept: Vec<_> = kept.collect();
+        if !kept.is_empty() {
+            self.events.say(Event::Kept(kept));
+        }
+    }
+
+    pub(super) fn tell_progress(&mut self) {
+        for (id, transfer) in &mut self.transfers {
+            let due = transfer.begun.elapsed() >= transfer.next_progress();
+            if !due {
+                continue;
+            }
+            let progress = transfer.progress(*id);
+            if transfer.written.elapsed() >= WRITE_HELD_EVERY && progress.bytes > 0 {
+                transfer.written = Instant::now();
+                self.shared.ledger.update(*id, |kept| {
+                    kept.entries = progress.entries;
+                    kept.bytes = progress.total_bytes;
+                    kept.held_bytes = progress.bytes;
+                });
+            }
+            if transfer.told != Some(progress) && (progress.bytes > 0 || progress.total_bytes > 0) {
+                transfer.told = Some(progress);
+                self.events.say(Event::Progress(progress));
+            }
+        }
+    }
+}
+
+impl Handle {
+    pub(super) fn interrupt(&self) {
+        match self {
+            Self::Sending(sending) => sending.interrupt(),
+            Self::Receiving(receiving) => receiving.hang_up(),
+        }
+    }
+
+    /// `false` if there is nothing to end any more.
+    pub(super) fn cancel(&self) -> bool {
+        match self {
+            Self::Sending(sending) => sending.cancel(),
+            Self::Receiving(receiving) => receiving.cancel(),
+        }
+    }
+}
+
+impl Transfer {
+    pub(super) fn new(
+        connection: ConnectionId,
+        started: Started,
+        handle: Handle,
+        live: Arc<Live>,
+    ) -> Self {
+        Self {
+            connection,
+            started,
+            handle,
+            live,
+            begun: Instant::now(),
+            meter: Meter::default(),
+            told: None,
+            written: Instant::now(),
+        }
+    }
+
+    /// What is needed to go on with it.
+    pub(super) fn kept(&self, peer: DeviceId, key: SessionKey) -> Kept {
+        Kept {
+            transfer: self.started.transfer,
+            direction: self.started.direction,
+            peer,
+            peer_name: self.started.peer.name.as_str().to_owned(),
+            address: match &self.handle {
+                Handle::Sending(sending) => sending.address(),
+                Handle::Receiving(_) => self.started.peer.address.clone(),
+            },
+            key,
+            places: self.started.places.clone(),
+            names: self.started.names.clone(),
+            picked: self.started.picked,
+            entries: self.live.entries.get(),
+            bytes: self.live.total_bytes.get(),
+            held_bytes: self.live.held_bytes.get(),
+            cancelled_here: false,
+            touched: std::time::SystemTime::now(),
+        }
+    }
+
+    pub(super) fn next_progress(&self) -> Duration {
+        self.meter
+            .last_sample()
+            .map_or(Duration::ZERO, |last| last + PROGRESS_EVERY)
+    }
+
+    pub(super) fn progress(&mut self, id: TransferId) -> Progress {
+        let bytes = self.live.held_bytes.get();
+        let total_bytes = self.live.total_bytes.get();
+        self.meter.sample(self.begun.elapsed(), bytes);
+        Progress {
+            transfer: id,
+            bytes,
+            total_bytes,
+            entries_done: self.live.settled.get(),
+            entries: self.live.entries.get(),
+            checked_bytes: self.live.checked_bytes.get(),
+            check_bytes: self.live.check_bytes.get(),
+            bytes_per_second: self.meter.bytes_per_second(),
+            eta: self.meter.eta(total_bytes.saturating_sub(bytes)),
+        }
+    }
+}
