@@ -489,7 +489,7 @@ impl Receiver {
         self.control.pop_front()
     }
 
-    /// The next job for the disk; none while it has [`OUTSTANDING_JOBS`], so ask again when it has
+    /// The next job for the disk; none while it has `OUTSTANDING_JOBS`, so ask again when it has
     /// reported one back.
     pub fn poll_job(&mut self) -> Option<Job> {
         if self.outstanding >= OUTSTANDING_JOBS {

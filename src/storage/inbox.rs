@@ -68,7 +68,7 @@ pub struct Kept {
 }
 
 /// Dropping it keeps what is staged, for a later run to go on from, unless
-/// [`finish`](Self::finish) or [`discard`](Self::discard) said that nobody will.
+/// [`discard_staged`](Self::discard_staged) said that nobody will.
 #[derive(Debug)]
 pub struct Inbox {
     // Dropped in this order: open files are closed before their folder is removed.
