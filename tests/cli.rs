@@ -768,6 +768,31 @@ fn a_cancelled_transfer_can_be_sent_again_and_goes_on() {
 }
 
 #[test]
+fn only_what_was_accepted_may_go_on_under_its_name() {
+    let mut pair = Pair::new(&["--accept", "all"]);
+    let night = film_night(&pair);
+    let mut sender = pair.send(&night, PASSPHRASE);
+    half_way(&mut sender, 0.2);
+    sender.signal(Signal::KILL);
+    sender.end();
+    pair.receiver
+        .wait_for("interrupted", |line| line["state"] == "interrupted");
+    // A sender that puts something else under the transfer that was accepted.
+    let other = pair.path("Something else");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("file"), "not accepted").unwrap();
+    let records = fs::read_dir(pair.path("study/transfers")).unwrap();
+    let record = records.map(|entry| entry.unwrap().path()).next().unwrap();
+    let text = fs::read_to_string(&record).unwrap();
+    fs::write(&record, text.replace("Film night", "Something else")).unwrap();
+    let mut again = pair.sending(&other, PASSPHRASE);
+    again.args(["--wait", "1"]);
+    let mut sender = Running::start(again);
+    assert_eq!(sender.code(), Some(5), "{:#?}", sender.said);
+    assert!(!pair.inbox().join("Something else").exists());
+}
+
+#[test]
 fn a_transfer_that_the_other_device_has_forgotten_is_sent_anew() {
     let mut pair = Pair::new(&["--accept", "all"]);
     let night = film_night(&pair);

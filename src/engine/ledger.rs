@@ -46,6 +46,8 @@ pub struct Kept {
     pub held_bytes: u64,
     /// The person here ended it: going on asks again.
     pub cancelled_here: bool,
+    /// Receiving: what was picked, as far as it was ever listed to its end. Nothing else may go on.
+    pub picks: Option<[u8; 32]>,
     /// When it was last written down.
     pub touched: SystemTime,
 }
@@ -71,6 +73,7 @@ struct KeptRecord {
     bytes: u64,
     held_bytes: u64,
     cancelled_here: bool,
+    picks: Option<String>,
     /// Seconds since 1970.
     touched: u64,
 }
@@ -206,6 +209,7 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
         bytes: record.bytes,
         held_bytes: record.held_bytes,
         cancelled_here: record.cancelled_here,
+        picks: record.picks.as_deref().and_then(bytes),
         touched: UNIX_EPOCH + Duration::from_secs(record.touched),
     })
 }
@@ -229,6 +233,7 @@ fn write_all(folder: &Path, asked: &Receiver<Write>) {
                     bytes: kept.bytes,
                     held_bytes: kept.held_bytes,
                     cancelled_here: kept.cancelled_here,
+                    picks: kept.picks.map(|picks| HEXLOWER.encode(&picks)),
                     touched: seconds.as_secs(),
                 };
                 if let Err(error) = record::save(&path, VERSION, &record) {

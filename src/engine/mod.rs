@@ -214,8 +214,7 @@ fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, n
                 address,
                 verified: true,
             }));
-            let goes_on = greeted.session.map(|kept| kept.transfer);
-            Receiving::run(channel, goes_on, shared, notes.clone());
+            Receiving::run(channel, greeted.session, shared, notes.clone());
         }
         Err(GreetingError::Wrong(wrong)) => {
             tracing::info!(%from, "wrong secret");

@@ -68,6 +68,8 @@ pub struct Counted {
     pub entries: u64,
     pub bytes: u64,
     pub counting: bool,
+    /// What was picked ([`crate::model::Manifest::picks`]), once everything is listed.
+    pub picks: Option<[u8; 32]>,
     pub free_bytes: Option<u64>,
 }
 

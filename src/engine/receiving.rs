@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::failures::ending_failure;
+use super::ledger::Kept;
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::note::{Counted, Note, Notes};
@@ -70,6 +71,8 @@ struct Origin {
     secret: Zeroizing<[u8; 32]>,
     /// The transfer that this session may go on with, and nothing else.
     goes_on: Option<TransferId>,
+    /// What was picked when it was accepted.
+    picks: Option<[u8; 32]>,
 }
 
 /// What the disk thread is told.
@@ -134,15 +137,15 @@ impl Receiving {
     }
 
     /// Runs a verified session to its end on the connection's thread.
-    pub fn run(channel: Channel, goes_on: Option<TransferId>, shared: &Shared, notes: Notes) {
-        if let Err(error) = Self::try_run(channel, goes_on, shared, notes) {
+    pub fn run(channel: Channel, kept: Option<Kept>, shared: &Shared, notes: Notes) {
+        if let Err(error) = Self::try_run(channel, kept, shared, notes) {
             tracing::warn!(%error, "a session could not be started");
         }
     }
 
     fn try_run(
         mut channel: Channel,
-        goes_on: Option<TransferId>,
+        kept: Option<Kept>,
         shared: &Shared,
         notes: Notes,
     ) -> Result<(), ChannelError> {
@@ -158,7 +161,7 @@ impl Receiving {
         } = channel;
         let (orders, ordered) = mpsc::channel();
         let session = Arc::new(Self {
-            machine: Mutex::new(match goes_on {
+            machine: Mutex::new(match &kept {
                 Some(_) => Receiver::going_on(),
                 None => Receiver::default(),
             }),
@@ -171,7 +174,8 @@ impl Receiving {
                 peer,
                 ours: shared.identity.device_id(),
                 secret: session_secret,
-                goes_on,
+                goes_on: kept.as_ref().map(|kept| kept.transfer),
+                picks: kept.and_then(|kept| kept.picks),
             },
             finished: Mutex::new(None),
             live: Arc::new(Live::default()),
@@ -243,6 +247,11 @@ impl Receiving {
                     self.notes.send(Note::Offered(transfer, self.clone()));
                 }
                 ReceiverEvent::Listed => {
+                    // What was accepted goes on, nothing else under its name.
+                    let picks = machine.manifest().picks();
+                    if self.origin.picks.is_some_and(|accepted| accepted != picks) {
+                        return Err(Violation::Malformed("other things than were accepted"));
+                    }
                     let _ = self.orders.send(Order::Listed);
                 }
                 ReceiverEvent::Counted => {
@@ -709,6 +718,7 @@ impl<'a> Counting<'a> {
             entries: manifest.len() as u64,
             bytes: manifest.total_bytes(),
             counting,
+            picks: (!counting).then(|| manifest.picks()),
             free_bytes: None,
         })
     }

@@ -141,7 +141,7 @@ impl Sending {
     }
 
     /// No further run is made; what was interrupted stays so.
-    pub fn give_up(&self) {
+    fn give_up(&self) {
         let _machine = self.machine();
         self.ended.store(true, Ordering::SeqCst);
         self.changed.notify_all();

@@ -159,6 +159,16 @@ impl Manifest {
         components
     }
 
+    /// What was picked, in a number: BLAKE3 over the names of the picked items in their order.
+    pub fn picks(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        for entry in self.tops.iter().filter_map(|top| self.get(*top)) {
+            hasher.update(entry.name.as_str().as_bytes());
+            hasher.update(&[0]);
+        }
+        hasher.finalize().into()
+    }
+
     /// What the entry is called across runs; `None` if there is no such entry.
     pub fn key(&self, number: u32) -> Option<EntryKey> {
         let mut hasher = blake3::Hasher::new();

@@ -49,11 +49,21 @@ impl Supervisor {
                 let handle = Handle::Receiving(offer.session.clone());
                 let live = offer.session.live.clone();
                 let running = Transfer::new(offer.connection, started, handle, live);
-                if let Some(peer) = offer.from.device_id
-                    && offer.session.goes_on().is_none()
-                {
-                    let key = offer.session.session_key(transfer);
-                    self.shared.ledger.keep(running.kept(peer, key));
+                let picks = offer.counted.picks;
+                match (offer.from.device_id, offer.session.goes_on()) {
+                    (_, Some(_)) => self.shared.ledger.update(transfer, |kept| {
+                        kept.cancelled_here = false;
+                        kept.places = vec![folder.clone()];
+                    }),
+                    (Some(peer), None) => {
+                        let key = offer.session.session_key(transfer);
+                        let kept = Kept {
+                            picks,
+                            ..running.kept(peer, key)
+                        };
+                        self.shared.ledger.keep(kept);
+                    }
+                    (None, None) => {}
                 }
                 self.transfers.insert(transfer, running);
                 if let Some(incoming) = self.incoming(offer.connection) {
@@ -142,7 +152,8 @@ impl Supervisor {
             session.hang_up();
             return;
         };
-        if kept.cancelled_here {
+        // Ended by the person here, or cut before anybody knew all that it is: asked again.
+        if kept.cancelled_here || kept.picks.is_none() {
             return self.open_offer(connection, id, session);
         }
         let before = self.transfers.get(&id).map(|running| running.connection);
@@ -208,6 +219,11 @@ impl Supervisor {
         let (Some(id), from) = (incoming.offer, incoming.peer.clone()) else {
             return;
         };
+        if counted.picks.is_some() {
+            self.shared
+                .ledger
+                .update(id, |kept| kept.picks = counted.picks);
+        }
         match self.offers.get_mut(&id) {
             Some(offer) => offer.counted = counted.clone(),
             // Taken by itself: it is counted to its end all the same, so that it can be told.

@@ -191,7 +191,7 @@ impl Supervisor {
     pub(super) fn give_up(&mut self, id: TransferId) {
         if let Some(running) = self.transfers.get(&id) {
             if let Handle::Sending(sending) = &running.handle {
-                sending.give_up();
+                sending.interrupt();
             }
             self.ended(id, Status::Interrupted, Some(Failure::Lost));
         }
@@ -363,6 +363,7 @@ impl Transfer {
             bytes: self.live.total_bytes.get(),
             held_bytes: self.live.held_bytes.get(),
             cancelled_here: false,
+            picks: None,
             touched: std::time::SystemTime::now(),
         }
     }
