@@ -518,6 +518,15 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
     window.click("Resume now");
     assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
 
+    // Sent again to the same device, it goes on, too.
+    let mut window = Window::english();
+    window.say(Event::Kept(vec![kept(Direction::Send, 7)]));
+    window.drop_file("/home/me/Holiday 2026");
+    window.type_into("To", "192.168.1.20:9000");
+    window.type_into("Code on its screen", "111111");
+    window.press(Modifiers::COMMAND, Key::Enter);
+    assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
+
     let mut window = Window::english();
     window.say(Event::Kept(vec![kept(Direction::Receive, 3)]));
     window

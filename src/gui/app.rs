@@ -420,11 +420,18 @@ impl App {
         let Ok(secret) = Secret::new(&self.view.draft.code) else {
             return;
         };
-        let transfer = new_transfer_id();
         let picks = self.view.draft.picks.iter();
+        let sources: Vec<_> = picks.map(|pick| pick.path.clone()).collect();
+        if let Some(interrupted) = self.view.kept_like(&sources, &to) {
+            // The same things to the same device: it goes on instead of beginning anew.
+            (self.commands)(Command::Resume(interrupted));
+            self.view.draft.sent(interrupted, to);
+            return;
+        }
+        let transfer = new_transfer_id();
         (self.commands)(Command::Send(SendRequest {
             transfer,
-            sources: picks.map(|pick| pick.path.clone()).collect(),
+            sources,
             to: to.clone(),
             secret: Some(secret),
         }));

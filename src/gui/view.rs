@@ -310,6 +310,19 @@ impl View {
         self.rows.iter_mut().find(|row| row.id == id)
     }
 
+    /// What an earlier run left of sending these things to this address.
+    pub fn kept_like(&self, sources: &[PathBuf], to: &PeerAddress) -> Option<TransferId> {
+        let address = to.to_string();
+        let mut rows = self.rows.iter();
+        rows.find(|row| {
+            matches!(row.state, RowState::Kept(_))
+                && row.direction == Direction::Send
+                && row.places == sources
+                && row.peer.address == address
+        })
+        .map(|row| row.id)
+    }
+
     fn server_gone(&mut self, server: Server) {
         self.server = server;
         self.code = None;
@@ -427,6 +440,7 @@ impl Draft {
                 | Failure::Busy
                 | Failure::SecretNeeded
                 | Failure::WrongSecret
+                | Failure::Forgotten
                 | Failure::Version,
             ) => true,
             Some(
@@ -435,7 +449,6 @@ impl Draft {
                 | Failure::Declined
                 | Failure::Cancelled(Party::Us | Party::Peer)
                 | Failure::NothingToSend
-                | Failure::Forgotten
                 | Failure::Disk(_)
                 | Failure::PeerDisk(_)
                 | Failure::Protocol(_)
