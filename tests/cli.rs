@@ -559,7 +559,7 @@ fn ctrl_c_at_the_receiver_cancels_cleanly_and_the_sender_says_so() {
 
 #[test]
 fn killing_either_side_leaves_no_partial_file_under_a_final_name() {
-    let mut pair = Pair::new(&["--accept", "all", "--wait", "1"]);
+    let mut pair = Pair::new(&["--accept", "all"]);
     let big = pair.big();
     let mut sender = pair.send(&big, PASSPHRASE);
     pair.receiver.moving();
@@ -567,8 +567,6 @@ fn killing_either_side_leaves_no_partial_file_under_a_final_name() {
     sender.end();
     pair.receiver
         .wait_for("interrupted", |line| line["state"] == "interrupted");
-    let ended = pair.receiver.wait("transfer");
-    assert_eq!(ended["status"], "interrupted");
     assert!(pair.final_names().is_empty());
 
     // The receiver goes on to serve, and is the next to be killed.

@@ -31,7 +31,8 @@ pub struct Arguments {
     pub data_dir: Option<PathBuf>,
 
     /// How long a run without a window waits for a lost device to come back
-    #[arg(long, value_name = "SECONDS", global = true, default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", global = true, default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub wait: u64,
 
     #[command(subcommand)]

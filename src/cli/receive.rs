@@ -148,7 +148,11 @@ impl Receiving<'_> {
             let deadline = match (&self.last, interrupted) {
                 (_, Some(at)) => Some(at + CANCEL_WITHIN),
                 (Some((_, at)), None) => Some(*at + SAFE_WITHIN),
-                (None, None) => self.lost.values().min().map(|at| *at + self.wait),
+                // Others may come meanwhile, so without --once nobody is given up.
+                (None, None) if self.arguments.once => {
+                    self.lost.values().min().map(|at| *at + self.wait)
+                }
+                (None, None) => None,
             };
             let input = match deadline {
                 None => Some(self.session.inputs.next()),

@@ -48,6 +48,8 @@ pub struct Kept {
     pub cancelled_here: bool,
     /// Receiving: what was picked, as far as it was ever listed to its end. Nothing else may go on.
     pub picks: Option<[u8; 32]>,
+    /// Receiving: it has arrived; it is kept until the sender knows.
+    pub arrived: bool,
     /// When it was last written down.
     pub touched: SystemTime,
 }
@@ -55,7 +57,7 @@ pub struct Kept {
 impl Kept {
     /// Until when it can go on.
     pub fn until(&self) -> SystemTime {
-        self.touched + KEPT_FOR
+        self.touched.checked_add(KEPT_FOR).unwrap_or(self.touched)
     }
 }
 
@@ -74,6 +76,7 @@ struct KeptRecord {
     held_bytes: u64,
     cancelled_here: bool,
     picks: Option<String>,
+    arrived: bool,
     /// Seconds since 1970.
     touched: u64,
 }
@@ -108,7 +111,8 @@ impl Ledger {
     }
 
     pub fn get(&self, transfer: TransferId) -> Option<Kept> {
-        lock(&self.kept).get(&transfer).cloned()
+        let known = lock(&self.kept).get(&transfer).cloned();
+        known.filter(|kept| kept.until() >= SystemTime::now())
     }
 
     pub fn all(&self) -> Vec<Kept> {
@@ -210,7 +214,8 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
         held_bytes: record.held_bytes,
         cancelled_here: record.cancelled_here,
         picks: record.picks.as_deref().and_then(bytes),
-        touched: UNIX_EPOCH + Duration::from_secs(record.touched),
+        arrived: record.arrived,
+        touched: UNIX_EPOCH.checked_add(Duration::from_secs(record.touched))?,
     })
 }
 
@@ -234,6 +239,7 @@ fn write_all(folder: &Path, asked: &Receiver<Write>) {
                     held_bytes: kept.held_bytes,
                     cancelled_here: kept.cancelled_here,
                     picks: kept.picks.map(|picks| HEXLOWER.encode(&picks)),
+                    arrived: kept.arrived,
                     touched: seconds.as_secs(),
                 };
                 if let Err(error) = record::save(&path, VERSION, &record) {

@@ -55,6 +55,11 @@ impl Link {
         self.outbox.close();
     }
 
+    /// We have begun to end it.
+    pub fn is_closing(&self) -> bool {
+        self.closing_since().is_some()
+    }
+
     fn closing_since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
         self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -29,8 +29,8 @@ use crate::protocol::message::Frame;
 use crate::protocol::receiver::{Found, Job, Receiver, ReceiverEvent};
 use crate::protocol::verification::SessionKey;
 use crate::protocol::{Buffers, Violation};
-use crate::storage::free_bytes;
 use crate::storage::inbox::{Committed, Inbox, KeptReader, Target};
+use crate::storage::{GroupHash, free_bytes};
 
 /// Files that wait to be committed together, at most: one flush for all of them.
 const COMMIT_FILES: usize = 512;
@@ -73,6 +73,8 @@ struct Origin {
     goes_on: Option<TransferId>,
     /// What was picked when it was accepted.
     picks: Option<[u8; 32]>,
+    /// It had arrived; only the sender may not know.
+    arrived: bool,
 }
 
 /// What the disk thread is told.
@@ -175,6 +177,7 @@ impl Receiving {
                 ours: shared.identity.device_id(),
                 secret: session_secret,
                 goes_on: kept.as_ref().map(|kept| kept.transfer),
+                arrived: kept.as_ref().is_some_and(|kept| kept.arrived),
                 picks: kept.and_then(|kept| kept.picks),
             },
             finished: Mutex::new(None),
@@ -184,7 +187,7 @@ impl Receiving {
         let frames = Buffers::new(BUFFERS);
         let control = Buffers::new(1);
         let mut counting = Counting::new(shared);
-        let ending = thread::scope(|scope| {
+        let (ending, told) = thread::scope(|scope| {
             let disk = session.clone();
             let recycled = frames.clone();
             let link_of_disk = &link;
@@ -209,13 +212,15 @@ impl Receiving {
             } else {
                 Ending::Lost
             };
+            let told = lock(&session.finished).is_some() && !link.is_closing();
             // What came before the end is still written.
             let _ = session.orders.send(Order::Stop);
             link.outbox.abort();
             link.shutdown.shutdown();
-            ending
+            (ending, told)
         });
-        let delivered = ending == Ending::Goodbye;
+        // A goodbye behind our last word; not one that we asked for.
+        let delivered = ending == Ending::Goodbye && told;
         if let Some(mut inbox) = lock(&session.finished).take() {
             if delivered {
                 inbox.discard_staged();
@@ -306,7 +311,7 @@ impl Receiving {
         &self,
         orders: &mpsc::Receiver<Order>,
         buffers: &Buffers,
-        check: impl Fn(Vec<(u32, KeptReader)>) -> bool,
+        check: impl Fn(Vec<KeptFile>) -> bool,
     ) {
         let mut disk = Disk::default();
         loop {
@@ -387,30 +392,40 @@ impl Receiving {
     }
 
     /// Looks what an earlier run left, tells the sender, and lets the rest come.
-    fn go_on(&self, disk: &mut Disk, check: impl Fn(Vec<(u32, KeptReader)>) -> bool) {
+    fn go_on(&self, disk: &mut Disk, check: impl Fn(Vec<KeptFile>) -> bool) {
         let Some(inbox) = &mut disk.inbox else { return };
         self.notes.send(Note::State(TransferState::Checking));
         // The list is taken out meanwhile: looking at a million files takes its time.
         let manifest = self.machine().lend_manifest();
         let kept = inbox.kept(&manifest);
+        let files = manifest.entries().iter();
+        let files = files
+            .filter(|entry| entry.kind != EntryKind::Folder)
+            .count();
+        if self.origin.arrived && kept.done.len() < files {
+            // What has arrived is over. Nobody accepted that more comes under its name.
+            tracing::warn!("a transfer that had arrived was to bring something else");
+            self.machine().take_back(manifest);
+            self.cancel();
+            return;
+        }
         let held: u64 = kept
             .done
             .iter()
             .filter_map(|number| manifest.get(*number))
             .map(Entry::len_bytes)
             .sum();
-        let readers: Result<Vec<_>, _> = kept
+        let readers: Vec<_> = kept
             .partial
             .iter()
-            .map(|(number, bytes)| Ok((*number, inbox.read_kept(*number, *bytes)?)))
+            .map(|(number, bytes)| KeptFile {
+                number: *number,
+                groups: (bytes / GROUP_BYTES) as u32,
+                reader: inbox.read_kept(*number, *bytes),
+            })
             .collect();
         let mut machine = self.machine();
         machine.take_back(manifest);
-        // A part that cannot be read fails its file when its hashes stay away; the others go on.
-        let readers = readers.unwrap_or_else(|error: std::io::Error| {
-            tracing::warn!(%error, "what was kept cannot be read");
-            Vec::new()
-        });
         self.live.arrived_bytes.set(held);
         let check_bytes = kept.partial.iter().map(|(_, bytes)| bytes).sum();
         self.live.check_bytes.set(check_bytes);
@@ -426,34 +441,22 @@ impl Receiving {
     }
 
     /// The `check` thread: hashes what is staged of kept files, beside the writing of what is not.
-    fn check(&self, readers: Vec<(u32, KeptReader)>) {
+    fn check(&self, files: Vec<KeptFile>) {
         /// 32 MiB of content: often enough for a person to see it move.
-        const GROUPS_TOLD_TOGETHER: usize = 32;
-        for (entry, mut reader) in readers {
+        const GROUPS_TOLD_TOGETHER: u32 = 32;
+        for mut file in files {
             let mut first = 0;
-            loop {
+            while first < file.groups {
+                let count = GROUPS_TOLD_TOGETHER.min(file.groups - first);
                 let mut hashes = Vec::new();
-                while hashes.len() < GROUPS_TOLD_TOGETHER {
-                    match reader.next_hash() {
-                        Ok(Some(hash)) => hashes.push(hash),
-                        Ok(None) => break,
-                        // Told as something that it is not, so that it travels again.
-                        Err(error) => {
-                            tracing::warn!(%error, "a staged group cannot be read");
-                            hashes.push([0; 32]);
-                            reader.skip();
-                        }
-                    }
+                for _group in 0..count {
                     if self.stopped.load(Ordering::SeqCst) || self.link.outbox.ended() {
                         return;
                     }
+                    hashes.push(file.next_hash());
                 }
-                if hashes.is_empty() {
-                    break;
-                }
-                let count = hashes.len() as u32;
                 let groups = Groups {
-                    entry,
+                    entry: file.number,
                     first,
                     hashes,
                 };
@@ -579,6 +582,7 @@ impl Receiving {
         );
         match inbox.finish() {
             Ok(()) => {
+                // Before the word goes out, so that its answer finds it.
                 *lock(&self.finished) = Some(inbox);
                 self.machine().safe();
                 self.pump();
@@ -643,6 +647,32 @@ impl Receiving {
 
     fn machine(&self) -> MutexGuard<'_, Receiver> {
         lock(&self.machine)
+    }
+}
+
+/// A file that is there in part, on its way to the `check` thread.
+struct KeptFile {
+    number: u32,
+    groups: u32,
+    reader: std::io::Result<KeptReader>,
+}
+
+impl KeptFile {
+    /// Of a group that cannot be read it tells what no group hashes to, so that it travels again.
+    fn next_hash(&mut self) -> GroupHash {
+        const NO_HASH: GroupHash = [0; 32];
+        let hash = match &mut self.reader {
+            Ok(reader) => reader.next_hash().inspect_err(|_error| reader.skip()),
+            Err(_cannot_open) => return NO_HASH,
+        };
+        match hash {
+            Ok(Some(hash)) => hash,
+            Ok(None) => NO_HASH,
+            Err(error) => {
+                tracing::warn!(%error, "a staged group cannot be read");
+                NO_HASH
+            }
+        }
     }
 }
 

@@ -260,9 +260,10 @@ impl Sending {
         let device = channel.peer;
         self.notes.send(Note::Verified(peer));
         let going_on = key.is_some();
-        if !going_on {
-            self.notes.send(Note::State(TransferState::Waiting));
-        }
+        self.notes.send(Note::State(match going_on {
+            true => TransferState::Checking,
+            false => TransferState::Waiting,
+        }));
         let accepted = AtomicBool::new(false);
         let session = key.clone().unwrap_or(fresh);
         let result = self.transfer(channel, &accepted, || {

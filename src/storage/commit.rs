@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Read as _};
 use super::handle::FolderHandle;
 use super::inbox::Committed;
 use super::names::DiskName;
-use super::staging::{Intent, Past, Renamed, Staging, part_name};
+use super::staging::{Intent, Past, PastEnd, Placed as PlacedLine, Staging, part_name};
 use super::tree::Tree;
 use super::walk::modified;
 use crate::model::{EntryKey, EntryStatus, Modified, Problem, SafeName};
@@ -58,7 +58,7 @@ pub(super) fn commit(tree: &mut Tree, staging: &mut Staging, ready: Vec<Ready>) 
         && staging.folder().flush_file_system().is_ok_and(|done| done);
     tree.look_again();
     let mut ended = Vec::with_capacity(ready.len());
-    let mut renamed = Vec::new();
+    let mut lines = Vec::new();
     for file in ready {
         let placed = if all_flushed {
             Ok(())
@@ -69,14 +69,12 @@ pub(super) fn commit(tree: &mut Tree, staging: &mut Staging, ready: Vec<Ready>) 
         let placed = placed
             .map_err(|error| Problem::writing(&error))
             .and_then(|()| place(tree, staging, &file));
-        if let Ok((name, _)) = &placed
-            && *name != tree.planned_file_name(&file.name, file.parent)
-        {
-            renamed.push(Renamed::new(file.key, name));
+        if let Ok((name, how)) = &placed {
+            lines.push(PlacedLine::new(file.key, name, *how == Placed::New));
         }
         ended.push(report(tree, staging, &file, placed));
     }
-    if let Err(error) = staging.record_renamed(renamed) {
+    if let Err(error) = staging.record_placed(lines) {
         tracing::debug!(%error, "journal not written");
     }
     ended
@@ -137,15 +135,15 @@ fn place(tree: &mut Tree, staging: &Staging, file: &Ready) -> Result<(String, Pl
             match moved {
                 Ok(()) => Ok(Placed::New),
                 Err(error)
-                    if error.kind() == ErrorKind::AlreadyExists && holds(folder, name, file) =>
+                    if error.kind() == ErrorKind::AlreadyExists
+                        && holds(folder, name, file.len_bytes, &file.hash) =>
                 {
                     Ok(Placed::AlreadyThere)
                 }
                 // What an earlier run of this transfer put there, before the source changed.
                 Err(error)
                     if error.kind() == ErrorKind::AlreadyExists
-                        && past
-                            .is_some_and(|past| past.is_named(name) && past.is(folder, name)) =>
+                        && past.is_some_and(|past| past.is_ours(folder, name)) =>
                 {
                     staging.folder().move_over(&part, folder, name)?;
                     Ok(Placed::New)
@@ -161,12 +159,22 @@ fn place(tree: &mut Tree, staging: &Staging, file: &Ready) -> Result<(String, Pl
 }
 
 impl Past {
-    fn is_named(&self, name: &str) -> bool {
-        self.place.last().is_some_and(|last| last == name)
+    /// The file of that name is the one that an earlier run made, and as it made it.
+    fn is_ours(&self, folder: &FolderHandle, name: &str) -> bool {
+        let named = self.place.last().is_some_and(|last| last == name);
+        named && self.end == PastEnd::Ours && self.looks_the_same(folder, name)
     }
 
-    /// The file of that name is still as it was committed.
-    pub(super) fn is(&self, folder: &FolderHandle, name: &str) -> bool {
+    /// The content that an earlier run committed stands under that name.
+    pub(super) fn is_there(&self, folder: &FolderHandle, name: &str) -> bool {
+        match self.end {
+            PastEnd::Ours => self.looks_the_same(folder, name),
+            // Perhaps never renamed, or somebody else's: only the content can tell.
+            PastEnd::Found | PastEnd::Unknown => holds(folder, name, self.len_bytes, &self.hash),
+        }
+    }
+
+    fn looks_the_same(&self, folder: &FolderHandle, name: &str) -> bool {
         let look = || -> io::Result<bool> {
             let Some(file) = folder.regular_file(name)? else {
                 return Ok(false);
@@ -180,19 +188,19 @@ impl Past {
 
 /// The name belongs to a regular file of the very same content. Whatever cannot be read counts as
 /// different.
-fn holds(folder: &FolderHandle, name: &str, file: &Ready) -> bool {
+fn holds(folder: &FolderHandle, name: &str, len_bytes: u64, hash: &[u8; 32]) -> bool {
     let compare = || -> io::Result<bool> {
         let Some(mut existing) = folder.regular_file(name)? else {
             return Ok(false);
         };
-        if existing.metadata()?.len() != file.len_bytes {
+        if existing.metadata()?.len() != len_bytes {
             return Ok(false);
         }
         let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; COPY_BYTES.min(file.len_bytes as usize + 1)];
+        let mut buffer = vec![0; COPY_BYTES.min(len_bytes as usize + 1)];
         loop {
             match existing.read(&mut buffer) {
-                Ok(0) => return Ok(hasher.finalize() == file.hash),
+                Ok(0) => return Ok(hasher.finalize() == *hash),
                 Ok(count) => {
                     hasher.update(&buffer[..count]);
                 }

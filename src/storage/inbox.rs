@@ -34,6 +34,9 @@ const NO_TIME: Modified = Modified {
     seconds: 0,
     nanos: 0,
 };
+/// Longer files begin anew: 4 TiB are 4 million groups, 140 MB of hashes.
+const MEND_AT_MOST_BYTES: u64 = 4 << 40;
+
 const MOVED_AWAY: &str = "the save folder was moved or removed meanwhile";
 
 /// What became of an entry.
@@ -142,6 +145,7 @@ impl Inbox {
     pub fn kept(&mut self, manifest: &Manifest) -> Kept {
         let mut kept = Kept::default();
         let mut looked = Looked::default();
+        let free = free_bytes(&self.save_folder).unwrap_or(u64::MAX);
         for (number, entry) in (0_u32..).zip(manifest.entries()) {
             let (EntryKind::File { len_bytes, .. }, Some(key)) = (entry.kind, manifest.key(number))
             else {
@@ -150,7 +154,8 @@ impl Inbox {
             let past = self.staging.past(key);
             let past =
                 past.filter(|past| past.len_bytes == len_bytes && past.modified == entry.modified);
-            if let Some(past) = past
+            // A part that is still there was never renamed.
+            if let Some(past) = past.filter(|_| !self.staging.has_left(key))
                 && looked.is_there(self.tree.root(), past)
             {
                 kept.done.push(number);
@@ -160,7 +165,10 @@ impl Inbox {
                 continue;
             };
             let whole = left.min(len_bytes) / GROUP_BYTES;
-            if whole == 0 || len_bytes <= GROUP_BYTES {
+            // What does not fit is refused as a whole, as it is in a first run; and the list of a
+            // file's groups is memory.
+            let too_large = len_bytes > left.saturating_add(free).min(MEND_AT_MOST_BYTES);
+            if whole == 0 || len_bytes <= GROUP_BYTES || too_large {
                 self.staging.remove_part(key);
                 continue;
             }

@@ -5,6 +5,7 @@
 //! sender, who sends it again if the source differs; the hash of the whole file, merged from those
 //! of its groups, has the last word.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
@@ -18,6 +19,8 @@ pub(super) struct Mending {
     pub key: EntryKey,
     len_bytes: u64,
     hashes: Vec<Option<GroupHash>>,
+    /// Groups for which other content came: what was kept of them says nothing any more.
+    came: HashSet<usize>,
     /// The group that is coming, and how far.
     current: Option<(GroupHasher, u64)>,
     /// Opened for the first write, and closed when another file is written.
@@ -30,6 +33,7 @@ impl Mending {
             key,
             len_bytes,
             hashes: vec![None; group_count(len_bytes)],
+            came: HashSet::new(),
             current: None,
             file: None,
         }
@@ -37,8 +41,12 @@ impl Mending {
 
     /// These groups are there as they are, until other content comes for them.
     pub fn checked(&mut self, first: usize, hashes: &[GroupHash]) {
-        for (slot, hash) in self.hashes.iter_mut().skip(first).zip(hashes) {
-            *slot = Some(*hash);
+        for (number, hash) in (first..).zip(hashes) {
+            if let Some(slot) = self.hashes.get_mut(number)
+                && !self.came.contains(&number)
+            {
+                *slot = Some(*hash);
+            }
         }
     }
 
@@ -62,6 +70,7 @@ impl Mending {
         let number = usize::try_from(group).map_err(|_too_large| Problem::Corrupt)?;
         let hash = self.hashes.get_mut(number).ok_or(Problem::Corrupt)?;
         // Half of it is new: it counts again when it is complete.
+        self.came.insert(number);
         *hash = None;
         hasher.update(bytes);
         if end == self.len_bytes || end.is_multiple_of(GROUP_BYTES) {
@@ -157,13 +166,13 @@ impl Looked {
             return false;
         };
         if folders.is_empty() {
-            return past.is(root, name);
+            return past.is_there(root, name);
         }
         if self.last.as_ref().is_none_or(|(last, _)| last != folders) {
             self.last = Some((folders.to_vec(), reach(root, folders)));
         }
         let folder = self.last.as_ref().and_then(|(_, handle)| handle.as_ref());
-        folder.is_some_and(|folder| past.is(folder, name))
+        folder.is_some_and(|folder| past.is_there(folder, name))
     }
 }
 

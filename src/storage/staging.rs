@@ -66,7 +66,7 @@ struct Header {
 #[serde(untagged)]
 enum Line {
     Intent(Intent),
-    Renamed(Renamed),
+    Placed(Placed),
 }
 
 /// A file about to get its final name. Written before the rename, so that a kill in between leaves
@@ -86,11 +86,13 @@ pub(super) struct Intent {
     blake3: String,
 }
 
-/// The planned name was taken.
+/// What became of an intent.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Renamed {
-    renamed: String,
+pub(super) struct Placed {
+    placed: String,
     name: String,
+    /// We made it. Otherwise the same content was there already, and it is somebody else's file.
+    ours: bool,
 }
 
 /// A file that an earlier run committed, or was about to.
@@ -100,6 +102,19 @@ pub(super) struct Past {
     pub len_bytes: u64,
     pub modified: Option<Modified>,
     pub on_disk: Modified,
+    pub hash: [u8; 32],
+    pub end: PastEnd,
+}
+
+/// How far it came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum PastEnd {
+    /// Nothing was written down after the intent: only its content can tell.
+    Unknown,
+    /// We made the file.
+    Ours,
+    /// The same content was there already.
+    Found,
 }
 
 impl Intent {
@@ -116,11 +131,12 @@ impl Intent {
     }
 }
 
-impl Renamed {
-    pub fn new(key: EntryKey, name: &str) -> Self {
+impl Placed {
+    pub fn new(key: EntryKey, name: &str, ours: bool) -> Self {
         Self {
-            renamed: HEXLOWER.encode(&key.0),
+            placed: HEXLOWER.encode(&key.0),
             name: name.to_owned(),
+            ours,
         }
     }
 }
@@ -129,10 +145,10 @@ impl Renamed {
 fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
     let mut past = HashMap::new();
     let time = |(seconds, nanos)| Modified { seconds, nanos };
-    let mut lines = BufReader::new(journal).lines().map_while(Result::ok);
+    let mut lines = BufReader::new(journal).split(b'\n').map_while(Result::ok);
     let header = lines
         .next()
-        .and_then(|line| serde_json::from_str(&line).ok());
+        .and_then(|line| serde_json::from_slice(&line).ok());
     let ours = header.is_some_and(|header: Header| {
         header.version == JOURNAL_VERSION && header.transfer == transfer
     });
@@ -140,28 +156,37 @@ fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
         return past;
     }
     for line in lines {
-        match serde_json::from_str(&line) {
+        match serde_json::from_slice(&line) {
             Ok(Line::Intent(intent)) => {
                 // It is a hint from a disk: it may not lead out of the save folder.
                 let safe = |name: &String| SafeName::try_from(name.as_str()).is_ok();
                 let inside = !intent.place.is_empty() && intent.place.iter().all(safe);
-                if let (Some(key), true) = (key_of(&intent.commit), inside) {
+                let hash = HEXLOWER.decode(intent.blake3.as_bytes()).ok();
+                let hash = hash.and_then(|hash| hash.try_into().ok());
+                if let (Some(key), Some(hash), true) = (key_of(&intent.commit), hash, inside) {
                     let file = Past {
                         place: intent.place,
                         len_bytes: intent.len_bytes,
                         modified: intent.modified.map(time),
                         on_disk: time(intent.on_disk),
+                        hash,
+                        end: PastEnd::Unknown,
                     };
                     past.insert(key, file);
                 }
             }
-            Ok(Line::Renamed(renamed)) => {
-                let file = key_of(&renamed.renamed).and_then(|key| past.get_mut(&key));
-                let safe = SafeName::try_from(renamed.name.as_str()).is_ok();
-                if let Some(name) = file.and_then(|file: &mut Past| file.place.last_mut())
+            Ok(Line::Placed(placed)) => {
+                let file = key_of(&placed.placed).and_then(|key| past.get_mut(&key));
+                let safe = SafeName::try_from(placed.name.as_str()).is_ok();
+                if let Some(file) = file
                     && safe
+                    && let Some(name) = file.place.last_mut()
                 {
-                    *name = renamed.name;
+                    *name = placed.name;
+                    file.end = match placed.ours {
+                        true => PastEnd::Ours,
+                        false => PastEnd::Found,
+                    };
                 }
             }
             // Torn by a kill, or the empty one behind such a line.
@@ -258,6 +283,11 @@ impl Staging {
         self.left.remove(&key)
     }
 
+    /// An earlier run left a part of the entry.
+    pub fn has_left(&self, key: EntryKey) -> bool {
+        self.left.contains_key(&key)
+    }
+
     /// Removes the parts of earlier runs that nobody took: their sources are gone.
     pub fn remove_left(&mut self) {
         for key in std::mem::take(&mut self.left).into_keys() {
@@ -315,10 +345,10 @@ impl Staging {
         }
     }
 
-    /// Writes down under which names files are now that did not get the planned one.
-    pub fn record_renamed(&mut self, renamed: Vec<Renamed>) -> io::Result<()> {
+    /// Writes down what became of the intents.
+    pub fn record_placed(&mut self, placed: Vec<Placed>) -> io::Result<()> {
         match &mut self.journal {
-            Some(journal) => write_lines(journal, renamed),
+            Some(journal) => write_lines(journal, placed),
             None => Ok(()),
         }
     }

@@ -133,6 +133,11 @@ fn the_journal_names_a_commit_with_its_version_and_transfer() {
     assert_eq!(commit["place"], serde_json::json!(["docs", "a.txt"]));
     assert_eq!(commit["len_bytes"], 5);
     assert_eq!(commit["blake3"], blake3::hash(b"hello").to_hex().as_str());
+    let placed = lines.next().unwrap();
+    assert_eq!(
+        (&placed["name"], &placed["ours"]),
+        (&"a.txt".into(), &true.into())
+    );
     assert!(lines.next().is_none());
 }
 

@@ -305,3 +305,81 @@ fn a_journal_that_lies_is_torn_or_foreign_only_costs_time() {
         assert!(!outside.exists());
     }
 }
+
+/// The journal without the lines about what became of the intents: a kill between the two.
+fn forget_what_became(run: &Run) {
+    let journal = fs::read_to_string(run.journal()).unwrap();
+    let lines = journal.lines().filter(|line| !line.contains("\"placed\""));
+    let kept: String = lines.map(|line| format!("{line}\n")).collect();
+    assert_ne!(kept, journal);
+    fs::write(run.journal(), kept).unwrap();
+}
+
+#[test]
+fn a_kill_between_rename_and_journal_makes_no_twin() {
+    let run = holiday();
+    let mut inbox = run.first();
+    put(&run, &mut inbox, 1, b"hello");
+    drop(inbox);
+    forget_what_became(&run);
+    let (inbox, kept) = run.again();
+    assert_eq!(kept.done, [1]);
+    drop(inbox);
+    // Looks the same, but its content is another one: it is not ours.
+    let path = run.save().join("Holiday/a.txt");
+    let before = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::write(&path, "mine!").unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(before).unwrap();
+    let (mut inbox, kept) = run.again();
+    assert_eq!(kept.done, [] as [u32; 0]);
+    let again = put(&run, &mut inbox, 1, b"hello");
+    assert_eq!(again.path, "Holiday/a (1).txt");
+    assert_eq!(fs::read(&path).unwrap(), b"mine!");
+}
+
+#[test]
+fn somebody_elses_file_of_the_same_content_is_not_replaced_when_the_source_changes() {
+    let run = holiday();
+    let theirs = run.save().join("Holiday/a.txt");
+    fs::create_dir(run.save().join("Holiday")).unwrap();
+    fs::write(&theirs, "hello").unwrap();
+    let modified = std::time::UNIX_EPOCH + std::time::Duration::new(1_700_000_000, 5);
+    let file = fs::File::options().write(true).open(&theirs).unwrap();
+    file.set_modified(modified).unwrap();
+    let mut inbox = run.first();
+    let found = put(&run, &mut inbox, 1, b"hello");
+    assert_eq!(found.status, ropeway::model::EntryStatus::AlreadyThere);
+    drop(inbox);
+
+    let (mut inbox, _) = run.again();
+    let mut entry = run.manifest.get(1).unwrap().clone();
+    entry.kind = ropeway::model::EntryKind::File {
+        len_bytes: 7,
+        executable: false,
+    };
+    let target = Target {
+        entry: &entry,
+        ..run.target(1)
+    };
+    inbox.add_folder(0, run.manifest.get(0).unwrap());
+    inbox.whole(target, b"changed", *blake3::hash(b"changed").as_bytes());
+    let committed = inbox.commit().remove(0);
+    assert_eq!(committed.path, "Holiday/a (1).txt");
+    assert_eq!(fs::read(&theirs).unwrap(), b"hello");
+}
+
+#[test]
+fn a_kept_file_that_has_grown_beyond_all_disks_is_not_believed() {
+    let film = noise(1, 2 * GROUP);
+    let mut run = Run::new(vec![file(None, "film", film.len())]);
+    let mut inbox = run.first();
+    run.write(&mut inbox, 0, &film, 0, GROUP + GROUP / 2);
+    drop(inbox);
+    run.manifest = Manifest::default();
+    run.manifest
+        .push(file(None, "film", usize::MAX >> 2))
+        .unwrap();
+    let (_inbox, kept) = run.again();
+    assert_eq!(kept, Kept::default());
+}

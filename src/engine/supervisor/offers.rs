@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Supervisor;
 use super::transfers::{Handle, Transfer};
+use super::{Role, Supervisor};
 use crate::engine::command::{AcceptPolicy, Answer};
 use crate::engine::event::{Doing, Event, Offer, Started};
 use crate::engine::ledger::Kept;
@@ -31,6 +31,12 @@ impl Supervisor {
                 if let Some(incoming) = self.incoming(offer.connection) {
                     incoming.offer = None;
                     incoming.doing = Doing::Idle;
+                }
+                if offer.session.goes_on().is_some()
+                    && let Some(kept) = self.shared.ledger.forget(transfer)
+                    && let Some(folder) = kept.places.into_iter().next()
+                {
+                    self.chores.discard(folder, transfer);
                 }
                 self.refused(transfer, offer, Status::Declined, Failure::Declined);
                 self.events.say(Event::OfferWithdrawn(transfer));
@@ -68,6 +74,7 @@ impl Supervisor {
                 self.transfers.insert(transfer, running);
                 if let Some(incoming) = self.incoming(offer.connection) {
                     incoming.doing = Doing::Sending;
+                    incoming.about = Some(transfer);
                 }
                 offer.session.accept(transfer, folder);
                 if let Some(server) = &mut self.server {
@@ -91,7 +98,9 @@ impl Supervisor {
         if session.goes_on() == Some(id) {
             return self.offered_again(connection, id, session);
         }
-        let known = self.offers.contains_key(&id) || self.transfers.contains_key(&id);
+        let known = self.offers.contains_key(&id)
+            || self.transfers.contains_key(&id)
+            || self.shared.ledger.get(id).is_some();
         let listening = self.server.is_some();
         let full = self.server.as_ref().is_some_and(|on| on.once && on.taken);
         let Some(incoming) = self.incoming(connection) else {
@@ -148,7 +157,9 @@ impl Supervisor {
             return;
         };
         incoming.session = Some(session.clone());
-        let Some(kept) = kept.filter(|_| !self.offers.contains_key(&id)) else {
+        let full = self.server.as_ref().is_some_and(|on| on.once && on.taken);
+        let other = full && !self.transfers.contains_key(&id) && !self.arrived.contains(&id);
+        let Some(kept) = kept.filter(|_| !other && !self.offers.contains_key(&id)) else {
             session.hang_up();
             return;
         };
@@ -156,15 +167,24 @@ impl Supervisor {
         if kept.cancelled_here || kept.picks.is_none() {
             return self.open_offer(connection, id, session);
         }
-        let before = self.transfers.get(&id).map(|running| running.connection);
-        let before = before.filter(|before| *before != connection);
+        // Whatever connection still has to do with it, also one that is just finishing.
+        let mut others = self.connections.iter();
+        let before = others.find_map(|(other, held)| match &held.role {
+            Role::Incoming(incoming) if *other != connection && incoming.about == Some(id) => {
+                Some(*other)
+            }
+            Role::Incoming(_) | Role::Outgoing => None,
+        });
         if let Some(before) = before
             && let Some(old) = self.connections.get_mut(&before)
         {
             // The sender has noticed sooner than we that the old connection is dead. What it holds
             // is free when its thread has ended.
             old.hang_up();
-            self.waiting.insert(before, (connection, id, session));
+            let next = (connection, id, session);
+            if let Some((_, _, dropped)) = self.waiting.insert(before, next) {
+                dropped.hang_up();
+            }
             return;
         }
         self.take_up(connection, id, session, &kept);
@@ -181,7 +201,11 @@ impl Supervisor {
             return;
         };
         incoming.doing = Doing::Sending;
+        incoming.about = Some(id);
         let from = incoming.peer.clone();
+        if let Some(server) = &mut self.server {
+            server.taken = true;
+        }
         let folder = kept.places.first().cloned().unwrap_or_default();
         if self.arrived.contains(&id) {
             // It has arrived and that was said; only the sender does not know yet.

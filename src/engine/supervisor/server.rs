@@ -43,6 +43,8 @@ pub(super) struct Incoming {
     pub(super) standing: Standing,
     pub(super) session: Option<Arc<Receiving>>,
     pub(super) offer: Option<TransferId>,
+    /// The transfer it carries, or has carried.
+    pub(super) about: Option<TransferId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -166,6 +168,7 @@ impl Supervisor {
                     standing: Standing::Stranger,
                     session: None,
                     offer: None,
+                    about: None,
                 };
                 self.clients_changed = true;
                 self.connections.insert(

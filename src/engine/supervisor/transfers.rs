@@ -190,8 +190,11 @@ impl Supervisor {
 
     pub(super) fn give_up(&mut self, id: TransferId) {
         if let Some(running) = self.transfers.get(&id) {
-            if let Handle::Sending(sending) = &running.handle {
-                sending.interrupt();
+            match &running.handle {
+                Handle::Sending(sending) => sending.interrupt(),
+                // Its sender has just come back.
+                Handle::Receiving(_) if running.connection != NO_CONNECTION => return,
+                Handle::Receiving(_) => {}
             }
             self.ended(id, Status::Interrupted, Some(Failure::Lost));
         }
@@ -243,7 +246,9 @@ impl Supervisor {
         let held = transfer.live.held_bytes.get();
         match (status, transfer.started.direction) {
             // The receiver keeps it until the sender knows.
-            (Status::Arrived | Status::Problems, Direction::Receive) => {}
+            (Status::Arrived | Status::Problems, Direction::Receive) => {
+                ledger.update(id, |kept| kept.arrived = true);
+            }
             (Status::Arrived | Status::Problems | Status::Declined, _) => {
                 ledger.forget(id);
             }
@@ -364,6 +369,7 @@ impl Transfer {
             held_bytes: self.live.held_bytes.get(),
             cancelled_here: false,
             picks: None,
+            arrived: false,
             touched: std::time::SystemTime::now(),
         }
     }
