@@ -417,3 +417,25 @@ fn failures_alone_are_told_and_many_of_them_do_not_stall() {
     assert_eq!((ended.status, ended.failed), (Status::Problems, 100));
     assert_eq!(study.reports().len(), 100);
 }
+
+#[test]
+fn a_forgotten_transfer_leaves_neither_staging_nor_record() {
+    let (garden, mut study) = under_way();
+    let transfer = garden.said.iter().find_map(|event| match event {
+        Event::Started(started) => Some(started.transfer),
+        _ => None,
+    });
+    garden.engine.command(Command::Forget(transfer.unwrap()));
+    assert_eq!(study.ended().status, Status::Cancelled(Party::Peer));
+    let (inbox, records) = (garden.inbox(), garden.home.path().join("data/transfers"));
+    let Device { engine, home, .. } = garden;
+    // Dropping it waits for what it has begun.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while inbox.join(".ropeway").exists() && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    drop(engine);
+    assert_eq!(tree(&inbox), []);
+    assert_eq!(fs::read_dir(records).unwrap().count(), 0);
+    drop(home);
+}

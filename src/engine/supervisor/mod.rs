@@ -9,6 +9,7 @@ mod server;
 mod transfers;
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -48,6 +49,8 @@ pub struct Supervisor {
     arrived: HashSet<TransferId>,
     /// Connections that only tell the sender again what has arrived.
     unsaid: HashMap<ConnectionId, TransferId>,
+    /// Staging that nobody wants, to be removed when its connection is gone.
+    unwanted: HashMap<ConnectionId, (PathBuf, TransferId)>,
     /// Who goes on when the connection before is gone.
     waiting: HashMap<ConnectionId, (ConnectionId, TransferId, Arc<Receiving>)>,
     next_connection: ConnectionId,
@@ -80,6 +83,7 @@ impl Supervisor {
             settling: HashMap::new(),
             arrived: HashSet::new(),
             unsaid: HashMap::new(),
+            unwanted: HashMap::new(),
             waiting: HashMap::new(),
             next_connection: NO_CONNECTION + 1,
             told_clients: Vec::new(),
@@ -239,10 +243,14 @@ impl Supervisor {
             self.events.say(Event::NotSafe(transfer, None));
         }
         self.unsaid.remove(&connection);
+        let unwanted = self.unwanted.remove(&connection);
         let next = self.waiting.remove(&connection);
         if let Some(connection) = self.connections.remove(&connection) {
             self.clients_changed = true;
             let _ = connection.thread.join();
+        }
+        if let Some((folder, id)) = unwanted {
+            self.chores.discard(folder, id);
         }
         if let Some((connection, id, session)) = next
             && let Some(kept) = self.shared.ledger.get(id)

@@ -38,11 +38,20 @@ impl Supervisor {
                 {
                     self.chores.discard(folder, transfer);
                 }
+                self.transfers.remove(&transfer);
                 self.refused(transfer, offer, Status::Declined, Failure::Declined);
                 self.events.say(Event::OfferWithdrawn(transfer));
             }
             Answer::Accept { folder } => {
-                let folder = folder.unwrap_or_else(|| lock(&self.shared.save_folder).clone());
+                // What goes on stays where it began, unless the person says otherwise.
+                let began = offer
+                    .session
+                    .goes_on()
+                    .and_then(|id| self.shared.ledger.get(id));
+                let began = began.and_then(|kept| kept.places.into_iter().next());
+                let folder = folder
+                    .or(began)
+                    .unwrap_or_else(|| lock(&self.shared.save_folder).clone());
                 let started = Started {
                     transfer,
                     direction: Direction::Receive,

@@ -201,12 +201,20 @@ impl Supervisor {
     }
 
     pub(super) fn forget(&mut self, id: TransferId) {
+        let running = self.transfers.get(&id).map(|running| running.connection);
+        let running = running.filter(|held| self.connections.contains_key(held));
         self.cancel(id);
         if let Some(kept) = self.shared.ledger.forget(id)
             && kept.direction == Direction::Receive
             && let Some(folder) = kept.places.into_iter().next()
         {
-            self.chores.discard(folder, id);
+            match running {
+                // Its disk thread still holds the staging.
+                Some(connection) => {
+                    self.unwanted.insert(connection, (folder, id));
+                }
+                None => self.chores.discard(folder, id),
+            }
         }
     }
 
