@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", global = true)]
     pub data_dir: Option<PathBuf>,
 
-    /// How long a run without a window waits for a lost device to come back
+    /// How long a run without a window waits for a lost device to come back, or for room on a full disk
     #[arg(long, value_name = "SECONDS", global = true, default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub wait: u64,

@@ -172,8 +172,7 @@ fn exit_of(summary: &Summary) -> Exit {
         Status::Problems => Exit::SomeFailed,
         Status::Declined | Status::Cancelled(crate::model::Party::Peer) => Exit::Declined,
         Status::Cancelled(crate::model::Party::Us) => Exit::Interrupted,
-        Status::Interrupted => Exit::Connection,
-        Status::Failed => match &summary.failure {
+        Status::Interrupted | Status::Failed => match &summary.failure {
             Some(Failure::WrongSecret | Failure::SecretNeeded) => Exit::Verification,
             Some(Failure::Disk(_) | Failure::PeerDisk(_)) => Exit::Disk,
             Some(Failure::Declined) => Exit::Declined,

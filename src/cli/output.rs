@@ -14,8 +14,8 @@ use super::Trouble;
 use super::secret::capital;
 use crate::engine::{Listening, Offer};
 use crate::model::{
-    Code, Direction, EntryStatus, FileReport, Problem, Progress, Status, Summary, TransferId,
-    TransferState,
+    Code, Direction, EntryStatus, FileReport, Hold, Holds, Problem, Progress, Status, Summary,
+    TransferId, TransferState,
 };
 
 pub struct Output {
@@ -162,6 +162,42 @@ impl Output {
             }
             TransferState::Connecting | TransferState::Verifying | TransferState::Finishing => {}
         }
+    }
+
+    /// Who holds it up, or that nobody does any more.
+    pub fn held(&self, transfer: TransferId, holds: Holds) {
+        let (by, hold) = match (holds.here, holds.there) {
+            (Some(hold), _) => ("us", Some(hold)),
+            (None, there) => ("peer", there),
+        };
+        if self.json {
+            let mut line = json!({
+                "event": "state",
+                "transfer": transfer.to_string(),
+                "state": if hold.is_some() { "paused" } else { TransferState::Running.as_str() },
+            });
+            if let Some(hold) = hold {
+                line["by"] = json!(by);
+                line["reason"] = json!(hold.as_str());
+            }
+            if let Some(Hold::NoRoom { needed_bytes }) = hold {
+                line["needed_bytes"] = json!(needed_bytes);
+            }
+            self.line(&line);
+            return;
+        }
+        let whose = if by == "us" { "This" } else { "The other" };
+        self.say(&match hold {
+            None => "It goes on.".to_owned(),
+            Some(Hold::Person) => format!("{whose} device paused it."),
+            Some(Hold::NoRoom { needed_bytes: 0 }) => {
+                format!("{whose} device's disk is full. It goes on once there is room.")
+            }
+            Some(Hold::NoRoom { needed_bytes }) => format!(
+                "{whose} device's disk needs {} more. It goes on once there is room.",
+                size(needed_bytes)
+            ),
+        });
     }
 
     pub fn progress(&self, progress: &Progress) {

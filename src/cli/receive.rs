@@ -59,6 +59,7 @@ pub fn run(
         asked: None,
         wait,
         lost: HashMap::new(),
+        full: HashMap::new(),
         last: None,
     };
     if passphrase.is_some() {
@@ -133,6 +134,8 @@ struct Receiving<'a> {
     wait: Duration,
     /// Transfers whose sender is gone, and since when.
     lost: HashMap<TransferId, Instant>,
+    /// Transfers for which the disk has no room, and since when.
+    full: HashMap<TransferId, Instant>,
     /// With `--once`: the transfer that ended, and when.
     last: Option<(Summary, Instant)>,
 }
@@ -150,7 +153,8 @@ impl Receiving<'_> {
                 (Some((_, at)), None) => Some(*at + SAFE_WITHIN),
                 // Others may come meanwhile, so without --once nobody is given up.
                 (None, None) if self.arguments.once => {
-                    self.lost.values().min().map(|at| *at + self.wait)
+                    let waiting = self.lost.values().chain(self.full.values());
+                    waiting.min().map(|at| *at + self.wait)
                 }
                 (None, None) => None,
             };
@@ -178,6 +182,7 @@ impl Receiving<'_> {
                 Some(Input::Event(Event::Ended(summary))) => {
                     running.remove(&summary.transfer);
                     self.lost.remove(&summary.transfer);
+                    self.full.remove(&summary.transfer);
                     self.take_back(summary.transfer);
                     self.output.transfer(&summary);
                     self.ask();
@@ -236,6 +241,14 @@ impl Receiving<'_> {
                 }
                 self.output.state(transfer, state);
             }
+            Event::Held(transfer, holds) => {
+                if holds.lacks_room() {
+                    self.full.entry(transfer).or_insert_with(Instant::now);
+                } else {
+                    self.full.remove(&transfer);
+                }
+                self.output.held(transfer, holds);
+            }
             Event::Progress(progress) => self.output.progress(&progress),
             Event::Files(transfer, files) => {
                 files
@@ -262,8 +275,9 @@ impl Receiving<'_> {
     /// Those who did not come back in time; they can go on all the same when they do.
     fn give_up(&mut self) {
         let wait = self.wait;
-        let late = self.lost.extract_if(|_, at| at.elapsed() >= wait);
-        for (transfer, _) in late {
+        let lost = self.lost.extract_if(|_, at| at.elapsed() >= wait);
+        let full = self.full.extract_if(|_, at| at.elapsed() >= wait);
+        for (transfer, _) in lost.chain(full) {
             self.session.engine.command(Command::GiveUp(transfer));
         }
     }

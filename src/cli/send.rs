@@ -63,8 +63,9 @@ fn follow(
     let mut cancelled: Option<Instant> = None;
     let mut ended: Option<(Summary, Instant)> = None;
     let mut lost: Option<Instant> = None;
+    let mut full: Option<Instant> = None;
     let exit = loop {
-        let deadline = match (&ended, cancelled, lost) {
+        let deadline = match (&ended, cancelled, lost.or(full)) {
             (Some((_, at)), _, _) => Some(*at + SAFE_WITHIN),
             (None, Some(at), _) => Some(at + CANCEL_WITHIN),
             (None, None, Some(at)) => Some(at + wait),
@@ -87,6 +88,12 @@ fn follow(
                     | TransferState::Finishing => {}
                 }
                 output.state(transfer, state);
+            }
+            Some(Input::Event(Event::Held(_, holds))) => {
+                full = holds
+                    .lacks_room()
+                    .then(|| full.unwrap_or_else(Instant::now));
+                output.held(transfer, holds);
             }
             Some(Input::Event(Event::Progress(progress))) => output.progress(&progress),
             Some(Input::Event(Event::Files(_, files))) => {
@@ -131,7 +138,7 @@ fn follow(
                 None if cancelled.is_some() => break Exit::Interrupted,
                 None => {
                     // Long enough; the next run goes on.
-                    lost = None;
+                    (lost, full) = (None, None);
                     session.engine.command(Command::GiveUp(transfer));
                 }
             },

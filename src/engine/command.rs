@@ -22,7 +22,10 @@ pub enum Command {
     Answer(TransferId, Answer),
     /// Ends a transfer of either direction; the other side is told.
     Cancel(TransferId),
-    /// Goes on with an interrupted transfer that this device sends, or tries again at once.
+    /// Lets no content move until [`Self::Resume`]; the other end is told who did it.
+    Pause(TransferId),
+    /// Goes on with a transfer that was paused here, or with an interrupted one that this device
+    /// sends: at once if it waits for its next try.
     Resume(TransferId),
     /// No longer waits for an interrupted transfer's other end; it can be resumed all the same.
     GiveUp(TransferId),

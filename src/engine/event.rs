@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::model::{
-    Code, DeviceId, DeviceName, Direction, FileReport, Peer, Problem, Progress, Summary,
+    Code, DeviceId, DeviceName, Direction, FileReport, Holds, Peer, Problem, Progress, Summary,
     TransferId, TransferState,
 };
 
@@ -40,6 +40,8 @@ pub enum Event {
     /// A transfer exists from now on: a send was asked for, or an offer was accepted.
     Started(Started),
     State(TransferId, TransferState),
+    /// Who holds it up now; nobody any more if both ends are free.
+    Held(TransferId, Holds),
     /// Who is at the other end, as soon as it is known or proven.
     PeerKnown(TransferId, Peer),
     Progress(Progress),

@@ -46,6 +46,8 @@ pub struct Kept {
     pub held_bytes: u64,
     /// The person here ended it: going on asks again.
     pub cancelled_here: bool,
+    /// The person here paused it.
+    pub paused: bool,
     /// Receiving: what was picked, as far as it was ever listed to its end. Nothing else may go on.
     pub picks: Option<[u8; 32]>,
     /// Receiving: it has arrived; it is kept until the sender knows.
@@ -75,6 +77,8 @@ struct KeptRecord {
     bytes: u64,
     held_bytes: u64,
     cancelled_here: bool,
+    #[serde(default)]
+    paused: bool,
     picks: Option<String>,
     arrived: bool,
     /// Seconds since 1970.
@@ -213,6 +217,7 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
         bytes: record.bytes,
         held_bytes: record.held_bytes,
         cancelled_here: record.cancelled_here,
+        paused: record.paused,
         picks: record.picks.as_deref().and_then(bytes),
         arrived: record.arrived,
         touched: UNIX_EPOCH.checked_add(Duration::from_secs(record.touched))?,
@@ -238,6 +243,7 @@ fn write_all(folder: &Path, asked: &Receiver<Write>) {
                     bytes: kept.bytes,
                     held_bytes: kept.held_bytes,
                     cancelled_here: kept.cancelled_here,
+                    paused: kept.paused,
                     picks: kept.picks.map(|picks| HEXLOWER.encode(&picks)),
                     arrived: kept.arrived,
                     touched: seconds.as_secs(),

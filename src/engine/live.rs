@@ -1,6 +1,10 @@
 //! The numbers of a running transfer, written by its threads and read by the supervisor.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::lock;
+use crate::model::Holds;
 
 /// Counters that only say how far things are; outcomes travel as notes.
 #[derive(Debug, Default)]
@@ -19,6 +23,18 @@ pub struct Live {
     pub check_bytes: Counter,
     /// Content this process put on the wire.
     pub sent_bytes: Counter,
+    /// Only the newest counts, however often the other end changes its mind.
+    holds: Mutex<Holds>,
+}
+
+impl Live {
+    pub fn holds(&self, holds: Holds) {
+        *lock(&self.holds) = holds;
+    }
+
+    pub fn held_by(&self) -> Holds {
+        *lock(&self.holds)
+    }
 }
 
 #[derive(Debug, Default)]

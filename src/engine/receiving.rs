@@ -4,7 +4,9 @@
 //! `write` sends what both have to say. The disk's queue needs no bound of its own: the sender
 //! cannot have more on its way than the credit that the disk gave back.
 
-use std::path::{Path, PathBuf};
+mod room;
+
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -29,8 +31,9 @@ use crate::protocol::message::Frame;
 use crate::protocol::receiver::{Found, Job, Receiver, ReceiverEvent};
 use crate::protocol::verification::SessionKey;
 use crate::protocol::{Buffers, Violation};
-use crate::storage::inbox::{Committed, Inbox, KeptReader, Target};
+use crate::storage::inbox::{Committed, Full, Inbox, KeptReader, Target};
 use crate::storage::{GroupHash, free_bytes};
+use room::Orders;
 
 /// Files that wait to be committed together, at most: one flush for all of them.
 const COMMIT_FILES: usize = 512;
@@ -57,6 +60,10 @@ pub struct Receiving {
     /// The transfer's end has been noted.
     reported: AtomicBool,
     accepted: AtomicBool,
+    /// The person here lets nothing come.
+    paused: AtomicBool,
+    /// The disk is full and lacks so many bytes.
+    needs: Mutex<Option<u64>>,
     /// Who is at both ends and what the session keys of this channel are made of.
     origin: Origin,
     /// Everything arrived and is flushed.
@@ -172,6 +179,8 @@ impl Receiving {
             stopped: AtomicBool::new(false),
             reported: AtomicBool::new(false),
             accepted: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+            needs: Mutex::new(None),
             origin: Origin {
                 peer,
                 ours: shared.identity.device_id(),
@@ -196,7 +205,7 @@ impl Receiving {
                     link.write_frames(writer, &control)
                 }),
                 spawn(scope, "disk", &link, move || {
-                    disk.work(&ordered, &recycled, |reader| {
+                    disk.work(ordered, &recycled, |reader| {
                         let checking = disk.clone();
                         spawn(scope, "check", link_of_disk, move || checking.check(reader)).is_ok()
                     })
@@ -237,6 +246,7 @@ impl Receiving {
     fn handle(self: &Arc<Self>, frame: Frame, counting: &mut Counting) -> Result<(), Violation> {
         let mut machine = self.machine();
         machine.handle_frame(frame)?;
+        self.live.holds(machine.holds());
         let mut events = Vec::new();
         while let Some(event) = machine.poll_event() {
             events.push(event);
@@ -309,22 +319,18 @@ impl Receiving {
     /// The `disk` thread: does the orders, commits in batches, reports as it goes.
     fn work(
         &self,
-        orders: &mpsc::Receiver<Order>,
+        orders: mpsc::Receiver<Order>,
         buffers: &Buffers,
         check: impl Fn(Vec<KeptFile>) -> bool,
     ) {
-        let mut disk = Disk::default();
+        let mut disk = Disk::new(orders);
         loop {
-            let order = match disk.commit_due() {
-                None => orders
-                    .recv()
-                    .map_err(|_gone| RecvTimeoutError::Disconnected),
-                Some(due) => orders.recv_timeout(due),
-            };
-            match order {
+            let due = disk.commit_due();
+            match disk.orders.next(due) {
                 Ok(_) if self.stopped.load(Ordering::SeqCst) => break,
-                Ok(Order::Open(folder, transfer)) => match self.open(&folder, transfer) {
-                    Ok(inbox) => {
+                Ok(Order::Open(folder, transfer)) => match self.open(&mut disk, folder, transfer) {
+                    None => break,
+                    Some(Ok(inbox)) => {
                         disk.inbox = Some(inbox);
                         if self.origin.goes_on.is_none() {
                             self.machine().accept();
@@ -333,7 +339,7 @@ impl Receiving {
                             self.go_on(&mut disk, &check);
                         }
                     }
-                    Err(problem) => {
+                    Some(Err(problem)) => {
                         self.machine().cancel(Some(&problem));
                         tracing::warn!(%problem, "the save folder cannot be used");
                         self.report(Status::Failed, Some(Failure::Disk(problem)));
@@ -359,26 +365,38 @@ impl Receiving {
                 }
                 Ok(Order::Job(Job::Finish)) => {
                     self.notes.send(Note::State(TransferState::Finishing));
-                    self.commit(&mut disk);
-                    self.finish(disk);
-                    return;
+                    if self.commit(&mut disk) {
+                        self.finish(disk);
+                        return;
+                    }
+                    break;
                 }
                 Ok(Order::Job(job)) => self.do_job(&mut disk, job, buffers),
-                Err(RecvTimeoutError::Timeout) => self.commit(&mut disk),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.commit(&mut disk);
+                }
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         // What is complete gets its name, so that it need not travel again.
-        if disk.inbox.is_some() {
-            self.commit(&mut disk);
+        if let Some(inbox) = &mut disk.inbox {
+            let committed = inbox.commit();
+            self.settle(committed);
+            self.flush_status();
         }
     }
 
-    fn open(&self, folder: &Path, transfer: TransferId) -> Result<Inbox, Problem> {
-        match self.origin.goes_on {
-            None => Inbox::create(folder, transfer),
-            Some(_) => Inbox::go_on(folder, transfer),
-        }
+    fn open(
+        &self,
+        disk: &mut Disk,
+        folder: PathBuf,
+        transfer: TransferId,
+    ) -> Option<Result<Inbox, Problem>> {
+        disk.folder = folder.clone();
+        self.open_with_room(disk, || match self.origin.goes_on {
+            None => Inbox::create(&folder, transfer),
+            Some(_) => Inbox::go_on(&folder, transfer),
+        })
     }
 
     fn begin(&self) {
@@ -467,7 +485,6 @@ impl Receiving {
     }
 
     fn do_job(&self, disk: &mut Disk, job: Job, buffers: &Buffers) {
-        let Some(inbox) = &mut disk.inbox else { return };
         let (cost, content) = (job.cost(), job.content_bytes());
         let mut committed = Vec::new();
         let keys = self.keys(&job);
@@ -476,21 +493,27 @@ impl Receiving {
             Some(Target { number, key, entry })
         };
         match &job {
-            Job::Folder { number, entry } => committed.push(inbox.add_folder(*number, entry)),
+            Job::Folder { number, entry } => {
+                let added = self.with_room(disk, |inbox| inbox.add_folder(*number, entry));
+                committed.extend(added);
+            }
             Job::Data { entry, data, .. } => {
                 if let Some(target) = target(0, data.entry, entry) {
-                    inbox.write(target, data.offset, data.content());
+                    self.with_room(disk, |inbox| {
+                        inbox.write(target, data.offset, data.content())
+                    });
                 }
             }
             Job::End { entry, end } => {
                 if let Some(target) = target(0, end.entry, entry) {
-                    inbox.complete(target, end.hash);
+                    self.with_room(disk, |inbox| inbox.complete(target, end.hash));
                 }
             }
             Job::Batch { entries, batch } => {
                 for (at, (entry, item)) in entries.iter().zip(&batch.items).enumerate() {
                     if let Some(target) = target(at, item.entry, entry) {
-                        inbox.whole(target, batch.content(item), item.hash);
+                        let content = batch.content(item);
+                        self.with_room(disk, |inbox| inbox.whole(target, content, item.hash));
                     }
                 }
             }
@@ -499,7 +522,9 @@ impl Receiving {
                 entry,
                 problem,
             } => {
-                if let Some(target) = target(0, *number, entry) {
+                if let Some(target) = target(0, *number, entry)
+                    && let Some(inbox) = &mut disk.inbox
+                {
                     inbox.abandon(target, problem.clone());
                 }
             }
@@ -510,6 +535,7 @@ impl Receiving {
             Job::Batch { batch, .. } => buffers.give_back(batch.into_buffer()),
             Job::Folder { .. } | Job::End { .. } | Job::Abandon { .. } | Job::Finish => {}
         }
+        let Some(inbox) = &disk.inbox else { return };
         let small_bytes = inbox.pending_small_bytes();
         let (files, bytes) = inbox.pending();
         if files > 0 {
@@ -549,11 +575,21 @@ impl Receiving {
         keys.filter_map(|number| manifest.key(number)).collect()
     }
 
-    fn commit(&self, disk: &mut Disk) {
+    /// `false` if the session ended before there was room for all of it.
+    fn commit(&self, disk: &mut Disk) -> bool {
         disk.pending_since = None;
-        if let Some(inbox) = &mut disk.inbox {
+        let all = self.with_room(disk, |inbox| {
             self.settle(inbox.commit());
-        }
+            match inbox.pending() {
+                (0, _) => Ok(()),
+                (_left, _) => Err(Full),
+            }
+        });
+        self.flush_status();
+        all.is_some()
+    }
+
+    fn flush_status(&self) {
         let mut machine = self.machine();
         machine.flush_status();
         if let Some(credit) = machine.poll_credit() {
@@ -678,24 +714,26 @@ impl KeptFile {
 
 /// What the disk thread keeps.
 struct Disk {
+    orders: Orders,
+    folder: PathBuf,
     inbox: Option<Inbox>,
     listed: bool,
     pending_since: Option<Instant>,
     reported: Instant,
 }
 
-impl Default for Disk {
-    fn default() -> Self {
+impl Disk {
+    fn new(orders: mpsc::Receiver<Order>) -> Self {
         Self {
+            orders: Orders::new(orders),
+            folder: PathBuf::new(),
             inbox: None,
             listed: false,
             pending_since: None,
             reported: Instant::now(),
         }
     }
-}
 
-impl Disk {
     /// How long the files that wait may still wait; `None` if none do.
     fn commit_due(&self) -> Option<Duration> {
         let since = self.pending_since?;

@@ -23,7 +23,7 @@ use super::note::{Note, Notes};
 use super::{Shared, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
-    DeviceId, EntryStatus, Failure, FileReport, GROUP_BYTES, Modified, Party, Peer, Problem,
+    DeviceId, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Modified, Party, Peer, Problem,
     Status, TransferId, TransferState,
 };
 use crate::protocol::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, Groups};
@@ -64,6 +64,8 @@ pub struct Sending {
     ended: AtomicBool,
     /// The person does not want to wait for the next try.
     hurry: AtomicBool,
+    /// The person lets nothing out.
+    paused: AtomicBool,
     link: Mutex<Option<Arc<Link>>>,
     cut: Arc<Cut>,
     /// Who accepted it. Somebody else at its address is not told of it.
@@ -100,6 +102,7 @@ impl Sending {
             stopped: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             hurry: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
             link: Mutex::new(None),
             cut,
             sent_before: AtomicU64::new(0),
@@ -123,6 +126,22 @@ impl Sending {
             }
         }
         open
+    }
+
+    /// Lets no content out, or lets it out again; also in runs to come.
+    pub fn pause(&self, paused: bool) {
+        let mut machine = self.machine();
+        self.paused.store(paused, Ordering::SeqCst);
+        self.apply_pause(&mut machine);
+        self.changed.notify_all();
+        drop(machine);
+        self.pump();
+    }
+
+    fn apply_pause(&self, machine: &mut Sender) {
+        let paused = self.paused.load(Ordering::SeqCst);
+        machine.hold(paused.then_some(Hold::Person));
+        self.live.holds(machine.holds());
     }
 
     /// Where it goes, as the person wrote it.
@@ -218,6 +237,7 @@ impl Sending {
             true => Sender::going_on(self.request.transfer),
             false => Sender::new(self.request.transfer),
         };
+        self.apply_pause(&mut machine);
         let sent = self.live.sent_bytes.get();
         self.sent_before.store(sent, Ordering::SeqCst);
         self.live.failed.set(0);
@@ -390,6 +410,7 @@ impl Sending {
         machine.handle_frame(frame)?;
         self.live.held_bytes.set(machine.held_bytes());
         self.live.settled.set(machine.settled() as u64);
+        self.live.holds(machine.holds());
         let mut events = Vec::new();
         while let Some(event) = machine.poll_event() {
             events.push(event);

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use crate::engine::{Client, Event, Interrupted, ListenError, Listening, Measured, Offer, Started};
 use crate::model::{
-    Code, Direction, EntryStatus, Failure, FileReport, Party, Peer, PeerAddress, Problem, Progress,
-    Status, Summary, TransferId, TransferState,
+    Code, Direction, EntryStatus, Failure, FileReport, Hold, Holds, Party, Peer, PeerAddress,
+    Problem, Progress, Status, Summary, TransferId, TransferState,
 };
 
 /// Speeds kept for the plot: a minute and a half at one a second and a half.
@@ -109,6 +109,8 @@ pub struct Row {
     /// Bytes a second, the newest last.
     pub speeds: VecDeque<u64>,
     pub quiet_seconds: u64,
+    /// Who holds it up.
+    pub holds: Holds,
     pub failed: Vec<FileReport>,
     /// The details are unfolded.
     pub open: bool,
@@ -135,6 +137,7 @@ impl Row {
             progress: None,
             speeds: VecDeque::new(),
             quiet_seconds: 0,
+            holds: Holds::default(),
             failed: Vec::new(),
             open: false,
             safe: false,
@@ -169,6 +172,21 @@ impl Row {
 
     pub fn active(&self) -> bool {
         matches!(self.state, RowState::Active(_))
+    }
+
+    /// Content moves, or would if nobody held it up.
+    pub fn moving(&self) -> bool {
+        matches!(
+            self.state,
+            RowState::Active(
+                TransferState::Checking | TransferState::Running | TransferState::Interrupted
+            )
+        )
+    }
+
+    /// The person here paused it.
+    pub fn paused(&self) -> bool {
+        self.active() && self.holds.here == Some(Hold::Person)
     }
 
     /// It is over; nothing of it is kept or under way.
@@ -256,6 +274,12 @@ impl View {
                     && row.active()
                 {
                     row.state = RowState::Active(state);
+                }
+            }
+            Event::Held(id, holds) => {
+                if let Some(row) = self.row(id) {
+                    row.holds = holds;
+                    row.speeds.clear();
                 }
             }
             Event::PeerKnown(id, peer) => {

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod device;
 pub mod entry;
+pub mod hold;
 pub mod name;
 pub mod problem;
 pub mod progress;
@@ -16,6 +17,7 @@ pub mod transfer;
 pub use address::{DEFAULT_PORT, PeerAddress};
 pub use device::{DeviceId, DeviceName, Peer};
 pub use entry::{Entry, EntryKey, EntryKind, GROUP_BYTES, Manifest, ManifestError, Modified};
+pub use hold::{Hold, Holds};
 pub use name::{SafeName, UnsafeName, displayable};
 pub use problem::{Failure, Problem};
 pub use progress::{Meter, Progress};

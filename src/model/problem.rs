@@ -93,6 +93,11 @@ impl Problem {
         )
     }
 
+    /// The disk is full; what it refused can be tried again when there is room.
+    pub fn lacks_room(&self) -> bool {
+        matches!(self, Self::NoSpace)
+    }
+
     /// What travels beside the code.
     pub fn detail(&self) -> &str {
         match self {

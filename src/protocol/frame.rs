@@ -70,6 +70,8 @@ pub mod kind {
     pub const RECEIVED: u8 = 0x18;
     pub const SAFE: u8 = 0x19;
     pub const CANCEL: u8 = 0x1a;
+    pub const PAUSE: u8 = 0x1b;
+    pub const GO_ON: u8 = 0x1c;
     pub const KEPT: u8 = 0x1d;
 
     pub const DATA: u8 = 0x20;

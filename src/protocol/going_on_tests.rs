@@ -13,8 +13,8 @@ use super::receiver::{Found, Job, Receiver, ReceiverEvent};
 use super::sender::{Bulk, Sender, SenderEvent};
 use super::{Buffers, Decoder, Limit, Violation};
 use crate::model::{
-    Entry, EntryKey, EntryKind, EntryStatus, GROUP_BYTES, Manifest, Modified, Problem, SafeName,
-    TransferId,
+    Entry, EntryKey, EntryKind, EntryStatus, GROUP_BYTES, Hold, Manifest, Modified, Problem,
+    SafeName, TransferId,
 };
 
 const TRANSFER: TransferId = TransferId([9; 16]);
@@ -225,7 +225,7 @@ impl<'a> Run<'a> {
 
     fn run(mut self, dice: &mut Dice) -> Result<End, Violation> {
         loop {
-            let mut moved = false;
+            let mut moved = self.hold(dice);
             while let Some(frame) = self.sender.poll_control() {
                 if !self.deliver(&frame)? {
                     return Ok(End::Cut);
@@ -247,6 +247,25 @@ impl<'a> Run<'a> {
             }
             assert!(moved, "it stands still");
         }
+    }
+
+    /// Somebody pauses it or lets it go on, and a disk fills up or gets room, at any moment; but
+    /// nobody for ever.
+    fn hold(&mut self, dice: &mut Dice) -> bool {
+        let stands = self.sender.holds().any();
+        let chosen = match dice.below(if stands { 4 } else { 20 }) {
+            0 if stands => None,
+            0 => Some(Hold::Person),
+            1 => Some(Hold::NoRoom {
+                needed_bytes: dice.below(1000) as u64,
+            }),
+            _ => return stands,
+        };
+        match dice.below(2) {
+            0 => self.sender.hold(chosen),
+            _ => self.receiver.hold(chosen),
+        }
+        true
     }
 
     /// `false`: the wire is cut.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::bulk::{Batch, Credit, Data, FileEnd, Groups};
 use super::frame::{self, FrameError, RawFrame, kind};
 use crate::model::{
-    Entry, EntryKind, ManifestError, Modified, Problem, SafeName, UnsafeName, displayable,
+    Entry, EntryKind, Hold, ManifestError, Modified, Problem, SafeName, UnsafeName, displayable,
 };
 
 /// The version of the protocol spoken here.
@@ -288,6 +288,44 @@ pub struct Cancel {
     pub problem: Option<WireProblem>,
 }
 
+/// Content is to stand still until *go on*. Said again when the reason or the need changes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pause {
+    /// `person` or `no-space`; another one is taken for a person's.
+    pub reason: String,
+    /// Bytes that the disk lacks, as far as known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub needed: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl From<Hold> for Pause {
+    fn from(hold: Hold) -> Self {
+        Self {
+            reason: hold.as_str().to_owned(),
+            needed: match hold {
+                Hold::Person => 0,
+                Hold::NoRoom { needed_bytes } => needed_bytes,
+            },
+        }
+    }
+}
+
+impl From<&Pause> for Hold {
+    fn from(pause: &Pause) -> Self {
+        let no_room = Self::NoRoom {
+            needed_bytes: pause.needed,
+        };
+        match pause.reason == no_room.as_str() {
+            true => no_room,
+            false => Self::Person,
+        }
+    }
+}
+
 /// Every frame of the protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Frame {
@@ -309,6 +347,8 @@ pub enum Frame {
     Received(Received),
     Safe,
     Cancel(Cancel),
+    Pause(Pause),
+    GoOn,
     Data(Data),
     Batch(Batch),
     FileEnd(FileEnd),
@@ -341,6 +381,8 @@ impl Frame {
             kind::RECEIVED => Self::Received(json(body)?),
             kind::SAFE => empty(body, Self::Safe)?,
             kind::CANCEL => Self::Cancel(json(body)?),
+            kind::PAUSE => Self::Pause(json(body)?),
+            kind::GO_ON => empty(body, Self::GoOn)?,
             kind::DATA => Self::Data(Data::parse(raw.body)?),
             kind::BATCH => Self::Batch(Batch::parse(raw.body)?),
             kind::FILE_END => Self::FileEnd(FileEnd::parse(body)?),
@@ -373,6 +415,8 @@ impl Frame {
             Self::Received(_) => kind::RECEIVED,
             Self::Safe => kind::SAFE,
             Self::Cancel(_) => kind::CANCEL,
+            Self::Pause(_) => kind::PAUSE,
+            Self::GoOn => kind::GO_ON,
             Self::Data(_) => kind::DATA,
             Self::Batch(_) => kind::BATCH,
             Self::FileEnd(_) => kind::FILE_END,
@@ -402,11 +446,13 @@ impl Frame {
             Self::Status(message) => control(kind::STATUS, message),
             Self::Received(message) => control(kind::RECEIVED, message),
             Self::Cancel(message) => control(kind::CANCEL, message),
+            Self::Pause(message) => control(kind::PAUSE, message),
             Self::FileEnd(message) => message.encode(),
             Self::Credit(message) => message.encode(),
             Self::Groups(message) => message.encode(),
             Self::Refused
             | Self::Finish
+            | Self::GoOn
             | Self::Safe
             | Self::Ping
             | Self::Pong

@@ -9,7 +9,7 @@ use super::receiver::{Job, Receiver, ReceiverEvent, WINDOW_BYTES};
 use super::sender::{Bulk, Sender, SenderEvent};
 use super::{Buffers, Decoder, Limit, Violation};
 use crate::model::{
-    Entry, EntryKind, EntryStatus, Manifest, Modified, Problem, SafeName, TransferId,
+    Entry, EntryKind, EntryStatus, Hold, Manifest, Modified, Problem, SafeName, TransferId,
 };
 
 const TRANSFER: TransferId = TransferId([5; 16]);
@@ -542,6 +542,69 @@ fn cancel_from_either_side_ends_both_and_what_crosses_it_is_ignored() {
             let told = SenderEvent::Cancelled(Some(Problem::NoSpace));
             assert_eq!(last, Some(&told));
         }
+    }
+}
+
+#[test]
+fn a_hold_at_either_end_stops_content_and_nothing_else_and_is_told() {
+    let person = Some(Hold::Person);
+    let no_room = Some(Hold::NoRoom {
+        needed_bytes: 3_200_000_000,
+    });
+    for (at_sender, hold) in [(true, person), (false, person), (false, no_room)] {
+        let mut source = Source::small_and_large();
+        source.file(None, "big", pattern(20 << 20));
+        let mut pair = Pair::new(source);
+        while let Some(frame) = pair.sender.poll_control() {
+            pair.deliver(frame).unwrap();
+        }
+        pair.answer().unwrap();
+        for _ in 0..8 {
+            if let Some(bulk) = pair.sender.poll_bulk()
+                && let Some(frame) = pair.read(bulk)
+            {
+                pair.deliver(frame).unwrap();
+            }
+        }
+        match at_sender {
+            true => pair.sender.hold(hold),
+            false => pair.receiver.hold(hold),
+        }
+        let granted_before = pair.receiver.poll_credit().map(|credit| credit.granted);
+        pair.run().unwrap();
+        let (here, there) = (pair.sender.holds(), pair.receiver.holds());
+        let expected = if at_sender { here.here } else { here.there };
+        assert_eq!(expected, hold);
+        assert_eq!((here.here, here.there), (there.there, there.here));
+        let stood = pair.sender.sent_bytes();
+        pair.run().unwrap();
+        assert_eq!(pair.sender.sent_bytes(), stood, "nothing moves");
+        assert!(pair.sender.held_bytes() < 20 << 20);
+        if !at_sender {
+            let granted = pair.receiver.poll_credit().map(|credit| credit.granted);
+            assert!(granted <= granted_before, "no credit meanwhile");
+        }
+        match at_sender {
+            true => pair.sender.hold(None),
+            false => pair.receiver.hold(None),
+        }
+        pair.run().unwrap();
+        assert!(!pair.sender.holds().any() && !pair.receiver.holds().any());
+        pair.assert_exact();
+    }
+}
+
+#[test]
+fn a_pause_has_no_place_before_an_offer_or_after_everything_was_received() {
+    let frames = || [Frame::Pause(Hold::Person.into()), Frame::GoOn];
+    for frame in frames() {
+        assert!(Receiver::default().handle_frame(frame).is_err());
+    }
+    for frame in frames() {
+        let mut pair = Pair::new(Source::small_and_large());
+        pair.run().unwrap();
+        // It has arrived: what the sender says about that now crossed the news.
+        assert!(pair.receiver.handle_frame(frame).is_ok());
     }
 }
 

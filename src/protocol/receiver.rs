@@ -9,9 +9,12 @@ use std::collections::{HashMap, VecDeque};
 
 use super::bulk::{Batch, Credit, Data, FileEnd, Groups, cost};
 use super::message::{
-    Accept, Cancel, Decline, Failed, Frame, Hex, Kept, Received, Status, Violation, WireProblem,
+    Accept, Cancel, Decline, Failed, Frame, Hex, Kept, Pause, Received, Status, Violation,
+    WireProblem,
 };
-use crate::model::{Entry, EntryKind, EntryStatus, GROUP_BYTES, Manifest, Problem, TransferId};
+use crate::model::{
+    Entry, EntryKind, EntryStatus, GROUP_BYTES, Hold, Holds, Manifest, Problem, TransferId,
+};
 
 /// Credit given ahead of the disk: bounds what one connection can hold in memory, and what travels
 /// twice if it is cut.
@@ -157,6 +160,9 @@ pub struct Receiver {
     status_items: usize,
     result: Received,
     settled: usize,
+    holds: Holds,
+    /// What the sender knows of `holds.here`.
+    told_hold: Option<Hold>,
     control: VecDeque<Vec<u8>>,
     jobs: VecDeque<Queued>,
     events: VecDeque<ReceiverEvent>,
@@ -189,6 +195,8 @@ impl Default for Receiver {
                 bytes: 0,
             },
             settled: 0,
+            holds: Holds::default(),
+            told_hold: None,
             control: VecDeque::new(),
             jobs: VecDeque::new(),
             events: VecDeque::new(),
@@ -280,6 +288,20 @@ impl Receiver {
             }
             (
                 State::Offered | State::Accepted | State::Finishing | State::Received,
+                Frame::Pause(pause),
+            ) => {
+                self.holds.there = Some(Hold::from(&pause));
+                Ok(())
+            }
+            (
+                State::Offered | State::Accepted | State::Finishing | State::Received,
+                Frame::GoOn,
+            ) => {
+                self.holds.there = None;
+                Ok(())
+            }
+            (
+                State::Offered | State::Accepted | State::Finishing | State::Received,
                 Frame::Cancel(cancel),
             ) => {
                 self.end();
@@ -305,6 +327,7 @@ impl Receiver {
             })
             .encode(),
         );
+        self.tell_hold();
         let early = std::mem::take(&mut self.abandoned_early);
         let early = early.into_iter();
         self.jobs
@@ -356,6 +379,30 @@ impl Receiver {
         }
         self.told.held = self.held;
         self.accept();
+    }
+
+    /// Lets no more content come than has been granted, or lets it come again; the sender is told.
+    pub fn hold(&mut self, hold: Option<Hold>) {
+        self.holds.here = hold;
+        self.tell_hold();
+    }
+
+    /// Who lets no content come.
+    pub fn holds(&self) -> Holds {
+        self.holds
+    }
+
+    fn tell_hold(&mut self) {
+        let open = matches!(
+            self.state,
+            State::Offered | State::Accepted | State::Finishing
+        );
+        let hold = self.holds.here;
+        if open && self.told_hold != hold {
+            self.told_hold = hold;
+            let frame = hold.map_or(Frame::GoOn, |hold| Frame::Pause(Pause::from(hold)));
+            self.control.push_back(frame.encode());
+        }
     }
 
     fn tell_kept(&mut self, kept: &mut Kept) {
@@ -469,8 +516,12 @@ impl Receiver {
         if !matches!(self.state, State::Accepted | State::Finishing) {
             return None;
         }
+        let granted = match self.holds.here {
+            None => self.consumed.saturating_add(WINDOW_BYTES),
+            Some(_) => self.told.granted,
+        };
         let now = Credit {
-            granted: self.consumed.saturating_add(WINDOW_BYTES),
+            granted,
             held: self.held,
         };
         (now != self.told).then(|| {
@@ -482,7 +533,7 @@ impl Receiver {
     /// Grown by a quarter of the window since it was told: tell it now, or the sender may stall.
     pub fn credit_is_due(&self) -> bool {
         let granted = self.consumed.saturating_add(WINDOW_BYTES);
-        granted.saturating_sub(self.told.granted) >= WINDOW_BYTES / 4
+        self.holds.here.is_none() && granted.saturating_sub(self.told.granted) >= WINDOW_BYTES / 4
     }
 
     pub fn poll_control(&mut self) -> Option<Vec<u8>> {

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, FileEnd, Groups, SMALL_FILE_BYTES, cost};
 use super::message::{
-    Accept, Cancel, Decline, Failed, Frame, Hex, Kept, ManifestEnd, ManifestPart, Offer, Received,
-    Status, Violation, WireEntry, WireProblem,
+    Accept, Cancel, Decline, Failed, Frame, Hex, Kept, ManifestEnd, ManifestPart, Offer, Pause,
+    Received, Status, Violation, WireEntry, WireProblem,
 };
-use crate::model::{Entry, EntryKind, GROUP_BYTES, Problem, TransferId};
+use crate::model::{Entry, EntryKind, GROUP_BYTES, Hold, Holds, Problem, TransferId};
 
 /// Entries in one manifest frame: about 64 KiB with usual names.
 const MANIFEST_PART_ENTRIES: usize = 512;
@@ -130,6 +130,7 @@ pub struct Sender {
     sent_bytes: u64,
     settled: usize,
     finish_queued: bool,
+    holds: Holds,
 }
 
 impl Sender {
@@ -170,6 +171,7 @@ impl Sender {
             sent_bytes: 0,
             settled: 0,
             finish_queued: false,
+            holds: Holds::default(),
         }
     }
 
@@ -247,6 +249,24 @@ impl Sender {
         open
     }
 
+    /// Lets no content out, or lets it out again; the other end is told.
+    pub fn hold(&mut self, hold: Option<Hold>) {
+        let open = matches!(
+            self.state,
+            State::Offered | State::Sending | State::Finishing
+        );
+        if open && self.holds.here != hold {
+            let frame = hold.map_or(Frame::GoOn, |hold| Frame::Pause(Pause::from(hold)));
+            self.control.push_back(frame.encode());
+        }
+        self.holds.here = hold;
+    }
+
+    /// Who lets no content out.
+    pub fn holds(&self) -> Holds {
+        self.holds
+    }
+
     pub fn handle_frame(&mut self, frame: Frame) -> Result<(), Violation> {
         let kind = frame.kind();
         if self.state == State::Ended {
@@ -312,6 +332,15 @@ impl Sender {
                 self.events.push_back(SenderEvent::Safe);
                 Ok(())
             }
+            // In an offer only the disk that it would go to can be what is full.
+            (State::Offered | State::Sending | State::Finishing, Frame::Pause(pause)) => {
+                self.holds.there = Some(Hold::from(&pause));
+                Ok(())
+            }
+            (State::Offered | State::Sending | State::Finishing, Frame::GoOn) => {
+                self.holds.there = None;
+                Ok(())
+            }
             (_running, Frame::Cancel(cancel)) => {
                 self.end();
                 let problem = cancel.problem.as_ref().map(Problem::from);
@@ -338,7 +367,7 @@ impl Sender {
         if let Some(frame) = self.bulk.pop_front() {
             return Some(Bulk::Frame(frame));
         }
-        if self.state != State::Sending {
+        if self.state != State::Sending || self.holds.any() {
             return None;
         }
         if let Some((entry, offset)) = self.current {

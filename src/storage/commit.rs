@@ -41,25 +41,39 @@ enum Placed {
     AlreadyThere,
 }
 
-/// Flushes the staged files, writes down what is intended, and gives each its name.
-pub(super) fn commit(tree: &mut Tree, staging: &mut Staging, ready: Vec<Ready>) -> Vec<Committed> {
+/// Flushes the staged files, writes down what is intended, and gives each its name. Also gives back
+/// the files for which a full disk had no room.
+pub(super) fn commit(
+    tree: &mut Tree,
+    staging: &mut Staging,
+    ready: Vec<Ready>,
+) -> (Vec<Committed>, Vec<Ready>) {
     if ready.is_empty() {
-        return Vec::new();
+        return (Vec::new(), ready);
     }
     let intents = ready.iter().map(|file| {
         let name = tree.planned_file_name(&file.name, file.parent);
         Intent::new(file, tree.place_of(file.parent, &name))
     });
-    // The journal is a hint; on a full disk the files that fit still arrive without it.
-    if let Err(error) = staging.record(intents) {
+    let written = staging.record(intents);
+    if let Err(error) = written {
         tracing::debug!(%error, "journal not written");
+        if Problem::writing(&error).lacks_room() {
+            return (Vec::new(), ready);
+        }
+        // It is a hint; without it the files still arrive.
     }
     let all_flushed = ready.len() >= FLUSH_TOGETHER
         && staging.folder().flush_file_system().is_ok_and(|done| done);
     tree.look_again();
     let mut ended = Vec::with_capacity(ready.len());
     let mut lines = Vec::new();
+    let mut left = Vec::new();
     for file in ready {
+        if !left.is_empty() {
+            left.push(file);
+            continue;
+        }
         let placed = if all_flushed {
             Ok(())
         } else {
@@ -68,7 +82,16 @@ pub(super) fn commit(tree: &mut Tree, staging: &mut Staging, ready: Vec<Ready>) 
         };
         let placed = placed
             .map_err(|error| Problem::writing(&error))
-            .and_then(|()| place(tree, staging, &file));
+            .map(|()| place(tree, staging, &file));
+        let placed = match placed {
+            Ok((Err(problem), Across::No)) if problem.lacks_room() => {
+                left.push(file);
+                continue;
+            }
+            // A file that could not be flushed is not what it was any more: it has to come again.
+            Ok((placed, _)) => placed,
+            Err(problem) => Err(problem),
+        };
         if let Ok((name, how)) = &placed {
             lines.push(PlacedLine::new(file.key, name, *how == Placed::New));
         }
@@ -77,7 +100,7 @@ pub(super) fn commit(tree: &mut Tree, staging: &mut Staging, ready: Vec<Ready>) 
     if let Err(error) = staging.record_placed(lines) {
         tracing::debug!(%error, "journal not written");
     }
-    ended
+    (ended, left)
 }
 
 fn report(
@@ -117,17 +140,29 @@ fn flush(staging: &Staging, file: &Ready) -> io::Result<()> {
     }
 }
 
-fn place(tree: &mut Tree, staging: &Staging, file: &Ready) -> Result<(String, Placed), Problem> {
+/// The final name is on another file system than the staging. If that one is full, the file fails:
+/// trying again would copy all of it again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Across {
+    No,
+    Yes,
+}
+
+fn place(
+    tree: &mut Tree,
+    staging: &Staging,
+    file: &Ready,
+) -> (Result<(String, Placed), Problem>, Across) {
     let part = part_name(file.key);
     let past = staging.past(file.key);
-    let crossed = std::cell::Cell::new(false);
+    let crossed = std::cell::Cell::new(Across::No);
     let placed = tree.place(
         file.parent,
         |rules| DiskName::file(&file.name, rules, file.parent.is_none()),
         |_tree, folder, name| {
             let moved = match staging.folder().move_new(&part, folder, name) {
                 Err(error) if error.kind() == ErrorKind::CrossesDevices => {
-                    crossed.set(true);
+                    crossed.set(Across::Yes);
                     copy_across(staging, file, folder, name)
                 }
                 moved => moved,
@@ -152,10 +187,10 @@ fn place(tree: &mut Tree, staging: &Staging, file: &Ready) -> Result<(String, Pl
             }
         },
     );
-    if crossed.get() {
+    if crossed.get() == Across::Yes {
         tree.set_crossed();
     }
-    placed
+    (placed, crossed.get())
 }
 
 impl Past {

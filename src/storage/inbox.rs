@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::fs::File;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,6 +52,10 @@ pub struct Committed {
     /// A folder that was there before and is merged with is [`EntryStatus::AlreadyThere`].
     pub status: EntryStatus,
 }
+
+/// The disk is full. Nothing of what was asked is done; it can be asked again when there is room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
 
 /// An entry as the wire numbers it now, and as every run knows it.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +102,8 @@ struct Writing {
     file: File,
     hasher: Box<blake3::Hasher>,
     written_bytes: u64,
+    /// The room that was taken for it beforehand.
+    reserved_bytes: u64,
     /// The disk was told to start writing up to here.
     pushed_bytes: u64,
 }
@@ -145,7 +151,6 @@ impl Inbox {
     pub fn kept(&mut self, manifest: &Manifest) -> Kept {
         let mut kept = Kept::default();
         let mut looked = Looked::default();
-        let free = free_bytes(&self.save_folder).unwrap_or(u64::MAX);
         for (number, entry) in (0_u32..).zip(manifest.entries()) {
             let (EntryKind::File { len_bytes, .. }, Some(key)) = (entry.kind, manifest.key(number))
             else {
@@ -165,9 +170,8 @@ impl Inbox {
                 continue;
             };
             let whole = left.min(len_bytes) / GROUP_BYTES;
-            // What does not fit is refused as a whole, as it is in a first run; and the list of a
-            // file's groups is memory.
-            let too_large = len_bytes > left.saturating_add(free).min(MEND_AT_MOST_BYTES);
+            // The list of a file's groups is memory.
+            let too_large = len_bytes > MEND_AT_MOST_BYTES;
             if whole == 0 || len_bytes <= GROUP_BYTES || too_large {
                 self.staging.remove_part(key);
                 continue;
@@ -201,30 +205,31 @@ impl Inbox {
     /// Makes a folder below its parent or merges with the real folder that is there; anything else
     /// of that name makes it `name (1)`. Has to come before what lies in the folder. A folder that
     /// cannot be made fails everything in it with [`Problem::Folder`].
-    pub fn add_folder(&mut self, number: u32, entry: &Entry) -> Committed {
+    pub fn add_folder(&mut self, number: u32, entry: &Entry) -> Result<Committed, Full> {
         let added = self
             .tree
             .add_folder(number, entry.parent, &entry.name, entry.modified);
         let status = match added {
             Ok(FolderOrigin::Made) => EntryStatus::Arrived,
             Ok(FolderOrigin::Merged) => EntryStatus::AlreadyThere,
+            Err(problem) if problem.lacks_room() => return Err(Full),
             Err(problem) => EntryStatus::Failed(problem),
         };
-        Committed {
+        Ok(Committed {
             number,
             path: self.tree.folder_path(number),
             len_bytes: 0,
             blake3: None,
             status,
-        }
+        })
     }
 
     /// Takes bytes of one file, in order; the first call (offset 0) makes its staging file. An error
     /// is remembered and reported by the commit after [`complete`](Self::complete).
-    pub fn write(&mut self, target: Target, offset: u64, bytes: &[u8]) {
+    pub fn write(&mut self, target: Target, offset: u64, bytes: &[u8]) -> Result<(), Full> {
         let number = target.number;
         if self.failed.contains_key(&number) {
-            return;
+            return Ok(());
         }
         let written = match self.mending.get_mut(&number) {
             Some(mending) => {
@@ -238,10 +243,15 @@ impl Inbox {
             }
             None => self.try_write(target, offset, bytes),
         };
-        if let Err(problem) = written {
-            // Its room may be what the next file needs.
-            self.discard(number, target.key);
-            self.failed.insert(number, problem);
+        match written {
+            Ok(()) => Ok(()),
+            Err(problem) if problem.lacks_room() => Err(Full),
+            Err(problem) => {
+                // Its room may be what the next file needs.
+                self.discard(number, target.key);
+                self.failed.insert(number, problem);
+                Ok(())
+            }
         }
     }
 
@@ -276,14 +286,18 @@ impl Inbox {
         };
         let writing = |error: io::Error| Problem::writing(&error);
         let file = self.staging.create_part(key).map_err(writing)?;
-        if let Err(error) = reserve(&file, len_bytes) {
-            self.staging.remove_part(key);
-            return Err(writing(error));
-        }
+        let reserved_bytes = match reserve(&file, len_bytes) {
+            Ok(reserved_bytes) => reserved_bytes,
+            Err(error) => {
+                self.staging.remove_part(key);
+                return Err(writing(error));
+            }
+        };
         Ok(Writing {
             file,
             hasher: Box::default(),
             written_bytes: 0,
+            reserved_bytes,
             pushed_bytes: 0,
         })
     }
@@ -300,19 +314,21 @@ impl Inbox {
     /// All bytes came: compares BLAKE3 over what was handed to the disk with `hash`
     /// ([`Problem::Corrupt`] if it differs or bytes are missing) and queues the file for the next
     /// commit.
-    pub fn complete(&mut self, target: Target, hash: [u8; 32]) {
+    pub fn complete(&mut self, target: Target, hash: [u8; 32]) -> Result<(), Full> {
         let number = target.number;
         if let Some(problem) = self.failed.remove(&number) {
-            return self.fail(target, problem);
+            self.fail(target, problem);
+            return Ok(());
         }
         if let Some(mending) = self.mending.remove(&number) {
-            return match mending.complete(&self.staging, &hash) {
+            match mending.complete(&self.staging, &hash) {
                 Ok(file) => self.queue(target, hash, file),
                 Err(problem) => {
                     self.staging.remove_part(target.key);
                     self.fail(target, problem);
                 }
-            };
+            }
+            return Ok(());
         }
         let writing = match self.writing.remove(&number) {
             Some(writing) => Ok(writing),
@@ -321,7 +337,7 @@ impl Inbox {
         };
         let writing = match writing {
             Ok(writing) => writing,
-            Err(problem) => return self.fail(target, problem),
+            Err(problem) => return self.fail_to_start(target, problem),
         };
         let complete = writing.written_bytes == target.entry.len_bytes();
         if complete && writing.hasher.finalize() == hash {
@@ -331,25 +347,47 @@ impl Inbox {
             self.staging.remove_part(target.key);
             self.fail(target, Problem::Corrupt);
         }
+        Ok(())
     }
 
     /// A whole small file at once. It is checked before it touches the disk.
-    pub fn whole(&mut self, target: Target, bytes: &[u8], hash: [u8; 32]) {
+    pub fn whole(&mut self, target: Target, bytes: &[u8], hash: [u8; 32]) -> Result<(), Full> {
         if bytes.len() as u64 != target.entry.len_bytes() || blake3::hash(bytes) != hash {
-            return self.fail(target, Problem::Corrupt);
+            self.fail(target, Problem::Corrupt);
+            return Ok(());
         }
         let mut writing = match self.start(target) {
             Ok(writing) => writing,
-            Err(problem) => return self.fail(target, problem),
+            Err(problem) => return self.fail_to_start(target, problem),
         };
         match writing.file.write_all(bytes) {
-            Ok(()) => self.queue(target, hash, writing.file),
+            Ok(()) => {
+                self.queue(target, hash, writing.file);
+                Ok(())
+            }
             Err(error) => {
                 drop(writing);
                 self.staging.remove_part(target.key);
-                self.fail(target, Problem::writing(&error));
+                self.fail_to_start(target, Problem::writing(&error))
             }
         }
+    }
+
+    /// Nothing of the file is on the disk.
+    fn fail_to_start(&mut self, target: Target, problem: Problem) -> Result<(), Full> {
+        if problem.lacks_room() {
+            return Err(Full);
+        }
+        self.fail(target, problem);
+        Ok(())
+    }
+
+    /// Room that is taken already for what is still to come of files under way.
+    pub fn reserved_bytes(&self) -> u64 {
+        let writing = self.writing.values();
+        writing
+            .map(|file| file.reserved_bytes.saturating_sub(file.written_bytes))
+            .sum()
     }
 
     /// The sender gave this entry up: what is staged of it is removed, and the next commit reports
@@ -371,7 +409,8 @@ impl Inbox {
     }
 
     /// Flushes what is complete and gives it its final names. Reports every file that reached its
-    /// end since the last call, failed ones included.
+    /// end since the last call, failed ones included. If the disk is full some may still be
+    /// [`pending`](Self::pending) afterwards.
     pub fn commit(&mut self) -> Vec<Committed> {
         let ready = std::mem::take(&mut self.ready);
         self.ready_bytes = 0;
@@ -391,7 +430,11 @@ impl Inbox {
             }
             return ended;
         }
-        ended.extend(commit::commit(&mut self.tree, &mut self.staging, ready));
+        let (done, left) = commit::commit(&mut self.tree, &mut self.staging, ready);
+        ended.extend(done);
+        for file in left {
+            self.wait_for_commit(file);
+        }
         ended
     }
 
@@ -421,11 +464,7 @@ impl Inbox {
         let on_disk = file.metadata().ok().as_ref().and_then(modified);
         // Beyond that number all are flushed together, without their descriptors.
         let keep_open = self.ready.len() < FLUSH_TOGETHER;
-        self.ready_bytes += entry.len_bytes();
-        if entry.len_bytes() <= GROUP_BYTES {
-            self.ready_small_bytes += entry.len_bytes();
-        }
-        self.ready.push(Ready {
+        self.wait_for_commit(Ready {
             number: target.number,
             key: target.key,
             parent: entry.parent,
@@ -436,6 +475,14 @@ impl Inbox {
             on_disk: on_disk.or(entry.modified).unwrap_or(NO_TIME),
             file: keep_open.then_some(file),
         });
+    }
+
+    fn wait_for_commit(&mut self, file: Ready) {
+        self.ready_bytes += file.len_bytes;
+        if file.len_bytes <= GROUP_BYTES {
+            self.ready_small_bytes += file.len_bytes;
+        }
+        self.ready.push(file);
     }
 
     fn fail(&mut self, target: Target, problem: Problem) {
@@ -453,7 +500,11 @@ impl Inbox {
 
 impl Writing {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
+        if let Err(error) = self.file.write_all(bytes) {
+            // Some of it may be there: the next try begins where this one began.
+            self.file.seek(SeekFrom::Start(self.written_bytes))?;
+            return Err(error);
+        }
         self.hasher.update(bytes);
         self.written_bytes += bytes.len() as u64;
         self.push();
@@ -480,8 +531,8 @@ impl Writing {
 }
 
 /// Takes the room for a file, so that a full disk is known before the bytes have travelled.
-/// Systems and disks that cannot do that cheaply find out while writing.
-fn reserve(file: &File, len_bytes: u64) -> io::Result<()> {
+/// Systems and disks that cannot do that cheaply find out while writing. Says how much was taken.
+fn reserve(file: &File, len_bytes: u64) -> io::Result<u64> {
     /// A shorter file is written sooner than its room is taken.
     const WORTH_A_CALL_BYTES: u64 = 1 << 20;
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -489,11 +540,13 @@ fn reserve(file: &File, len_bytes: u64) -> io::Result<()> {
         use rustix::fs::FallocateFlags;
         use rustix::io::Errno;
         let reserved = rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, len_bytes);
-        if let Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) = reserved {
-            return Err(error.into());
-        }
+        return match reserved {
+            Ok(()) => Ok(len_bytes),
+            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(error.into()),
+            Err(_unsupported) => Ok(0),
+        };
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = (file, len_bytes, WORTH_A_CALL_BYTES);
-    Ok(())
+    Ok(0)
 }

@@ -56,14 +56,11 @@ impl Mending {
         if bytes.is_empty() || end > self.len_bytes {
             return Err(Problem::Corrupt);
         }
-        let (mut hasher, next) = match self.current.take() {
-            Some(current) if current.1 == offset => current,
-            Some(_) | None if offset.is_multiple_of(GROUP_BYTES) => {
-                (GroupHasher::new(offset / GROUP_BYTES), offset)
-            }
-            Some(_) | None => return Err(Problem::Corrupt),
-        };
-        let group = next / GROUP_BYTES;
+        let goes_on = matches!(&self.current, Some((_, next)) if *next == offset);
+        if !goes_on && !offset.is_multiple_of(GROUP_BYTES) {
+            return Err(Problem::Corrupt);
+        }
+        let group = offset / GROUP_BYTES;
         if (end - 1) / GROUP_BYTES != group {
             return Err(Problem::Corrupt);
         }
@@ -72,18 +69,24 @@ impl Mending {
         // Half of it is new: it counts again when it is complete.
         self.came.insert(number);
         *hash = None;
-        hasher.update(bytes);
-        if end == self.len_bytes || end.is_multiple_of(GROUP_BYTES) {
-            *hash = Some(hasher.finish());
-        } else {
-            self.current = Some((hasher, end));
-        }
         let mut put = || -> io::Result<()> {
             let file = self.file(staging)?;
             file.seek(SeekFrom::Start(offset))?;
             file.write_all(bytes)
         };
-        put().map_err(|error| Problem::writing(&error))
+        // Hashed after that, so that it can be tried again on a disk that was full.
+        put().map_err(|error| Problem::writing(&error))?;
+        let hasher = self.current.take().filter(|_| goes_on);
+        let mut hasher = hasher.map_or_else(|| GroupHasher::new(group), |(hasher, _)| hasher);
+        hasher.update(bytes);
+        if end == self.len_bytes || end.is_multiple_of(GROUP_BYTES) {
+            if let Some(hash) = self.hashes.get_mut(number) {
+                *hash = Some(hasher.finish());
+            }
+        } else {
+            self.current = Some((hasher, end));
+        }
+        Ok(())
     }
 
     /// The file, if all of its groups are there and make up the hash.

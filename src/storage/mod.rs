@@ -22,5 +22,5 @@ pub mod record;
 
 pub use grouped::GroupedSource;
 pub use groups::GroupHash;
-pub use inbox::{Committed, Inbox, Kept, KeptReader, Target, free_bytes, sweep};
+pub use inbox::{Committed, Full, Inbox, Kept, KeptReader, Target, free_bytes, sweep};
 pub use source::{Found, SourceFile, SourceTree, walk};

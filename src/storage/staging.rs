@@ -529,5 +529,12 @@ fn write_lines<T: Serialize>(
         serde_json::to_writer(&mut text, &line)?;
         text.push(b'\n');
     }
-    journal.write_all(&text)
+    let before = journal.metadata()?.len();
+    let written = journal.write_all(&text);
+    if written.is_err() {
+        // Half a line would make the next one unreadable, too.
+        journal.set_len(before)?;
+        journal.seek(SeekFrom::End(0))?;
+    }
+    written
 }

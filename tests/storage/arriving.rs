@@ -77,7 +77,7 @@ fn a_tree_arrives_as_it_was_and_a_second_time_nothing_is_doubled() {
 fn nothing_has_a_final_name_before_the_commit() {
     let mut receiver = Receiver::new();
     let entry = file(None, "long", 6);
-    receiver.inbox.write(target(0, &entry), 0, b"abc");
+    receiver.inbox.write(target(0, &entry), 0, b"abc").unwrap();
     assert_eq!(
         staged(&receiver),
         [
@@ -86,10 +86,11 @@ fn nothing_has_a_final_name_before_the_commit() {
             "lock"
         ]
     );
-    receiver.inbox.write(target(0, &entry), 3, b"def");
+    receiver.inbox.write(target(0, &entry), 3, b"def").unwrap();
     receiver
         .inbox
-        .complete(target(0, &entry), *blake3::hash(b"abcdef").as_bytes());
+        .complete(target(0, &entry), *blake3::hash(b"abcdef").as_bytes())
+        .unwrap();
     assert_eq!(receiver.inbox.pending(), (1, 6));
     assert!(!receiver.save().join("long").exists());
 
@@ -174,12 +175,16 @@ fn a_long_file_arrives_in_pieces() {
     let entry = file(None, "long", content.len());
     let mut offset = 0;
     for piece in content.chunks(1 << 20) {
-        receiver.inbox.write(target(0, &entry), offset, piece);
+        receiver
+            .inbox
+            .write(target(0, &entry), offset, piece)
+            .unwrap();
         offset += piece.len() as u64;
     }
     receiver
         .inbox
-        .complete(target(0, &entry), *blake3::hash(&content).as_bytes());
+        .complete(target(0, &entry), *blake3::hash(&content).as_bytes())
+        .unwrap();
     let committed = receiver.inbox.commit();
     assert_eq!(committed[0].status, EntryStatus::Arrived);
     assert!(fs::read(receiver.save().join("long")).unwrap() == content);
@@ -198,12 +203,15 @@ fn times_that_no_disk_has_do_not_fail_a_transfer() {
     for (n, modified) in (0..).zip(times) {
         let mut as_folder = folder(None, &format!("folder {n}"));
         as_folder.modified = modified;
-        let committed = receiver.inbox.add_folder(2 * n, &as_folder);
+        let committed = receiver.inbox.add_folder(2 * n, &as_folder).unwrap();
         assert_eq!(committed.status, EntryStatus::Arrived);
         let mut as_file = file(None, &format!("file {n}"), 0);
         as_file.modified = modified;
         let hash = *blake3::hash(b"").as_bytes();
-        receiver.inbox.complete(target(2 * n + 1, &as_file), hash);
+        receiver
+            .inbox
+            .complete(target(2 * n + 1, &as_file), hash)
+            .unwrap();
     }
     let committed = receiver.inbox.commit();
     assert_eq!(committed.len(), times.len());

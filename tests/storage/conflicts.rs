@@ -155,7 +155,7 @@ fn a_folder_that_was_there_keeps_its_time_and_a_new_one_gets_the_senders() {
     for (number, name) in [(0, "old"), (1, "new")] {
         let mut entry = folder(None, name);
         entry.modified = at(1_000_000_000, 0);
-        receiver.inbox.add_folder(number, &entry);
+        receiver.inbox.add_folder(number, &entry).unwrap();
     }
     let dir = receiver.finish();
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);

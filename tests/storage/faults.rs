@@ -8,9 +8,8 @@ use ropeway::model::{EntryStatus, Problem, TransferId};
 use ropeway::storage::inbox::{KEPT_FOR, discard};
 use ropeway::storage::{Inbox, sweep};
 
-use crate::support::{
-    Receiver, SmallDisk, TRANSFER, carry, file, folder, listing, problem, target,
-};
+use crate::disk::SmallDisk;
+use crate::support::{Receiver, TRANSFER, carry, file, folder, listing, problem, target};
 
 #[test]
 fn an_inbox_that_is_dropped_keeps_what_is_staged_for_later_and_names_nothing() {
@@ -19,7 +18,8 @@ fn an_inbox_that_is_dropped_keeps_what_is_staged_for_later_and_names_nothing() {
     receiver.file(None, "queued", "y");
     receiver
         .inbox
-        .write(target(7, &file(None, "half", 9)), 0, b"half");
+        .write(target(7, &file(None, "half", 9)), 0, b"half")
+        .unwrap();
     let Receiver { dir, inbox, .. } = receiver;
     drop(inbox);
     let names = listing(dir.path());
@@ -39,7 +39,7 @@ fn an_inbox_that_is_dropped_keeps_what_is_staged_for_later_and_names_nothing() {
 fn an_entry_that_the_sender_gives_up_is_reported_and_leaves_nothing() {
     let mut receiver = Receiver::new();
     let entry = file(None, "given up", 9);
-    receiver.inbox.write(target(0, &entry), 0, b"half");
+    receiver.inbox.write(target(0, &entry), 0, b"half").unwrap();
     receiver.inbox.abandon(target(0, &entry), Problem::Changed);
     receiver
         .inbox
@@ -125,10 +125,14 @@ fn child_that_is_killed_while_it_receives() {
         return;
     };
     let mut inbox = Inbox::create(Path::new(&save), TRANSFER).unwrap();
-    inbox.write(target(0, &file(None, "half", 9)), 0, b"half");
-    inbox.add_folder(1, &folder(None, "folder"));
+    inbox
+        .write(target(0, &file(None, "half", 9)), 0, b"half")
+        .unwrap();
+    inbox.add_folder(1, &folder(None, "folder")).unwrap();
     let hash = *blake3::hash(b"done").as_bytes();
-    inbox.whole(target(2, &file(Some(1), "done", 4)), b"done", hash);
+    inbox
+        .whole(target(2, &file(Some(1), "done", 4)), b"done", hash)
+        .unwrap();
     inbox.commit();
     std::process::abort();
 }
@@ -189,44 +193,6 @@ fn a_staging_folder_removed_in_the_middle_fails_files_and_nothing_else() {
 }
 
 #[test]
-fn a_full_disk_is_known_before_the_bytes_have_travelled_and_hurts_only_what_does_not_fit() {
-    let Some(disk) = SmallDisk::mount(4 << 20) else {
-        return;
-    };
-    let mut inbox = Inbox::create(disk.path(), TRANSFER).unwrap();
-    let huge = file(None, "huge", 8 << 20);
-    inbox.write(target(0, &huge), 0, b"the first byte");
-    assert!(
-        listing(disk.path())
-            .iter()
-            .all(|name| !name.ends_with(".part"))
-    );
-    inbox.write(target(0, &huge), 14, b"the next ones are ignored");
-    inbox.complete(target(0, &huge), [0; 32]);
-    let small = vec![1; 900 << 10];
-    let hash = *blake3::hash(&small).as_bytes();
-    for number in 1..=6 {
-        let name = format!("small {number}");
-        inbox.whole(
-            target(number, &file(None, &name, small.len())),
-            &small,
-            hash,
-        );
-    }
-    let committed = inbox.commit();
-    assert_eq!(committed.len(), 7);
-    for committed in &committed {
-        let fits = (1..=4).contains(&committed.number);
-        let expected = (!fits).then_some(&Problem::NoSpace);
-        assert_eq!(problem(committed), expected, "{}", committed.path);
-    }
-    inbox.finish().unwrap();
-    inbox.discard_staged();
-    drop(inbox);
-    assert_eq!(listing(disk.path()).len(), 4);
-}
-
-#[test]
 fn a_size_that_no_disk_has_fails_at_once() {
     let mut receiver = Receiver::new();
     let mut entry = file(None, "x", 0);
@@ -234,8 +200,8 @@ fn a_size_that_no_disk_has_fails_at_once() {
         len_bytes: i64::MAX as u64,
         executable: false,
     };
-    receiver.inbox.write(target(0, &entry), 0, b"x");
-    receiver.inbox.complete(target(0, &entry), [0; 32]);
+    receiver.inbox.write(target(0, &entry), 0, b"x").unwrap();
+    receiver.inbox.complete(target(0, &entry), [0; 32]).unwrap();
     let committed = receiver.inbox.commit();
     #[cfg(target_os = "linux")]
     assert!(matches!(

@@ -54,7 +54,9 @@ impl Run {
         let mut at = from;
         while at < to {
             let end = (at + GROUP / 4).min(to);
-            inbox.write(self.target(number), at as u64, &content[at..end]);
+            inbox
+                .write(self.target(number), at as u64, &content[at..end])
+                .unwrap();
             at = end;
         }
     }
@@ -77,7 +79,7 @@ impl Run {
 
     fn complete(&self, inbox: &mut Inbox, number: u32, content: &[u8]) -> Committed {
         let hash = *blake3::hash(content).as_bytes();
-        inbox.complete(self.target(number), hash);
+        inbox.complete(self.target(number), hash).unwrap();
         inbox.commit().remove(0)
     }
 
@@ -207,12 +209,14 @@ fn holiday() -> Run {
 }
 
 fn put(run: &Run, inbox: &mut Inbox, number: u32, content: &[u8]) -> Committed {
-    inbox.add_folder(0, run.manifest.get(0).unwrap());
-    inbox.whole(
-        run.target(number),
-        content,
-        *blake3::hash(content).as_bytes(),
-    );
+    inbox.add_folder(0, run.manifest.get(0).unwrap()).unwrap();
+    inbox
+        .whole(
+            run.target(number),
+            content,
+            *blake3::hash(content).as_bytes(),
+        )
+        .unwrap();
     inbox.commit().remove(0)
 }
 
@@ -362,8 +366,10 @@ fn somebody_elses_file_of_the_same_content_is_not_replaced_when_the_source_chang
         entry: &entry,
         ..run.target(1)
     };
-    inbox.add_folder(0, run.manifest.get(0).unwrap());
-    inbox.whole(target, b"changed", *blake3::hash(b"changed").as_bytes());
+    inbox.add_folder(0, run.manifest.get(0).unwrap()).unwrap();
+    inbox
+        .whole(target, b"changed", *blake3::hash(b"changed").as_bytes())
+        .unwrap();
     let committed = inbox.commit().remove(0);
     assert_eq!(committed.path, "Holiday/a (1).txt");
     assert_eq!(fs::read(&theirs).unwrap(), b"hello");

@@ -15,29 +15,37 @@ fn content_that_is_not_what_was_promised_gets_no_name() {
     let entry = file(None, "x", 5);
     let inbox = &mut receiver.inbox;
 
-    inbox.whole(target(0, &entry), b"12345", wrong);
-    inbox.whole(
-        target(1, &entry),
-        b"1234",
-        *blake3::hash(b"1234").as_bytes(),
-    );
-    inbox.write(target(2, &entry), 0, b"12345");
-    inbox.complete(target(2, &entry), wrong);
+    inbox.whole(target(0, &entry), b"12345", wrong).unwrap();
+    inbox
+        .whole(
+            target(1, &entry),
+            b"1234",
+            *blake3::hash(b"1234").as_bytes(),
+        )
+        .unwrap();
+    inbox.write(target(2, &entry), 0, b"12345").unwrap();
+    inbox.complete(target(2, &entry), wrong).unwrap();
     // Fewer bytes, none at all, more, not in order, twice the same.
-    inbox.write(target(3, &entry), 0, b"1234");
-    inbox.complete(target(3, &entry), *blake3::hash(b"1234").as_bytes());
-    inbox.complete(target(4, &entry), right);
-    inbox.write(target(5, &entry), 0, b"123456");
-    inbox.complete(target(5, &entry), *blake3::hash(b"123456").as_bytes());
-    inbox.write(target(6, &entry), 3, b"45");
-    inbox.write(target(6, &entry), 0, b"12345");
-    inbox.complete(target(6, &entry), right);
-    inbox.write(target(7, &entry), 0, b"123");
-    inbox.write(target(7, &entry), 0, b"12345");
-    inbox.complete(target(7, &entry), right);
-    inbox.write(target(8, &entry), u64::MAX, b"12345");
-    inbox.complete(target(8, &entry), right);
-    inbox.complete(target(9, &folder(None, "x")), right);
+    inbox.write(target(3, &entry), 0, b"1234").unwrap();
+    inbox
+        .complete(target(3, &entry), *blake3::hash(b"1234").as_bytes())
+        .unwrap();
+    inbox.complete(target(4, &entry), right).unwrap();
+    inbox.write(target(5, &entry), 0, b"123456").unwrap();
+    inbox
+        .complete(target(5, &entry), *blake3::hash(b"123456").as_bytes())
+        .unwrap();
+    inbox.write(target(6, &entry), 3, b"45").unwrap();
+    inbox.write(target(6, &entry), 0, b"12345").unwrap();
+    inbox.complete(target(6, &entry), right).unwrap();
+    inbox.write(target(7, &entry), 0, b"123").unwrap();
+    inbox.write(target(7, &entry), 0, b"12345").unwrap();
+    inbox.complete(target(7, &entry), right).unwrap();
+    inbox.write(target(8, &entry), u64::MAX, b"12345").unwrap();
+    inbox.complete(target(8, &entry), right).unwrap();
+    inbox
+        .complete(target(9, &folder(None, "x")), right)
+        .unwrap();
 
     assert_eq!(inbox.pending(), (10, 0), "each failure waits to be told");
     let committed = inbox.commit();
@@ -96,7 +104,10 @@ fn files_under_way_at_once_are_bounded() {
     let mut receiver = Receiver::new();
     let entry = file(None, "x", 2);
     for number in 0..1000 {
-        receiver.inbox.write(target(number, &entry), 0, b"a");
+        receiver
+            .inbox
+            .write(target(number, &entry), 0, b"a")
+            .unwrap();
     }
     let mut failed = 0;
     for number in 0..1000 {

@@ -5,7 +5,10 @@
 
 mod arriving;
 mod conflicts;
+#[path = "../support/disk.rs"]
+mod disk;
 mod faults;
+mod full;
 mod going_on;
 mod hostile;
 mod support;

@@ -3,7 +3,6 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use ropeway::model::{
     Entry, EntryKey, EntryKind, EntryStatus, Modified, Problem, SafeName, TransferId,
@@ -50,7 +49,10 @@ impl Receiver {
 
     pub fn folder(&mut self, parent: Option<u32>, name: &str) -> (u32, Committed) {
         let number = self.number();
-        let committed = self.inbox.add_folder(number, &folder(parent, name));
+        let committed = self
+            .inbox
+            .add_folder(number, &folder(parent, name))
+            .unwrap();
         (number, committed)
     }
 
@@ -59,7 +61,8 @@ impl Receiver {
         let entry = file(parent, name, content.len());
         let hash = *blake3::hash(content.as_bytes()).as_bytes();
         self.inbox
-            .whole(target(number, &entry), content.as_bytes(), hash);
+            .whole(target(number, &entry), content.as_bytes(), hash)
+            .unwrap();
         number
     }
 
@@ -140,7 +143,7 @@ pub fn carry(picks: &[PathBuf], save: &Path) -> Vec<Committed> {
             continue;
         }
         match entry.kind {
-            EntryKind::Folder => committed.push(inbox.add_folder(number, entry)),
+            EntryKind::Folder => committed.push(inbox.add_folder(number, entry).unwrap()),
             EntryKind::File { len_bytes, .. } => {
                 let path = tree.path(number).unwrap();
                 let mut source = SourceFile::open(&path, len_bytes, entry.modified).unwrap();
@@ -148,10 +151,12 @@ pub fn carry(picks: &[PathBuf], save: &Path) -> Vec<Committed> {
                 while offset < len_bytes {
                     let mut piece = vec![0; (len_bytes - offset).min(300_000) as usize];
                     source.read_exact(&mut piece).unwrap();
-                    inbox.write(target(number, entry), offset, &piece);
+                    inbox.write(target(number, entry), offset, &piece).unwrap();
                     offset += piece.len() as u64;
                 }
-                inbox.complete(target(number, entry), source.finish().unwrap());
+                inbox
+                    .complete(target(number, entry), source.finish().unwrap())
+                    .unwrap();
             }
         }
         if inbox.pending().0 >= 40 {
@@ -184,51 +189,4 @@ pub fn listing(folder: &Path) -> Vec<String> {
     list(folder, "", &mut all);
     all.sort();
     all
-}
-
-/// A small disk of its own; `None`, with a note, where tests may not mount one.
-pub struct SmallDisk {
-    dir: TempDir,
-}
-
-impl SmallDisk {
-    pub fn mount(bytes: usize) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        Self::mount_at(dir.path(), &format!("size={bytes}")).then(|| Self { dir })
-    }
-
-    pub fn mount_at(path: &Path, options: &str) -> bool {
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "none"])
-            .arg(path)
-            .output();
-        let mounted = mount.is_ok_and(|output| output.status.success());
-        if !mounted {
-            eprintln!("skipped: this test needs the right to mount a disk");
-        }
-        mounted
-    }
-
-    pub fn unmount(path: &Path) {
-        let unmounted = Command::new("umount").arg("-l").arg(path).status();
-        assert!(unmounted.unwrap().success());
-    }
-
-    pub fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    pub fn make_read_only(&self) {
-        let remount = Command::new("mount")
-            .args(["-o", "remount,ro"])
-            .arg(self.path())
-            .status();
-        assert!(remount.unwrap().success());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        Self::unmount(self.dir.path());
-    }
 }

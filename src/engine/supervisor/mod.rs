@@ -157,6 +157,7 @@ impl Supervisor {
             Command::Send(request) => self.send(request, None),
             Command::Answer(transfer, answer) => self.answer(transfer, answer),
             Command::Cancel(transfer) => self.cancel(transfer),
+            Command::Pause(transfer) => self.pause(transfer, true),
             Command::Resume(transfer) => self.resume(transfer),
             Command::GiveUp(transfer) => self.give_up(transfer),
             Command::Forget(transfer) => self.forget(transfer),

@@ -224,6 +224,9 @@ impl Supervisor {
             running.live = session.live.clone();
             running.handle = Handle::Receiving(session.clone());
             running.meter = Meter::default();
+            if running.paused {
+                session.pause(true);
+            }
         } else {
             let started = Started {
                 transfer: id,
@@ -235,7 +238,11 @@ impl Supervisor {
             };
             self.events.say(Event::Started(started.clone()));
             let handle = Handle::Receiving(session.clone());
-            let running = Transfer::new(connection, started, handle, session.live.clone());
+            let mut running = Transfer::new(connection, started, handle, session.live.clone());
+            running.paused = kept.paused;
+            if running.paused {
+                session.pause(true);
+            }
             self.transfers.insert(id, running);
         }
         session.accept(id, folder);

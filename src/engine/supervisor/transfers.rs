@@ -14,8 +14,8 @@ use crate::engine::receiving::Receiving;
 use crate::engine::sending::Sending;
 use crate::engine::{LastWord, absolute};
 use crate::model::{
-    DeviceId, DeviceName, Direction, Failure, Meter, Party, Peer, Progress, Status, Summary,
-    TransferId, TransferState, displayable,
+    DeviceId, DeviceName, Direction, Failure, Hold, Holds, Meter, Party, Peer, Problem, Progress,
+    Status, Summary, TransferId, TransferState, displayable,
 };
 use crate::protocol::verification::SessionKey;
 
@@ -31,6 +31,9 @@ pub(super) struct Transfer {
     pub(super) begun: Instant,
     pub(super) meter: Meter,
     pub(super) told: Option<Progress>,
+    pub(super) told_holds: Holds,
+    /// By the person here.
+    pub(super) paused: bool,
     /// When the ledger was last told how far it is.
     pub(super) written: Instant,
 }
@@ -168,6 +171,7 @@ impl Supervisor {
     }
 
     pub(super) fn resume(&mut self, id: TransferId) {
+        self.pause(id, false);
         if let Some(running) = self.transfers.get(&id) {
             if let Handle::Sending(sending) = &running.handle {
                 sending.hurry();
@@ -188,15 +192,58 @@ impl Supervisor {
         }
     }
 
+    /// Holds it up, or lets it go on; it stays so over an interruption.
+    pub(super) fn pause(&mut self, id: TransferId, paused: bool) {
+        let Some(running) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        if running.paused == paused {
+            return;
+        }
+        running.paused = paused;
+        match &running.handle {
+            Handle::Sending(sending) => sending.pause(paused),
+            Handle::Receiving(receiving) => receiving.pause(paused),
+        }
+        self.shared.ledger.update(id, |kept| kept.paused = paused);
+        self.tell_holds();
+    }
+
+    /// Said as often as they change, but no oftener than we look.
+    pub(super) fn tell_holds(&mut self) {
+        for (id, transfer) in &mut self.transfers {
+            let mut holds = transfer.live.held_by();
+            if transfer.connection == NO_CONNECTION {
+                holds = Holds {
+                    here: transfer.paused.then_some(Hold::Person),
+                    there: None,
+                };
+            }
+            if transfer.told_holds != holds {
+                transfer.told_holds = holds;
+                // The speed before says nothing about the speed from now on.
+                transfer.meter = Meter::default();
+                self.events.say(Event::Held(*id, holds));
+            }
+        }
+    }
+
     pub(super) fn give_up(&mut self, id: TransferId) {
         if let Some(running) = self.transfers.get(&id) {
+            let holds = running.live.held_by();
+            let failure = match (holds.here, holds.there) {
+                (Some(Hold::NoRoom { .. }), _) => Failure::Disk(Problem::NoSpace),
+                (_, Some(Hold::NoRoom { .. })) => Failure::PeerDisk(Problem::NoSpace),
+                (_, _) => Failure::Lost,
+            };
+            let full = failure != Failure::Lost;
             match &running.handle {
                 Handle::Sending(sending) => sending.interrupt(),
                 // Its sender has just come back.
-                Handle::Receiving(_) if running.connection != NO_CONNECTION => return,
-                Handle::Receiving(_) => {}
+                Handle::Receiving(_) if running.connection != NO_CONNECTION && !full => return,
+                Handle::Receiving(receiving) => receiving.hang_up(),
             }
-            self.ended(id, Status::Interrupted, Some(Failure::Lost));
+            self.ended(id, Status::Interrupted, Some(failure));
         }
     }
 
@@ -299,6 +346,7 @@ impl Supervisor {
     }
 
     pub(super) fn tell_progress(&mut self) {
+        self.tell_holds();
         for (id, transfer) in &mut self.transfers {
             let due = transfer.begun.elapsed() >= transfer.next_progress();
             if !due {
@@ -353,6 +401,8 @@ impl Transfer {
             begun: Instant::now(),
             meter: Meter::default(),
             told: None,
+            told_holds: Holds::default(),
+            paused: false,
             written: Instant::now(),
         }
     }
@@ -376,6 +426,7 @@ impl Transfer {
             bytes: self.live.total_bytes.get(),
             held_bytes: self.live.held_bytes.get(),
             cancelled_here: false,
+            paused: self.paused,
             picks: None,
             arrived: false,
             touched: std::time::SystemTime::now(),
@@ -392,6 +443,7 @@ impl Transfer {
         let bytes = self.live.held_bytes.get();
         let total_bytes = self.live.total_bytes.get();
         self.meter.sample(self.begun.elapsed(), bytes);
+        let held = self.told_holds.any();
         Progress {
             transfer: id,
             bytes,
@@ -400,8 +452,15 @@ impl Transfer {
             entries: self.live.entries.get(),
             checked_bytes: self.live.checked_bytes.get(),
             check_bytes: self.live.check_bytes.get(),
-            bytes_per_second: self.meter.bytes_per_second(),
-            eta: self.meter.eta(total_bytes.saturating_sub(bytes)),
+            bytes_per_second: if held {
+                0
+            } else {
+                self.meter.bytes_per_second()
+            },
+            eta: match held {
+                true => None,
+                false => self.meter.eta(total_bytes.saturating_sub(bytes)),
+            },
         }
     }
 }

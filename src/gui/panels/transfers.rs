@@ -10,19 +10,23 @@ use crate::engine::Command;
 use crate::gui::format::{duration, size, size_of};
 use crate::gui::view::{Row, RowState, View};
 use crate::gui::{theme, widgets};
-use crate::model::{Direction, EntryStatus, Progress, Status, Summary, TransferState};
+use crate::model::{
+    Direction, EntryStatus, Hold, Progress, Status, Summary, TransferId, TransferState,
+};
 
 pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
     let texts = scope.texts;
     ui.horizontal(|ui| {
         ui.label(widgets::title(texts.transfers));
-        if view.rows.iter().any(Row::finished) {
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if widgets::link(ui, texts.clear_finished).clicked() {
-                    scope.want(Want::ClearFinished);
-                }
-            });
-        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            // Drawn from the right.
+            if view.rows.iter().any(Row::finished)
+                && widgets::link(ui, texts.clear_finished).clicked()
+            {
+                scope.want(Want::ClearFinished);
+            }
+            all(ui, scope, view);
+        });
     });
     if view.rows.is_empty() {
         ui.add_space(theme::GAP);
@@ -34,6 +38,31 @@ pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
             ui.separator();
         }
         ui.push_id(row.id, |ui| row_ui(ui, scope, row));
+    }
+}
+
+/// Pause and go on with everything, where that is more than one click.
+fn all(ui: &mut Ui, scope: &mut Scope, view: &View) {
+    const MANY: usize = 2;
+    let texts = scope.texts;
+    let ids = |which: fn(&Row) -> bool| -> Vec<TransferId> {
+        let rows = view.rows.iter().filter(|row| which(row));
+        rows.map(|row| row.id).collect()
+    };
+    let paused = ids(Row::paused);
+    let moving = ids(|row| row.moving() && !row.paused());
+    if paused.len() + moving.len() < MANY {
+        return;
+    }
+    if !paused.is_empty() && widgets::link(ui, texts.resume_all).clicked() {
+        for id in paused {
+            scope.want(Want::Engine(Command::Resume(id)));
+        }
+    }
+    if !moving.is_empty() && widgets::link(ui, texts.pause_all).clicked() {
+        for id in moving {
+            scope.want(Want::Engine(Command::Pause(id)));
+        }
     }
 }
 
@@ -199,6 +228,19 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
             line: with_bytes(scope, row, (texts.state)(*state, row.peer.name.as_str())),
             bar: true,
         },
+        RowState::Active(_) if row.holds.any() => {
+            let full = row.holds.lacks_room();
+            Looks {
+                front: palette.warn,
+                soft: palette.warn_soft,
+                badge: Some(match full {
+                    true => texts.badge_full.into(),
+                    false => texts.badge_paused.into(),
+                }),
+                line: with_bytes(scope, row, held(scope, row)),
+                bar: true,
+            }
+        }
         RowState::Active(state) => {
             let moving = matches!(state, TransferState::Running | TransferState::Finishing);
             let line = match (&row.progress, moving) {
@@ -254,6 +296,24 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                 bar: false,
             }
         }
+    }
+}
+
+/// Who has to do something before it goes on.
+fn held(scope: &Scope, row: &Row) -> String {
+    let texts = scope.texts;
+    let peer = row.peer.name.as_str();
+    let need = |needed_bytes: u64| (needed_bytes > 0).then(|| size(needed_bytes));
+    match (row.holds.here, row.holds.there) {
+        (Some(Hold::Person), Some(Hold::Person)) => (texts.paused_by_both)(peer),
+        (Some(Hold::Person), _) => texts.paused_by_us.to_owned(),
+        (Some(Hold::NoRoom { needed_bytes }), _) => {
+            (texts.no_room_here)(need(needed_bytes).as_deref())
+        }
+        (None, Some(Hold::NoRoom { needed_bytes })) => {
+            (texts.no_room_there)(peer, need(needed_bytes).as_deref())
+        }
+        (None, Some(Hold::Person) | None) => (texts.paused_by_peer)(peer),
     }
 }
 
@@ -331,7 +391,19 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             if widgets::button(ui, texts.cancel).clicked() {
                 scope.want(Want::Engine(Command::Cancel(row.id)));
             }
-            let waits = *state == TransferState::Interrupted && row.direction == Direction::Send;
+            if row.paused() {
+                if widgets::button(ui, texts.resume).clicked() {
+                    scope.want(Want::Engine(Command::Resume(row.id)));
+                }
+            } else if row.moving()
+                && *state != TransferState::Interrupted
+                && widgets::button(ui, texts.pause).clicked()
+            {
+                scope.want(Want::Engine(Command::Pause(row.id)));
+            }
+            let waits = *state == TransferState::Interrupted
+                && row.direction == Direction::Send
+                && !row.paused();
             if waits && widgets::button(ui, texts.resume_now).clicked() {
                 scope.want(Want::Engine(Command::Resume(row.id)));
             }

@@ -1,0 +1,38 @@
+//! Why a transfer stands still although both ends are there.
+
+/// Why one end lets no content move for now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hold {
+    /// A person paused it.
+    Person,
+    /// Its disk is full. So many bytes more are needed; 0 if that is not known.
+    NoRoom { needed_bytes: u64 },
+}
+
+impl Hold {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::NoRoom { .. } => "no-space",
+        }
+    }
+}
+
+/// Who holds a transfer up. Content moves while nobody does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Holds {
+    pub here: Option<Hold>,
+    pub there: Option<Hold>,
+}
+
+impl Holds {
+    /// A disk is full at one of the ends.
+    pub fn lacks_room(self) -> bool {
+        let full = |hold| matches!(hold, Some(Hold::NoRoom { .. }));
+        full(self.here) || full(self.there)
+    }
+
+    pub fn any(self) -> bool {
+        self.here.is_some() || self.there.is_some()
+    }
+}
