@@ -24,8 +24,8 @@ use ropeway::gui::app::App;
 use ropeway::gui::theme;
 use ropeway::gui::view::{RowState, Server};
 use ropeway::model::{
-    Code, DeviceId, DeviceName, Direction, EntryStatus, Failure, FileReport, Peer, Problem,
-    Progress, Status, Summary, TransferId, TransferState,
+    Code, DeviceId, DeviceName, Direction, EntryStatus, Failure, FileReport, Hold, Holds, Peer,
+    Problem, Progress, Status, Summary, TransferId, TransferState,
 };
 use ropeway::settings::{Language, Settings};
 use support::{Device, PASSPHRASE};
@@ -500,9 +500,8 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
     let mut window = Window::english();
     window.say(Event::Kept(vec![kept(Direction::Send, 7)]));
     window.harness.get_by_label("interrupted");
-    window
-        .harness
-        .get_by_label("420 kB of 1 MB · can be resumed for 7 days");
+    window.harness.get_by_label("It can be resumed for 7 days.");
+    window.harness.get_by_label("420 kB of 1 MB");
     assert!(window.harness.query_by_label("Clear finished").is_none());
     window.click("Resume");
     assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
@@ -514,7 +513,7 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
     window.say(Event::State(TRANSFER, TransferState::Interrupted));
     window
         .harness
-        .get_by_label("500 kB of 1 MB · connection lost, goes on when Garden laptop is back");
+        .get_by_label("The connection is gone. It goes on when Garden laptop is back.");
     window.click("Resume now");
     assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
 
@@ -531,13 +530,96 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
     window.say(Event::Kept(vec![kept(Direction::Receive, 3)]));
     window
         .harness
-        .get_by_label("420 kB of 1 MB · kept for 3 days, goes on when Garden laptop sends on");
+        .get_by_label("Kept for 3 days. It goes on when Garden laptop resumes it.");
     assert!(window.harness.query_by_label("Resume").is_none());
     window.click("Delete");
     assert!(matches!(window.command(), Some(Command::Forget(TRANSFER))));
     window
         .harness
         .get_by_label("What you send and receive appears here.");
+}
+
+#[test]
+fn both_screens_say_who_holds_a_transfer_up_and_what_is_needed() {
+    let person = Some(Hold::Person);
+    let full = |needed_bytes| Some(Hold::NoRoom { needed_bytes });
+    let mut window = Window::english();
+    window.say(started(Direction::Send));
+    window.say(Event::State(TRANSFER, TransferState::Running));
+    window.say(progress(420_000));
+    window.click("Pause");
+    assert!(matches!(window.command(), Some(Command::Pause(TRANSFER))));
+    let holds = |here, there| Event::Held(TRANSFER, Holds { here, there });
+    window.say(holds(person, None));
+    window.harness.get_by_label("Paused by you.");
+    window.harness.get_by_label("paused");
+    window.click("Resume");
+    assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
+    for (here, there, sentence) in [
+        (person, person, "Paused by you and by Garden laptop."),
+        (None, person, "Paused by Garden laptop."),
+        (
+            None,
+            full(3_200_000_000),
+            "Garden laptop needs 3.2 GB more. Sending continues once there is room.",
+        ),
+        (
+            None,
+            full(0),
+            "The disk of Garden laptop is full. Sending continues once there is room.",
+        ),
+        (
+            full(3_200_000_000),
+            None,
+            "This disk needs 3.2 GB more. Receiving continues once there is room.",
+        ),
+    ] {
+        window.say(holds(here, there));
+        window.harness.get_by_label(sentence);
+    }
+    // Held there, it can be paused here as well.
+    window.say(holds(None, person));
+    window.click("Pause");
+    assert!(matches!(window.command(), Some(Command::Pause(TRANSFER))));
+    window.say(holds(None, None));
+    assert!(window.harness.query_by_label("paused").is_none());
+}
+
+#[test]
+fn several_transfers_are_paused_and_resumed_together() {
+    let mut window = Window::english();
+    let id = |n| TransferId([n; 16]);
+    for n in 1..=2 {
+        let Event::Started(mut more) = started(Direction::Send) else {
+            panic!("it is a start");
+        };
+        more.transfer = id(n);
+        window.say(Event::Started(more));
+        assert!(window.harness.query_by_label("Pause all").is_none());
+        window.say(Event::State(id(n), TransferState::Running));
+    }
+    window.click("Pause all");
+    let asked: Vec<_> = window.commands.try_iter().collect();
+    assert!(
+        matches!(
+            asked[..],
+            [Command::Pause(second), Command::Pause(first)] if second == id(2) && first == id(1)
+        ),
+        "{asked:?}"
+    );
+    let here = Some(Hold::Person);
+    for n in 1..=2 {
+        window.say(Event::Held(id(n), Holds { here, there: None }));
+    }
+    assert!(window.harness.query_by_label("Pause all").is_none());
+    window.click("Resume all");
+    let asked = window.commands.try_iter();
+    assert_eq!(
+        asked
+            .filter(|command| matches!(command, Command::Resume(_)))
+            .count(),
+        2
+    );
 }
 
 #[test]

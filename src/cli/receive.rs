@@ -247,7 +247,10 @@ impl Receiving<'_> {
                 } else {
                     self.full.remove(&transfer);
                 }
-                self.output.held(transfer, holds);
+                // Without a connection nobody holds it, and it does not go on either.
+                if holds.any() || !self.lost.contains_key(&transfer) {
+                    self.output.held(transfer, holds);
+                }
             }
             Event::Progress(progress) => self.output.progress(&progress),
             Event::Files(transfer, files) => {

@@ -93,7 +93,10 @@ fn follow(
                 full = holds
                     .lacks_room()
                     .then(|| full.unwrap_or_else(Instant::now));
-                output.held(transfer, holds);
+                // Without a connection nobody holds it, and it does not go on either.
+                if holds.any() || lost.is_none() {
+                    output.held(transfer, holds);
+                }
             }
             Some(Input::Event(Event::Progress(progress))) => output.progress(&progress),
             Some(Input::Event(Event::Files(_, files))) => {

@@ -72,6 +72,8 @@ struct Looks {
     soft: Color32,
     badge: Option<String>,
     line: String,
+    /// A sentence about what has to happen, which may not be cut.
+    note: Option<String>,
     bar: bool,
 }
 
@@ -147,6 +149,13 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             });
         }
     });
+    if let Some(note) = &looks.note {
+        ui.horizontal(|ui| {
+            ui.add_space(theme::TILE + theme::GRID + ui.spacing().item_spacing.x);
+            let note = egui::RichText::new(note).small().color(looks.front);
+            ui.add(egui::Label::new(note).wrap());
+        });
+    }
     if row.open && !row.failed.is_empty() {
         details(ui, scope, row);
     }
@@ -217,7 +226,8 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                 front: palette.warn,
                 soft: palette.warn_soft,
                 badge: Some(texts.badge_interrupted.into()),
-                line: with_bytes(scope, row, line),
+                line: bytes_held(scope, row),
+                note: Some(line),
                 bar: true,
             }
         }
@@ -225,7 +235,8 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
             front: palette.warn,
             soft: palette.warn_soft,
             badge: Some(texts.badge_interrupted.into()),
-            line: with_bytes(scope, row, (texts.state)(*state, row.peer.name.as_str())),
+            line: bytes_held(scope, row),
+            note: Some((texts.state)(*state, row.peer.name.as_str())),
             bar: true,
         },
         RowState::Active(_) if row.holds.any() => {
@@ -237,7 +248,8 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                     true => texts.badge_full.into(),
                     false => texts.badge_paused.into(),
                 }),
-                line: with_bytes(scope, row, held(scope, row)),
+                line: bytes_held(scope, row),
+                note: Some(held(scope, row)),
                 bar: true,
             }
         }
@@ -254,6 +266,7 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                 soft: palette.accent_soft,
                 badge: None,
                 line,
+                note: None,
                 bar: true,
             }
         }
@@ -293,6 +306,7 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                 soft,
                 badge: Some(badge),
                 line: ended(scope, row, summary),
+                note: None,
                 bar: false,
             }
         }
@@ -317,14 +331,14 @@ fn held(scope: &Scope, row: &Row) -> String {
     }
 }
 
-/// `7.7 of 18.4 GB · …`
-fn with_bytes(scope: &Scope, row: &Row, line: String) -> String {
+/// `7.7 of 18.4 GB`
+fn bytes_held(scope: &Scope, row: &Row) -> String {
     match &row.progress {
         Some(progress) if progress.total_bytes > 0 => {
             let (done, all) = size_of(progress.bytes, progress.total_bytes);
-            format!("{} · {line}", (scope.texts.bytes_of)(&done, &all))
+            (scope.texts.bytes_of)(&done, &all)
         }
-        Some(_) | None => line,
+        Some(_) | None => String::new(),
     }
 }
 

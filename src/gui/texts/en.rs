@@ -130,30 +130,34 @@ pub const ENGLISH: Texts = Texts {
         TransferState::Checking => "Looking at what is there already…".to_owned(),
         TransferState::Running => "Starting…".to_owned(),
         TransferState::Finishing => "Checking the last files…".to_owned(),
-        TransferState::Interrupted => format!("connection lost, goes on when {peer} is back"),
+        TransferState::Interrupted => {
+            format!("The connection is gone. It goes on when {peer} is back.")
+        }
     },
     comparing: |done, all| format!("checking {done} of {all}"),
     kept_send: |days| match days {
-        0 | 1 => "can be resumed until tomorrow".to_owned(),
-        days => format!("can be resumed for {days} days"),
+        0 | 1 => "It can be resumed until tomorrow.".to_owned(),
+        days => format!("It can be resumed for {days} days."),
     },
     kept_receive: |peer, days| match days {
-        0 | 1 => format!("kept until tomorrow, goes on when {peer} sends on"),
-        days => format!("kept for {days} days, goes on when {peer} sends on"),
+        0 | 1 => format!("Kept until tomorrow. It goes on when {peer} resumes it."),
+        days => format!("Kept for {days} days. It goes on when {peer} resumes it."),
     },
     pause: "Pause",
     pause_all: "Pause all",
     resume_all: "Resume all",
-    paused_by_us: "paused by you",
-    paused_by_peer: |peer| format!("paused by {peer}"),
-    paused_by_both: |peer| format!("paused by you and by {peer}"),
+    paused_by_us: "Paused by you.",
+    paused_by_peer: |peer| format!("Paused by {peer}."),
+    paused_by_both: |peer| format!("Paused by you and by {peer}."),
     no_room_here: |need| match need {
-        Some(need) => format!("this disk needs {need} more · goes on once there is room"),
-        None => "this disk is full · goes on once there is room".to_owned(),
+        Some(need) => {
+            format!("This disk needs {need} more. Receiving continues once there is room.")
+        }
+        None => "This disk is full. Receiving continues once there is room.".to_owned(),
     },
     no_room_there: |peer, need| match need {
-        Some(need) => format!("{peer} needs {need} more · sending goes on once there is room"),
-        None => format!("the disk of {peer} is full · sending goes on once there is room"),
+        Some(need) => format!("{peer} needs {need} more. Sending continues once there is room."),
+        None => format!("The disk of {peer} is full. Sending continues once there is room."),
     },
     resume: "Resume",
     resume_now: "Resume now",
