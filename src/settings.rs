@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Limits;
 use crate::model::{DEFAULT_PORT, DeviceName};
 use crate::storage::record::{self, RecordError};
 
@@ -24,6 +25,10 @@ pub struct Settings {
     pub port: u16,
     /// The server was on when the window closed.
     pub receive_on: bool,
+    /// For all transfers together, in bytes a second; 0 for none.
+    pub speed_limit: u64,
+    /// Transfers to one device that move at once.
+    pub at_once: u32,
     pub theme: Theme,
     pub language: Language,
 }
@@ -53,6 +58,8 @@ impl Default for Settings {
             save_folder: default_save_folder(),
             port: DEFAULT_PORT,
             receive_on: false,
+            speed_limit: 0,
+            at_once: 3,
             theme: Theme::default(),
             language: Language::default(),
         }
@@ -67,6 +74,13 @@ impl Settings {
 
     pub fn save(&self, data_dir: &Path) -> Result<(), RecordError> {
         record::save(&data_dir.join(FILE), VERSION, self)
+    }
+
+    pub fn limits(&self) -> Limits {
+        Limits {
+            bytes_per_second: Some(self.speed_limit).filter(|limit| *limit > 0),
+            at_once: self.at_once.max(1) as usize,
+        }
     }
 
     pub fn device_name(&self) -> DeviceName {

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 use disk::SmallDisk;
-use ropeway::engine::{AcceptPolicy, Answer, Bind, Command, Event, ListenOptions};
+use ropeway::engine::{AcceptPolicy, Answer, Bind, Command, Event, Limits, ListenOptions};
 use ropeway::model::{Failure, Hold, Holds, Problem, Secret, Status, TransferId, TransferState};
 use support::{Device, PASSPHRASE, noise, under_way};
 
@@ -181,7 +181,7 @@ fn assert_arrived(study: &Device, save: &Path) {
 fn lacks_room(hold: Option<Hold>) -> Option<u64> {
     match hold {
         Some(Hold::NoRoom { needed_bytes }) => Some(needed_bytes),
-        Some(Hold::Person) | None => None,
+        Some(Hold::Person | Hold::Turn) | None => None,
     }
 }
 
@@ -280,4 +280,102 @@ fn who_gives_up_waiting_for_room_is_told_that_it_was_the_disk() {
     study.safe();
     garden.safe();
     assert_arrived(&study, disk.path());
+}
+
+#[test]
+fn a_speed_limit_is_kept_at_either_end_and_lifting_it_acts_at_once() {
+    let limit = |bytes_per_second| {
+        Command::SetLimits(Limits {
+            bytes_per_second,
+            ..Limits::default()
+        })
+    };
+    // The receiver's limit reaches the sender through the credit, which is a window ahead.
+    for (at_sender, bytes) in [(true, 3 * MIB), (false, 12 * MIB)] {
+        let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+        let addr = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+        let slow = if at_sender { &study } else { &garden };
+        slow.engine.command(limit(Some(2_000_000)));
+        let film = study.home.path().join("film");
+        fs::write(&film, noise(1, bytes)).unwrap();
+        study.send(&[&film], addr, PASSPHRASE);
+        let summary = study.arrived();
+        garden.arrived();
+        let paid = bytes as f64 / 2e6 - 0.5;
+        let elapsed = summary.elapsed.as_secs_f64();
+        assert!(elapsed > paid, "{elapsed} s for {bytes} bytes");
+    }
+    let (garden, mut study) = under_way();
+    let id = transfer(&study);
+    study.engine.command(Command::LimitSpeed(id, Some(1)));
+    study.engine.command(Command::LimitSpeed(id, None));
+    let now = held_bytes(&study);
+    study.wait("bytes moving again", |event| match event {
+        Event::Progress(progress) => (progress.bytes > now + 50_000_000).then_some(()),
+        _ => None,
+    });
+    drop(garden);
+}
+
+#[test]
+fn transfers_to_one_device_take_turns() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    study.engine.command(Command::SetLimits(Limits {
+        bytes_per_second: Some(1_000_000),
+        at_once: 1,
+    }));
+    let addr = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let film = |study: &Device, name: &str| {
+        let film = study.home.path().join(name);
+        fs::write(&film, noise(1, 9 * MIB)).unwrap();
+        film
+    };
+    let (one, two) = (film(&study, "one"), film(&study, "two"));
+    let first = study.send(&[&one], addr, PASSPHRASE);
+    study.wait("the first moves", |event| match event {
+        Event::Progress(progress) => (progress.bytes > 0).then_some(()),
+        _ => None,
+    });
+    let second = study.send(&[&two], addr, PASSPHRASE);
+    let turn = |device: &mut Device, wanted: Holds| {
+        device.wait("a turn", |event| match event {
+            Event::Held(id, holds) if *id == second && *holds == wanted => Some(()),
+            _ => None,
+        });
+    };
+    let waits = Some(Hold::Turn);
+    turn(
+        &mut study,
+        Holds {
+            here: waits,
+            there: None,
+        },
+    );
+    turn(
+        &mut garden,
+        Holds {
+            here: None,
+            there: waits,
+        },
+    );
+    // Who pauses gives up the turn, and who goes on takes it again.
+    study.engine.command(Command::Pause(first));
+    turn(&mut study, Holds::default());
+    study.engine.command(Command::Resume(first));
+    turn(
+        &mut study,
+        Holds {
+            here: waits,
+            there: None,
+        },
+    );
+    study.engine.command(Command::SetLimits(Limits {
+        bytes_per_second: None,
+        at_once: 1,
+    }));
+    let ended: Vec<_> = (0..2).map(|_| study.arrived().transfer).collect();
+    assert_eq!(ended, [first, second]);
+    garden.safe();
+    garden.safe();
+    assert_eq!(support::tree(&garden.inbox()).len(), 2);
 }

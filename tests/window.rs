@@ -586,6 +586,40 @@ fn both_screens_say_who_holds_a_transfer_up_and_what_is_needed() {
 }
 
 #[test]
+fn a_speed_limit_is_typed_for_all_and_chosen_for_one() {
+    let mut window = Window::english();
+    window.click("Settings");
+    window.type_into("Speed limit", "2,5");
+    window.press(Modifiers::NONE, Key::Enter);
+    let limits = |command| match command {
+        Some(Command::SetLimits(limits)) => limits,
+        other => panic!("{other:?}"),
+    };
+    let asked = limits(window.command());
+    assert_eq!(asked.bytes_per_second, Some(2_500_000));
+    assert_eq!(asked.at_once, 3);
+    window.click("1");
+    assert_eq!(limits(window.command()).at_once, 1);
+    window.type_into("Speed limit", "x");
+    window.press(Modifiers::NONE, Key::Enter);
+    assert!(window.command().is_none(), "that is no speed");
+    window.click("Done");
+
+    window.say(started(Direction::Send));
+    window.say(Event::State(TRANSFER, TransferState::Running));
+    window.click("Limit");
+    window.click("5 MB/s");
+    let asked = window.command();
+    let Some(Command::LimitSpeed(TRANSFER, Some(5_000_000))) = asked else {
+        panic!("{asked:?}");
+    };
+    window.click("5 MB/s");
+    window.click("No limit");
+    let asked = window.command();
+    assert!(matches!(asked, Some(Command::LimitSpeed(TRANSFER, None))));
+}
+
+#[test]
 fn several_transfers_are_paused_and_resumed_together() {
     let mut window = Window::english();
     let id = |n| TransferId([n; 16]);

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use args::{Arguments, Subcommand};
 
-use crate::engine::{Config, Engine, ListenError, StartError};
+use crate::engine::{Command, Config, Engine, ListenError, StartError};
 use crate::model::{Failure, Status, Summary};
 use crate::settings::{self, Settings};
 use input::{Inputs, Waking};
@@ -157,6 +157,7 @@ impl Session {
             name: settings.device_name(),
         };
         let (engine, events) = Engine::start(config, wake)?;
+        engine.command(Command::SetLimits(settings.limits()));
         Ok(Self {
             settings,
             engine,

@@ -190,6 +190,7 @@ impl Output {
         self.say(&match hold {
             None => "It goes on.".to_owned(),
             Some(Hold::Person) => format!("{whose} device paused it."),
+            Some(Hold::Turn) => "It waits for its turn: others are sent first.".to_owned(),
             Some(Hold::NoRoom { needed_bytes: 0 }) => {
                 format!("{whose} device's disk is full. It goes on once there is room.")
             }

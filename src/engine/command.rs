@@ -20,6 +20,10 @@ pub enum Command {
     Send(SendRequest),
     /// Answers an offer. Offers that are gone are ignored.
     Answer(TransferId, Answer),
+    /// What all transfers together may use.
+    SetLimits(Limits),
+    /// How fast this one may go, in bytes a second; within the limit for all.
+    LimitSpeed(TransferId, Option<u64>),
     /// Ends a transfer of either direction; the other side is told.
     Cancel(TransferId),
     /// Lets no content move until [`Self::Resume`]; the other end is told who did it.
@@ -37,6 +41,23 @@ pub enum Command {
     Open(PathBuf),
     /// Shows a file or folder in the system's file manager.
     Reveal(PathBuf),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Sent and received together; `None` for no limit.
+    pub bytes_per_second: Option<u64>,
+    /// Transfers to one device that move at once; the others wait for their turn.
+    pub at_once: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes_per_second: None,
+            at_once: 3,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

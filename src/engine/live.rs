@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::lock;
+use super::throttle::Throttle;
 use crate::model::Holds;
 
 /// Counters that only say how far things are; outcomes travel as notes.
@@ -23,6 +24,8 @@ pub struct Live {
     pub check_bytes: Counter,
     /// Content this process put on the wire.
     pub sent_bytes: Counter,
+    /// For this transfer alone.
+    pub throttle: Throttle,
     /// Only the newest counts, however often the other end changes its mind.
     holds: Mutex<Holds>,
 }

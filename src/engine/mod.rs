@@ -21,8 +21,11 @@ mod outbox;
 mod receiving;
 mod sending;
 mod supervisor;
+mod throttle;
 
-pub use command::{AcceptPolicy, Answer, Bind, Command, ListenOptions, SendRequest, StopMode};
+pub use command::{
+    AcceptPolicy, Answer, Bind, Command, Limits, ListenOptions, SendRequest, StopMode,
+};
 pub use event::{
     Client, Doing, Event, Interrupted, ListenError, Listening, Measured, Offer, StartError, Started,
 };
@@ -49,6 +52,7 @@ use link::Link;
 use note::{Input, Note, Notes};
 use receiving::Receiving;
 use supervisor::Supervisor;
+use throttle::Throttle;
 
 /// What an engine needs to start.
 #[derive(Clone, Debug)]
@@ -85,6 +89,7 @@ impl Engine {
             save_folder: Mutex::new(PathBuf::new()),
             gate: Mutex::new(Gate::closed(Instant::now())),
             ledger,
+            throttle: Arc::default(),
         });
         let reporter = Reporter {
             events,
@@ -164,6 +169,8 @@ struct Shared {
     save_folder: Mutex<PathBuf>,
     gate: Mutex<Gate>,
     ledger: Ledger,
+    /// For all transfers together.
+    throttle: Arc<Throttle>,
 }
 
 /// The way of events to the front end.

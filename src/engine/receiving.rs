@@ -20,6 +20,7 @@ use super::ledger::Kept;
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::note::{Counted, Note, Notes};
+use super::throttle::Throttle;
 use super::{Shared, event, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
@@ -64,6 +65,8 @@ pub struct Receiving {
     paused: AtomicBool,
     /// The disk is full and lacks so many bytes.
     needs: Mutex<Option<u64>>,
+    /// The limit for all transfers together.
+    throttle: Arc<Throttle>,
     /// Who is at both ends and what the session keys of this channel are made of.
     origin: Origin,
     /// Everything arrived and is flushed.
@@ -181,6 +184,7 @@ impl Receiving {
             accepted: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             needs: Mutex::new(None),
+            throttle: shared.throttle.clone(),
             origin: Origin {
                 peer,
                 ours: shared.identity.device_id(),
@@ -486,6 +490,7 @@ impl Receiving {
 
     fn do_job(&self, disk: &mut Disk, job: Job, buffers: &Buffers) {
         let (cost, content) = (job.cost(), job.content_bytes());
+        self.keep_limits(disk, content);
         let mut committed = Vec::new();
         let keys = self.keys(&job);
         let target = |at: usize, number, entry| {

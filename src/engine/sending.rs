@@ -20,6 +20,7 @@ use super::greeting::{CLIENT_DEADLINE, Proving, greet_server};
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::note::{Note, Notes};
+use super::throttle::{Throttle, let_go};
 use super::{Shared, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
@@ -66,6 +67,10 @@ pub struct Sending {
     hurry: AtomicBool,
     /// The person lets nothing out.
     paused: AtomicBool,
+    /// Others to the same device go first.
+    waits: AtomicBool,
+    /// The limit for all transfers together.
+    throttle: Arc<Throttle>,
     link: Mutex<Option<Arc<Link>>>,
     cut: Arc<Cut>,
     /// Who accepted it. Somebody else at its address is not told of it.
@@ -85,6 +90,7 @@ impl Sending {
         request: SendRequest,
         accepted_by: Option<DeviceId>,
         cut: Arc<Cut>,
+        throttle: Arc<Throttle>,
         notes: Notes,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -103,6 +109,8 @@ impl Sending {
             ended: AtomicBool::new(false),
             hurry: AtomicBool::new(false),
             paused: AtomicBool::new(false),
+            waits: AtomicBool::new(false),
+            throttle,
             link: Mutex::new(None),
             cut,
             sent_before: AtomicU64::new(0),
@@ -130,17 +138,28 @@ impl Sending {
 
     /// Lets no content out, or lets it out again; also in runs to come.
     pub fn pause(&self, paused: bool) {
-        let mut machine = self.machine();
         self.paused.store(paused, Ordering::SeqCst);
-        self.apply_pause(&mut machine);
+        self.tell_hold();
+    }
+
+    pub fn wait_for_turn(&self, waits: bool) {
+        if self.waits.swap(waits, Ordering::SeqCst) != waits {
+            self.tell_hold();
+        }
+    }
+
+    fn tell_hold(&self) {
+        let mut machine = self.machine();
+        self.apply_hold(&mut machine);
         self.changed.notify_all();
         drop(machine);
         self.pump();
     }
 
-    fn apply_pause(&self, machine: &mut Sender) {
-        let paused = self.paused.load(Ordering::SeqCst);
-        machine.hold(paused.then_some(Hold::Person));
+    fn apply_hold(&self, machine: &mut Sender) {
+        let set = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
+        let waits = set(&self.waits).then_some(Hold::Turn);
+        machine.hold(set(&self.paused).then_some(Hold::Person).or(waits));
         self.live.holds(machine.holds());
     }
 
@@ -237,7 +256,7 @@ impl Sending {
             true => Sender::going_on(self.request.transfer),
             false => Sender::new(self.request.transfer),
         };
-        self.apply_pause(&mut machine);
+        self.apply_hold(&mut machine);
         let sent = self.live.sent_bytes.get();
         self.sent_before.store(sent, Ordering::SeqCst);
         self.live.failed.set(0);
@@ -597,6 +616,9 @@ impl Sending {
     fn send_files(&self, link: &Link, buffers: &Buffers) {
         let mut open: Option<SourceFile> = None;
         while let Some(work) = self.next_work() {
+            if !self.let_go(&work) {
+                return;
+            }
             let frame = match work {
                 Bulk::Frame(frame) => Some(frame),
                 Bulk::Chunk { entry, offset, len } => {
@@ -623,6 +645,28 @@ impl Sending {
                 return;
             }
         }
+    }
+
+    /// Waits as long as the limits say; `false` if this run is over.
+    fn let_go(&self, work: &Bulk) -> bool {
+        let bytes = match work {
+            Bulk::Chunk { len, .. } => *len as u64,
+            Bulk::Batch(items) => items.iter().map(|(_, len)| u64::from(*len)).sum(),
+            Bulk::Frame(_) | Bulk::End { .. } => return true,
+        };
+        let_go([&self.throttle, &self.live.throttle], bytes, |rest| {
+            let until = Instant::now() + rest;
+            let mut machine = self.machine();
+            while !self.stopped() {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return true;
+                }
+                let waited = self.changed.wait_timeout(machine, left);
+                machine = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            false
+        })
     }
 
     fn next_work(&self) -> Option<Bulk> {

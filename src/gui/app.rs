@@ -87,6 +87,7 @@ impl App {
     /// What happens once: the queued paths, the server if it was on.
     pub fn start(&mut self, paths: Vec<PathBuf>, not_read: Option<String>) {
         self.view.notice = not_read.map(Notice::NotRead);
+        self.set_limits();
         for path in paths {
             self.add(path);
         }
@@ -384,6 +385,22 @@ impl App {
                     self.listen();
                 }
             }
+            Want::LimitSpeed(id, limit) => {
+                if let Some(row) = self.view.row(id) {
+                    row.limit = limit;
+                }
+                (self.commands)(Command::LimitSpeed(id, limit));
+            }
+            Want::SetSpeedLimit(limit) => {
+                self.settings.speed_limit = limit;
+                self.set_limits();
+                self.save();
+            }
+            Want::SetAtOnce(at_once) => {
+                self.settings.at_once = at_once;
+                self.set_limits();
+                self.save();
+            }
             Want::SetTheme(theme) => {
                 self.settings.theme = theme;
                 self.save();
@@ -474,6 +491,10 @@ impl App {
             once: false,
             accept: AcceptPolicy::Ask,
         }));
+    }
+
+    fn set_limits(&self) {
+        (self.commands)(Command::SetLimits(self.settings.limits()));
     }
 
     fn set_save_folder(&mut self, folder: PathBuf) {

@@ -111,6 +111,8 @@ pub struct Row {
     pub quiet_seconds: u64,
     /// Who holds it up.
     pub holds: Holds,
+    /// How fast it may go, in bytes a second.
+    pub limit: Option<u64>,
     pub failed: Vec<FileReport>,
     /// The details are unfolded.
     pub open: bool,
@@ -138,6 +140,7 @@ impl Row {
             speeds: VecDeque::new(),
             quiet_seconds: 0,
             holds: Holds::default(),
+            limit: None,
             failed: Vec::new(),
             open: false,
             safe: false,
@@ -187,6 +190,15 @@ impl Row {
     /// The person here paused it.
     pub fn paused(&self) -> bool {
         self.active() && self.holds.here == Some(Hold::Person)
+    }
+
+    /// Nobody paused it; others go first.
+    pub fn queued(&self) -> bool {
+        let Holds { here, there } = self.holds;
+        let by = |hold, one: Option<Hold>| one == Some(hold);
+        (by(Hold::Turn, here) || by(Hold::Turn, there))
+            && !by(Hold::Person, here)
+            && !by(Hold::Person, there)
     }
 
     /// It is over; nothing of it is kept or under way.

@@ -5,6 +5,8 @@
 pub enum Hold {
     /// A person paused it.
     Person,
+    /// Others to the same device go first.
+    Turn,
     /// Its disk is full. So many bytes more are needed; 0 if that is not known.
     NoRoom { needed_bytes: u64 },
 }
@@ -13,6 +15,7 @@ impl Hold {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Person => "person",
+            Self::Turn => "turn",
             Self::NoRoom { .. } => "no-space",
         }
     }

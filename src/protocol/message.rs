@@ -291,7 +291,7 @@ pub struct Cancel {
 /// Content is to stand still until *go on*. Said again when the reason or the need changes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Pause {
-    /// `person` or `no-space`; another one is taken for a person's.
+    /// `person`, `turn` or `no-space`; another one is taken for a person's.
     pub reason: String,
     /// Bytes that the disk lacks, as far as known.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -307,7 +307,7 @@ impl From<Hold> for Pause {
         Self {
             reason: hold.as_str().to_owned(),
             needed: match hold {
-                Hold::Person => 0,
+                Hold::Person | Hold::Turn => 0,
                 Hold::NoRoom { needed_bytes } => needed_bytes,
             },
         }
@@ -319,10 +319,9 @@ impl From<&Pause> for Hold {
         let no_room = Self::NoRoom {
             needed_bytes: pause.needed,
         };
-        match pause.reason == no_room.as_str() {
-            true => no_room,
-            false => Self::Person,
-        }
+        let known = [Self::Turn, no_room];
+        let known = known.into_iter().find(|hold| hold.as_str() == pause.reason);
+        known.unwrap_or(Self::Person)
     }
 }
 

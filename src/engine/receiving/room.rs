@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Disk, Order, Receiving};
 use crate::engine::lock;
+use crate::engine::throttle::let_go;
 use crate::model::{Hold, Problem};
 use crate::storage::free_bytes;
 use crate::storage::inbox::{Full, Inbox};
@@ -56,6 +57,9 @@ impl Orders {
 
     /// `false` if the session is to end.
     fn pause(&mut self, pause: Duration) -> bool {
+        if self.ended {
+            return false;
+        }
         let until = Instant::now() + pause;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -158,6 +162,14 @@ impl Receiving {
         if waited {
             tracing::info!("there is room again");
             self.tell_hold();
+        }
+    }
+
+    /// Takes its time with content, so that the credit, and with it the sender, takes it too.
+    pub(super) fn keep_limits(&self, disk: &mut Disk, content_bytes: u64) {
+        if content_bytes > 0 {
+            let limits = [&*self.throttle, &self.live.throttle];
+            let _ended = let_go(limits, content_bytes, |rest| disk.orders.pause(rest));
         }
     }
 

@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::chores::Chores;
-use super::command::Command;
+use super::command::{Command, Limits};
 use super::cut::Cut;
 use super::event::{Client, Event, ListenError};
 use super::greeting::new_code;
@@ -54,6 +54,8 @@ pub struct Supervisor {
     /// Who goes on when the connection before is gone.
     waiting: HashMap<ConnectionId, (ConnectionId, TransferId, Arc<Receiving>)>,
     next_connection: ConnectionId,
+    /// Transfers to one device that move at once.
+    at_once: usize,
     told_clients: Vec<Client>,
     clients_changed: bool,
 }
@@ -86,6 +88,7 @@ impl Supervisor {
             unwanted: HashMap::new(),
             waiting: HashMap::new(),
             next_connection: NO_CONNECTION + 1,
+            at_once: Limits::default().at_once,
             told_clients: Vec::new(),
             clients_changed: false,
         }
@@ -106,6 +109,7 @@ impl Supervisor {
                 Ok(input) => self.handle(input),
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            self.give_turns();
             self.tell_progress();
             self.renew_code();
             self.end_idle();
@@ -156,6 +160,11 @@ impl Supervisor {
             }
             Command::Send(request) => self.send(request, None),
             Command::Answer(transfer, answer) => self.answer(transfer, answer),
+            Command::SetLimits(limits) => {
+                self.shared.throttle.set(limits.bytes_per_second);
+                self.at_once = limits.at_once.max(1);
+            }
+            Command::LimitSpeed(transfer, limit) => self.limit_speed(transfer, limit),
             Command::Cancel(transfer) => self.cancel(transfer),
             Command::Pause(transfer) => self.pause(transfer, true),
             Command::Resume(transfer) => self.resume(transfer),

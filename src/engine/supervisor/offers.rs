@@ -224,6 +224,7 @@ impl Supervisor {
             running.live = session.live.clone();
             running.handle = Handle::Receiving(session.clone());
             running.meter = Meter::default();
+            running.live.throttle.set(running.limit);
             if running.paused {
                 session.pause(true);
             }

@@ -1,5 +1,6 @@
 //! Transfers, both directions: begun, told about, interrupted, ended, and kept to go on.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,9 @@ pub(super) struct Transfer {
     pub(super) told_holds: Holds,
     /// By the person here.
     pub(super) paused: bool,
+    pub(super) state: TransferState,
+    /// For it alone; also in connections to come.
+    pub(super) limit: Option<u64>,
     /// When the ledger was last told how far it is.
     pub(super) written: Instant,
 }
@@ -79,7 +83,13 @@ impl Supervisor {
         };
         self.events.say(Event::Started(started.clone()));
         let accepted_by = kept.as_ref().map(|kept| kept.peer);
-        let sending = Sending::new(request, accepted_by, cut.clone(), notes.clone());
+        let sending = Sending::new(
+            request,
+            accepted_by,
+            cut.clone(),
+            self.shared.throttle.clone(),
+            notes.clone(),
+        );
         if let Some(kept) = &kept {
             // Until the first word from over there.
             sending.live.entries.set(kept.entries);
@@ -139,6 +149,7 @@ impl Supervisor {
     pub(super) fn interrupted(&mut self, id: TransferId) {
         if let Some(running) = self.transfers.get_mut(&id) {
             running.connection = NO_CONNECTION;
+            running.state = TransferState::Interrupted;
             let progress = running.progress(id);
             let held_bytes = progress.bytes;
             self.shared
@@ -158,10 +169,11 @@ impl Supervisor {
     }
 
     pub(super) fn state(&mut self, connection: ConnectionId, state: TransferState) {
-        if let Some(id) = self.transfer_of(connection) {
-            if state == TransferState::Running
-                && let Some(transfer) = self.transfers.get_mut(&id)
-            {
+        if let Some(id) = self.transfer_of(connection)
+            && let Some(transfer) = self.transfers.get_mut(&id)
+        {
+            transfer.state = state;
+            if state == TransferState::Running {
                 // Waiting for a person is not part of the speed.
                 transfer.begun = Instant::now();
                 transfer.meter = Meter::default();
@@ -207,6 +219,40 @@ impl Supervisor {
         }
         self.shared.ledger.update(id, |kept| kept.paused = paused);
         self.tell_holds();
+    }
+
+    /// Those that were asked for first go first.
+    pub(super) fn give_turns(&mut self) {
+        let mut outgoing: Vec<_> = self
+            .transfers
+            .values()
+            .filter_map(|transfer| match &transfer.handle {
+                Handle::Sending(sending) => Some((transfer.connection, transfer, sending)),
+                Handle::Receiving(_) => None,
+            })
+            .collect();
+        outgoing.sort_unstable_by_key(|(connection, ..)| *connection);
+        let mut moving: HashMap<String, usize> = HashMap::new();
+        for (_, transfer, sending) in outgoing {
+            let before = moving.entry(sending.address()).or_default();
+            let takes_part = !transfer.paused && transfer.state != TransferState::Interrupted;
+            let waits = takes_part && *before >= self.at_once;
+            sending.wait_for_turn(waits);
+            let moves = matches!(
+                transfer.state,
+                TransferState::Checking | TransferState::Running
+            );
+            if takes_part && moves && !waits {
+                *before += 1;
+            }
+        }
+    }
+
+    pub(super) fn limit_speed(&mut self, id: TransferId, limit: Option<u64>) {
+        if let Some(running) = self.transfers.get_mut(&id) {
+            running.limit = limit;
+            running.live.throttle.set(limit);
+        }
     }
 
     /// Said as often as they change, but no oftener than we look.
@@ -403,6 +449,8 @@ impl Transfer {
             told: None,
             told_holds: Holds::default(),
             paused: false,
+            state: TransferState::Connecting,
+            limit: None,
             written: Instant::now(),
         }
     }

@@ -36,6 +36,10 @@ pub enum Want {
     OpenSettings,
     Rename(String),
     SetPort(u16),
+    LimitSpeed(TransferId, Option<u64>),
+    /// Bytes a second; 0 for none.
+    SetSpeedLimit(u64),
+    SetAtOnce(u32),
     SetTheme(Theme),
     SetLanguage(Language),
     SetSaveFolder(PathBuf),

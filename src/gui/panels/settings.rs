@@ -14,6 +14,7 @@ pub struct SettingsDialog {
     name: String,
     folder: String,
     port: String,
+    speed: String,
 }
 
 impl SettingsDialog {
@@ -22,6 +23,7 @@ impl SettingsDialog {
             name: settings.name.clone(),
             folder: settings.save_folder.to_string_lossy().into_owned(),
             port: settings.port.to_string(),
+            speed: megabytes(settings.speed_limit),
         }
     }
 }
@@ -41,6 +43,7 @@ pub fn settings_ui(
         name(ui, scope, settings, dialog);
         folder(ui, scope, settings, dialog);
         port(ui, scope, settings, dialog);
+        speed(ui, scope, settings, dialog);
         choices(ui, scope, settings);
         ui.add_space(theme::SECTION);
         let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
@@ -123,8 +126,63 @@ fn port(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut Settin
     });
 }
 
+/// As it is typed: megabytes with a fraction, nothing for no limit.
+fn megabytes(bytes: u64) -> String {
+    match bytes {
+        0 => String::new(),
+        bytes => (bytes as f64 / 1e6).to_string(),
+    }
+}
+
+/// `None` if it is no speed.
+fn bytes(typed: &str) -> Option<u64> {
+    let typed = typed.trim().replace(',', ".");
+    if typed.is_empty() {
+        return Some(0);
+    }
+    let megabytes: f64 = typed.parse().ok()?;
+    let range = 0.001..=1e6;
+    (megabytes == 0.0 || range.contains(&megabytes)).then_some((megabytes * 1e6) as u64)
+}
+
+fn speed(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut SettingsDialog) {
+    let texts = scope.texts;
+    row(ui, texts.set_speed, texts.set_speed_hint, |ui, label| {
+        let field = TextEdit::singleline(&mut dialog.speed)
+            .char_limit(9)
+            .hint_text(texts.no_limit)
+            .align(egui::Align2::LEFT_CENTER)
+            .desired_width(theme::PORT_WIDTH * 1.5);
+        let response = ui.add(field).labelled_by(label);
+        let typed = bytes(&dialog.speed);
+        let color = match typed {
+            Some(_) => theme::palette(ui).muted,
+            None => theme::palette(ui).danger,
+        };
+        ui.colored_label(color, texts.speed_unit);
+        if let Some(limit) = typed
+            && response.lost_focus()
+            && limit != settings.speed_limit
+        {
+            scope.want(Want::SetSpeedLimit(limit));
+        }
+    });
+}
+
 fn choices(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
     let texts: &'static Texts = scope.texts;
+    row(
+        ui,
+        texts.set_at_once,
+        texts.set_at_once_hint,
+        |ui, _label| {
+            for at_once in [1_u32, 2, 3, 5, 10] {
+                if choice(ui, settings.at_once == at_once, &at_once.to_string()) {
+                    scope.want(Want::SetAtOnce(at_once));
+                }
+            }
+        },
+    );
     row(ui, texts.set_theme, "", |ui, _label| {
         for (theme, word) in [
             (Theme::System, texts.theme_system),

@@ -93,7 +93,7 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
         });
         ui.add_space(theme::GRID);
         let right = if wide {
-            theme::PLOT.x + theme::SECTION + theme::BADGE_COLUMN * 2.0
+            theme::PLOT.x + theme::SECTION * 2.0 + theme::BADGE_COLUMN * 2.25
         } else {
             0.0
         };
@@ -244,9 +244,10 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
             Looks {
                 front: palette.warn,
                 soft: palette.warn_soft,
-                badge: Some(match full {
-                    true => texts.badge_full.into(),
-                    false => texts.badge_paused.into(),
+                badge: Some(match (full, row.queued()) {
+                    (true, _) => texts.badge_full.into(),
+                    (false, true) => texts.badge_queued.into(),
+                    (false, false) => texts.badge_paused.into(),
                 }),
                 line: bytes_held(scope, row),
                 note: Some(held(scope, row)),
@@ -321,12 +322,14 @@ fn held(scope: &Scope, row: &Row) -> String {
     match (row.holds.here, row.holds.there) {
         (Some(Hold::Person), Some(Hold::Person)) => (texts.paused_by_both)(peer),
         (Some(Hold::Person), _) => texts.paused_by_us.to_owned(),
+        (Some(Hold::Turn), _) => (texts.turn_here)(peer),
         (Some(Hold::NoRoom { needed_bytes }), _) => {
             (texts.no_room_here)(need(needed_bytes).as_deref())
         }
         (None, Some(Hold::NoRoom { needed_bytes })) => {
             (texts.no_room_there)(peer, need(needed_bytes).as_deref())
         }
+        (None, Some(Hold::Turn)) => (texts.turn_there)(peer),
         (None, Some(Hold::Person) | None) => (texts.paused_by_peer)(peer),
     }
 }
@@ -415,6 +418,9 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             {
                 scope.want(Want::Engine(Command::Pause(row.id)));
             }
+            if row.moving() && *state != TransferState::Interrupted {
+                limit(ui, scope, row);
+            }
             let waits = *state == TransferState::Interrupted
                 && row.direction == Direction::Send
                 && !row.paused();
@@ -460,6 +466,36 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             }
         }
     }
+}
+
+/// How fast this one may go.
+fn limit(ui: &mut Ui, scope: &mut Scope, row: &Row) {
+    /// In bytes a second: a phone's connection, a home's, a wire that is shared.
+    const SPEEDS: [u64; 6] = [
+        500_000, 1_000_000, 5_000_000, 10_000_000, 25_000_000, 50_000_000,
+    ];
+    let texts = scope.texts;
+    let word = |limit: Option<u64>| match limit {
+        None => texts.no_limit.to_owned(),
+        Some(limit) => (texts.speed)(&size(limit)),
+    };
+    let title = match row.limit {
+        None => texts.limit.to_owned(),
+        limit => word(limit),
+    };
+    let menu = egui::Button::new(title).min_size(vec2(0.0, theme::CONTROL_HEIGHT));
+    let (response, _) = egui::containers::menu::MenuButton::from_button(menu).ui(ui, |ui| {
+        for speed in std::iter::once(None).chain(SPEEDS.map(Some)) {
+            if ui
+                .selectable_label(row.limit == speed, word(speed))
+                .clicked()
+            {
+                scope.want(Want::LimitSpeed(row.id, speed));
+                ui.close();
+            }
+        }
+    });
+    widgets::focus_ring(ui, &response);
 }
 
 /// The entries that failed, each with its reason.
