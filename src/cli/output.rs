@@ -201,6 +201,13 @@ impl Output {
         });
     }
 
+    pub fn slept(&self, slept: std::time::Duration) {
+        let slept = indicatif::HumanDuration(slept);
+        self.say(&format!(
+            "This computer slept for {slept}. Checking, then resuming."
+        ));
+    }
+
     pub fn progress(&self, progress: &Progress) {
         if self.json {
             self.line(&json!({

@@ -258,7 +258,9 @@ impl Receiving<'_> {
                     .iter()
                     .for_each(|file| self.output.file(transfer, file));
             }
+            Event::Slept(slept) => self.output.slept(slept),
             Event::Listening(_)
+            | Event::KeptAwake(_)
             | Event::ListenFailed(_)
             | Event::ListenStopped
             | Event::Clients(_)

@@ -126,6 +126,7 @@ fn follow(
                     break exit_of(summary);
                 }
             }
+            Some(Input::Event(Event::Slept(slept))) => output.slept(slept),
             Some(Input::Event(_other)) => {}
             Some(Input::Line(..)) => {}
             Some(Input::Interrupt) => match &ended {

@@ -31,6 +31,13 @@ impl Cut {
         }
     }
 
+    /// As if the network had ended it: who wants can connect anew.
+    pub fn lose(&self) {
+        if let State::Connected(socket) = &*lock(&self.0) {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+
     /// Reads and writes blocked in the connection come back at once.
     pub fn cut(&self) {
         if let State::Connected(socket) = std::mem::replace(&mut *lock(&self.0), State::Cut) {

@@ -60,6 +60,10 @@ pub enum Event {
     },
 
     Measured(Measured),
+    /// The computer is kept from falling asleep by itself, or not any more.
+    KeptAwake(bool),
+    /// The computer slept while something was under way. It is checked and goes on.
+    Slept(Duration),
     /// A command could not be carried out, for example no program to open a file.
     CommandFailed {
         path: PathBuf,

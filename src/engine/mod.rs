@@ -4,6 +4,7 @@
 //! socket, a file or a frame. The engine knows nothing of windows: after each event it calls the
 //! `wake` callback it was given. Dropping it ends and joins every thread.
 
+mod awake;
 mod chores;
 mod command;
 mod cut;

@@ -25,7 +25,12 @@ pub enum Input {
     ListenerEnded(io::Error),
     Note(ConnectionId, Note),
     Measured(Measured),
-    CommandFailed { path: PathBuf, problem: Problem },
+    /// Whether the system keeps the computer awake for us now.
+    KeptAwake(bool),
+    CommandFailed {
+        path: PathBuf,
+        problem: Problem,
+    },
 }
 
 /// News from the threads of one connection.

@@ -31,6 +31,10 @@ pub struct View {
     /// The newest first.
     pub rows: Vec<Row>,
     pub draft: Draft,
+    /// The computer does not fall asleep by itself now.
+    pub kept_awake: bool,
+    /// The computer slept; until what it interrupted moves again.
+    pub slept: bool,
     /// Something could not be opened or saved; shown until dismissed.
     pub notice: Option<Notice>,
 }
@@ -282,6 +286,9 @@ impl View {
                 self.rows.insert(0, Row::new(started));
             }
             Event::State(id, state) => {
+                if state == TransferState::Running {
+                    self.slept = false;
+                }
                 if let Some(row) = self.row(id)
                     && row.active()
                 {
@@ -324,6 +331,8 @@ impl View {
                     row.quiet_seconds = seconds;
                 }
             }
+            Event::KeptAwake(kept) => self.kept_awake = kept,
+            Event::Slept(_) => self.slept = true,
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));

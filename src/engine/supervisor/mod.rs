@@ -15,6 +15,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::awake::{Awake, Nap};
 use super::chores::Chores;
 use super::command::{Command, Limits};
 use super::cut::Cut;
@@ -54,6 +55,9 @@ pub struct Supervisor {
     /// Who goes on when the connection before is gone.
     waiting: HashMap<ConnectionId, (ConnectionId, TransferId, Arc<Receiving>)>,
     next_connection: ConnectionId,
+    awake: Awake,
+    kept_awake: bool,
+    nap: Nap,
     /// Transfers to one device that move at once.
     at_once: usize,
     told_clients: Vec<Client>,
@@ -75,6 +79,9 @@ impl Supervisor {
     pub fn new(shared: Arc<Shared>, inputs: Sender<Input>, events: Reporter) -> Self {
         Self {
             chores: Chores::new(inputs.clone()),
+            awake: Awake::new(inputs.clone()),
+            kept_awake: false,
+            nap: Nap::new(),
             shared,
             inputs,
             events,
@@ -104,12 +111,14 @@ impl Supervisor {
                     .map_err(|_gone| RecvTimeoutError::Disconnected),
                 Some(wait) => inputs.recv_timeout(wait),
             };
+            self.look_for_sleep();
             match input {
                 Ok(Input::Quit) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(input) => self.handle(input),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.give_turns();
+            self.keep_awake();
             self.tell_progress();
             self.renew_code();
             self.end_idle();
@@ -132,6 +141,11 @@ impl Supervisor {
                 }));
             }
             Input::Note(connection, note) => self.note(connection, note),
+            Input::KeptAwake(kept) => {
+                if std::mem::replace(&mut self.kept_awake, kept) != kept {
+                    self.events.say(Event::KeptAwake(kept));
+                }
+            }
             Input::Measured(measured) => self.events.say(Event::Measured(measured)),
             Input::CommandFailed { path, problem } => {
                 self.events.say(Event::CommandFailed { path, problem });
@@ -278,7 +292,9 @@ impl Supervisor {
             // A moment later, so that it is over then.
             (OFFER_WITHIN + PROGRESS_EVERY).saturating_sub(since.elapsed())
         });
-        [progress, code, idle.min()].into_iter().flatten().min()
+        let awake = self.awake.next_look();
+        let next = [progress, code, idle.min(), awake];
+        next.into_iter().flatten().min()
     }
 
     /// Says goodbye to every peer, waits a moment for theirs, then cuts and joins. What runs is

@@ -248,6 +248,44 @@ impl Supervisor {
         }
     }
 
+    pub(super) fn keep_awake(&mut self) {
+        let mut running = self.transfers.values();
+        let moving = running.any(|transfer| {
+            let moves = matches!(
+                transfer.state,
+                TransferState::Checking | TransferState::Running | TransferState::Finishing
+            );
+            moves && !transfer.live.held_by().any()
+        });
+        self.awake.look(moving || !self.settling.is_empty());
+    }
+
+    /// After a sleep nobody knows whether the other end is still there. Sooner than to wait for its
+    /// silence, connections are made anew; what runs goes on from what is there.
+    pub(super) fn look_for_sleep(&mut self) {
+        let Some(slept) = self.nap.over(!self.transfers.is_empty()) else {
+            return;
+        };
+        tracing::info!(seconds = slept.as_secs(), "slept");
+        for transfer in self.transfers.values() {
+            let accepted = match (&transfer.handle, transfer.state) {
+                (Handle::Receiving(_), _) => true,
+                // An offer that waits for its answer could not go on.
+                (Handle::Sending(_), state) => matches!(
+                    state,
+                    TransferState::Checking | TransferState::Running | TransferState::Finishing
+                ),
+            };
+            if accepted && let Some(held) = self.connections.get(&transfer.connection) {
+                held.cut.lose();
+            }
+            if let Handle::Sending(sending) = &transfer.handle {
+                sending.hurry();
+            }
+        }
+        self.events.say(Event::Slept(slept));
+    }
+
     pub(super) fn limit_speed(&mut self, id: TransferId, limit: Option<u64>) {
         if let Some(running) = self.transfers.get_mut(&id) {
             running.limit = limit;

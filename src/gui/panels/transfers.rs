@@ -28,6 +28,12 @@ pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
             all(ui, scope, view);
         });
     });
+    if view.slept && view.active() > 0 {
+        let color = theme::palette(ui).warn;
+        ui.colored_label(color, texts.slept);
+    } else if view.kept_awake && view.active() > 0 {
+        ui.label(widgets::muted(ui, texts.kept_awake));
+    }
     if view.rows.is_empty() {
         ui.add_space(theme::GAP);
         ui.label(widgets::muted(ui, texts.transfers_empty));

@@ -143,6 +143,8 @@ pub const ENGLISH: Texts = Texts {
         0 | 1 => format!("Kept until tomorrow. It goes on when {peer} resumes it."),
         days => format!("Kept for {days} days. It goes on when {peer} resumes it."),
     },
+    kept_awake: "This computer stays awake while files move.",
+    slept: "This computer slept. Checking, then resuming.",
     pause: "Pause",
     limit: "Limit",
     pause_all: "Pause all",

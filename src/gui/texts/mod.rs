@@ -104,6 +104,8 @@ pub struct Texts {
     pub comparing: fn(&str, &str) -> String,
     pub kept_send: fn(u64) -> String,
     pub kept_receive: fn(&str, u64) -> String,
+    pub kept_awake: &'static str,
+    pub slept: &'static str,
     pub pause: &'static str,
     pub limit: &'static str,
     pub pause_all: &'static str,

@@ -130,6 +130,8 @@ pub const CHINESE: Texts = Texts {
         0 | 1 => format!("保留到明天，{peer} 继续发送后自动接收。"),
         days => format!("保留 {days} 天，{peer} 继续发送后自动接收。"),
     },
+    kept_awake: "传输期间本机不会自动休眠。",
+    slept: "本机曾休眠，正在核对，随后继续。",
     pause: "暂停",
     limit: "限速",
     pause_all: "全部暂停",

@@ -1,0 +1,182 @@
+//! Keeps the computer from falling asleep by itself while content moves. A person can still send it
+//! to sleep.
+//!
+//! Asking the system may take its time, so a thread of its own does it.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::note::Input;
+
+/// Not asked for anew in every gap between two files.
+const REST_BEFORE_SLEEP: Duration = Duration::from_secs(10);
+
+/// Dropping it lets the computer sleep again.
+pub struct Awake {
+    wants: Option<Sender<bool>>,
+    thread: Option<JoinHandle<()>>,
+    wanted: bool,
+    /// When content moved last.
+    moved: Option<Instant>,
+}
+
+impl Awake {
+    /// [`Input::KeptAwake`] says what became of each wish.
+    pub fn new(inputs: Sender<Input>) -> Self {
+        let (wants, wanted) = channel();
+        let thread = std::thread::Builder::new()
+            .name("awake".into())
+            .spawn(move || keep(&wanted, &inputs));
+        if let Err(error) = &thread {
+            tracing::warn!(%error, "the computer may fall asleep during transfers");
+        }
+        Self {
+            wants: Some(wants),
+            thread: thread.ok(),
+            wanted: false,
+            moved: None,
+        }
+    }
+
+    /// To be told often whether content moves.
+    pub fn look(&mut self, moving: bool) {
+        let now = Instant::now();
+        if moving {
+            self.moved = Some(now);
+        }
+        let wanted = self
+            .moved
+            .is_some_and(|moved| now.duration_since(moved) < REST_BEFORE_SLEEP);
+        if wanted != self.wanted {
+            self.wanted = wanted;
+            if let Some(wants) = &self.wants {
+                let _ = wants.send(wanted);
+            }
+        }
+    }
+
+    /// When to look again although nothing happens.
+    pub fn next_look(&self) -> Option<Duration> {
+        let moved = self.moved.filter(|_| self.wanted)?;
+        Some(REST_BEFORE_SLEEP.saturating_sub(moved.elapsed()))
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        self.wants = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(feature = "gui")]
+fn keep(wanted: &Receiver<bool>, inputs: &Sender<Input>) {
+    let mut held = None;
+    for wanted in wanted {
+        held = None;
+        if wanted {
+            let asked = keepawake::Builder::default()
+                .idle(true)
+                .app_name("Ropeway")
+                .app_reverse_domain("app.ropeway")
+                .reason("Files are being transferred")
+                .create();
+            match asked {
+                Ok(handle) => held = Some(handle),
+                // No session that could sleep, or one that does not take wishes.
+                Err(error) => tracing::info!(%error, "nobody keeps the computer awake"),
+            }
+        }
+        let _ = inputs.send(Input::KeptAwake(held.is_some()));
+    }
+    drop(held);
+}
+
+/// The headless program has no way to ask.
+#[cfg(not(feature = "gui"))]
+fn keep(wanted: &Receiver<bool>, inputs: &Sender<Input>) {
+    for _wish in wanted {
+        let _ = inputs.send(Input::KeptAwake(false));
+    }
+}
+
+/// Notices that the computer, or only this program, has not run for a while.
+pub struct Nap {
+    last: Option<Duration>,
+}
+
+/// A busy machine does not keep us waiting for so long.
+const ASLEEP: Duration = Duration::from_secs(20);
+
+impl Nap {
+    pub fn new() -> Self {
+        Self { last: None }
+    }
+
+    /// To be asked at least every few seconds while `watching`; says how long nobody asked, if that
+    /// was a sleep.
+    pub fn over(&mut self, watching: bool) -> Option<Duration> {
+        let now = since_boot();
+        let gap = self.last.map(|last| now.saturating_sub(last));
+        self.last = watching.then_some(now);
+        gap.filter(|gap| *gap >= ASLEEP)
+    }
+}
+
+/// A clock that also runs while the computer sleeps.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn since_boot() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    let nanos = u32::try_from(now.tv_nsec).unwrap_or_default();
+    Duration::new(seconds, nanos)
+}
+
+/// The calendar's: it runs on, too, though somebody may set it.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn since_boot() -> Duration {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_a_sleep_only_while_somebody_watches() {
+        let mut nap = Nap::new();
+        assert_eq!(nap.over(true), None);
+        assert_eq!(nap.over(true), None);
+        nap.last = since_boot().checked_sub(ASLEEP * 2);
+        assert!(nap.over(true) >= Some(ASLEEP * 2));
+        assert_eq!(nap.over(false), None);
+        assert_eq!(nap.over(true), None);
+    }
+
+    #[test]
+    fn a_wish_is_said_once_and_outlives_short_gaps() {
+        let (inputs, said) = channel();
+        let mut awake = Awake::new(inputs);
+        for moving in [true, false, true, false, false] {
+            awake.look(moving);
+        }
+        assert!(awake.next_look() > Some(Duration::from_secs(5)));
+        awake.moved = Instant::now().checked_sub(REST_BEFORE_SLEEP);
+        awake.look(false);
+        drop(awake);
+        let said: Vec<_> = said
+            .iter()
+            .map(|input| match input {
+                Input::KeptAwake(kept) => kept,
+                _ => panic!("nothing else is said"),
+            })
+            .collect();
+        assert_eq!(said.len(), 2);
+        assert!(!said[1]);
+    }
+}
