@@ -202,9 +202,7 @@ impl Inbox {
     /// of that name makes it `name (1)`. Has to come before what lies in the folder. A folder that
     /// cannot be made fails everything in it with [`Problem::Folder`].
     pub fn add_folder(&mut self, number: u32, entry: &Entry) -> Committed {
-        let added = self
-            .tree
-            .add_folder(number, entry.parent, &entry.name, entry.modified);
+        let added = self.tree.add_folder(number, entry, &mut self.staging);
         let status = match added {
             Ok(FolderOrigin::Made) => EntryStatus::Arrived,
             Ok(FolderOrigin::Merged) => EntryStatus::AlreadyThere,

@@ -262,6 +262,53 @@ fn a_file_that_changed_at_its_source_takes_the_place_of_its_own_earlier_version(
 }
 
 #[test]
+fn a_folder_that_an_earlier_run_made_still_gets_the_senders_time() {
+    let old = at(1_000_000_000, 7);
+    let timed = |parent, name| Entry {
+        modified: old,
+        ..folder(parent, name)
+    };
+    let run = Run::new(vec![
+        timed(None, "Holiday"),
+        timed(Some(0), "empty"),
+        timed(Some(0), "theirs"),
+        timed(Some(0), "taken"),
+    ]);
+    let there = run.save().join("Holiday");
+    let add = |inbox: &mut Inbox| -> Vec<_> {
+        let entries = (0..).zip(run.manifest.entries());
+        let added = entries.map(|(number, entry)| inbox.add_folder(number, entry));
+        added.map(|one| (one.path, one.status.as_str())).collect()
+    };
+    fs::create_dir(&there).unwrap();
+    fs::create_dir(there.join("theirs")).unwrap();
+    fs::write(there.join("taken"), "a file").unwrap();
+    let expected = [
+        ("Holiday".to_owned(), "already-there"),
+        ("Holiday/empty".to_owned(), "arrived"),
+        ("Holiday/theirs".to_owned(), "already-there"),
+        ("Holiday/taken (1)".to_owned(), "arrived"),
+    ];
+    let mut inbox = run.first();
+    assert_eq!(add(&mut inbox), expected);
+    drop(inbox);
+
+    let (mut inbox, _) = run.again();
+    assert_eq!(add(&mut inbox), expected);
+    inbox.finish().unwrap();
+    let then = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000, 7);
+    for (name, ours) in [
+        ("", false),
+        ("empty", true),
+        ("theirs", false),
+        ("taken (1)", true),
+    ] {
+        let modified = fs::metadata(there.join(name)).unwrap().modified().unwrap();
+        assert_eq!(modified == then, ours, "{name}");
+    }
+}
+
+#[test]
 fn a_name_that_was_taken_is_remembered_as_it_became() {
     let run = holiday();
     fs::create_dir(run.save().join("Holiday")).unwrap();
