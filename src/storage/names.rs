@@ -104,16 +104,21 @@ impl DiskName {
     }
 }
 
-/// The longest beginning that fits, ending between characters and not in white space.
+/// The longest beginning that fits, ending between characters and not in white space or dots, which
+/// could be all that is left: `..` and a long blank must not become `..`.
 fn cut(text: &str, max_bytes: usize) -> &str {
     if text.len() <= max_bytes {
         return text;
     }
-    text[..text.floor_char_boundary(max_bytes)].trim_end()
+    let beginning = &text[..text.floor_char_boundary(max_bytes)];
+    match beginning.trim_end_matches(|last: char| last == '.' || last.is_whitespace()) {
+        "" => "_",
+        rest => rest,
+    }
 }
 
 fn writable(raw: &str, rules: Rules, top_level: bool) -> String {
-    if top_level && is_area(raw) {
+    if top_level && (is_area(raw) || is_area(cut(raw, rules.max_bytes))) {
         return format!("{} (1)", &AREA[1..]);
     }
     let mut name = String::with_capacity(raw.len());

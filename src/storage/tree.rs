@@ -164,6 +164,10 @@ impl Tree {
         let mut n = 0;
         loop {
             let candidate = name.nth(n);
+            // `names` never makes one; if it did, this would be the way out of the save folder.
+            if matches!(candidate.as_str(), "" | "." | "..") || candidate.contains(['/', '\0']) {
+                return Err(Problem::Name);
+            }
             let error = match put(self, &folder, &candidate) {
                 Ok(done) => {
                     self.touched.insert(parent);

@@ -70,6 +70,29 @@ fn no_name_from_the_wire_reaches_the_staging_area() {
 }
 
 #[test]
+fn a_name_that_is_cut_to_what_the_disk_takes_leads_nowhere_else() {
+    let mut receiver = Receiver::new();
+    for start in ["..", ".", "", ".ropeway", "...."] {
+        for filler in [" ", "\u{3000}", ".", " ."] {
+            for end in ["", "x", ".txt"] {
+                let name = format!("{start}{}{end}", filler.repeat(300));
+                let (folder, committed) = receiver.folder(None, &name);
+                assert_eq!(problem(&committed), None, "{name:?}");
+                receiver.arrive(Some(folder), "plain", "x");
+                let outside = fs::read_dir(receiver.dir.path()).unwrap().count();
+                assert_eq!(outside, 1, "{name:?}: {:?}", listing(receiver.dir.path()));
+                let inside = receiver.arrive(Some(folder), &name, "x");
+                assert_eq!(problem(&inside), None, "{name:?}");
+                let top = inside.path.split('/').next().unwrap();
+                assert_eq!(top, committed.path, "{name:?}");
+                assert!(![".", "..", "", ".ropeway"].contains(&top), "{name:?}");
+                assert_eq!(receiver.read(&inside.path), "x");
+            }
+        }
+    }
+}
+
+#[test]
 fn names_that_act_on_a_screen_are_escaped_on_the_disk_and_in_reports() {
     let mut receiver = Receiver::new();
     let committed = receiver.arrive(None, "a\u{1b}[2J\u{202e}gpj.exe", "x");
