@@ -98,6 +98,8 @@ impl Ledger {
     /// be over one day.
     pub fn open(data_dir: &Path) -> std::io::Result<Self> {
         let folder = data_dir.join(FOLDER);
+        record::sweep(data_dir);
+        record::sweep(&folder);
         let kept = read_all(&folder);
         let (writes, asked) = channel();
         let thread = thread::Builder::new()
