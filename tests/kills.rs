@@ -448,7 +448,12 @@ impl Story {
             if self.has_come(moment) {
                 return true;
             }
-            if self.sender.child.try_wait().unwrap().is_some() {
+            if let Some(status) = self.sender.child.try_wait().unwrap() {
+                // An offer that was lost before the answer is not made again by itself.
+                if status.code() == Some(5) && !self.accepted() {
+                    self.send_again();
+                    continue;
+                }
                 return false;
             }
             if let Some(status) = self.receiver.child.try_wait().unwrap() {
@@ -508,10 +513,20 @@ impl Story {
                 self.orphans.insert(transfer.to_owned());
             }
         }
+        self.send_again();
+        true
+    }
+
+    fn send_again(&mut self) {
         let next = send(self.folder.path(), &self.wire, Some(PASSPHRASE));
         let last = std::mem::replace(&mut self.sender, next);
         self.remember(&last);
-        true
+    }
+
+    /// The sender knows, or has known before, that it is.
+    fn accepted(&mut self) -> bool {
+        self.sender.listen_to_all();
+        self.sender.states("running") || !self.transfers.is_empty()
     }
 
     /// What this interruption allows to travel again: no more than came since the one before.
