@@ -297,6 +297,11 @@ impl Staging {
         self.history.files.get(&key)
     }
 
+    /// What the journal says of that key may be about another entry.
+    pub fn forget_past(&mut self, key: EntryKey) {
+        self.history.files.remove(&key);
+    }
+
     /// An earlier run made the folder of that place, if it is there.
     pub fn made(&self, place: &[String]) -> bool {
         self.history.folders.contains(place)

@@ -309,6 +309,65 @@ fn a_folder_that_an_earlier_run_made_still_gets_the_senders_time() {
 }
 
 #[test]
+fn two_files_of_one_name_in_one_folder_are_told_apart_in_every_run() {
+    // `a%FF` and the byte 0xff behind an `a` are one name on the wire. So both have one key, too.
+    let timed = |mut entry: Entry| {
+        entry.modified = at(1_700_000_000, 5);
+        entry
+    };
+    let run = Run::new(vec![
+        folder(None, "Holiday"),
+        timed(file(Some(0), "a%FF", 5)),
+        timed(file(Some(0), "a%FF", 5)),
+        timed(file(Some(0), "film", 3 * GROUP)),
+        timed(file(Some(0), "film", 3 * GROUP)),
+    ]);
+    let hash = |content: &[u8]| *blake3::hash(content).as_bytes();
+    let mut inbox = run.first();
+    inbox.add_folder(0, run.manifest.get(0).unwrap());
+    inbox.whole(run.target(1), b"first", hash(b"first"));
+    inbox.commit();
+    drop(inbox);
+    let (mut inbox, kept) = run.again();
+    assert_eq!(kept.done, [] as [u32; 0], "which one it was is not known");
+    inbox.add_folder(0, run.manifest.get(0).unwrap());
+    inbox.whole(run.target(1), b"first", hash(b"first"));
+    inbox.whole(run.target(2), b"other", hash(b"other"));
+    let films = [noise(1, 3 * GROUP), noise(2, 3 * GROUP)];
+    for (number, film) in (3..).zip(&films) {
+        run.write(&mut inbox, number, film, 0, film.len());
+        inbox.complete(run.target(number), hash(film));
+    }
+    let mut committed = inbox.commit();
+    committed.sort_by_key(|one| one.number);
+    let ended: Vec<_> = committed
+        .iter()
+        .map(|one| (one.number, one.path.as_str(), problem(one)))
+        .collect();
+    assert_eq!(
+        ended,
+        [
+            (1, "Holiday/a%FF", None),
+            (2, "Holiday/a%FF (1)", None),
+            (3, "Holiday/film", None),
+            (4, "Holiday/film (1)", None),
+        ]
+    );
+    let there = |name: &str| fs::read(run.save().join("Holiday").join(name)).unwrap();
+    assert_eq!(there("a%FF"), b"first");
+    assert_eq!(there("a%FF (1)"), b"other");
+    assert_eq!(there("film"), films[0]);
+    assert_eq!(there("film (1)"), films[1]);
+    // What is staged of one is not taken for a beginning of the other either.
+    drop(inbox);
+    let mut inbox = Inbox::create(run.save(), TRANSFER).unwrap();
+    run.write(&mut inbox, 3, &films[0], 0, 2 * GROUP);
+    drop(inbox);
+    let (_inbox, kept) = run.again();
+    assert_eq!(kept, Kept::default());
+}
+
+#[test]
 fn a_name_that_was_taken_is_remembered_as_it_became() {
     let run = holiday();
     fs::create_dir(run.save().join("Holiday")).unwrap();
