@@ -568,10 +568,18 @@ impl Story {
                 }
             }
         }
-        let (sent, arrived) = (
+        let (mut sent, mut arrived) = (
             everything(&self.folder.path().join("Film night")),
             everything(&self.inbox().join("Film night")),
         );
+        if !self.orphans.is_empty() {
+            // Folders that an orphan made were there before, and keep the time they had.
+            for (content, time, _) in sent.values_mut().chain(arrived.values_mut()) {
+                if content.is_none() {
+                    *time = (0, 0);
+                }
+            }
+        }
         if sent != arrived {
             let differs = sent.iter().filter(|one| arrived.get(one.0) != Some(one.1));
             let differs: Vec<_> = differs.map(|one| (one, arrived.get(one.0))).collect();
