@@ -554,13 +554,23 @@ impl Story {
         if status.code() != Some(0) && status.signal().is_none() {
             self.fail(&format!("the sender ended with {status}"));
         }
+        // A receiver that was killed when the sender had heard the end, and not the other way round,
+        // keeps its journal for a week: the sender might not have heard it.
+        let unheard = |story: &Self| {
+            let heard = story
+                .receiver
+                .said
+                .iter()
+                .any(|line| line["event"] == "state");
+            !heard && staged(&story.inbox()) == 0
+        };
         let deadline = Instant::now() + PATIENCE;
         let kept = [
             self.inbox().join(".ropeway"),
             self.folder.path().join("garden/transfers"),
         ];
         for place in kept {
-            while !self.kept(&place).is_empty() {
+            while !self.kept(&place).is_empty() && !unheard(&self) {
                 self.receiver.listen(Duration::from_millis(5));
                 if Instant::now() > deadline {
                     let kept = self.kept(&place);
