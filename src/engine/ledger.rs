@@ -85,8 +85,11 @@ struct KeptRecord {
     touched: u64,
 }
 
+/// What waits for a record to be on the disk.
+type Then = Box<dyn FnOnce() + Send>;
+
 enum Write {
-    Save(Box<Kept>),
+    Save(Box<Kept>, Option<Then>),
     Remove(TransferId),
 }
 
@@ -102,6 +105,8 @@ impl Ledger {
     /// be over one day.
     pub fn open(data_dir: &Path) -> std::io::Result<Self> {
         let folder = data_dir.join(FOLDER);
+        record::sweep(data_dir);
+        record::sweep(&folder);
         let kept = read_all(&folder);
         let (writes, asked) = channel();
         let thread = thread::Builder::new()
@@ -125,10 +130,20 @@ impl Ledger {
         all
     }
 
-    pub fn keep(&self, mut kept: Kept) {
+    pub fn keep(&self, kept: Kept) {
+        self.save(kept, None);
+    }
+
+    /// Calls `then` once it is written down, or cannot be: whatever happens from then on, a kill
+    /// included, the transfer goes on.
+    pub fn keep_first(&self, kept: Kept, then: impl FnOnce() + Send + 'static) {
+        self.save(kept, Some(Box::new(then)));
+    }
+
+    fn save(&self, mut kept: Kept, then: Option<Then>) {
         kept.touched = SystemTime::now();
         lock(&self.kept).insert(kept.transfer, kept.clone());
-        self.write(Write::Save(Box::new(kept)));
+        self.write(Write::Save(Box::new(kept), then));
     }
 
     /// Changes what is known of a kept transfer; one that is not kept stays so.
@@ -227,7 +242,7 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
 fn write_all(folder: &Path, asked: &Receiver<Write>) {
     for write in asked {
         match write {
-            Write::Save(kept) => {
+            Write::Save(kept, then) => {
                 let path = path_of(folder, kept.transfer);
                 let seconds = kept.touched.duration_since(UNIX_EPOCH).unwrap_or_default();
                 let record = KeptRecord {
@@ -250,6 +265,9 @@ fn write_all(folder: &Path, asked: &Receiver<Write>) {
                 };
                 if let Err(error) = record::save(&path, VERSION, &record) {
                     tracing::warn!(%error, "a transfer could go on only while this runs");
+                }
+                if let Some(then) = then {
+                    then();
                 }
             }
             Write::Remove(transfer) => {

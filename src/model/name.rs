@@ -197,4 +197,86 @@ mod tests {
         assert_eq!(displayable("x\u{202e}gpj.exe"), "x\\u{202e}gpj.exe");
         assert_eq!(displayable("好的 ok"), "好的 ok");
     }
+
+    use proptest::prelude::*;
+
+    /// Undoes [`wire_name`].
+    fn local_name(name: &SafeName, changed: bool) -> Vec<u8> {
+        let wire = name.as_str().as_bytes();
+        if !changed {
+            return wire.to_vec();
+        }
+        let mut raw = Vec::new();
+        let mut rest = wire;
+        while let Some((first, others)) = rest.split_first() {
+            if *first == b'%' {
+                let hex = std::str::from_utf8(&others[..2]).expect("two digits");
+                raw.push(u8::from_str_radix(hex, 16).expect("hex digits"));
+                rest = &others[2..];
+            } else {
+                raw.push(*first);
+                rest = others;
+            }
+        }
+        raw
+    }
+
+    /// What a Unix file system may hold: up to 255 bytes of anything but `/` and NUL.
+    fn unix_name() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            any::<u8>().prop_map(|byte| vec![byte]),
+            any::<char>().prop_map(|character| character.to_string().into_bytes()),
+            prop::sample::select(vec!["..", ".", "C:", "%41", "%", "\\", "文", "a"])
+                .prop_map(|text| text.as_bytes().to_vec()),
+        ];
+        prop::collection::vec(piece, 1..60).prop_map(|pieces| {
+            let mut raw = pieces.concat();
+            raw.retain(|byte| !matches!(byte, b'/' | 0));
+            raw.truncate(255);
+            raw
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_text_is_one_component_for_every_system_or_refused(
+            raw in prop_oneof![
+                any::<String>(),
+                "[a-cC:./\\\\\u{0} ]{0,4}",
+                "[a-z]{1020,1030}",
+            ],
+        ) {
+            let drive = raw.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
+                && raw.as_bytes().get(1) == Some(&b':');
+            let allowed = !raw.is_empty()
+                && raw != "."
+                && raw != ".."
+                && !raw.contains(['/', '\\', '\0'])
+                && !drive
+                && raw.len() <= 1024;
+            match SafeName::try_from(raw.as_str()) {
+                Ok(name) => {
+                    prop_assert!(allowed, "{raw:?}");
+                    prop_assert_eq!(name.as_str(), &raw);
+                    let path = std::path::Path::new(name.as_str());
+                    let mut components = path.components();
+                    let only = components.next();
+                    prop_assert!(matches!(only, Some(std::path::Component::Normal(_))), "{raw:?}");
+                    prop_assert_eq!(components.next(), None);
+                    prop_assert!(!name.to_string().chars().any(acts_on_display), "{raw:?}");
+                }
+                Err(_refused) => prop_assert!(!allowed, "{raw:?}"),
+            }
+        }
+
+        #[test]
+        fn every_local_name_travels_and_can_be_told_from_what_travels(raw in unix_name()) {
+            prop_assume!(!raw.is_empty());
+            let (name, changed) = wire_name(&raw);
+            prop_assert!(SafeName::try_from(name.as_str()).is_ok(), "{name:?}");
+            prop_assert_eq!(local_name(&name, changed), raw);
+        }
+    }
 }

@@ -4,8 +4,8 @@
 //! checked and flushed, in [`Inbox::commit`]. Every entry reaches exactly one [`Committed`].
 //! Progress, credit and what the peer is told are the engine's business.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -89,7 +89,8 @@ pub struct Inbox {
     ready: Vec<Ready>,
     ready_bytes: u64,
     ready_small_bytes: u64,
-    /// Failures that the next commit reports.
+    /// What the next commit reports beside what is ready: failures, and what had to be committed
+    /// early.
     ended: Vec<Committed>,
     tree: Tree,
     staging: Staging,
@@ -151,11 +152,19 @@ impl Inbox {
     pub fn kept(&mut self, manifest: &Manifest) -> Kept {
         let mut kept = Kept::default();
         let mut looked = Looked::default();
+        let twins = twins(manifest);
+        for key in &twins {
+            self.staging.forget_past(*key);
+        }
         for (number, entry) in (0_u32..).zip(manifest.entries()) {
             let (EntryKind::File { len_bytes, .. }, Some(key)) = (entry.kind, manifest.key(number))
             else {
                 continue;
             };
+            // Which of them an earlier run had is not known.
+            if twins.contains(&key) {
+                continue;
+            }
             let past = self.staging.past(key);
             let past =
                 past.filter(|past| past.len_bytes == len_bytes && past.modified == entry.modified);
@@ -206,9 +215,7 @@ impl Inbox {
     /// of that name makes it `name (1)`. Has to come before what lies in the folder. A folder that
     /// cannot be made fails everything in it with [`Problem::Folder`].
     pub fn add_folder(&mut self, number: u32, entry: &Entry) -> Result<Committed, Full> {
-        let added = self
-            .tree
-            .add_folder(number, entry.parent, &entry.name, entry.modified);
+        let added = self.tree.add_folder(number, entry, &mut self.staging);
         let status = match added {
             Ok(FolderOrigin::Made) => EntryStatus::Arrived,
             Ok(FolderOrigin::Merged) => EntryStatus::AlreadyThere,
@@ -273,7 +280,7 @@ impl Inbox {
             .map_err(|error| Problem::writing(&error))
     }
 
-    fn start(&self, target: Target) -> Result<Writing, Problem> {
+    fn start(&mut self, target: Target) -> Result<Writing, Problem> {
         let Target { key, entry, .. } = target;
         if !self.tree.is_usable(entry.parent) {
             return Err(Problem::Folder);
@@ -285,7 +292,16 @@ impl Inbox {
             return Err(Problem::Corrupt);
         };
         let writing = |error: io::Error| Problem::writing(&error);
-        let file = self.staging.create_part(key).map_err(writing)?;
+        let file = match self.staging.create_part(key) {
+            // A twin in the same folder is complete: it gets its name, which frees the key.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let committed = self.commit();
+                self.ended.extend(committed);
+                self.staging.create_part(key)
+            }
+            created => created,
+        };
+        let file = file.map_err(writing)?;
         let reserved_bytes = match reserve(&file, len_bytes) {
             Ok(reserved_bytes) => reserved_bytes,
             Err(error) => {
@@ -496,6 +512,16 @@ impl Inbox {
             status: EntryStatus::Failed(problem),
         });
     }
+}
+
+/// The keys that several entries share: files of one name in one folder. A sender whose disk has
+/// them apart can send them, by names that are one when they are escaped.
+fn twins(manifest: &Manifest) -> HashSet<EntryKey> {
+    let numbers = 0..manifest.len() as u32;
+    let mut keys: Vec<_> = numbers.filter_map(|number| manifest.key(number)).collect();
+    keys.sort_unstable();
+    let pairs = keys.windows(2).filter(|pair| pair[0] == pair[1]);
+    pairs.map(|pair| pair[0]).collect()
 }
 
 impl Writing {

@@ -13,7 +13,7 @@ pub(super) const AREA: &str = ".ropeway";
 
 /// What the disk accepts. Starts with what the system usually does and is tightened when the disk
 /// refuses a name (a FAT stick under Linux, an encrypted home folder).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Rules {
     max_bytes: usize,
     /// Without the characters and names that Windows file systems refuse.
@@ -56,7 +56,7 @@ pub(super) struct DiskName {
     stem: String,
     /// With its dot; empty for folders and for names without one.
     extension: String,
-    max_bytes: usize,
+    rules: Rules,
 }
 
 impl DiskName {
@@ -77,7 +77,7 @@ impl DiskName {
         Self {
             stem,
             extension,
-            max_bytes: rules.max_bytes,
+            rules,
         }
     }
 
@@ -86,7 +86,7 @@ impl DiskName {
         Self {
             stem: writable(name.as_str(), rules, top_level),
             extension: String::new(),
-            max_bytes: rules.max_bytes,
+            rules,
         }
     }
 
@@ -97,23 +97,32 @@ impl DiskName {
             n => format!(" ({n})"),
         };
         let room = self
+            .rules
             .max_bytes
             .saturating_sub(number.len() + self.extension.len());
         let stem = cut(&self.stem, room);
-        format!("{stem}{number}{}", self.extension)
+        // A cut may leave one that was none before.
+        let reserved = self.rules.windows && is_reserved(stem) && number.is_empty();
+        let mark = if reserved { "_" } else { "" };
+        format!("{mark}{stem}{number}{}", self.extension)
     }
 }
 
-/// The longest beginning that fits, ending between characters and not in white space.
+/// The longest beginning that fits, ending between characters and not in white space or dots, which
+/// could be all that is left: `..` and a long blank must not become `..`.
 fn cut(text: &str, max_bytes: usize) -> &str {
     if text.len() <= max_bytes {
         return text;
     }
-    text[..text.floor_char_boundary(max_bytes)].trim_end()
+    let beginning = &text[..text.floor_char_boundary(max_bytes)];
+    match beginning.trim_end_matches(|last: char| last == '.' || last.is_whitespace()) {
+        "" => "_",
+        rest => rest,
+    }
 }
 
 fn writable(raw: &str, rules: Rules, top_level: bool) -> String {
-    if top_level && is_area(raw) {
+    if top_level && (is_area(raw) || is_area(cut(raw, rules.max_bytes))) {
         return format!("{} (1)", &AREA[1..]);
     }
     let mut name = String::with_capacity(raw.len());
@@ -288,5 +297,79 @@ mod tests {
         let below = DiskName::folder(&safe(".ropeway"), UNIX, false);
         assert_eq!(below.nth(0), ".ropeway");
         assert_eq!(file(".ropeways", UNIX).nth(0), ".ropeways");
+    }
+
+    use proptest::prelude::*;
+
+    /// Names as people, other systems and enemies make them.
+    fn any_name() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            any::<char>().prop_map(String::from),
+            "[a-zA-Z0-9]{1,12}",
+            "[\u{4e00}-\u{4fff}]{1,100}",
+            "[. ~:$*?<>|\"%_\u{3000}\u{202e}\u{200d}\u{7f}\n]{1,4}",
+            // Long enough to be cut, in characters that a cut may take away again.
+            (
+                prop::sample::select(vec![".", " ", "\u{3000}", "\u{a0}", "x", "\u{202e}"]),
+                1..330_usize
+            )
+                .prop_map(|(what, times)| what.repeat(times)),
+            prop::sample::select(vec![
+                "..", ".", ".ropeway", "ROPEWA~1", ".tar.gz", "CON", "nul", "COM¹", " (1)",
+            ])
+            .prop_map(str::to_owned),
+        ];
+        prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat())
+    }
+
+    fn safe_name() -> impl Strategy<Value = SafeName> {
+        any_name().prop_filter_map("not a name", |raw| SafeName::try_from(raw.as_str()).ok())
+    }
+
+    fn all_rules() -> impl Strategy<Value = Rules> {
+        let mut all = vec![UNIX, WINDOWS];
+        all.extend([UNIX, WINDOWS].map(|rules| rules.shorter().expect("there are shorter ones")));
+        prop::sample::select(all)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_may_travel_is_one_harmless_component_on_every_disk(
+            name in safe_name(),
+            rules in all_rules(),
+            top_level: bool,
+            is_folder: bool,
+            n in prop_oneof![Just(0), Just(1), 0..=super::super::tree::MAX_TWINS],
+        ) {
+            let made = match is_folder {
+                true => DiskName::folder(&name, rules, top_level),
+                false => DiskName::file(&name, rules, top_level),
+            };
+            let on_disk = made.nth(n);
+            prop_assert!(!matches!(on_disk.as_str(), "" | "." | ".."), "{on_disk:?}");
+            prop_assert!(!on_disk.contains(['/', '\0']), "{on_disk:?}");
+            prop_assert!(!on_disk.chars().any(misleads), "{on_disk:?}");
+            prop_assert!(on_disk.len() <= rules.max_bytes, "{on_disk:?}");
+            if top_level {
+                prop_assert!(!is_area(&on_disk), "{on_disk:?}");
+            }
+            if rules.windows {
+                let refused = ['/', '\\', '<', '>', ':', '"', '|', '?', '*'];
+                prop_assert!(!on_disk.contains(refused), "{on_disk:?}");
+                prop_assert!(!on_disk.ends_with(['.', ' ']), "{on_disk:?}");
+                prop_assert!(!is_reserved(&on_disk), "{on_disk:?}");
+            }
+            // A cut name may happen to end in the first number already.
+            if n > 1 {
+                prop_assert_ne!(made.nth(n - 1), on_disk);
+            }
+            // What needs no adjusting is not adjusted.
+            let raw = name.as_str();
+            if !rules.windows && raw.len() <= rules.max_bytes && !raw.chars().any(misleads) && !is_area(raw) {
+                prop_assert_eq!(made.nth(0), raw);
+            }
+        }
     }
 }

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+/// How temporary files begin.
+const UNFINISHED: &str = ".unfinished-";
+
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     #[error("it is of a newer version ({found}) and was left alone: {}", path.display())]
@@ -68,8 +71,12 @@ pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), 
     let write = || -> io::Result<()> {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(folder)?;
-        // NamedTempFile is created exclusively and 0600 on Unix.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        // Created exclusively and 0600 on Unix.
+        let mut file = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempfile_in(folder)?;
+        // Tells a sweep that its process lives; a file system without locks sweeps nothing.
+        let _ = file.as_file().try_lock();
         serde_json::to_writer_pretty(&mut file, &Record { version, content })?;
         file.write_all(b"\n")?;
         file.as_file().sync_all()?;
@@ -78,10 +85,31 @@ pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), 
         fs::File::open(folder)?.sync_all()?;
         Ok(())
     };
-    write().map_err(|source| RecordError::Io {
+    let written = match write() {
+        // Swept by another process before it was locked.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write(),
+        written => written,
+    };
+    written.map_err(|source| RecordError::Io {
         source,
         path: path.to_owned(),
     })
+}
+
+/// Removes what processes that were killed while they saved have left in a folder: there may be a
+/// key in it, and nobody would ever look at it again.
+pub fn sweep(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED)
+            && entry.file_type().is_ok_and(|kind| kind.is_file());
+        if unfinished
+            && let Ok(file) = fs::File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn free_name_beside(path: &Path) -> PathBuf {
@@ -114,6 +142,25 @@ mod tests {
         Example {
             name: "书房电脑".into(),
         }
+    }
+
+    #[test]
+    fn a_sweep_removes_what_killed_processes_left_and_not_what_is_being_written() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [".unfinished-dead", ".unfinished-alive", "other"] {
+            fs::write(dir.path().join(name), "key").unwrap();
+        }
+        fs::create_dir(dir.path().join(".unfinished-folder")).unwrap();
+        let alive = fs::File::open(dir.path().join(".unfinished-alive")).unwrap();
+        alive.lock().unwrap();
+        sweep(dir.path());
+        let mut left: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, [".unfinished-alive", ".unfinished-folder", "other"]);
+        sweep(&dir.path().join("missing"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! transfer is interrupted, so that a later run can go on from it; what nobody came back to for a
 //! week is found by [`sweep`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
@@ -45,7 +45,7 @@ pub(super) struct Staging {
     lock_metadata: Metadata,
     journal: Option<File>,
     /// What earlier runs wrote into the journal.
-    history: HashMap<EntryKey, Past>,
+    history: History,
     /// Parts that an earlier run left, and how long they are.
     left: HashMap<EntryKey, u64>,
     /// Nothing is left to go on from.
@@ -67,6 +67,7 @@ struct Header {
 enum Line {
     Intent(Intent),
     Placed(Placed),
+    Making(Making),
 }
 
 /// A file about to get its final name. Written before the rename, so that a kill in between leaves
@@ -93,6 +94,22 @@ pub(super) struct Placed {
     name: String,
     /// We made it. Otherwise the same content was there already, and it is somebody else's file.
     ours: bool,
+}
+
+/// A folder about to be made where nothing had its name. A later run finds it there and still owes
+/// it the sender's time, unlike one that was there before the transfer.
+#[derive(Serialize, Deserialize)]
+struct Making {
+    /// From the save folder down.
+    making: Vec<String>,
+}
+
+/// Everything a journal says that can be understood.
+#[derive(Debug, Default)]
+struct History {
+    files: HashMap<EntryKey, Past>,
+    /// Places of folders that an earlier run made, or was about to.
+    folders: HashSet<Vec<String>>,
 }
 
 /// A file that an earlier run committed, or was about to.
@@ -141,9 +158,8 @@ impl Placed {
     }
 }
 
-/// Everything a journal says that can be understood.
-fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
-    let mut past = HashMap::new();
+fn history(journal: &mut File, transfer: &str) -> History {
+    let mut past = History::default();
     let time = |(seconds, nanos)| Modified { seconds, nanos };
     let mut lines = BufReader::new(journal).split(b'\n').map_while(Result::ok);
     let header = lines
@@ -155,11 +171,11 @@ fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
     if !ours {
         return past;
     }
+    // It is a hint from a disk: it may not lead out of the save folder.
+    let safe = |name: &String| SafeName::try_from(name.as_str()).is_ok();
     for line in lines {
         match serde_json::from_slice(&line) {
             Ok(Line::Intent(intent)) => {
-                // It is a hint from a disk: it may not lead out of the save folder.
-                let safe = |name: &String| SafeName::try_from(name.as_str()).is_ok();
                 let inside = !intent.place.is_empty() && intent.place.iter().all(safe);
                 let hash = HEXLOWER.decode(intent.blake3.as_bytes()).ok();
                 let hash = hash.and_then(|hash| hash.try_into().ok());
@@ -172,14 +188,13 @@ fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
                         hash,
                         end: PastEnd::Unknown,
                     };
-                    past.insert(key, file);
+                    past.files.insert(key, file);
                 }
             }
             Ok(Line::Placed(placed)) => {
-                let file = key_of(&placed.placed).and_then(|key| past.get_mut(&key));
-                let safe = SafeName::try_from(placed.name.as_str()).is_ok();
+                let file = key_of(&placed.placed).and_then(|key| past.files.get_mut(&key));
                 if let Some(file) = file
-                    && safe
+                    && safe(&placed.name)
                     && let Some(name) = file.place.last_mut()
                 {
                     *name = placed.name;
@@ -188,6 +203,10 @@ fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
                         false => PastEnd::Found,
                     };
                 }
+            }
+            // Only compared with places of our own making, never used to reach anything.
+            Ok(Line::Making(folder)) => {
+                past.folders.insert(folder.making);
             }
             // Torn by a kill, or the empty one behind such a line.
             Err(_torn) => {}
@@ -275,7 +294,17 @@ impl Staging {
 
     /// What an earlier run did with the entry.
     pub fn past(&self, key: EntryKey) -> Option<&Past> {
-        self.history.get(&key)
+        self.history.files.get(&key)
+    }
+
+    /// What the journal says of that key may be about another entry.
+    pub fn forget_past(&mut self, key: EntryKey) {
+        self.history.files.remove(&key);
+    }
+
+    /// An earlier run made the folder of that place, if it is there.
+    pub fn made(&self, place: &[String]) -> bool {
+        self.history.folders.contains(place)
     }
 
     /// Takes the part that an earlier run left of the entry out of the list; its length.
@@ -345,6 +374,15 @@ impl Staging {
         }
     }
 
+    /// Writes down that a folder is about to be made.
+    pub fn record_making(&mut self, place: &[String]) -> io::Result<()> {
+        let making = place.to_vec();
+        match &mut self.journal {
+            Some(journal) => write_lines(journal, [Making { making }]),
+            None => Ok(()),
+        }
+    }
+
     /// Writes down what became of the intents.
     pub fn record_placed(&mut self, placed: Vec<Placed>) -> io::Result<()> {
         match &mut self.journal {
@@ -393,13 +431,10 @@ fn part_key(name: &str) -> Option<EntryKey> {
 }
 
 /// Opens the journal, or begins one if there is none that can be understood.
-fn open_journal(
-    folder: &FolderHandle,
-    transfer: &str,
-) -> io::Result<(File, HashMap<EntryKey, Past>)> {
+fn open_journal(folder: &FolderHandle, transfer: &str) -> io::Result<(File, History)> {
     if let Ok(mut journal) = folder.open_to_write(JOURNAL) {
         let history = history(&mut journal, transfer);
-        if !history.is_empty() {
+        if !history.files.is_empty() || !history.folders.is_empty() {
             // A torn last line must not take the next one with it.
             journal.seek(SeekFrom::End(0))?;
             journal.write_all(b"\n")?;
@@ -416,7 +451,7 @@ fn open_journal(
         transfer: transfer.to_owned(),
     };
     write_lines(&mut journal, [header])?;
-    Ok((journal, HashMap::new()))
+    Ok((journal, History::default()))
 }
 
 /// Removes what is kept of an interrupted transfer: nobody wants to go on with it.

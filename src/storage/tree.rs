@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::handle::{FolderHandle, is_not_a_folder};
 use super::names::{DiskName, Rules};
-use crate::model::{Modified, Problem, SafeName, displayable};
+use super::staging::Staging;
+use crate::model::{Entry, Modified, Problem, SafeName, displayable};
 
 /// Handles kept open: deeper than people nest folders, few beside the 1024 descriptors of a process.
 const OPEN_HANDLES: usize = 32;
@@ -48,7 +49,7 @@ struct Folder {
 
 #[derive(Debug)]
 enum State {
-    /// We made it and owe it this time.
+    /// We made it, in this run or an earlier one, and owe it this time.
     Made(Option<Modified>),
     /// It was there already and keeps its time.
     Merged,
@@ -88,14 +89,32 @@ impl Tree {
     pub fn add_folder(
         &mut self,
         number: u32,
-        parent: Option<u32>,
-        name: &SafeName,
-        modified: Option<Modified>,
+        entry: &Entry,
+        staging: &mut Staging,
     ) -> Result<FolderOrigin, Problem> {
+        let Entry {
+            parent,
+            ref name,
+            modified,
+            ..
+        } = *entry;
         let added = self.place(
             parent,
             |rules| DiskName::folder(name, rules, parent.is_none()),
-            |tree, folder, name| tree.make_or_merge(folder, name),
+            |tree, folder, name| {
+                let place = tree.place_of(parent, name);
+                let there = folder.folder(name);
+                if there.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+                    && let Err(error) = staging.record_making(&place)
+                {
+                    // On a full disk; then only its time would be lost.
+                    tracing::debug!(%error, "journal not written");
+                }
+                match tree.make_or_merge(folder, name)? {
+                    FolderOrigin::Merged if staging.made(&place) => Ok(FolderOrigin::Made),
+                    origin => Ok(origin),
+                }
+            },
         );
         let (name, state, result) = match added {
             Ok((name, origin @ FolderOrigin::Made)) => (name, State::Made(modified), Ok(origin)),
@@ -145,6 +164,10 @@ impl Tree {
         let mut n = 0;
         loop {
             let candidate = name.nth(n);
+            // `names` never makes one; if it did, this would be the way out of the save folder.
+            if matches!(candidate.as_str(), "" | "." | "..") || candidate.contains(['/', '\0']) {
+                return Err(Problem::Name);
+            }
             let error = match put(self, &folder, &candidate) {
                 Ok(done) => {
                     self.touched.insert(parent);
@@ -365,6 +388,8 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{EntryKind, TransferId};
+    use crate::storage::staging::Run;
 
     fn tree(dir: &tempfile::TempDir) -> Tree {
         std::fs::create_dir(dir.path().join("area")).unwrap();
@@ -439,8 +464,15 @@ mod tests {
     fn our_own_area_is_not_merged_with_under_whatever_name_it_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let mut tree = tree(&dir);
-        let name = SafeName::try_from("area").unwrap();
-        let added = tree.add_folder(0, None, &name, None);
+        let entry = Entry {
+            parent: None,
+            name: SafeName::try_from("area").unwrap(),
+            kind: EntryKind::Folder,
+            modified: None,
+        };
+        let root = Arc::clone(&tree.root);
+        let mut staging = Staging::open(root, TransferId([1; 16]), Run::First).unwrap();
+        let added = tree.add_folder(0, &entry, &mut staging);
         assert_eq!(added, Ok(FolderOrigin::Made));
         assert_eq!(tree.folder_path(0), "area (1)");
     }

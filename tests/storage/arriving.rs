@@ -130,6 +130,8 @@ fn the_journal_names_a_commit_with_its_version_and_transfer() {
     let header = lines.next().unwrap();
     assert_eq!(header["version"], 2);
     assert_eq!(header["transfer"], "ab".repeat(16));
+    let making = lines.next().unwrap();
+    assert_eq!(making, serde_json::json!({"making": ["docs"]}));
     let commit = lines.next().unwrap();
     assert_eq!(commit["place"], serde_json::json!(["docs", "a.txt"]));
     assert_eq!(commit["len_bytes"], 5);

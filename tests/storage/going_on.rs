@@ -266,6 +266,118 @@ fn a_file_that_changed_at_its_source_takes_the_place_of_its_own_earlier_version(
 }
 
 #[test]
+fn a_folder_that_an_earlier_run_made_still_gets_the_senders_time() {
+    let old = at(1_000_000_000, 7);
+    let timed = |parent, name| Entry {
+        modified: old,
+        ..folder(parent, name)
+    };
+    let run = Run::new(vec![
+        timed(None, "Holiday"),
+        timed(Some(0), "empty"),
+        timed(Some(0), "theirs"),
+        timed(Some(0), "taken"),
+    ]);
+    let there = run.save().join("Holiday");
+    let add = |inbox: &mut Inbox| -> Vec<_> {
+        let entries = (0..).zip(run.manifest.entries());
+        let added = entries.map(|(number, entry)| inbox.add_folder(number, entry).unwrap());
+        added.map(|one| (one.path, one.status.as_str())).collect()
+    };
+    fs::create_dir(&there).unwrap();
+    fs::create_dir(there.join("theirs")).unwrap();
+    fs::write(there.join("taken"), "a file").unwrap();
+    let expected = [
+        ("Holiday".to_owned(), "already-there"),
+        ("Holiday/empty".to_owned(), "arrived"),
+        ("Holiday/theirs".to_owned(), "already-there"),
+        ("Holiday/taken (1)".to_owned(), "arrived"),
+    ];
+    let mut inbox = run.first();
+    assert_eq!(add(&mut inbox), expected);
+    drop(inbox);
+
+    let (mut inbox, _) = run.again();
+    assert_eq!(add(&mut inbox), expected);
+    inbox.finish().unwrap();
+    let then = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000, 7);
+    for (name, ours) in [
+        ("", false),
+        ("empty", true),
+        ("theirs", false),
+        ("taken (1)", true),
+    ] {
+        let modified = fs::metadata(there.join(name)).unwrap().modified().unwrap();
+        assert_eq!(modified == then, ours, "{name}");
+    }
+}
+
+#[test]
+fn two_files_of_one_name_in_one_folder_are_told_apart_in_every_run() {
+    // `a%FF` and the byte 0xff behind an `a` are one name on the wire. So both have one key, too.
+    let timed = |mut entry: Entry| {
+        entry.modified = at(1_700_000_000, 5);
+        entry
+    };
+    let run = Run::new(vec![
+        folder(None, "Holiday"),
+        timed(file(Some(0), "a%FF", 5)),
+        timed(file(Some(0), "a%FF", 5)),
+        timed(file(Some(0), "film", 3 * GROUP)),
+        timed(file(Some(0), "film", 3 * GROUP)),
+    ]);
+    let hash = |content: &[u8]| *blake3::hash(content).as_bytes();
+    let mut inbox = run.first();
+    inbox.add_folder(0, run.manifest.get(0).unwrap()).unwrap();
+    inbox
+        .whole(run.target(1), b"first", hash(b"first"))
+        .unwrap();
+    inbox.commit();
+    drop(inbox);
+    let (mut inbox, kept) = run.again();
+    assert_eq!(kept.done, [] as [u32; 0], "which one it was is not known");
+    inbox.add_folder(0, run.manifest.get(0).unwrap()).unwrap();
+    inbox
+        .whole(run.target(1), b"first", hash(b"first"))
+        .unwrap();
+    inbox
+        .whole(run.target(2), b"other", hash(b"other"))
+        .unwrap();
+    let films = [noise(1, 3 * GROUP), noise(2, 3 * GROUP)];
+    for (number, film) in (3..).zip(&films) {
+        run.write(&mut inbox, number, film, 0, film.len());
+        inbox.complete(run.target(number), hash(film)).unwrap();
+    }
+    let mut committed = inbox.commit();
+    committed.sort_by_key(|one| one.number);
+    let ended: Vec<_> = committed
+        .iter()
+        .map(|one| (one.number, one.path.as_str(), problem(one)))
+        .collect();
+    assert_eq!(
+        ended,
+        [
+            (1, "Holiday/a%FF", None),
+            (2, "Holiday/a%FF (1)", None),
+            (3, "Holiday/film", None),
+            (4, "Holiday/film (1)", None),
+        ]
+    );
+    let there = |name: &str| fs::read(run.save().join("Holiday").join(name)).unwrap();
+    assert_eq!(there("a%FF"), b"first");
+    assert_eq!(there("a%FF (1)"), b"other");
+    assert_eq!(there("film"), films[0]);
+    assert_eq!(there("film (1)"), films[1]);
+    // What is staged of one is not taken for a beginning of the other either.
+    drop(inbox);
+    let mut inbox = Inbox::create(run.save(), TRANSFER).unwrap();
+    run.write(&mut inbox, 3, &films[0], 0, 2 * GROUP);
+    drop(inbox);
+    let (_inbox, kept) = run.again();
+    assert_eq!(kept, Kept::default());
+}
+
+#[test]
 fn a_name_that_was_taken_is_remembered_as_it_became() {
     let run = holiday();
     fs::create_dir(run.save().join("Holiday")).unwrap();

@@ -65,27 +65,33 @@ impl Supervisor {
                 let live = offer.session.live.clone();
                 let running = Transfer::new(offer.connection, started, handle, live);
                 let picks = offer.counted.picks;
+                let session = offer.session.clone();
+                let place = folder.clone();
+                let accept = move || session.accept(transfer, place);
                 match (offer.from.device_id, offer.session.goes_on()) {
-                    (_, Some(_)) => self.shared.ledger.update(transfer, |kept| {
-                        kept.cancelled_here = false;
-                        kept.places = vec![folder.clone()];
-                    }),
+                    (_, Some(_)) => {
+                        self.shared.ledger.update(transfer, |kept| {
+                            kept.cancelled_here = false;
+                            kept.places = vec![folder];
+                        });
+                        accept();
+                    }
                     (Some(peer), None) => {
                         let key = offer.session.session_key(transfer);
                         let kept = Kept {
                             picks,
                             ..running.kept(peer, key)
                         };
-                        self.shared.ledger.keep(kept);
+                        // The sender sends from then on, and can be told to go on only by this.
+                        self.shared.ledger.keep_first(kept, accept);
                     }
-                    (None, None) => {}
+                    (None, None) => accept(),
                 }
                 self.transfers.insert(transfer, running);
                 if let Some(incoming) = self.incoming(offer.connection) {
                     incoming.doing = Doing::Sending;
                     incoming.about = Some(transfer);
                 }
-                offer.session.accept(transfer, folder);
                 if let Some(server) = &mut self.server {
                     server.taken = true;
                     if server.once {
