@@ -171,6 +171,7 @@ fn ended(direction: Direction, status: Status, failure: Option<Failure>) -> Even
         entries: 10,
         bytes: 1_000_000,
         failed: 0,
+        can_retry: false,
         elapsed: Duration::from_secs(13),
         sent_bytes: 1_000_000,
     })
@@ -495,6 +496,7 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
         entries: 10,
         bytes: 1_000_000,
         held_bytes: 420_000,
+        failed: 0,
         until: std::time::SystemTime::now() + Duration::from_secs(days * 86_400 - 60),
     };
     let mut window = Window::english();
@@ -571,7 +573,9 @@ fn failed_entries_are_listed_with_their_reasons() {
     ));
     window.say(ended(Direction::Send, Status::Problems, None));
     window.harness.get_by_label("Holiday 2026/link");
-    window.harness.get_by_label("Links are not followed.");
+    window
+        .harness
+        .get_by_label("Links are not sent. Send what it leads to.");
     window.click("Send again");
     let draft = &window.harness.state().view.draft;
     assert_eq!(draft.picks.len(), 1);

@@ -255,6 +255,7 @@ impl Receiving<'_> {
             | Event::NotSafe(..)
             | Event::Quiet { .. }
             | Event::Measured(_)
+            | Event::ListSaved { .. }
             | Event::CommandFailed { .. } => {}
         }
     }

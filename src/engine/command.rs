@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::model::{DeviceName, PeerAddress, Secret, TransferId};
+use crate::model::{DeviceName, FailedLine, PeerAddress, Secret, TransferId};
 
 #[derive(Debug)]
 pub enum Command {
@@ -22,7 +22,8 @@ pub enum Command {
     Answer(TransferId, Answer),
     /// Ends a transfer of either direction; the other side is told.
     Cancel(TransferId),
-    /// Goes on with an interrupted transfer that this device sends, or tries again at once.
+    /// Goes on with an interrupted transfer that this device sends, or tries again at once; one
+    /// that ended with failures is tried again: only what failed is sent.
     Resume(TransferId),
     /// No longer waits for an interrupted transfer's other end; it can be resumed all the same.
     GiveUp(TransferId),
@@ -30,6 +31,11 @@ pub enum Command {
     Forget(TransferId),
     /// Counts what a picked path holds: [`super::Event::Measured`] follows, repeatedly while counting.
     Measure(PathBuf),
+    /// Writes failed entries and their reasons to a table (CSV): [`super::Event::ListSaved`] follows.
+    SaveList {
+        path: PathBuf,
+        lines: Vec<FailedLine>,
+    },
     /// Opens a file or folder with the system's program for it.
     Open(PathBuf),
     /// Shows a file or folder in the system's file manager.

@@ -25,7 +25,14 @@ pub enum Input {
     ListenerEnded(io::Error),
     Note(ConnectionId, Note),
     Measured(Measured),
-    CommandFailed { path: PathBuf, problem: Problem },
+    ListSaved {
+        path: PathBuf,
+        problem: Option<Problem>,
+    },
+    CommandFailed {
+        path: PathBuf,
+        problem: Problem,
+    },
 }
 
 /// News from the threads of one connection.

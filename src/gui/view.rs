@@ -38,6 +38,8 @@ pub struct View {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Notice {
     CommandFailed(PathBuf, Problem),
+    ListSaved(PathBuf),
+    ListNotSaved(PathBuf, Problem),
     NotSaved(String),
     NotRead(String),
 }
@@ -110,6 +112,10 @@ pub struct Row {
     pub speeds: VecDeque<u64>,
     pub quiet_seconds: u64,
     pub failed: Vec<FileReport>,
+    /// Of a row from an earlier run: how many entries failed.
+    pub failed_before: u64,
+    /// Narrows the list of what failed.
+    pub filter: String,
     /// The details are unfolded.
     pub open: bool,
     pub safe: bool,
@@ -136,6 +142,8 @@ impl Row {
             speeds: VecDeque::new(),
             quiet_seconds: 0,
             failed: Vec::new(),
+            failed_before: 0,
+            filter: String::new(),
             open: false,
             safe: false,
         }
@@ -152,6 +160,7 @@ impl Row {
         };
         Self {
             state: RowState::Kept(kept.until),
+            failed_before: kept.failed,
             progress: Some(Progress {
                 transfer: kept.transfer,
                 bytes: kept.held_bytes,
@@ -173,16 +182,38 @@ impl Row {
 
     /// It is over; nothing of it is kept or under way.
     pub fn finished(&self) -> bool {
-        matches!(self.state, RowState::Ended(_))
+        matches!(&self.state, RowState::Ended(summary) if !summary.can_retry)
+    }
+
+    /// Entries that failed, listed here or not.
+    pub fn all_failed(&self) -> u64 {
+        match &self.state {
+            RowState::Kept(_) => self.failed_before,
+            RowState::Active(_) => self.failed.len() as u64,
+            RowState::Ended(summary) => summary.failed,
+        }
+    }
+
+    /// This device sent it, and what failed may arrive in another try.
+    pub fn can_retry(&self) -> bool {
+        let kept = match &self.state {
+            RowState::Kept(_) => self.failed_before > 0,
+            RowState::Active(_) => false,
+            RowState::Ended(summary) => summary.can_retry,
+        };
+        kept && self.direction == Direction::Send
     }
 
     /// This device sends it, it was accepted, and it ended before everything was there.
     pub fn can_resume(&self) -> bool {
         let begun = self.progress.is_some_and(|progress| progress.bytes > 0);
         match &self.state {
-            RowState::Kept(_) => self.direction == Direction::Send,
+            RowState::Kept(_) => self.direction == Direction::Send && self.failed_before == 0,
             RowState::Active(_) => false,
             RowState::Ended(summary) => {
+                if summary.can_retry {
+                    return false;
+                }
                 let early = matches!(summary.status, Status::Cancelled(_) | Status::Interrupted);
                 self.direction == Direction::Send && early && begun
             }
@@ -255,6 +286,10 @@ impl View {
                 if let Some(row) = self.row(id)
                     && row.active()
                 {
+                    if state == TransferState::Checking {
+                        // What still fails is said anew.
+                        row.failed.clear();
+                    }
                     row.state = RowState::Active(state);
                 }
             }
@@ -288,6 +323,12 @@ impl View {
                     row.quiet_seconds = seconds;
                 }
             }
+            Event::ListSaved { path, problem } => {
+                self.notice = Some(match problem {
+                    None => Notice::ListSaved(path),
+                    Some(problem) => Notice::ListNotSaved(path, problem),
+                });
+            }
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));
@@ -315,7 +356,7 @@ impl View {
         let address = to.to_string();
         let mut rows = self.rows.iter();
         rows.find(|row| {
-            matches!(row.state, RowState::Kept(_))
+            (matches!(row.state, RowState::Kept(_)) || row.can_retry())
                 && row.direction == Direction::Send
                 && row.places == sources
                 && row.peer.address == address

@@ -67,6 +67,7 @@ struct Header {
 enum Line {
     Intent(Intent),
     Placed(Placed),
+    Undone(Undone),
 }
 
 /// A file about to get its final name. Written before the rename, so that a kill in between leaves
@@ -95,6 +96,13 @@ pub(super) struct Placed {
     ours: bool,
 }
 
+/// A file that an earlier run had committed failed when it came in another state.
+#[derive(Serialize, Deserialize)]
+struct Undone {
+    /// The entry's key, hex.
+    undone: String,
+}
+
 /// A file that an earlier run committed, or was about to.
 #[derive(Clone, Debug)]
 pub(super) struct Past {
@@ -104,6 +112,8 @@ pub(super) struct Past {
     pub on_disk: Modified,
     pub hash: [u8; 32],
     pub end: PastEnd,
+    /// It came again in another state since, and that failed.
+    pub undone: bool,
 }
 
 /// How far it came.
@@ -171,6 +181,7 @@ fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
                         on_disk: time(intent.on_disk),
                         hash,
                         end: PastEnd::Unknown,
+                        undone: false,
                     };
                     past.insert(key, file);
                 }
@@ -187,6 +198,12 @@ fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
                         true => PastEnd::Ours,
                         false => PastEnd::Found,
                     };
+                }
+            }
+            Ok(Line::Undone(line)) => {
+                let file = key_of(&line.undone).and_then(|key| past.get_mut(&key));
+                if let Some(file) = file {
+                    file.undone = true;
                 }
             }
             // Torn by a kill, or the empty one behind such a line.
@@ -342,6 +359,17 @@ impl Staging {
         match &mut self.journal {
             Some(journal) => write_lines(journal, intents),
             None => Ok(()),
+        }
+    }
+
+    /// Writes down which files of earlier runs have failed since.
+    pub fn record_undone(&mut self, keys: Vec<EntryKey>) -> io::Result<()> {
+        let lines = keys.iter().map(|key| Undone {
+            undone: HEXLOWER.encode(&key.0),
+        });
+        match &mut self.journal {
+            Some(journal) if !keys.is_empty() => write_lines(journal, lines),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ropeway::model::{Entry, GROUP_BYTES, Manifest, Problem};
-use ropeway::storage::{Committed, Inbox, Kept, Target};
+use ropeway::storage::{Committed, Inbox, Kept, Rest, Target};
 
 use crate::support::{TRANSFER, at, file, folder, listing, problem};
 
@@ -46,7 +46,7 @@ impl Run {
 
     fn again(&self) -> (Inbox, Kept) {
         let mut inbox = Inbox::go_on(self.save(), TRANSFER).unwrap();
-        let kept = inbox.kept(&self.manifest);
+        let kept = inbox.kept(&self.manifest, Rest::Missing);
         (inbox, kept)
     }
 

@@ -230,7 +230,10 @@ impl Supervisor {
         if failure == Some(Failure::Forgotten) {
             self.shared.ledger.forget(id);
         }
-        if matches!(status, Status::Arrived | Status::Problems) {
+        let disk = matches!(failure, Some(Failure::Disk(_) | Failure::PeerDisk(_)));
+        let kept = self.shared.ledger.get(id);
+        let can_retry = kept.is_some_and(|kept| disk || kept.can_retry());
+        if matches!(status, Status::Arrived | Status::Problems) && !can_retry {
             self.arrived.insert(id);
         }
         self.events.say(Event::Ended(Summary {
@@ -242,20 +245,30 @@ impl Supervisor {
             entries: transfer.live.entries.get(),
             bytes: transfer.live.arrived_bytes.get(),
             failed: transfer.live.failed.get(),
+            can_retry,
             elapsed: transfer.begun.elapsed(),
             sent_bytes: transfer.live.sent_bytes.get(),
         }));
     }
 
-    /// What is over need not go on; what was ended early can.
+    /// What is over need not go on; what was ended early can, and so can what failed and may be
+    /// mended.
     pub(super) fn note_in_ledger(&self, id: TransferId, transfer: &Transfer, status: Status) {
         let ledger = &self.shared.ledger;
         let (entries, bytes) = (transfer.live.entries.get(), transfer.live.total_bytes.get());
         let held = transfer.live.held_bytes.get();
+        let (failed, can_pass) = (transfer.live.failed.get(), transfer.live.can_pass.get());
         match (status, transfer.started.direction) {
+            (Status::Problems, _) if can_pass > 0 => {
+                ledger.update(id, |kept| {
+                    kept.failed = failed;
+                    kept.cancelled_here = false;
+                    (kept.entries, kept.bytes, kept.held_bytes) = (entries, bytes, held);
+                });
+            }
             // The receiver keeps it until the sender knows.
             (Status::Arrived | Status::Problems, Direction::Receive) => {
-                ledger.update(id, |kept| kept.arrived = true);
+                ledger.update(id, |kept| (kept.arrived, kept.failed) = (true, failed));
             }
             (Status::Arrived | Status::Problems | Status::Declined, _) => {
                 ledger.forget(id);
@@ -276,6 +289,7 @@ impl Supervisor {
             .all()
             .into_iter()
             .map(|kept| Interrupted {
+                failed: if kept.can_retry() { kept.failed } else { 0 },
                 transfer: kept.transfer,
                 direction: kept.direction,
                 peer: Peer {
@@ -378,6 +392,7 @@ impl Transfer {
             cancelled_here: false,
             picks: None,
             arrived: false,
+            failed: 0,
             touched: std::time::SystemTime::now(),
         }
     }
