@@ -154,6 +154,8 @@ impl App {
         CentralPanel::default()
             .frame(Frame::central_panel(ui.style()).inner_margin(Margin::same(0)))
             .show(ui, |ui| {
+                // In sight wherever the person has scrolled to.
+                self.notice(ui, &mut scope);
                 ScrollArea::vertical()
                     .auto_shrink([false, false])
                     .show(ui, |ui| {
@@ -171,7 +173,6 @@ impl App {
     }
 
     fn body(&mut self, ui: &mut Ui, scope: &mut Scope) {
-        self.notice(ui, scope);
         offers_ui(ui, scope, &self.view.offers);
         if ui.available_width() >= theme::TWO_COLUMNS_FROM {
             let height = self.panels_height;
@@ -243,16 +244,21 @@ impl App {
             | Notice::NotSaved(_)
             | Notice::NotRead(_) => (palette.warn, palette.warn_soft, Icon::TriangleAlert),
         };
-        widgets::inset(ui, soft, |ui| {
-            ui.horizontal_wrapped(|ui| {
-                ui.label(widgets::icon(symbol, front));
-                ui.colored_label(front, sentence);
-                if widgets::link(ui, scope.texts.done).clicked() {
-                    scope.want(Want::DismissNotice);
-                }
+        let margin = Margin {
+            bottom: 0,
+            ..Margin::same(theme::WINDOW_MARGIN)
+        };
+        Frame::new().inner_margin(margin).show(ui, |ui| {
+            widgets::inset(ui, soft, |ui| {
+                ui.horizontal_wrapped(|ui| {
+                    ui.label(widgets::icon(symbol, front));
+                    ui.colored_label(front, sentence);
+                    if widgets::link(ui, scope.texts.done).clicked() {
+                        scope.want(Want::DismissNotice);
+                    }
+                });
             });
         });
-        ui.add_space(theme::SECTION);
     }
 
     fn shortcuts(&self, context: &Context, wants: &mut Vec<Want>) {

@@ -182,7 +182,7 @@ impl Row {
 
     /// It is over; nothing of it is kept or under way.
     pub fn finished(&self) -> bool {
-        matches!(&self.state, RowState::Ended(summary) if !summary.can_retry)
+        matches!(self.state, RowState::Ended(_)) && !self.is_kept()
     }
 
     /// Entries that failed, listed here or not.
@@ -194,14 +194,18 @@ impl Row {
         }
     }
 
-    /// This device sent it, and what failed may arrive in another try.
-    pub fn can_retry(&self) -> bool {
-        let kept = match &self.state {
+    /// It came to its end, and what failed may arrive in another try.
+    pub fn is_kept(&self) -> bool {
+        match &self.state {
             RowState::Kept(_) => self.failed_before > 0,
             RowState::Active(_) => false,
             RowState::Ended(summary) => summary.can_retry,
-        };
-        kept && self.direction == Direction::Send
+        }
+    }
+
+    /// The sender is the one to try again.
+    pub fn can_retry(&self) -> bool {
+        self.is_kept() && self.direction == Direction::Send
     }
 
     /// This device sends it, it was accepted, and it ended before everything was there.

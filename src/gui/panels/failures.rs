@@ -10,7 +10,7 @@ use crate::gui::format::size;
 use crate::gui::texts::Texts;
 use crate::gui::view::Row;
 use crate::gui::{theme, widgets};
-use crate::model::{EntryStatus, FailedLine, FileReport};
+use crate::model::{Direction, EntryStatus, FailedLine, FileReport};
 
 /// A shorter list is seen at a glance.
 const FILTER_FROM: usize = 8;
@@ -41,6 +41,13 @@ pub fn failures_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             }
             if widgets::button(ui, texts.save_list).clicked() {
                 scope.want(Want::SaveList(lines(texts, &shown)));
+            }
+            if row.is_kept() && widgets::button(ui, texts.delete).clicked() {
+                scope.want(Want::Delete(row.id));
+            }
+            if row.is_kept() && row.direction == Direction::Receive {
+                let who_can = (texts.peer_can_retry)(row.peer.name.as_str());
+                ui.label(widgets::muted(ui, who_can));
             }
         });
     });
@@ -101,6 +108,8 @@ fn list_ui(ui: &mut Ui, texts: &Texts, shown: &[&FileReport]) {
     ScrollArea::vertical()
         .id_salt("failed")
         .max_height(theme::DETAILS_HEIGHT)
+        // Not less because the window ends there: it scrolls, too.
+        .min_scrolled_height(theme::DETAILS_HEIGHT)
         .auto_shrink([false, true])
         .show_rows(ui, height, shown.len(), |ui, range| {
             for file in shown.get(range).unwrap_or_default() {

@@ -321,16 +321,7 @@ fn ended(scope: &Scope, row: &Row, summary: &Summary) -> String {
             };
             format!("{done} · {checked}")
         }
-        (Status::Problems, _) => {
-            let said = (texts.some_failed)(summary.failed, summary.entries);
-            match (summary.can_retry, row.direction) {
-                (true, Direction::Receive) => {
-                    let who_can = (texts.peer_can_retry)(row.peer.name.as_str());
-                    format!("{said} · {who_can}")
-                }
-                (true, Direction::Send) | (false, _) => said,
-            }
-        }
+        (Status::Problems, _) => (texts.some_failed)(summary.failed, summary.entries),
         (_, Some(failure)) => (texts.failure)(failure),
         (Status::Declined, None) => texts.badge_declined.into(),
         (Status::Cancelled(_), None) => texts.badge_cancelled.into(),
@@ -373,8 +364,10 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
                     scope.want(Want::Engine(Command::Open(path)));
                 }
             }
-            let kept = summary.can_retry || row.can_resume();
-            if kept && widgets::button(ui, texts.delete).clicked() {
+            let kept = row.is_kept() || row.can_resume();
+            // Where there is a list, it stands below it.
+            let listed = row.is_kept() && !row.failed.is_empty();
+            if kept && !listed && widgets::button(ui, texts.delete).clicked() {
                 scope.want(Want::Delete(row.id));
             }
             retry(ui, scope, row);

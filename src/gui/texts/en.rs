@@ -153,7 +153,7 @@ pub const ENGLISH: Texts = Texts {
     hide_details: "Hide",
     copy_paths: "Copy paths",
     retry_failed: "Retry failed",
-    peer_can_retry: |peer| format!("{peer} can retry them"),
+    peer_can_retry: |peer| format!("{peer} can retry what failed."),
     kept_failed_send: |days| match days {
         0 | 1 => "can be retried until tomorrow".to_owned(),
         days => format!("can be retried for {days} days"),

@@ -142,7 +142,7 @@ pub const CHINESE: Texts = Texts {
     hide_details: "收起",
     copy_paths: "复制路径",
     retry_failed: "重试失败项",
-    peer_can_retry: |peer| format!("可由 {peer} 重试"),
+    peer_can_retry: |peer| format!("{peer} 可以重试失败项。"),
     kept_failed_send: |days| match days {
         0 | 1 => "明天之前可重试".to_owned(),
         days => format!("{days} 天内可重试"),
