@@ -239,6 +239,47 @@ fn a_save_folder_that_is_gone_is_not_made_anew_for_a_retry() {
     assert_eq!(tree(&garden.inbox().join("Thesis")), tree(&folder));
 }
 
+#[test]
+fn a_save_folder_that_vanishes_fails_its_own_transfer_and_no_other() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let mut attic = Device::new("Attic");
+    let addr = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    let (drive, film) = (
+        garden.home.path().join("drive"),
+        study.home.path().join("film"),
+    );
+    fs::File::create(&film).unwrap().set_len(512 << 20).unwrap();
+    study.send(&[&film], addr, PASSPHRASE);
+    let offer = garden.offer();
+    let folder = Some(drive.clone());
+    let accept = Answer::Accept { folder };
+    garden
+        .engine
+        .command(Command::Answer(offer.transfer, accept));
+    study.wait("bytes moving", |event| match event {
+        Event::Progress(progress) => (progress.bytes > 1_000_000).then_some(()),
+        _ => None,
+    });
+    fs::rename(&drive, garden.home.path().join("pulled out")).unwrap();
+    let letter = attic.home.path().join("letter");
+    fs::write(&letter, "hello").unwrap();
+    attic.send(&[&letter], addr, PASSPHRASE);
+    let other = garden.offer();
+    let accept = Answer::Accept { folder: None };
+    garden
+        .engine
+        .command(Command::Answer(other.transfer, accept));
+    attic.arrived();
+    let ended = study.ended();
+    assert_eq!((ended.status, ended.can_retry), (Status::Problems, true));
+    assert_eq!(
+        failed(study.reports()),
+        [("film".to_owned(), Problem::Gone)]
+    );
+    assert!(!drive.exists());
+    assert_eq!(fs::read(garden.inbox().join("letter")).unwrap(), b"hello");
+}
+
 /// One of everything that cannot be sent, besides things that can.
 fn odd_things(at: &Path) -> PathBuf {
     let folder = at.join("odd");

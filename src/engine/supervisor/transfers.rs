@@ -202,6 +202,10 @@ impl Supervisor {
 
     pub(super) fn forget(&mut self, id: TransferId) {
         let running = self.transfers.get(&id).map(|running| running.connection);
+        // Or it is being flushed.
+        let mut settling = self.settling.iter();
+        let settling = settling.find(|(_, settling)| **settling == id);
+        let running = running.or(settling.map(|(connection, _)| *connection));
         let running = running.filter(|held| self.connections.contains_key(held));
         self.cancel(id);
         if let Some(kept) = self.shared.ledger.forget(id)
