@@ -171,6 +171,7 @@ fn ended(direction: Direction, status: Status, failure: Option<Failure>) -> Even
         entries: 10,
         bytes: 1_000_000,
         failed: 0,
+        can_retry: false,
         elapsed: Duration::from_secs(13),
         sent_bytes: 1_000_000,
     })
@@ -495,6 +496,7 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
         entries: 10,
         bytes: 1_000_000,
         held_bytes: 420_000,
+        failed: 0,
         until: std::time::SystemTime::now() + Duration::from_secs(days * 86_400 - 60),
     };
     let mut window = Window::english();
@@ -687,11 +689,216 @@ fn failed_entries_are_listed_with_their_reasons() {
     ));
     window.say(ended(Direction::Send, Status::Problems, None));
     window.harness.get_by_label("Holiday 2026/link");
-    window.harness.get_by_label("Links are not followed.");
+    window
+        .harness
+        .get_by_label("Links are not sent. Send what it leads to.");
     window.click("Send again");
     let draft = &window.harness.state().view.draft;
     assert_eq!(draft.picks.len(), 1);
     assert_eq!(draft.address, "192.168.1.20:9000");
+}
+
+/// A transfer that ended with so many failures, links among them.
+fn with_failures(window: &mut Window, direction: Direction, count: usize, can_retry: bool) {
+    window.say(started(direction));
+    let report = |n: usize| FileReport {
+        path: format!("Holiday 2026/photo {n}.jpg"),
+        len_bytes: 5,
+        blake3: None,
+        status: EntryStatus::Failed(match n {
+            0 => Problem::Link,
+            1 => Problem::Quota,
+            _ => Problem::Changed,
+        }),
+    };
+    window.say(Event::Files(TRANSFER, (0..count).map(report).collect()));
+    let Event::Ended(summary) = ended(direction, Status::Problems, None) else {
+        panic!("an end");
+    };
+    window.say(Event::Ended(Summary {
+        failed: count as u64,
+        can_retry,
+        ..summary
+    }));
+}
+
+fn copied(window: &Window) -> Vec<String> {
+    let commands = window.harness.output().platform_output.commands.iter();
+    let texts = commands.filter_map(|command| match command {
+        egui::OutputCommand::CopyText(text) => Some(text.clone()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+#[test]
+fn a_list_of_failures_is_narrowed_by_name_or_reason_and_copied_as_shown() {
+    let mut window = Window::english();
+    with_failures(&mut window, Direction::Send, 10, true);
+    window.harness.get_by_label("10 failed");
+    window.harness.get_by_label("Holiday 2026/photo 0.jpg");
+    for (typed, shown) in [
+        ("QUOTA", &["photo 1.jpg"][..]),
+        ("photo 1", &["photo 1.jpg"]),
+        ("links", &["photo 0.jpg"]),
+        ("no such thing", &[]),
+    ] {
+        window.type_into("Filter the failures", typed);
+        for n in 0..10 {
+            let name = format!("photo {n}.jpg");
+            let path = format!("Holiday 2026/{name}");
+            let there = window.harness.query_by_label(&path).is_some();
+            assert_eq!(there, shown.contains(&name.as_str()), "{typed}: {name}");
+        }
+        window.harness.get_by_label("Copy paths").click();
+        window.harness.step();
+        let expected: Vec<_> = shown
+            .iter()
+            .map(|name| format!("Holiday 2026/{name}"))
+            .collect();
+        assert_eq!(copied(&window), [expected.join("\n")], "{typed}");
+        window.harness.run();
+        window.press(Modifiers::COMMAND, Key::A);
+        for _ in 0..typed.len() {
+            window
+                .harness
+                .get_by_role_and_label(Role::TextInput, "Filter the failures")
+                .focus();
+            window.press(Modifiers::NONE, Key::Backspace);
+        }
+        assert_eq!(window.harness.state().view.rows[0].filter, "");
+    }
+    window.harness.get_by_label("Save as CSV…");
+}
+
+#[test]
+fn a_short_list_of_failures_needs_no_filter() {
+    let mut window = Window::english();
+    with_failures(&mut window, Direction::Receive, 3, true);
+    let filter = "Filter the failures";
+    assert!(window.harness.query_by_label(filter).is_none());
+    window.harness.get_by_label("Copy paths");
+    window
+        .harness
+        .get_by_label("Garden laptop can retry what failed.");
+    assert!(window.harness.query_by_label("Retry failed").is_none());
+    window.click("Delete");
+    assert!(matches!(window.command(), Some(Command::Forget(TRANSFER))));
+}
+
+#[test]
+fn retry_is_offered_where_it_can_help_and_becomes_the_same_row() {
+    let mut window = Window::english();
+    with_failures(&mut window, Direction::Send, 2, false);
+    assert!(window.harness.query_by_label("Retry failed").is_none());
+    window.harness.get_by_label("Send again");
+
+    let mut window = Window::english();
+    with_failures(&mut window, Direction::Send, 3, true);
+    assert!(window.harness.query_by_label("Send again").is_none());
+    assert!(
+        window.harness.query_by_label("Clear finished").is_none(),
+        "it is kept"
+    );
+    window.click("Retry failed");
+    assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
+    window.say(started(Direction::Send));
+    window.say(Event::State(TRANSFER, TransferState::Checking));
+    assert_eq!(window.harness.state().view.rows.len(), 1);
+    assert!(window.harness.state().view.rows[0].failed.is_empty());
+    window.say(ended(Direction::Send, Status::Arrived, None));
+    window.harness.get_by_label("✓ sent");
+    window.harness.get_by_label("Clear finished");
+}
+
+#[test]
+fn after_a_restart_failures_can_be_retried_or_deleted() {
+    let kept = |direction| {
+        Event::Kept(vec![Interrupted {
+            transfer: TRANSFER,
+            direction,
+            peer: peer("Garden laptop"),
+            names: vec!["Holiday 2026".into()],
+            picked: 1,
+            places: vec!["/home/me/Holiday 2026".into()],
+            entries: 10,
+            bytes: 1_000_000,
+            held_bytes: 420_000,
+            failed: 2,
+            until: std::time::SystemTime::now() + Duration::from_secs(7 * 86_400 - 60),
+        }])
+    };
+    for (language, badge, line, retry, delete) in [
+        (
+            Language::English,
+            "2 failed",
+            "can be retried for 7 days",
+            "Retry failed",
+            "Delete",
+        ),
+        (
+            Language::Chinese,
+            "2 项失败",
+            "7 天内可重试",
+            "重试失败项",
+            "删除",
+        ),
+    ] {
+        let mut window = Window::new(language);
+        window.say(kept(Direction::Send));
+        window.harness.get_by_label(badge);
+        window.harness.get_by_label(line);
+        window.click(retry);
+        assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
+        window.click(delete);
+        assert!(matches!(window.command(), Some(Command::Forget(TRANSFER))));
+    }
+    let mut window = Window::english();
+    window.say(kept(Direction::Receive));
+    window
+        .harness
+        .get_by_label("Garden laptop can retry for 7 days");
+    assert!(window.harness.query_by_label("Retry failed").is_none());
+}
+
+#[test]
+fn the_list_of_failures_can_be_used_with_the_keyboard_alone() {
+    let mut window = Window::english();
+    with_failures(&mut window, Direction::Send, 10, true);
+    for label in [
+        "Retry failed",
+        "Filter the failures",
+        "Copy paths",
+        "Save as CSV…",
+        "Delete",
+    ] {
+        let mut tabs = 0;
+        while !window.harness.get_by_label(label).is_focused() {
+            window.press(Modifiers::NONE, Key::Tab);
+            tabs += 1;
+            assert!(tabs < 40, "{label} is not reached by Tab");
+        }
+    }
+    assert_eq!(window.harness.state().view.rows.len(), 1);
+}
+
+#[test]
+fn a_list_that_was_saved_or_not_is_said() {
+    let mut window = Window::english();
+    for (problem, said) in [
+        (None, "The list is saved: /home/me/failed.csv"),
+        (
+            Some(Problem::ReadOnly),
+            "The list could not be saved as /home/me/failed.csv: The disk is read-only. Make it \
+             writable, or save to another one.",
+        ),
+    ] {
+        window.say(Event::ListSaved {
+            path: "/home/me/failed.csv".into(),
+            problem,
+        });
+        window.harness.get_by_label(said);
+    }
 }
 
 #[test]

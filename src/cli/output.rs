@@ -3,6 +3,7 @@
 //! With `--json` nothing but JSON reaches stdout. A reader that went away is no error of ours.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::{IsTerminal as _, Write as _};
 
 use data_encoding::HEXLOWER;
@@ -18,8 +19,12 @@ use crate::model::{
     TransferId, TransferState,
 };
 
+/// Failures named at the end of a transfer: what fits on a screen. `--json` names all.
+const NAMED_FAILURES: usize = 20;
+
 pub struct Output {
     json: bool,
+    failures: RefCell<HashMap<TransferId, Vec<String>>>,
     bar: RefCell<Option<ProgressBar>>,
 }
 
@@ -47,6 +52,7 @@ impl Output {
     pub fn new(json: bool) -> Self {
         Self {
             json,
+            failures: RefCell::default(),
             bar: RefCell::new(None),
         }
     }
@@ -132,6 +138,10 @@ impl Output {
     }
 
     pub fn state(&self, transfer: TransferId, state: TransferState) {
+        if state == TransferState::Checking {
+            // What still fails is said anew.
+            self.failures.borrow_mut().remove(&transfer);
+        }
         if self.json {
             self.line(&json!({
                 "event": "state",
@@ -244,7 +254,11 @@ impl Output {
             }
             self.line(&line);
         } else if let EntryStatus::Failed(problem) = &file.status {
-            self.say(&format!("Failed: {}: {problem}.", file.path));
+            let mut failures = self.failures.borrow_mut();
+            let named = failures.entry(transfer).or_default();
+            if named.len() < NAMED_FAILURES {
+                named.push(format!("  {}: {problem}.", file.path));
+            }
         }
     }
 
@@ -286,12 +300,34 @@ impl Output {
                     sentence.push_str(&format!(" {} failed.", items(summary.failed)));
                 }
                 self.say(&sentence);
+                self.name_failures(summary);
             }
             Status::Declined if summary.direction == Direction::Receive => self.warn("Declined."),
             Status::Declined | Status::Cancelled(_) | Status::Interrupted | Status::Failed => {
                 let reason = summary.failure.as_ref().map(capital);
                 self.warn(&reason.unwrap_or_else(|| "It did not arrive.".into()));
             }
+        }
+    }
+
+    /// What failed and why, and what can be done about it.
+    fn name_failures(&self, summary: &Summary) {
+        let named = self.failures.borrow_mut().remove(&summary.transfer);
+        let named = named.unwrap_or_default();
+        if summary.failed == 0 {
+            return;
+        }
+        self.say("These failed:");
+        named.iter().for_each(|line| self.say(line));
+        let more = summary.failed.saturating_sub(named.len() as u64);
+        if more > 0 {
+            self.say(&format!("  and {more} more"));
+        }
+        if summary.can_retry {
+            self.say(match summary.direction {
+                Direction::Send => "Send the same again to retry only these.",
+                Direction::Receive => "The other device can send the same again to retry these.",
+            });
         }
     }
 

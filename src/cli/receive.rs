@@ -273,6 +273,7 @@ impl Receiving<'_> {
             | Event::NotSafe(..)
             | Event::Quiet { .. }
             | Event::Measured(_)
+            | Event::ListSaved { .. }
             | Event::CommandFailed { .. } => {}
         }
     }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::event::Measured;
 use super::note::Input;
-use crate::model::{EntryKind, Problem, TransferId};
+use crate::model::{EntryKind, FailedLine, Problem, TransferId};
+use crate::storage::failed_list;
 use crate::storage::inbox::{discard, sweep};
 use crate::storage::source::{Found, walk};
 
@@ -51,6 +52,17 @@ impl Chores {
     pub fn discard(&mut self, save_folder: PathBuf, transfer: TransferId) {
         let subject = save_folder.clone();
         self.start("sweep", save_folder, move || discard(&subject, transfer));
+    }
+
+    /// Writes a table of failed entries.
+    pub fn save_list(&mut self, path: PathBuf, lines: Vec<FailedLine>) {
+        let inputs = self.inputs.clone();
+        let subject = path.clone();
+        self.start("list", path, move || {
+            let problem = failed_list::save(&subject, &lines).err();
+            let path = subject;
+            let _ = inputs.send(Input::ListSaved { path, problem });
+        });
     }
 
     /// Another program opens it; that may take its time to start.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::model::{DeviceName, PeerAddress, Secret, TransferId};
+use crate::model::{DeviceName, FailedLine, PeerAddress, Secret, TransferId};
 
 #[derive(Debug)]
 pub enum Command {
@@ -29,7 +29,8 @@ pub enum Command {
     /// Lets no content move until [`Self::Resume`]; the other end is told who did it.
     Pause(TransferId),
     /// Goes on with a transfer that was paused here, or with an interrupted one that this device
-    /// sends: at once if it waits for its next try.
+    /// sends: at once if it waits for its next try. One that ended with failures is tried again:
+    /// only what failed is sent.
     Resume(TransferId),
     /// No longer waits for an interrupted transfer's other end; it can be resumed all the same.
     GiveUp(TransferId),
@@ -37,6 +38,11 @@ pub enum Command {
     Forget(TransferId),
     /// Counts what a picked path holds: [`super::Event::Measured`] follows, repeatedly while counting.
     Measure(PathBuf),
+    /// Writes failed entries and their reasons to a table (CSV): [`super::Event::ListSaved`] follows.
+    SaveList {
+        path: PathBuf,
+        lines: Vec<FailedLine>,
+    },
     /// Opens a file or folder with the system's program for it.
     Open(PathBuf),
     /// Shows a file or folder in the system's file manager.

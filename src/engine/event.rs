@@ -64,6 +64,11 @@ pub enum Event {
     KeptAwake(bool),
     /// The computer slept while something was under way. It is checked and goes on.
     Slept(Duration),
+    /// Asked for with [`super::Command::SaveList`].
+    ListSaved {
+        path: PathBuf,
+        problem: Option<Problem>,
+    },
     /// A command could not be carried out, for example no program to open a file.
     CommandFailed {
         path: PathBuf,
@@ -154,6 +159,8 @@ pub struct Interrupted {
     pub bytes: u64,
     /// Content that the receiver held when last seen.
     pub held_bytes: u64,
+    /// It came to its end, but so many entries failed and can be tried again; 0 if it was cut.
+    pub failed: u64,
     /// It is kept until then.
     pub until: SystemTime,
 }

@@ -52,11 +52,19 @@ pub struct Kept {
     pub picks: Option<[u8; 32]>,
     /// Receiving: it has arrived; it is kept until the sender knows.
     pub arrived: bool,
+    /// It came to its end and so many entries failed. What arrived stays as it is; only the rest
+    /// may still come, and unless it counts as arrived, another try may bring it.
+    pub failed: u64,
     /// When it was last written down.
     pub touched: SystemTime,
 }
 
 impl Kept {
+    /// It came to its end, and another try may bring what failed.
+    pub fn can_retry(&self) -> bool {
+        self.failed > 0 && !self.arrived
+    }
+
     /// Until when it can go on.
     pub fn until(&self) -> SystemTime {
         self.touched.checked_add(KEPT_FOR).unwrap_or(self.touched)
@@ -81,6 +89,8 @@ struct KeptRecord {
     paused: bool,
     picks: Option<String>,
     arrived: bool,
+    #[serde(default)]
+    failed: u64,
     /// Seconds since 1970.
     touched: u64,
 }
@@ -151,6 +161,14 @@ impl Ledger {
         if let Some(mut kept) = self.get(transfer) {
             change(&mut kept);
             self.keep(kept);
+        }
+    }
+
+    /// The other end knows how it ended: nothing is left to do, unless failed entries wait for
+    /// another try.
+    pub fn settle(&self, transfer: TransferId) {
+        if !self.get(transfer).is_some_and(|kept| kept.can_retry()) {
+            self.forget(transfer);
         }
     }
 
@@ -235,6 +253,7 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
         paused: record.paused,
         picks: record.picks.as_deref().and_then(bytes),
         arrived: record.arrived,
+        failed: record.failed,
         touched: UNIX_EPOCH.checked_add(Duration::from_secs(record.touched))?,
     })
 }
@@ -261,6 +280,7 @@ fn write_all(folder: &Path, asked: &Receiver<Write>) {
                     paused: kept.paused,
                     picks: kept.picks.map(|picks| HEXLOWER.encode(&picks)),
                     arrived: kept.arrived,
+                    failed: kept.failed,
                     touched: seconds.as_secs(),
                 };
                 if let Err(error) = record::save(&path, VERSION, &record) {

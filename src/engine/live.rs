@@ -17,6 +17,8 @@ pub struct Live {
     /// Entries whose fate is known.
     pub settled: Counter,
     pub failed: Counter,
+    /// Of these, entries that another try may bring.
+    pub can_pass: Counter,
     /// Content under final names.
     pub arrived_bytes: Counter,
     /// Kept content compared so far, and to be compared.

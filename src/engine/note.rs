@@ -27,6 +27,10 @@ pub enum Input {
     Measured(Measured),
     /// Whether the system keeps the computer awake for us now.
     KeptAwake(bool),
+    ListSaved {
+        path: PathBuf,
+        problem: Option<Problem>,
+    },
     CommandFailed {
         path: PathBuf,
         problem: Problem,

@@ -32,7 +32,7 @@ use crate::protocol::message::Frame;
 use crate::protocol::receiver::{Found, Job, Receiver, ReceiverEvent};
 use crate::protocol::verification::SessionKey;
 use crate::protocol::{Buffers, Violation};
-use crate::storage::inbox::{Committed, Full, Inbox, KeptReader, Target};
+use crate::storage::inbox::{Committed, Full, Inbox, KeptReader, Rest, Target};
 use crate::storage::{GroupHash, free_bytes};
 use room::Orders;
 
@@ -85,6 +85,9 @@ struct Origin {
     picks: Option<[u8; 32]>,
     /// It had arrived; only the sender may not know.
     arrived: bool,
+    rest: Rest,
+    /// The save folder in which it began.
+    began_in: Option<PathBuf>,
 }
 
 /// What the disk thread is told.
@@ -190,7 +193,14 @@ impl Receiving {
                 ours: shared.identity.device_id(),
                 secret: session_secret,
                 goes_on: kept.as_ref().map(|kept| kept.transfer),
-                arrived: kept.as_ref().is_some_and(|kept| kept.arrived),
+                arrived: kept
+                    .as_ref()
+                    .is_some_and(|kept| kept.arrived && kept.failed == 0),
+                rest: match &kept {
+                    Some(kept) if kept.failed > 0 => Rest::Failed,
+                    Some(_) | None => Rest::Missing,
+                },
+                began_in: kept.as_ref().and_then(|kept| kept.places.first().cloned()),
                 picks: kept.and_then(|kept| kept.picks),
             },
             finished: Mutex::new(None),
@@ -235,7 +245,8 @@ impl Receiving {
         // A goodbye behind our last word; not one that we asked for.
         let delivered = ending == Ending::Goodbye && told;
         if let Some(mut inbox) = lock(&session.finished).take() {
-            if delivered {
+            // What failed and may be mended needs the journal of what arrived.
+            if delivered && session.live.can_pass.get() == 0 {
                 inbox.discard_staged();
             }
             // Staging is gone before anybody hears that all is safe.
@@ -399,6 +410,10 @@ impl Receiving {
         disk.folder = folder.clone();
         self.open_with_room(disk, || match self.origin.goes_on {
             None => Inbox::create(&folder, transfer),
+            // A drive that was pulled out: its place is not filled with another folder.
+            Some(_) if self.origin.began_in.as_ref() == Some(&folder) && !folder.exists() => {
+                Err(Problem::Gone)
+            }
             Some(_) => Inbox::go_on(&folder, transfer),
         })
     }
@@ -419,7 +434,7 @@ impl Receiving {
         self.notes.send(Note::State(TransferState::Checking));
         // The list is taken out meanwhile: looking at a million files takes its time.
         let manifest = self.machine().lend_manifest();
-        let kept = inbox.kept(&manifest);
+        let kept = inbox.kept(&manifest, self.origin.rest);
         let files = manifest.entries().iter();
         let files = files
             .filter(|entry| entry.kind != EntryKind::Folder)
@@ -645,7 +660,13 @@ impl Receiving {
         let mut reports = Vec::new();
         let mut machine = self.machine();
         for entry in committed {
-            let failed = matches!(entry.status, EntryStatus::Failed(_));
+            let failed = match &entry.status {
+                EntryStatus::Failed(problem) => {
+                    self.live.can_pass.add(u64::from(problem.can_pass()));
+                    true
+                }
+                EntryStatus::Arrived | EntryStatus::AlreadyThere => false,
+            };
             machine.settle(entry.number, entry.len_bytes, &entry.status);
             let folder = machine
                 .manifest()

@@ -260,6 +260,7 @@ impl Sending {
         let sent = self.live.sent_bytes.get();
         self.sent_before.store(sent, Ordering::SeqCst);
         self.live.failed.set(0);
+        self.live.can_pass.set(0);
         self.live.checked_bytes.set(0);
         self.live.check_bytes.set(0);
         *lock(&self.link) = None;
@@ -524,6 +525,7 @@ impl Sending {
         for failed in &status.failed {
             self.live.failed.add(1);
             let problem = Problem::from(&failed.problem);
+            self.live.can_pass.add(u64::from(problem.can_pass()));
             add(failed.entry, EntryStatus::Failed(problem));
         }
         drop((tree, hashes));

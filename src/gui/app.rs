@@ -24,7 +24,7 @@ use super::{theme, widgets};
 use crate::engine::{
     AcceptPolicy, Bind, Command, Event, ListenOptions, SendRequest, StopMode, new_transfer_id,
 };
-use crate::model::{Secret, displayable};
+use crate::model::{FailedLine, Secret, displayable};
 use crate::settings::{Settings, Theme};
 
 const PICK_FILES: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::O);
@@ -44,6 +44,8 @@ pub struct App {
     events: Receiver<Event>,
     texts: &'static Texts,
     dialogs: Dialogs,
+    /// Waits for the person to say where it goes.
+    list: Vec<FailedLine>,
     name_editor: NameEditor,
     send_panel: SendPanel,
     receive_panel: ReceivePanel,
@@ -75,6 +77,7 @@ impl App {
             commands,
             events,
             dialogs: Dialogs::default(),
+            list: Vec::new(),
             name_editor: NameEditor::default(),
             send_panel: SendPanel::default(),
             receive_panel: ReceivePanel::default(),
@@ -105,6 +108,10 @@ impl App {
         match self.dialogs.poll() {
             Some(Picked::ToSend(paths)) => paths.into_iter().for_each(|path| self.add(path)),
             Some(Picked::SaveFolder(folder)) => self.set_save_folder(folder),
+            Some(Picked::List(path)) => {
+                let lines = std::mem::take(&mut self.list);
+                (self.commands)(Command::SaveList { path, lines });
+            }
             Some(Picked::NoDialog) => self.send_panel.without_dialog = true,
             Some(Picked::Nothing) | None => {}
         }
@@ -148,6 +155,8 @@ impl App {
         CentralPanel::default()
             .frame(Frame::central_panel(ui.style()).inner_margin(Margin::same(0)))
             .show(ui, |ui| {
+                // In sight wherever the person has scrolled to.
+                self.notice(ui, &mut scope);
                 ScrollArea::vertical()
                     .auto_shrink([false, false])
                     .show(ui, |ui| {
@@ -165,7 +174,6 @@ impl App {
     }
 
     fn body(&mut self, ui: &mut Ui, scope: &mut Scope) {
-        self.notice(ui, scope);
         offers_ui(ui, scope, &self.view.offers);
         if ui.available_width() >= theme::TWO_COLUMNS_FROM {
             let height = self.panels_height;
@@ -220,19 +228,38 @@ impl App {
                 let path = displayable(&path.to_string_lossy());
                 (scope.texts.command_failed)(&path, &(scope.texts.problem)(problem))
             }
+            Notice::ListSaved(path) => {
+                (scope.texts.list_saved)(&displayable(&path.to_string_lossy()))
+            }
+            Notice::ListNotSaved(path, problem) => {
+                let path = displayable(&path.to_string_lossy());
+                (scope.texts.list_not_saved)(&path, &(scope.texts.problem)(problem))
+            }
             Notice::NotSaved(why) => (scope.texts.settings_not_saved)(why),
             Notice::NotRead(why) => (scope.texts.settings_not_read)(why),
         };
-        widgets::inset(ui, palette.warn_soft, |ui| {
-            ui.horizontal_wrapped(|ui| {
-                ui.label(widgets::icon(Icon::TriangleAlert, palette.warn));
-                ui.colored_label(palette.warn, sentence);
-                if widgets::link(ui, scope.texts.done).clicked() {
-                    scope.want(Want::DismissNotice);
-                }
+        let (front, soft, symbol) = match notice {
+            Notice::ListSaved(_) => (palette.ok, palette.ok_soft, Icon::Check),
+            Notice::CommandFailed(..)
+            | Notice::ListNotSaved(..)
+            | Notice::NotSaved(_)
+            | Notice::NotRead(_) => (palette.warn, palette.warn_soft, Icon::TriangleAlert),
+        };
+        let margin = Margin {
+            bottom: 0,
+            ..Margin::same(theme::WINDOW_MARGIN)
+        };
+        Frame::new().inner_margin(margin).show(ui, |ui| {
+            widgets::inset(ui, soft, |ui| {
+                ui.horizontal_wrapped(|ui| {
+                    ui.label(widgets::icon(symbol, front));
+                    ui.colored_label(front, sentence);
+                    if widgets::link(ui, scope.texts.done).clicked() {
+                        scope.want(Want::DismissNotice);
+                    }
+                });
             });
         });
-        ui.add_space(theme::SECTION);
     }
 
     fn shortcuts(&self, context: &Context, wants: &mut Vec<Want>) {
@@ -340,9 +367,10 @@ impl App {
 
     fn fulfil(&mut self, want: Want, context: &Context, frame: Option<&eframe::Frame>) {
         match want {
-            Want::PickFiles => self.dialog(Kind::Files, context, frame),
-            Want::PickFolder => self.dialog(Kind::Folder, context, frame),
-            Want::PickSaveFolder => self.dialog(Kind::SaveFolder, context, frame),
+            // A second dialog is not shown, and that is no loss.
+            Want::PickFiles => _ = self.dialog(Kind::Files, context, frame),
+            Want::PickFolder => _ = self.dialog(Kind::Folder, context, frame),
+            Want::PickSaveFolder => _ = self.dialog(Kind::SaveFolder, context, frame),
             Want::Add(path) => self.add(path),
             Want::Remove(index) => {
                 if index < self.view.draft.picks.len() {
@@ -367,6 +395,16 @@ impl App {
             Want::ToggleDetails(id) => {
                 if let Some(row) = self.view.row(id) {
                     row.open = !row.open;
+                }
+            }
+            Want::Filter(id, filter) => {
+                if let Some(row) = self.view.row(id) {
+                    row.filter = filter;
+                }
+            }
+            Want::SaveList(lines) => {
+                if self.dialog(Kind::List, context, frame) {
+                    self.list = lines;
                 }
             }
             Want::OpenSettings => {
@@ -417,9 +455,9 @@ impl App {
         }
     }
 
-    fn dialog(&mut self, kind: Kind, context: &Context, frame: Option<&eframe::Frame>) {
+    fn dialog(&mut self, kind: Kind, context: &Context, frame: Option<&eframe::Frame>) -> bool {
         let start = (kind == Kind::SaveFolder).then_some(&self.settings.save_folder);
-        self.dialogs.show(kind, self.texts, start, context, frame);
+        self.dialogs.show(kind, self.texts, start, context, frame)
     }
 
     fn add(&mut self, path: PathBuf) {

@@ -12,6 +12,8 @@ use super::texts::Texts;
 pub enum Picked {
     ToSend(Vec<PathBuf>),
     SaveFolder(PathBuf),
+    /// Where the list of failures goes.
+    List(PathBuf),
     Nothing,
     /// No dialog could be shown on this system.
     NoDialog,
@@ -22,6 +24,7 @@ pub enum Kind {
     Files,
     Folder,
     SaveFolder,
+    List,
 }
 
 /// At most one dialog is open; a second click is ignored while it is.
@@ -31,6 +34,7 @@ pub struct Dialogs {
 }
 
 impl Dialogs {
+    /// Says whether it is shown.
     pub fn show(
         &mut self,
         kind: Kind,
@@ -38,9 +42,9 @@ impl Dialogs {
         start: Option<&PathBuf>,
         context: &Context,
         frame: Option<&eframe::Frame>,
-    ) {
+    ) -> bool {
         if self.open.is_some() {
-            return;
+            return false;
         }
         let mut dialog = rfd::FileDialog::new();
         if let Some(frame) = frame {
@@ -53,7 +57,14 @@ impl Dialogs {
             Kind::Files => texts.pick_files_title,
             Kind::Folder => texts.pick_folder_title,
             Kind::SaveFolder => texts.pick_save_title,
+            Kind::List => texts.save_list_title,
         });
+        let dialog = match kind {
+            Kind::List => dialog
+                .set_file_name(texts.list_file_name)
+                .add_filter("CSV", &["csv"]),
+            Kind::Files | Kind::Folder | Kind::SaveFolder => dialog,
+        };
         let (answer, answered) = channel();
         let context = context.clone();
         let started = std::thread::Builder::new()
@@ -63,9 +74,11 @@ impl Dialogs {
                 let _ = answer.send(run(kind, dialog));
                 context.request_repaint();
             });
-        if started.is_ok() {
+        let shown = started.is_ok();
+        if shown {
             self.open = Some(answered);
         }
+        shown
     }
 
     /// What the open dialog brought, once.
@@ -103,6 +116,10 @@ fn run(kind: Kind, dialog: rfd::FileDialog) -> Picked {
         },
         Kind::SaveFolder => match dialog.pick_folder() {
             Some(folder) => Picked::SaveFolder(folder),
+            None => Picked::Nothing,
+        },
+        Kind::List => match dialog.save_file() {
+            Some(path) => Picked::List(path),
             None => Picked::Nothing,
         },
     }

@@ -143,6 +143,8 @@ pub const PORT_WIDTH: f32 = 72.0;
 pub const NAME_WIDTH: f32 = 180.0;
 pub const LIST_HEIGHT: f32 = 190.0;
 pub const DETAILS_HEIGHT: f32 = 180.0;
+/// Of a line in a list of failures; the reason has the rest.
+pub const PATH_SHARE: f32 = 0.4;
 pub const LINE: f32 = 1.0;
 pub const FOCUS_LINE: f32 = 2.0;
 pub const DASH: f32 = 4.0;

@@ -42,6 +42,8 @@ pub struct View {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Notice {
     CommandFailed(PathBuf, Problem),
+    ListSaved(PathBuf),
+    ListNotSaved(PathBuf, Problem),
     NotSaved(String),
     NotRead(String),
 }
@@ -118,6 +120,10 @@ pub struct Row {
     /// How fast it may go, in bytes a second.
     pub limit: Option<u64>,
     pub failed: Vec<FileReport>,
+    /// Of a row from an earlier run: how many entries failed.
+    pub failed_before: u64,
+    /// Narrows the list of what failed.
+    pub filter: String,
     /// The details are unfolded.
     pub open: bool,
     pub safe: bool,
@@ -146,6 +152,8 @@ impl Row {
             holds: Holds::default(),
             limit: None,
             failed: Vec::new(),
+            failed_before: 0,
+            filter: String::new(),
             open: false,
             safe: false,
         }
@@ -162,6 +170,7 @@ impl Row {
         };
         Self {
             state: RowState::Kept(kept.until),
+            failed_before: kept.failed,
             progress: Some(Progress {
                 transfer: kept.transfer,
                 bytes: kept.held_bytes,
@@ -207,16 +216,42 @@ impl Row {
 
     /// It is over; nothing of it is kept or under way.
     pub fn finished(&self) -> bool {
-        matches!(self.state, RowState::Ended(_))
+        matches!(self.state, RowState::Ended(_)) && !self.is_kept()
+    }
+
+    /// Entries that failed, listed here or not.
+    pub fn all_failed(&self) -> u64 {
+        match &self.state {
+            RowState::Kept(_) => self.failed_before,
+            RowState::Active(_) => self.failed.len() as u64,
+            RowState::Ended(summary) => summary.failed,
+        }
+    }
+
+    /// It came to its end, and what failed may arrive in another try.
+    pub fn is_kept(&self) -> bool {
+        match &self.state {
+            RowState::Kept(_) => self.failed_before > 0,
+            RowState::Active(_) => false,
+            RowState::Ended(summary) => summary.can_retry,
+        }
+    }
+
+    /// The sender is the one to try again.
+    pub fn can_retry(&self) -> bool {
+        self.is_kept() && self.direction == Direction::Send
     }
 
     /// This device sends it, it was accepted, and it ended before everything was there.
     pub fn can_resume(&self) -> bool {
         let begun = self.progress.is_some_and(|progress| progress.bytes > 0);
         match &self.state {
-            RowState::Kept(_) => self.direction == Direction::Send,
+            RowState::Kept(_) => self.direction == Direction::Send && self.failed_before == 0,
             RowState::Active(_) => false,
             RowState::Ended(summary) => {
+                if summary.can_retry {
+                    return false;
+                }
                 let early = matches!(summary.status, Status::Cancelled(_) | Status::Interrupted);
                 self.direction == Direction::Send && early && begun
             }
@@ -292,6 +327,10 @@ impl View {
                 if let Some(row) = self.row(id)
                     && row.active()
                 {
+                    if state == TransferState::Checking {
+                        // What still fails is said anew.
+                        row.failed.clear();
+                    }
                     row.state = RowState::Active(state);
                 }
             }
@@ -333,6 +372,12 @@ impl View {
             }
             Event::KeptAwake(kept) => self.kept_awake = kept,
             Event::Slept(_) => self.slept = true,
+            Event::ListSaved { path, problem } => {
+                self.notice = Some(match problem {
+                    None => Notice::ListSaved(path),
+                    Some(problem) => Notice::ListNotSaved(path, problem),
+                });
+            }
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));
@@ -360,7 +405,7 @@ impl View {
         let address = to.to_string();
         let mut rows = self.rows.iter();
         rows.find(|row| {
-            matches!(row.state, RowState::Kept(_))
+            (matches!(row.state, RowState::Kept(_)) || row.can_retry())
                 && row.direction == Direction::Send
                 && row.places == sources
                 && row.peer.address == address

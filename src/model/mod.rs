@@ -23,5 +23,6 @@ pub use problem::{Failure, Problem};
 pub use progress::{Meter, Progress};
 pub use secret::{Code, Secret};
 pub use transfer::{
-    Direction, EntryStatus, FileReport, Party, Status, Summary, TransferId, TransferState,
+    Direction, EntryStatus, FailedLine, FileReport, Party, Status, Summary, TransferId,
+    TransferState,
 };

@@ -12,29 +12,35 @@ use super::transfer::Party;
 /// Why one entry did not arrive.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Problem {
-    #[error("it cannot be read; check its permissions")]
+    #[error("it cannot be read; check its permissions, or the disk it is on")]
     Unreadable,
-    #[error("it is gone from the sending device")]
+    #[error("it is gone from the sending device; put it back, or leave it out")]
     Vanished,
-    #[error("it changed while it was being sent; send it again")]
+    #[error("it changed while it was being sent; send it when nobody writes to it")]
     Changed,
-    #[error("links are not followed")]
+    #[error("it changed after it had arrived; send it anew")]
+    ChangedSince,
+    #[error("links are not sent; send what it leads to")]
     Link,
-    #[error("it is neither a file nor a folder")]
+    #[error("it is neither a file nor a folder, so it cannot be sent")]
     Special,
-    #[error("the content did not match its checksum")]
+    #[error("the content did not match its checksum; try again")]
     Corrupt,
-    #[error("there is no room left on the disk")]
+    #[error("there is no room left on the disk; make room there")]
     NoSpace,
-    #[error("the file is too large for this disk")]
+    #[error("the quota of the user on that disk is used up; make room, or have it raised")]
+    Quota,
+    #[error("the file is too large for this disk; choose a save folder on another one")]
     TooLarge,
-    #[error("the disk is read-only")]
+    #[error("the disk is read-only; make it writable, or choose another save folder")]
     ReadOnly,
-    #[error("no permission to write there")]
+    #[error("no permission to write there; change it, or choose another save folder")]
     NotWritable,
-    #[error("this disk cannot hold the name")]
+    #[error("the save folder was moved, removed or unplugged; bring it back")]
+    Gone,
+    #[error("this disk cannot hold the name; rename it")]
     Name,
-    #[error("the folder it belongs in could not be made")]
+    #[error("the folder it belongs in could not be made; see why that folder failed")]
     Folder,
     #[error("{0}")]
     Other(String),
@@ -49,13 +55,16 @@ impl Problem {
             Self::Unreadable => "unreadable",
             Self::Vanished => "vanished",
             Self::Changed => "changed",
+            Self::ChangedSince => "changed-since",
             Self::Link => "link",
             Self::Special => "special",
             Self::Corrupt => "corrupt",
             Self::NoSpace => "no-space",
+            Self::Quota => "quota",
             Self::TooLarge => "too-large",
             Self::ReadOnly => "read-only",
             Self::NotWritable => "not-writable",
+            Self::Gone => "gone",
             Self::Name => "name",
             Self::Folder => "folder",
             Self::Other(_) => "other",
@@ -68,13 +77,16 @@ impl Problem {
             Self::Unreadable,
             Self::Vanished,
             Self::Changed,
+            Self::ChangedSince,
             Self::Link,
             Self::Special,
             Self::Corrupt,
             Self::NoSpace,
+            Self::Quota,
             Self::TooLarge,
             Self::ReadOnly,
             Self::NotWritable,
+            Self::Gone,
             Self::Name,
             Self::Folder,
         ];
@@ -82,6 +94,24 @@ impl Problem {
             .into_iter()
             .find(|problem| problem.code() == code)
             .unwrap_or_else(|| Self::other(if detail.is_empty() { code } else { detail }))
+    }
+
+    /// A new try of the same transfer may bring the entry: what stands in its way can pass.
+    pub fn can_pass(&self) -> bool {
+        match self {
+            Self::Unreadable
+            | Self::Vanished
+            | Self::Changed
+            | Self::Corrupt
+            | Self::NoSpace
+            | Self::Quota
+            | Self::ReadOnly
+            | Self::NotWritable
+            | Self::Gone
+            | Self::Folder
+            | Self::Other(_) => true,
+            Self::ChangedSince | Self::Link | Self::Special | Self::TooLarge | Self::Name => false,
+        }
     }
 
     pub fn other(detail: &str) -> Self {
@@ -95,7 +125,7 @@ impl Problem {
 
     /// The disk is full; what it refused can be tried again when there is room.
     pub fn lacks_room(&self) -> bool {
-        matches!(self, Self::NoSpace)
+        matches!(self, Self::NoSpace | Self::Quota)
     }
 
     /// What travels beside the code.
@@ -111,6 +141,7 @@ impl Problem {
         match error.kind() {
             io::ErrorKind::PermissionDenied => Self::Unreadable,
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Vanished,
+            _ if disk_is_gone(error) => Self::Unreadable,
             _ => Self::other(&error.to_string()),
         }
     }
@@ -118,14 +149,27 @@ impl Problem {
     /// An error while writing on the receiving side.
     pub fn writing(error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
+            io::ErrorKind::StorageFull => Self::NoSpace,
+            io::ErrorKind::QuotaExceeded => Self::Quota,
             io::ErrorKind::FileTooLarge => Self::TooLarge,
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
             io::ErrorKind::PermissionDenied => Self::NotWritable,
+            io::ErrorKind::NotFound => Self::Gone,
             io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput => Self::Name,
+            _ if disk_is_gone(error) => Self::Gone,
             _ => Self::other(&error.to_string()),
         }
     }
+}
+
+/// What systems say of a drive that was pulled out, or of a share that is not there any more.
+fn disk_is_gone(error: &io::Error) -> bool {
+    /// `EIO`, `ENXIO` and `ENODEV`, which have no [`io::ErrorKind`]; the same on every Unix.
+    const UNPLUGGED: [i32; 3] = [5, 6, 19];
+    let unplugged = error
+        .raw_os_error()
+        .is_some_and(|code| UNPLUGGED.contains(&code));
+    error.kind() == io::ErrorKind::StaleNetworkFileHandle || (cfg!(unix) && unplugged)
 }
 
 /// Why a whole transfer (or the attempt at one) ended.
@@ -205,7 +249,31 @@ mod tests {
     fn a_problem_survives_the_wire_and_a_foreign_one_is_cleaned() {
         let problem = Problem::from_wire(Problem::Changed.code(), "");
         assert_eq!(problem, Problem::Changed);
+        for problem in [Problem::Quota, Problem::Gone, Problem::ChangedSince] {
+            assert_eq!(Problem::from_wire(problem.code(), ""), problem);
+        }
         let foreign = Problem::from_wire("gremlins", "red\u{1b}[31m");
         assert_eq!(foreign, Problem::Other("red\\u{1b}[31m".into()));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_a_disk_says_gets_words_of_its_own() {
+        // ENOENT, EIO, ENODEV, ESTALE, EDQUOT, ENOSPC, EROFS, EACCES
+        let said = [2, 5, 19, 116, 122, 28, 30, 13].map(io::Error::from_raw_os_error);
+        let codes = said.each_ref().map(|error| Problem::writing(error).code());
+        let expected = [
+            "gone",
+            "gone",
+            "gone",
+            "gone",
+            "quota",
+            "no-space",
+            "read-only",
+            "not-writable",
+        ];
+        assert_eq!(codes, expected);
+        let unplugged = io::Error::from_raw_os_error(5);
+        assert_eq!(Problem::reading(&unplugged), Problem::Unreadable);
     }
 }

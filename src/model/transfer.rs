@@ -155,6 +155,17 @@ pub struct FileReport {
     pub status: EntryStatus,
 }
 
+/// A line of the list of failed entries that a person saves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FailedLine {
+    pub path: String,
+    pub len_bytes: u64,
+    /// [`Problem::code`]
+    pub code: &'static str,
+    /// In the person's language.
+    pub reason: String,
+}
+
 /// Said once when a transfer has ended, whichever way.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Summary {
@@ -170,6 +181,8 @@ pub struct Summary {
     pub bytes: u64,
     /// Entries that failed.
     pub failed: u64,
+    /// It is kept: another try brings what failed, as far as that can be mended.
+    pub can_retry: bool,
     /// Time from the first byte offered to the end.
     pub elapsed: Duration,
     /// Content bytes this process put on the wire.

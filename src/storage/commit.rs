@@ -194,6 +194,11 @@ fn place(
 }
 
 impl Past {
+    /// It got its name, and that is the last that was heard of it.
+    pub(super) fn arrived(&self) -> bool {
+        self.end != PastEnd::Unknown && !self.undone
+    }
+
     /// The file of that name is the one that an earlier run made, and as it made it.
     fn is_ours(&self, folder: &FolderHandle, name: &str) -> bool {
         let named = self.place.last().is_some_and(|last| last == name);

@@ -15,7 +15,7 @@ use super::commit::{self, FLUSH_TOGETHER, Ready};
 use super::groups::GroupHash;
 use super::handle::{FolderHandle, set_modified};
 use super::mending::{Looked, Mending};
-use super::staging::{Run, Staging};
+use super::staging::{Past, Run, Staging};
 use super::tree::{FolderOrigin, Tree};
 use super::walk::modified;
 use crate::model::{
@@ -36,8 +36,6 @@ const NO_TIME: Modified = Modified {
 };
 /// Longer files begin anew: 4 TiB are 4 million groups, 140 MB of hashes.
 const MEND_AT_MOST_BYTES: u64 = 4 << 40;
-
-const MOVED_AWAY: &str = "the save folder was moved or removed meanwhile";
 
 /// What became of an entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -74,6 +72,16 @@ pub struct Kept {
     pub partial: Vec<(u32, u64)>,
 }
 
+/// What may still come of a transfer that goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rest {
+    /// It was cut: everything that is not there as it is listed now.
+    Missing,
+    /// It came to its end: only what did not arrive. What did is the receiver's since, and stays as
+    /// it is or wherever it was moved to.
+    Failed,
+}
+
 /// Dropping it keeps what is staged, for a later run to go on from, unless
 /// [`discard_staged`](Self::discard_staged) said that nobody will.
 #[derive(Debug)]
@@ -92,6 +100,9 @@ pub struct Inbox {
     /// What the next commit reports beside what is ready: failures, and what had to be committed
     /// early.
     ended: Vec<Committed>,
+    /// Of these, files that an earlier run had committed in another state.
+    undone: Vec<EntryKey>,
+    rest: Rest,
     tree: Tree,
     staging: Staging,
     save_folder: PathBuf,
@@ -141,6 +152,8 @@ impl Inbox {
             ready_bytes: 0,
             ready_small_bytes: 0,
             ended: Vec::new(),
+            undone: Vec::new(),
+            rest: Rest::Missing,
             tree: Tree::new(root, Arc::clone(staging.area())),
             staging,
             save_folder: save_folder.to_owned(),
@@ -149,7 +162,8 @@ impl Inbox {
 
     /// Compares what an earlier run left with what is offered now. Files of which a beginning is
     /// there can be [`read`](Self::read_kept) and are written group by group.
-    pub fn kept(&mut self, manifest: &Manifest) -> Kept {
+    pub fn kept(&mut self, manifest: &Manifest, rest: Rest) -> Kept {
+        self.rest = rest;
         let mut kept = Kept::default();
         let mut looked = Looked::default();
         let twins = twins(manifest);
@@ -165,14 +179,19 @@ impl Inbox {
             if twins.contains(&key) {
                 continue;
             }
+            let arrived = self.arrived_before(key);
             let past = self.staging.past(key);
             let past =
                 past.filter(|past| past.len_bytes == len_bytes && past.modified == entry.modified);
             // A part that is still there was never renamed.
             if let Some(past) = past.filter(|_| !self.staging.has_left(key))
-                && looked.is_there(self.tree.root(), past)
+                && (arrived || looked.is_there(self.tree.root(), past))
             {
                 kept.done.push(number);
+                continue;
+            }
+            if arrived {
+                // It is another file by now; `start` refuses it.
                 continue;
             }
             let Some(left) = self.staging.take_left(key) else {
@@ -190,6 +209,12 @@ impl Inbox {
         }
         self.staging.remove_left();
         kept
+    }
+
+    /// It arrived in a run that came to its end.
+    fn arrived_before(&self, key: EntryKey) -> bool {
+        let past = self.staging.past(key);
+        self.rest == Rest::Failed && past.is_some_and(Past::arrived)
     }
 
     /// For reading the groups that are there of a kept file, beside the writing.
@@ -282,6 +307,9 @@ impl Inbox {
 
     fn start(&mut self, target: Target) -> Result<Writing, Problem> {
         let Target { key, entry, .. } = target;
+        if self.arrived_before(key) {
+            return Err(Problem::ChangedSince);
+        }
         if !self.tree.is_usable(entry.parent) {
             return Err(Problem::Folder);
         }
@@ -410,6 +438,9 @@ impl Inbox {
     /// the problem (or the earlier one that this disk had with it).
     pub fn abandon(&mut self, target: Target, problem: Problem) {
         self.discard(target.number, target.key);
+        if self.arrived_before(target.key) {
+            return self.stays(target);
+        }
         let problem = self.failed.remove(&target.number).unwrap_or(problem);
         self.fail(target, problem);
     }
@@ -436,20 +467,26 @@ impl Inbox {
             // What is put into it now would not be where we say.
             for file in ready {
                 self.staging.remove_part(file.key);
+                self.undo(file.key);
                 ended.push(Committed {
                     number: file.number,
                     path: self.tree.display_path(file.parent, file.name.as_str()),
                     len_bytes: file.len_bytes,
                     blake3: None,
-                    status: EntryStatus::Failed(Problem::other(MOVED_AWAY)),
+                    status: EntryStatus::Failed(Problem::Gone),
                 });
             }
-            return ended;
+        } else {
+            let (done, left) = commit::commit(&mut self.tree, &mut self.staging, ready);
+            ended.extend(done);
+            for file in left {
+                self.wait_for_commit(file);
+            }
         }
-        let (done, left) = commit::commit(&mut self.tree, &mut self.staging, ready);
-        ended.extend(done);
-        for file in left {
-            self.wait_for_commit(file);
+        // Without it a later try would take them for arrived; they come again when they are listed
+        // in another state, or are there with the same content.
+        if let Err(error) = self.staging.record_undone(std::mem::take(&mut self.undone)) {
+            tracing::debug!(%error, "journal not written");
         }
         ended
     }
@@ -501,8 +538,30 @@ impl Inbox {
         self.ready.push(file);
     }
 
+    /// The sender cannot bring it now, but it arrived before.
+    fn stays(&mut self, target: Target) {
+        let Target { number, key, entry } = target;
+        let name = self.tree.planned_file_name(&entry.name, entry.parent);
+        self.ended.push(Committed {
+            number,
+            path: self.tree.display_path(entry.parent, &name),
+            len_bytes: entry.len_bytes(),
+            blake3: self.staging.past(key).map(|past| past.hash),
+            status: EntryStatus::AlreadyThere,
+        });
+    }
+
+    fn undo(&mut self, key: EntryKey) {
+        if self.staging.past(key).is_some() {
+            self.undone.push(key);
+        }
+    }
+
     fn fail(&mut self, target: Target, problem: Problem) {
-        let Target { number, entry, .. } = target;
+        let Target { number, key, entry } = target;
+        if problem != Problem::ChangedSince {
+            self.undo(key);
+        }
         let name = self.tree.planned_file_name(&entry.name, entry.parent);
         self.ended.push(Committed {
             number,

@@ -4,6 +4,7 @@
 //! the final name). Everything between works on folders held open, so that no name from a peer and
 //! no link on the disk can lead out of the save folder. Knows no sockets, no frames, no threads.
 
+pub mod failed_list;
 pub mod inbox;
 pub mod source;
 
@@ -22,5 +23,5 @@ pub mod record;
 
 pub use grouped::GroupedSource;
 pub use groups::GroupHash;
-pub use inbox::{Committed, Full, Inbox, Kept, KeptReader, Target, free_bytes, sweep};
+pub use inbox::{Committed, Full, Inbox, Kept, KeptReader, Rest, Target, free_bytes, sweep};
 pub use source::{Found, SourceFile, SourceTree, walk};

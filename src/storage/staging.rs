@@ -68,6 +68,7 @@ enum Line {
     Intent(Intent),
     Placed(Placed),
     Making(Making),
+    Undone(Undone),
 }
 
 /// A file about to get its final name. Written before the rename, so that a kill in between leaves
@@ -112,6 +113,13 @@ struct History {
     folders: HashSet<Vec<String>>,
 }
 
+/// A file that an earlier run had committed failed when it came in another state.
+#[derive(Serialize, Deserialize)]
+struct Undone {
+    /// The entry's key, hex.
+    undone: String,
+}
+
 /// A file that an earlier run committed, or was about to.
 #[derive(Clone, Debug)]
 pub(super) struct Past {
@@ -121,6 +129,8 @@ pub(super) struct Past {
     pub on_disk: Modified,
     pub hash: [u8; 32],
     pub end: PastEnd,
+    /// It came again in another state since, and that failed.
+    pub undone: bool,
 }
 
 /// How far it came.
@@ -187,6 +197,7 @@ fn history(journal: &mut File, transfer: &str) -> History {
                         on_disk: time(intent.on_disk),
                         hash,
                         end: PastEnd::Unknown,
+                        undone: false,
                     };
                     past.files.insert(key, file);
                 }
@@ -207,6 +218,12 @@ fn history(journal: &mut File, transfer: &str) -> History {
             // Only compared with places of our own making, never used to reach anything.
             Ok(Line::Making(folder)) => {
                 past.folders.insert(folder.making);
+            }
+            Ok(Line::Undone(line)) => {
+                let file = key_of(&line.undone).and_then(|key| past.files.get_mut(&key));
+                if let Some(file) = file {
+                    file.undone = true;
+                }
             }
             // Torn by a kill, or the empty one behind such a line.
             Err(_torn) => {}
@@ -380,6 +397,17 @@ impl Staging {
         match &mut self.journal {
             Some(journal) => write_lines(journal, [Making { making }]),
             None => Ok(()),
+        }
+    }
+
+    /// Writes down which files of earlier runs have failed since.
+    pub fn record_undone(&mut self, keys: Vec<EntryKey>) -> io::Result<()> {
+        let lines = keys.iter().map(|key| Undone {
+            undone: HEXLOWER.encode(&key.0),
+        });
+        match &mut self.journal {
+            Some(journal) if !keys.is_empty() => write_lines(journal, lines),
+            Some(_) | None => Ok(()),
         }
     }
 

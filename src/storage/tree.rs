@@ -323,7 +323,7 @@ impl Tree {
             });
             handle = Arc::new(opened.map_err(|error| match error.kind() {
                 _ if is_not_a_folder(&error) => Problem::Folder,
-                ErrorKind::NotFound => Problem::Vanished,
+                ErrorKind::NotFound => Problem::Gone,
                 _ => Problem::writing(&error),
             })?);
             if self.open.len() >= OPEN_HANDLES {
@@ -372,7 +372,7 @@ impl Tree {
             match self.reach(folder, Removed::Report) {
                 Ok(handle) => handle.flush().map_err(writing)?,
                 // Somebody removed or replaced it since; it is theirs now.
-                Err(Problem::Folder | Problem::Vanished) => {}
+                Err(Problem::Folder | Problem::Gone) => {}
                 Err(problem) => return Err(problem),
             }
         }

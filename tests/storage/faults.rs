@@ -310,3 +310,22 @@ fn links_and_unreadable_things_in_a_source_are_reported_by_name() {
     );
     assert_eq!(listing(&save), ["source/", "source/file"]);
 }
+
+#[test]
+fn a_drive_that_is_pulled_out_is_named_as_such() {
+    let dir = tempfile::tempdir().unwrap();
+    if !SmallDisk::mount_at(dir.path(), "size=1m") {
+        return;
+    }
+    let save = dir.path().join("save");
+    let mut inbox = Inbox::create(&save, TRANSFER).unwrap();
+    let small = file(None, "small", 5);
+    let hash = *blake3::hash(b"12345").as_bytes();
+    inbox.whole(target(0, &small), b"12345", hash).unwrap();
+    SmallDisk::unmount(dir.path());
+    let committed = inbox.commit();
+    assert_eq!(problem(&committed[0]), Some(&Problem::Gone));
+    inbox.discard_staged();
+    drop(inbox);
+    assert_eq!(listing(dir.path()), [""; 0], "nothing lands in its place");
+}

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use ropeway::model::{Entry, EntryStatus, GROUP_BYTES, Manifest};
+use ropeway::storage::inbox::Rest;
 use ropeway::storage::{Full, Inbox, Target};
 
 use crate::disk::SmallDisk;
@@ -139,7 +140,7 @@ fn a_kept_file_waits_for_room_too_and_is_not_thrown_away_for_the_lack_of_it() {
     std::fs::write(&filler, noise(4 * MIB + MIB / 2)).unwrap();
 
     let mut inbox = Inbox::go_on(disk.path(), TRANSFER).unwrap();
-    let kept = inbox.kept(&manifest);
+    let kept = inbox.kept(&manifest, Rest::Missing);
     assert_eq!(kept.partial, [(0, 3 * GROUP_BYTES)]);
     let mut reader = inbox.read_kept(0, 3 * GROUP_BYTES).unwrap();
     let mut hashes = Vec::new();

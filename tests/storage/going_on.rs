@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ropeway::model::{Entry, GROUP_BYTES, Manifest, Problem};
-use ropeway::storage::{Committed, Inbox, Kept, Target};
+use ropeway::storage::{Committed, Inbox, Kept, Rest, Target};
 
 use crate::support::{TRANSFER, at, file, folder, listing, problem};
 
@@ -46,7 +46,7 @@ impl Run {
 
     fn again(&self) -> (Inbox, Kept) {
         let mut inbox = Inbox::go_on(self.save(), TRANSFER).unwrap();
-        let kept = inbox.kept(&self.manifest);
+        let kept = inbox.kept(&self.manifest, Rest::Missing);
         (inbox, kept)
     }
 
@@ -500,4 +500,73 @@ fn a_kept_file_that_has_grown_beyond_all_disks_is_not_believed() {
         .unwrap();
     let (_inbox, kept) = run.again();
     assert_eq!(kept, Kept::default());
+}
+
+#[test]
+fn what_arrived_in_a_run_that_ended_stays_whatever_became_of_it() {
+    let mut run = Run::new(vec![
+        file(None, "arrived", 5),
+        file(None, "moved", 5),
+        file(None, "changed", 5),
+        file(None, "failed", 5),
+    ]);
+    let hash = *blake3::hash(b"12345").as_bytes();
+    let mut inbox = run.first();
+    for number in 0..3 {
+        inbox.whole(run.target(number), b"12345", hash).unwrap();
+    }
+    inbox.abandon(run.target(3), Problem::Changed);
+    inbox.commit();
+    drop(inbox);
+    fs::remove_file(run.save().join("moved")).unwrap();
+    let mut manifest = Manifest::default();
+    for (name, len) in [("arrived", 5), ("moved", 5), ("changed", 6), ("failed", 6)] {
+        manifest.push(file(None, name, len)).unwrap();
+    }
+    run.manifest = manifest;
+
+    let mut inbox = Inbox::go_on(run.save(), TRANSFER).unwrap();
+    let kept = inbox.kept(&run.manifest, Rest::Failed);
+    assert_eq!(kept.done, [0, 1]);
+    let hash = *blake3::hash(b"123456").as_bytes();
+    for number in 2..4 {
+        inbox.whole(run.target(number), b"123456", hash).unwrap();
+    }
+    let committed = inbox.commit();
+    let problems: Vec<_> = committed.iter().map(problem).collect();
+    assert_eq!(problems, [Some(&Problem::ChangedSince), None]);
+    inbox.discard_staged();
+    drop(inbox);
+    assert_eq!(listing(run.save()), ["arrived", "changed", "failed"]);
+    assert_eq!(fs::read(run.save().join("changed")).unwrap(), b"12345");
+    assert_eq!(fs::read(run.save().join("failed")).unwrap(), b"123456");
+}
+
+#[test]
+fn a_file_that_arrived_and_then_failed_in_another_state_may_come() {
+    let mut run = Run::new(vec![file(None, "letter", 5)]);
+    let old = *blake3::hash(b"12345").as_bytes();
+    let mut inbox = run.first();
+    inbox.whole(run.target(0), b"12345", old).unwrap();
+    inbox.commit();
+    drop(inbox);
+    // Cut, changed at the source, and that could not be read to its end.
+    let mut manifest = Manifest::default();
+    manifest.push(file(None, "letter", 6)).unwrap();
+    run.manifest = manifest;
+    let (mut inbox, kept) = run.again();
+    assert_eq!(kept, Kept::default());
+    inbox.abandon(run.target(0), Problem::Changed);
+    inbox.commit();
+    drop(inbox);
+
+    let mut inbox = Inbox::go_on(run.save(), TRANSFER).unwrap();
+    assert_eq!(inbox.kept(&run.manifest, Rest::Failed), Kept::default());
+    let new = *blake3::hash(b"123456").as_bytes();
+    inbox.whole(run.target(0), b"123456", new).unwrap();
+    assert_eq!(problem(&inbox.commit()[0]), None);
+    inbox.discard_staged();
+    drop(inbox);
+    assert_eq!(listing(run.save()), ["letter"], "no twin");
+    assert_eq!(fs::read(run.save().join("letter")).unwrap(), b"123456");
 }

@@ -46,7 +46,7 @@ pub struct Supervisor {
     transfers: HashMap<TransferId, Transfer>,
     /// Ended, but "safe" may still follow.
     settling: HashMap<ConnectionId, TransferId>,
-    /// Arrived in this process, and said so.
+    /// Arrived in this process, and said so; nothing more comes of it.
     arrived: HashSet<TransferId>,
     /// Connections that only tell the sender again what has arrived.
     unsaid: HashMap<ConnectionId, TransferId>,
@@ -147,6 +147,9 @@ impl Supervisor {
                 }
             }
             Input::Measured(measured) => self.events.say(Event::Measured(measured)),
+            Input::ListSaved { path, problem } => {
+                self.events.say(Event::ListSaved { path, problem });
+            }
             Input::CommandFailed { path, problem } => {
                 self.events.say(Event::CommandFailed { path, problem });
             }
@@ -185,6 +188,7 @@ impl Supervisor {
             Command::GiveUp(transfer) => self.give_up(transfer),
             Command::Forget(transfer) => self.forget(transfer),
             Command::Measure(path) => self.chores.measure(path),
+            Command::SaveList { path, lines } => self.chores.save_list(path, lines),
             Command::Open(path) => self.chores.open(path),
             Command::Reveal(path) => self.chores.reveal(path),
         }
@@ -231,7 +235,7 @@ impl Supervisor {
                 if let Some(transfer) = self.settling.remove(&connection) {
                     self.events.say(Event::Safe(transfer));
                     if delivered {
-                        self.shared.ledger.forget(transfer);
+                        self.shared.ledger.settle(transfer);
                     }
                 } else if let Some(transfer) = self.unsaid.remove(&connection)
                     && delivered

@@ -328,6 +328,7 @@ impl Supervisor {
             entries: offer.counted.entries,
             bytes: 0,
             failed: 0,
+            can_retry: false,
             elapsed: Duration::ZERO,
             sent_bytes: 0,
         }));

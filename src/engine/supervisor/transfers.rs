@@ -333,6 +333,10 @@ impl Supervisor {
 
     pub(super) fn forget(&mut self, id: TransferId) {
         let running = self.transfers.get(&id).map(|running| running.connection);
+        // Or it is being flushed.
+        let mut settling = self.settling.iter();
+        let settling = settling.find(|(_, settling)| **settling == id);
+        let running = running.or(settling.map(|(connection, _)| *connection));
         let running = running.filter(|held| self.connections.contains_key(held));
         self.cancel(id);
         if let Some(kept) = self.shared.ledger.forget(id)
@@ -361,7 +365,10 @@ impl Supervisor {
         if failure == Some(Failure::Forgotten) {
             self.shared.ledger.forget(id);
         }
-        if matches!(status, Status::Arrived | Status::Problems) {
+        let disk = matches!(failure, Some(Failure::Disk(_) | Failure::PeerDisk(_)));
+        let kept = self.shared.ledger.get(id);
+        let can_retry = kept.is_some_and(|kept| disk || kept.can_retry());
+        if matches!(status, Status::Arrived | Status::Problems) && !can_retry {
             self.arrived.insert(id);
         }
         self.events.say(Event::Ended(Summary {
@@ -373,20 +380,30 @@ impl Supervisor {
             entries: transfer.live.entries.get(),
             bytes: transfer.live.arrived_bytes.get(),
             failed: transfer.live.failed.get(),
+            can_retry,
             elapsed: transfer.begun.elapsed(),
             sent_bytes: transfer.live.sent_bytes.get(),
         }));
     }
 
-    /// What is over need not go on; what was ended early can.
+    /// What is over need not go on; what was ended early can, and so can what failed and may be
+    /// mended.
     pub(super) fn note_in_ledger(&self, id: TransferId, transfer: &Transfer, status: Status) {
         let ledger = &self.shared.ledger;
         let (entries, bytes) = (transfer.live.entries.get(), transfer.live.total_bytes.get());
         let held = transfer.live.held_bytes.get();
+        let (failed, can_pass) = (transfer.live.failed.get(), transfer.live.can_pass.get());
         match (status, transfer.started.direction) {
+            (Status::Problems, _) if can_pass > 0 => {
+                ledger.update(id, |kept| {
+                    kept.failed = failed;
+                    kept.cancelled_here = false;
+                    (kept.entries, kept.bytes, kept.held_bytes) = (entries, bytes, held);
+                });
+            }
             // The receiver keeps it until the sender knows.
             (Status::Arrived | Status::Problems, Direction::Receive) => {
-                ledger.update(id, |kept| kept.arrived = true);
+                ledger.update(id, |kept| (kept.arrived, kept.failed) = (true, failed));
             }
             (Status::Arrived | Status::Problems | Status::Declined, _) => {
                 ledger.forget(id);
@@ -407,6 +424,7 @@ impl Supervisor {
             .all()
             .into_iter()
             .map(|kept| Interrupted {
+                failed: if kept.can_retry() { kept.failed } else { 0 },
                 transfer: kept.transfer,
                 direction: kept.direction,
                 peer: Peer {
@@ -515,6 +533,7 @@ impl Transfer {
             paused: self.paused,
             picks: None,
             arrived: false,
+            failed: 0,
             touched: std::time::SystemTime::now(),
         }
     }

@@ -1,5 +1,6 @@
 //! The parts of the window. Each draws from the view and says what the person wants; none acts.
 
+pub mod failures;
 pub mod header;
 pub mod modals;
 pub mod offers;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 
 use crate::engine::{Answer, Command};
 use crate::gui::texts::Texts;
-use crate::model::TransferId;
+use crate::model::{FailedLine, TransferId};
 use crate::settings::{Language, Theme};
 
 /// What a person asked for by a click or a key.
@@ -33,6 +34,10 @@ pub enum Want {
     /// Nothing of it is to be kept.
     Delete(TransferId),
     ToggleDetails(TransferId),
+    /// Narrows a list of failures.
+    Filter(TransferId, String),
+    /// Asks where, then writes it there.
+    SaveList(Vec<FailedLine>),
     OpenSettings,
     Rename(String),
     SetPort(u16),

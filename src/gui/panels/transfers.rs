@@ -2,17 +2,16 @@
 
 use std::time::SystemTime;
 
-use egui::{Align, Color32, Layout, ScrollArea, Ui, vec2};
+use egui::{Align, Color32, Layout, Ui, vec2};
 use lucide_icons::Icon;
 
+use super::failures::failures_ui;
 use super::{Scope, Want};
 use crate::engine::Command;
 use crate::gui::format::{duration, size, size_of};
 use crate::gui::view::{Row, RowState, View};
 use crate::gui::{theme, widgets};
-use crate::model::{
-    Direction, EntryStatus, Hold, Progress, Status, Summary, TransferId, TransferState,
-};
+use crate::model::{Direction, Hold, Progress, Status, Summary, TransferId, TransferState};
 
 pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
     let texts = scope.texts;
@@ -163,7 +162,7 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
         });
     }
     if row.open && !row.failed.is_empty() {
-        details(ui, scope, row);
+        failures_ui(ui, scope, row);
     }
     ui.add_space(theme::GRID);
 }
@@ -224,6 +223,20 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
         RowState::Kept(until) => {
             let left = until.duration_since(SystemTime::now()).unwrap_or_default();
             let days = left.as_secs().div_ceil(86_400);
+            if row.failed_before > 0 {
+                let line = match row.direction {
+                    Direction::Send => (texts.kept_failed_send)(days),
+                    Direction::Receive => (texts.kept_failed_receive)(row.peer.name.as_str(), days),
+                };
+                return Looks {
+                    front: palette.danger,
+                    soft: palette.danger_soft,
+                    badge: Some((texts.badge_failed_items)(row.failed_before)),
+                    line,
+                    note: None,
+                    bar: false,
+                };
+            }
             let line = match row.direction {
                 Direction::Send => (texts.kept_send)(days),
                 Direction::Receive => (texts.kept_receive)(row.peer.name.as_str(), days),
@@ -406,6 +419,7 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             if widgets::button(ui, texts.delete).clicked() {
                 scope.want(Want::Delete(row.id));
             }
+            retry(ui, scope, row);
             if row.can_resume() && widgets::button(ui, texts.resume).clicked() {
                 scope.want(Want::Engine(Command::Resume(row.id)));
             }
@@ -447,14 +461,19 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
                     scope.want(Want::Engine(Command::Open(path)));
                 }
             }
+            let kept = row.is_kept() || row.can_resume();
+            // Where there is a list, it stands below it.
+            let listed = row.is_kept() && !row.failed.is_empty();
+            if kept && !listed && widgets::button(ui, texts.delete).clicked() {
+                scope.want(Want::Delete(row.id));
+            }
+            retry(ui, scope, row);
             if row.can_resume() {
-                if widgets::button(ui, texts.delete).clicked() {
-                    scope.want(Want::Delete(row.id));
-                }
                 if widgets::button(ui, texts.resume).clicked() {
                     scope.want(Want::Engine(Command::Resume(row.id)));
                 }
-            } else if row.direction == Direction::Send && summary.status != Status::Arrived {
+            } else if row.direction == Direction::Send && !kept && summary.status != Status::Arrived
+            {
                 let again = widgets::button(ui, texts.send_again);
                 if again.clicked() {
                     scope.want(Want::SendAgain(row.id));
@@ -504,35 +523,14 @@ fn limit(ui: &mut Ui, scope: &mut Scope, row: &Row) {
     widgets::focus_ring(ui, &response);
 }
 
-/// The entries that failed, each with its reason.
-fn details(ui: &mut Ui, scope: &mut Scope, row: &Row) {
+/// Sends what failed once more, if that can help.
+fn retry(ui: &mut Ui, scope: &mut Scope, row: &Row) {
     let texts = scope.texts;
-    let palette = theme::palette(ui);
-    widgets::inset(ui, palette.inset, |ui| {
-        let height = theme::ROW_HEIGHT - theme::GAP;
-        ScrollArea::vertical()
-            .id_salt("failed")
-            .max_height(theme::DETAILS_HEIGHT)
-            .auto_shrink([false, true])
-            .show_rows(ui, height, row.failed.len(), |ui, range| {
-                for file in row.failed.get(range).unwrap_or_default() {
-                    let size = vec2(ui.available_width(), height);
-                    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
-                        let half = ui.available_width() / 2.0;
-                        let font = theme::small_font();
-                        widgets::name_label(ui, &file.path, font, palette.text, half);
-                        if let EntryStatus::Failed(problem) = &file.status {
-                            let reason = egui::RichText::new((texts.problem)(problem))
-                                .small()
-                                .color(palette.danger);
-                            ui.add(egui::Label::new(reason).truncate());
-                        }
-                    });
-                }
-            });
-        if widgets::link(ui, texts.copy_paths).clicked() {
-            let paths: Vec<_> = row.failed.iter().map(|file| file.path.as_str()).collect();
-            scope.want(Want::Copy(paths.join("\n")));
-        }
-    });
+    let word = match row.all_failed() {
+        0 => texts.try_again,
+        _some => texts.retry_failed,
+    };
+    if row.can_retry() && widgets::button(ui, word).clicked() {
+        scope.want(Want::Engine(Command::Resume(row.id)));
+    }
 }

@@ -174,7 +174,32 @@ pub const ENGLISH: Texts = Texts {
     send_again: "Send again",
     details: "Show",
     hide_details: "Hide",
-    copy_paths: "Copy names",
+    copy_paths: "Copy paths",
+    retry_failed: "Retry failed",
+    peer_can_retry: |peer| format!("{peer} can retry what failed."),
+    kept_failed_send: |days| match days {
+        0 | 1 => "can be retried until tomorrow".to_owned(),
+        days => format!("can be retried for {days} days"),
+    },
+    kept_failed_receive: |peer, days| match days {
+        0 | 1 => format!("{peer} can retry until tomorrow"),
+        days => format!("{peer} can retry for {days} days"),
+    },
+    filter_label: "Filter the failures",
+    filter_hint: "Filter by name or reason",
+    filter_finds_nothing: "Nothing here has that in its name or reason.",
+    first_failed: |listed, all| {
+        let (listed, all) = (
+            crate::gui::format::grouped(listed),
+            crate::gui::format::grouped(all),
+        );
+        format!("The first {listed} of {all} that failed.")
+    },
+    save_list: "Save as CSV…",
+    save_list_title: "Where to save the list",
+    list_file_name: "failed.csv",
+    list_saved: |path| format!("The list is saved: {path}"),
+    list_not_saved: |path, why| format!("The list could not be saved as {path}: {why}"),
     badge_received: "received",
     badge_sent: "sent",
     badge_failed_items: |count| format!("{count} failed"),
@@ -298,18 +323,21 @@ fn failure(failure: &Failure) -> String {
 
 fn problem_text(problem: &Problem) -> String {
     match problem {
-        Problem::Unreadable => "It cannot be read. Check its permissions.",
-        Problem::Vanished => "It is gone from the sending device.",
-        Problem::Changed => "It changed while it was being sent. Send it again.",
-        Problem::Link => "Links are not followed.",
-        Problem::Special => "It is neither a file nor a folder.",
-        Problem::Corrupt => "The content did not match its checksum. Send it again.",
-        Problem::NoSpace => "There is no room left on the disk.",
-        Problem::TooLarge => "The file is too large for this disk.",
-        Problem::ReadOnly => "The disk is read-only.",
-        Problem::NotWritable => "There is no permission to write there.",
-        Problem::Name => "This disk cannot hold the name.",
-        Problem::Folder => "The folder it belongs in could not be made.",
+        Problem::Unreadable => "It cannot be read. Check its permissions, or the disk it is on.",
+        Problem::Vanished => "It is gone from the sending device. Put it back, or leave it out.",
+        Problem::Changed => "It changed while it was being sent. Retry when nothing writes to it.",
+        Problem::ChangedSince => "It changed after it had arrived. Send it anew.",
+        Problem::Link => "Links are not sent. Send what it leads to.",
+        Problem::Special => "It is neither a file nor a folder, so it cannot be sent.",
+        Problem::Corrupt => "The content did not match its checksum. Retry.",
+        Problem::NoSpace => "There is no room left on the disk. Make room there.",
+        Problem::Quota => "The quota on that disk is used up. Make room, or have it raised.",
+        Problem::TooLarge => "The file is too large for this disk. Save to another one.",
+        Problem::ReadOnly => "The disk is read-only. Make it writable, or save to another one.",
+        Problem::NotWritable => "No permission to write there. Change it, or save elsewhere.",
+        Problem::Gone => "The save folder was moved, removed or unplugged. Bring it back.",
+        Problem::Name => "This disk cannot hold the name. Rename it.",
+        Problem::Folder => "Its folder could not be made. See why that folder failed.",
         Problem::Other(detail) => return format!("{detail}."),
     }
     .to_owned()

@@ -159,7 +159,32 @@ pub const CHINESE: Texts = Texts {
     send_again: "重新发送",
     details: "查看",
     hide_details: "收起",
-    copy_paths: "复制名称",
+    copy_paths: "复制路径",
+    retry_failed: "重试失败项",
+    peer_can_retry: |peer| format!("{peer} 可以重试失败项。"),
+    kept_failed_send: |days| match days {
+        0 | 1 => "明天之前可重试".to_owned(),
+        days => format!("{days} 天内可重试"),
+    },
+    kept_failed_receive: |peer, days| match days {
+        0 | 1 => format!("明天之前可由 {peer} 重试"),
+        days => format!("{days} 天内可由 {peer} 重试"),
+    },
+    filter_label: "筛选失败项",
+    filter_hint: "按名称或原因筛选",
+    filter_finds_nothing: "没有名称或原因符合的失败项。",
+    first_failed: |listed, all| {
+        let (listed, all) = (
+            crate::gui::format::grouped(listed),
+            crate::gui::format::grouped(all),
+        );
+        format!("共 {all} 项失败，仅列出前 {listed} 项。")
+    },
+    save_list: "另存为 CSV…",
+    save_list_title: "选择列表的保存位置",
+    list_file_name: "失败列表.csv",
+    list_saved: |path| format!("列表已保存：{path}"),
+    list_not_saved: |path, why| format!("列表未能保存为 {path}：{why}"),
     badge_received: "已收到",
     badge_sent: "已发送",
     badge_failed_items: |count| format!("{count} 项失败"),
@@ -249,18 +274,21 @@ fn failure(failure: &Failure) -> String {
 
 fn problem_text(problem: &Problem) -> String {
     match problem {
-        Problem::Unreadable => "没有读取权限，修改权限后可重新发送。",
-        Problem::Vanished => "发送方已没有这个文件。",
-        Problem::Changed => "发送过程中文件被改动，请重新发送。",
-        Problem::Link => "不发送链接。",
-        Problem::Special => "既不是文件也不是文件夹。",
-        Problem::Corrupt => "内容校验不一致，请重新发送。",
-        Problem::NoSpace => "磁盘空间已满。",
-        Problem::TooLarge => "文件太大，此磁盘无法保存。",
-        Problem::ReadOnly => "磁盘为只读。",
-        Problem::NotWritable => "没有写入权限。",
-        Problem::Name => "此磁盘无法保存这个名称。",
-        Problem::Folder => "无法创建它所在的文件夹。",
+        Problem::Unreadable => "无法读取，请检查权限或所在磁盘。",
+        Problem::Vanished => "发送方已没有这个文件，请放回原处或不再发送。",
+        Problem::Changed => "发送过程中文件被改动，请在没有程序写入时重试。",
+        Problem::ChangedSince => "文件在送达之后又被改动，请另行发送。",
+        Problem::Link => "不发送链接，请直接发送它指向的内容。",
+        Problem::Special => "既不是文件也不是文件夹，无法发送。",
+        Problem::Corrupt => "内容校验不一致，请重试。",
+        Problem::NoSpace => "磁盘空间已满，请在该磁盘上腾出空间。",
+        Problem::Quota => "该磁盘的用户配额已用完，请腾出空间或提高配额。",
+        Problem::TooLarge => "文件太大，此磁盘无法保存，请换一个磁盘。",
+        Problem::ReadOnly => "磁盘为只读，请改为可写或换一个保存位置。",
+        Problem::NotWritable => "没有写入权限，请修改权限或换一个保存位置。",
+        Problem::Gone => "保存位置已被移动、删除或拔出，请恢复后重试。",
+        Problem::Name => "此磁盘无法保存这个名称，请重命名。",
+        Problem::Folder => "无法创建它所在的文件夹，请查看该文件夹失败的原因。",
         Problem::Other(detail) => return format!("{detail}。"),
     }
     .to_owned()
