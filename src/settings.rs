@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{DEFAULT_PORT, DeviceName};
+use crate::model::{DEFAULT_PORT, DeviceName, OnConflict};
 use crate::storage::record::{self, RecordError};
 
 const FILE: &str = "settings.json";
@@ -24,6 +24,8 @@ pub struct Settings {
     pub port: u16,
     /// The server was on when the window closed.
     pub receive_on: bool,
+    /// What happens to names that are taken, unless said otherwise for an offer.
+    pub on_conflict: OnConflict,
     pub theme: Theme,
     pub language: Language,
 }
@@ -53,6 +55,7 @@ impl Default for Settings {
             save_folder: default_save_folder(),
             port: DEFAULT_PORT,
             receive_on: false,
+            on_conflict: OnConflict::default(),
             theme: Theme::default(),
             language: Language::default(),
         }

@@ -88,6 +88,7 @@ fn the_person_at_the_receiver_answers_offers() {
     let elsewhere = garden.home.path().join("elsewhere");
     let answer = Answer::Accept {
         folder: Some(elsewhere.clone()),
+        on_conflict: None,
     };
     garden
         .engine
@@ -162,7 +163,10 @@ fn many_clients_are_served_at_once_and_none_waits_for_an_answer_to_another() {
         match accept {
             Some(transfer) => {
                 assert_ne!(transfer, unanswered);
-                let answer = Answer::Accept { folder: None };
+                let answer = Answer::Accept {
+        folder: None,
+        on_conflict: None,
+    };
                 garden.engine.command(Command::Answer(transfer, answer));
             }
             None => done += 1,
@@ -341,7 +345,10 @@ fn switched_off_nobody_gets_in_and_what_runs_may_finish() {
     fs::write(&file, noise(3, 30_000_000)).unwrap();
     study.send(&[&file], addr, PASSPHRASE);
     let offer = garden.offer();
-    let answer = Answer::Accept { folder: None };
+    let answer = Answer::Accept {
+        folder: None,
+        on_conflict: None,
+    };
     garden
         .engine
         .command(Command::Answer(offer.transfer, answer));
@@ -411,7 +418,10 @@ fn failures_alone_are_told_and_many_of_them_do_not_stall() {
     }
     garden.engine.command(Command::Answer(
         offer.transfer,
-        Answer::Accept { folder: None },
+        Answer::Accept {
+        folder: None,
+        on_conflict: None,
+    },
     ));
     let ended = study.ended();
     assert_eq!((ended.status, ended.failed), (Status::Problems, 100));

@@ -171,6 +171,7 @@ fn ended(direction: Direction, status: Status, failure: Option<Failure>) -> Even
         entries: 10,
         bytes: 1_000_000,
         failed: 0,
+        skipped: 0,
         elapsed: Duration::from_secs(13),
         sent_bytes: 1_000_000,
     })

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::lock;
-use crate::model::{DeviceId, Direction, TransferId};
+use crate::model::{DeviceId, Direction, OnConflict, TransferId};
 use crate::protocol::verification::SessionKey;
 use crate::storage::inbox::KEPT_FOR;
 use crate::storage::record;
@@ -48,6 +48,8 @@ pub struct Kept {
     pub cancelled_here: bool,
     /// Receiving: what was picked, as far as it was ever listed to its end. Nothing else may go on.
     pub picks: Option<[u8; 32]>,
+    /// Receiving: what happens to names that are taken.
+    pub on_conflict: OnConflict,
     /// Receiving: it has arrived; it is kept until the sender knows.
     pub arrived: bool,
     /// When it was last written down.
@@ -76,6 +78,8 @@ struct KeptRecord {
     held_bytes: u64,
     cancelled_here: bool,
     picks: Option<String>,
+    #[serde(default)]
+    on_conflict: OnConflict,
     arrived: bool,
     /// Seconds since 1970.
     touched: u64,
@@ -214,6 +218,7 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
         held_bytes: record.held_bytes,
         cancelled_here: record.cancelled_here,
         picks: record.picks.as_deref().and_then(bytes),
+        on_conflict: record.on_conflict,
         arrived: record.arrived,
         touched: UNIX_EPOCH.checked_add(Duration::from_secs(record.touched))?,
     })
@@ -239,6 +244,7 @@ fn write_all(folder: &Path, asked: &Receiver<Write>) {
                     held_bytes: kept.held_bytes,
                     cancelled_here: kept.cancelled_here,
                     picks: kept.picks.map(|picks| HEXLOWER.encode(&picks)),
+                    on_conflict: kept.on_conflict,
                     arrived: kept.arrived,
                     touched: seconds.as_secs(),
                 };

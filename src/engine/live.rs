@@ -12,6 +12,8 @@ pub struct Live {
     /// Entries whose fate is known.
     pub settled: Counter,
     pub failed: Counter,
+    /// Entries that the receiver left out.
+    pub skipped: Counter,
     /// Content under final names.
     pub arrived_bytes: Counter,
     /// Kept content compared so far, and to be compared.

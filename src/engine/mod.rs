@@ -40,7 +40,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
-use crate::model::{Code, DeviceName, Direction, Peer, PeerAddress, Problem, TransferId};
+use crate::model::{
+    Code, DeviceName, Direction, OnConflict, Peer, PeerAddress, Problem, TransferId,
+};
 use crate::storage::record::{self, RecordError};
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError, SERVER_DEADLINE};
@@ -83,6 +85,7 @@ impl Engine {
             identity,
             name: Mutex::new(config.name),
             save_folder: Mutex::new(PathBuf::new()),
+            on_conflict: Mutex::new(OnConflict::default()),
             gate: Mutex::new(Gate::closed(Instant::now())),
             ledger,
         });
@@ -162,6 +165,8 @@ struct Shared {
     identity: Identity,
     name: Mutex<DeviceName>,
     save_folder: Mutex<PathBuf>,
+    /// Unless the person says otherwise for an offer.
+    on_conflict: Mutex<OnConflict>,
     gate: Mutex<Gate>,
     ledger: Ledger,
 }

@@ -4,6 +4,7 @@
 //! `write` sends what both have to say. The disk's queue needs no bound of its own: the sender
 //! cannot have more on its way than the credit that the disk gave back.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -22,14 +23,14 @@ use super::{Shared, event, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
     DeviceId, Entry, EntryKey, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Manifest,
-    Party, Problem, Status, TransferId, TransferState, displayable,
+    OnConflict, Party, Problem, Status, TransferId, TransferState, displayable,
 };
 use crate::protocol::bulk::Groups;
 use crate::protocol::message::Frame;
 use crate::protocol::receiver::{Found, Job, Receiver, ReceiverEvent};
 use crate::protocol::verification::SessionKey;
 use crate::protocol::{Buffers, Violation};
-use crate::storage::inbox::{Committed, Inbox, KeptReader, Target};
+use crate::storage::inbox::{Committed, Inbox, KeptReader, LARGE_BYTES, Target};
 use crate::storage::{GroupHash, free_bytes};
 
 /// Files that wait to be committed together, at most: one flush for all of them.
@@ -79,8 +80,8 @@ struct Origin {
 
 /// What the disk thread is told.
 enum Order {
-    /// The offer is accepted into this folder.
-    Open(PathBuf, TransferId),
+    /// The offer is accepted into this folder, by this rule.
+    Open(PathBuf, TransferId, OnConflict),
     /// The manifest of a transfer that goes on is complete.
     Listed,
     /// Hashes of groups that are staged: entry, first group.
@@ -91,9 +92,10 @@ enum Order {
 
 impl Receiving {
     /// The offer is taken. The folder is prepared first; only then does the sender hear of it.
-    pub fn accept(&self, transfer: TransferId, folder: PathBuf) {
+    pub fn accept(&self, transfer: TransferId, folder: PathBuf, on_conflict: OnConflict) {
         self.accepted.store(true, Ordering::SeqCst);
-        let _ = self.orders.send(Order::Open(folder, transfer));
+        let order = Order::Open(folder, transfer, on_conflict);
+        let _ = self.orders.send(order);
     }
 
     /// The only transfer that this session may go on with.
@@ -242,6 +244,12 @@ impl Receiving {
             events.push(event);
         }
         self.send_jobs(&mut machine);
+        // What was thrown away gives its credit back here; no job of the disk does.
+        if machine.credit_is_due()
+            && let Some(credit) = machine.poll_credit()
+        {
+            self.link.outbox.credit(credit);
+        }
         let mut counted = None;
         for event in events {
             match event {
@@ -262,7 +270,7 @@ impl Receiving {
                 ReceiverEvent::Counted => {
                     let manifest = machine.manifest();
                     self.live.entries.set(manifest.len() as u64);
-                    self.live.total_bytes.set(manifest.total_bytes());
+                    self.live.total_bytes.set(machine.wanted_bytes());
                     counted = counting.look(manifest, machine.counting());
                 }
                 ReceiverEvent::Cancelled(problem) => {
@@ -323,8 +331,12 @@ impl Receiving {
             };
             match order {
                 Ok(_) if self.stopped.load(Ordering::SeqCst) => break,
-                Ok(Order::Open(folder, transfer)) => match self.open(&folder, transfer) {
-                    Ok(inbox) => {
+                Ok(Order::Open(folder, transfer, rule)) => match self.open(&folder, transfer) {
+                    Ok(mut inbox) => {
+                        inbox.set_rule(rule);
+                        let every = rule.leaves_out();
+                        let from_bytes = if every { 0 } else { LARGE_BYTES };
+                        self.machine().look_ahead(from_bytes);
                         disk.inbox = Some(inbox);
                         if self.origin.goes_on.is_none() {
                             self.machine().accept();
@@ -476,7 +488,23 @@ impl Receiving {
             Some(Target { number, key, entry })
         };
         match &job {
-            Job::Folder { number, entry } => committed.push(inbox.add_folder(*number, entry)),
+            Job::Folder { number, entry } => match target(0, *number, entry) {
+                Some(target) => committed.push(inbox.add_picked_folder(target)),
+                None => committed.push(inbox.add_folder(*number, entry)),
+            },
+            Job::Look { files } => {
+                let files = files.iter().zip(&keys);
+                let targets = files.map(|((number, entry), key)| Target {
+                    number: *number,
+                    key: *key,
+                    entry,
+                });
+                let decided = inbox.look(targets.clone());
+                let left_out = self.settle_early(decided);
+                for target in targets.filter(|target| left_out.contains(&target.number)) {
+                    inbox.leave_out(target.number, target.key);
+                }
+            }
             Job::Data { entry, data, .. } => {
                 if let Some(target) = target(0, data.entry, entry) {
                     inbox.write(target, data.offset, data.content());
@@ -508,7 +536,11 @@ impl Receiving {
         match job {
             Job::Data { data, .. } => buffers.give_back(data.into_buffer()),
             Job::Batch { batch, .. } => buffers.give_back(batch.into_buffer()),
-            Job::Folder { .. } | Job::End { .. } | Job::Abandon { .. } | Job::Finish => {}
+            Job::Folder { .. }
+            | Job::Look { .. }
+            | Job::End { .. }
+            | Job::Abandon { .. }
+            | Job::Finish => {}
         }
         let small_bytes = inbox.pending_small_bytes();
         let (files, bytes) = inbox.pending();
@@ -543,6 +575,9 @@ impl Receiving {
             Job::End { end, .. } => vec![end.entry],
             Job::Batch { batch, .. } => batch.items.iter().map(|item| item.entry).collect(),
             Job::Abandon { number, .. } => vec![*number],
+            Job::Look { files } => files.iter().map(|(number, _)| *number).collect(),
+            // What is in the folder has keys of its own.
+            Job::Folder { number, entry } if entry.parent.is_none() => vec![*number],
             Job::Folder { .. } | Job::Finish => Vec::new(),
         };
         let keys = numbers.into_iter();
@@ -598,11 +633,31 @@ impl Receiving {
 
     /// Tells machine, counters and front end what became of entries.
     fn settle(&self, committed: Vec<Committed>) {
-        if committed.is_empty() {
-            return;
+        if !committed.is_empty() {
+            self.settle_with(self.machine(), committed);
         }
-        let mut reports = Vec::new();
+    }
+
+    /// The same for files that had not ended when the disk looked. Those that have ended meanwhile are
+    /// decided when they are committed; the others are given back: nobody wants them any more.
+    fn settle_early(&self, mut decided: Vec<Committed>) -> HashSet<u32> {
+        if decided.is_empty() {
+            return HashSet::new();
+        }
         let mut machine = self.machine();
+        decided.retain(|file| machine.is_undecided(file.number));
+        let left_out = decided.iter().map(|file| file.number).collect();
+        self.settle_with(machine, decided);
+        machine = self.machine();
+        machine.flush_status();
+        self.live.total_bytes.set(machine.wanted_bytes());
+        drop(machine);
+        self.pump();
+        left_out
+    }
+
+    fn settle_with(&self, mut machine: MutexGuard<'_, Receiver>, committed: Vec<Committed>) {
+        let mut reports = Vec::new();
         for entry in committed {
             let failed = matches!(entry.status, EntryStatus::Failed(_));
             machine.settle(entry.number, entry.len_bytes, &entry.status);
@@ -610,10 +665,12 @@ impl Receiving {
                 .manifest()
                 .get(entry.number)
                 .is_some_and(|entry| entry.kind == EntryKind::Folder);
-            if failed {
-                self.live.failed.add(1);
-            } else {
-                self.live.arrived_bytes.add(entry.len_bytes);
+            match entry.status {
+                EntryStatus::Arrived | EntryStatus::AlreadyThere => {
+                    self.live.arrived_bytes.add(entry.len_bytes);
+                }
+                EntryStatus::Skipped => self.live.skipped.add(1),
+                EntryStatus::Failed(_) => self.live.failed.add(1),
             }
             if failed || !folder {
                 reports.push(FileReport {

@@ -473,6 +473,7 @@ impl App {
             passphrase: None,
             once: false,
             accept: AcceptPolicy::Ask,
+            on_conflict: self.settings.on_conflict,
         }));
     }
 

@@ -401,7 +401,9 @@ impl<'a> Run<'a> {
                     self.commit(item.entry, entry, content, item.hash);
                 }
             }
-            Job::Folder { .. } | Job::Abandon { .. } => panic!("there is nothing like that"),
+            Job::Folder { .. } | Job::Look { .. } | Job::Abandon { .. } => {
+                panic!("there is nothing like that")
+            }
             Job::Finish => {}
         }
     }

@@ -7,6 +7,7 @@
 //! content, only counts.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
 
 use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, FileEnd, Groups, SMALL_FILE_BYTES, cost};
 use super::message::{
@@ -20,6 +21,9 @@ const MANIFEST_PART_ENTRIES: usize = 512;
 /// Bytes of names, as JSON has them, after which a manifest frame is sent although it has fewer
 /// entries. One more name (6 KiB at most) and 120 bytes of the rest of each entry still fit.
 const MANIFEST_PART_NAME_BYTES: usize = 128 << 10;
+
+/// The code with which a file ends that the receiver settled in the middle. It knows why.
+const LEFT_OUT: &str = "settled";
 
 /// What the driver does next for the ordered lane.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -128,6 +132,8 @@ pub struct Sender {
     used: u64,
     held: u64,
     sent_bytes: u64,
+    /// Content of files that the receiver settled before they had ended.
+    left_out_bytes: u64,
     settled: usize,
     finish_queued: bool,
 }
@@ -168,6 +174,7 @@ impl Sender {
             used: 0,
             held: 0,
             sent_bytes: 0,
+            left_out_bytes: 0,
             settled: 0,
             finish_queued: false,
         }
@@ -293,7 +300,10 @@ impl Sender {
                 Ok(())
             }
             (State::Finishing, Frame::Received(received)) => {
-                let sum = received.arrived.saturating_add(received.failed);
+                let sum = received
+                    .arrived
+                    .saturating_add(received.failed)
+                    .saturating_add(received.skipped);
                 if self.settled != self.slots.len() || sum != self.slots.len() as u64 {
                     return Err(Violation::Malformed(
                         "received before every status was told",
@@ -371,6 +381,11 @@ impl Sender {
 
     /// The driver has checked a file whose chunks it sent, or could not go on reading it.
     pub fn file_ended(&mut self, entry: u32, result: Result<[u8; 32], Problem>) {
+        if self.slots.get(entry as usize) == Some(&Slot::Settled) {
+            // The receiver told its fate meanwhile; that it ends with *failed* is queued.
+            self.not_sent(entry);
+            return;
+        }
         if self.current.is_some_and(|(current, _)| current == entry) {
             self.current = None;
         }
@@ -384,12 +399,8 @@ impl Sender {
         {
             *slot = Slot::Sent;
         }
-        if let (Err(_), Planned::Chunk { entry: read, len }) = (&result, self.planned)
-            && read == entry
-        {
-            self.used = self.used.saturating_sub(DataFrame::cost(len));
-            self.sent_bytes = self.sent_bytes.saturating_sub(len as u64);
-            self.planned = Planned::Nothing;
+        if result.is_err() {
+            self.not_sent(entry);
         }
         let frame = match result {
             Ok(hash) => {
@@ -409,6 +420,27 @@ impl Sender {
         };
         // Ahead of manifest parts: the receiver has room for one open file.
         self.bulk.push_front(frame);
+    }
+
+    /// Takes back the price of a chunk of the file that was asked for last, and does not travel.
+    fn not_sent(&mut self, entry: u32) {
+        if let Planned::Chunk { entry: read, len } = self.planned
+            && read == entry
+        {
+            self.used = self.used.saturating_sub(DataFrame::cost(len));
+            self.sent_bytes = self.sent_bytes.saturating_sub(len as u64);
+            self.planned = Planned::Nothing;
+        }
+    }
+
+    /// The receiver still wants the file; what was asked of it may be sent.
+    pub fn is_wanted(&self, entry: u32) -> bool {
+        self.slots.get(entry as usize) != Some(&Slot::Settled)
+    }
+
+    /// Content of all files but those that the receiver settled before they had ended.
+    pub fn wanted_bytes(&self) -> u64 {
+        self.total_bytes.saturating_sub(self.left_out_bytes)
     }
 
     /// A file of a batch could not be read; it is not in the batch frame.
@@ -664,34 +696,88 @@ impl Sender {
     }
 
     fn settle(&mut self, status: &Status) -> Result<(), Violation> {
-        for &(first, last) in status.arrived.iter().chain(&status.already_there) {
-            let range = self
-                .slots
-                .get_mut(first as usize..=last as usize)
-                .filter(|_| first <= last && last < u32::MAX)
-                .ok_or(Violation::Malformed(
-                    "a status of entries that do not exist",
-                ))?;
-            for slot in range {
-                match slot {
-                    Slot::Folder | Slot::Sent => *slot = Slot::Settled,
-                    Slot::Listed | Slot::Mending | Slot::Settled => {
+        for &range in &status.arrived {
+            for number in self.listed(range)? {
+                match self.slots.get_mut(number as usize) {
+                    Some(slot @ (Slot::Folder | Slot::Sent)) => *slot = Slot::Settled,
+                    Some(Slot::Listed | Slot::Mending | Slot::Settled) | None => {
                         return Err(Violation::Malformed("a status too early or twice"));
                     }
                 }
                 self.settled = self.settled.saturating_add(1);
             }
         }
-        for failed in &status.failed {
-            match self.slots.get_mut(failed.entry as usize) {
-                Some(slot @ (Slot::Folder | Slot::Sent)) => *slot = Slot::Settled,
-                Some(Slot::Listed | Slot::Mending | Slot::Settled) | None => {
-                    return Err(Violation::Malformed(
-                        "a failure too early, twice or of nothing",
-                    ));
-                }
+        for &range in &status.already_there {
+            for number in self.listed(range)? {
+                self.settle_any(number)?;
             }
-            self.settled = self.settled.saturating_add(1);
+        }
+        for &range in &status.skipped {
+            for number in self.listed(range)? {
+                if self.slots.get(number as usize) == Some(&Slot::Folder) {
+                    return Err(Violation::Malformed("a folder that is left out"));
+                }
+                self.settle_any(number)?;
+            }
+        }
+        for failed in &status.failed {
+            self.settle_any(failed.entry)?;
+        }
+        Ok(())
+    }
+
+    /// The entries of a range in a status, if they all exist.
+    fn listed(&self, (first, last): (u32, u32)) -> Result<RangeInclusive<u32>, Violation> {
+        if first <= last && (last as usize) < self.slots.len() && last < u32::MAX {
+            Ok(first..=last)
+        } else {
+            Err(Violation::Malformed(
+                "a status of entries that do not exist",
+            ))
+        }
+    }
+
+    /// Takes a status that may come before the file has ended: one that has not begun is left out,
+    /// one in the middle ends here.
+    fn settle_any(&mut self, number: u32) -> Result<(), Violation> {
+        let announced = self.slots.len().saturating_sub(self.part.len());
+        let slot = self.slots.get_mut(number as usize);
+        let slot = slot.filter(|_| (number as usize) < announced);
+        let begun = match slot {
+            None | Some(Slot::Settled) => {
+                return Err(Violation::Malformed("a status twice or of nothing"));
+            }
+            Some(slot @ (Slot::Folder | Slot::Sent)) => {
+                *slot = Slot::Settled;
+                self.settled = self.settled.saturating_add(1);
+                return Ok(());
+            }
+            Some(slot @ Slot::Listed) => {
+                *slot = Slot::Settled;
+                self.current.take_if(|(current, _)| *current == number).is_some()
+            }
+            Some(slot @ Slot::Mending) => {
+                *slot = Slot::Settled;
+                self.mending.remove(&number);
+                self.range.take_if(|(current, ..)| *current == number);
+                true
+            }
+        };
+        self.settled = self.settled.saturating_add(1);
+        let len_bytes = self.lens.get(number as usize).copied().unwrap_or(0);
+        self.left_out_bytes = self.left_out_bytes.saturating_add(len_bytes);
+        if begun {
+            // Behind what of it is being read; ahead of the rest: the receiver has room for one
+            // open file.
+            let problem = WireProblem {
+                code: LEFT_OUT.into(),
+                detail: String::new(),
+            };
+            let failed = Failed {
+                entry: number,
+                problem,
+            };
+            self.bulk.push_front(Frame::Failed(failed).encode());
         }
         Ok(())
     }

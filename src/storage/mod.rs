@@ -8,6 +8,7 @@ pub mod inbox;
 pub mod source;
 
 mod commit;
+mod conflict;
 mod grouped;
 mod groups;
 mod handle;

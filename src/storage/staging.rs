@@ -45,7 +45,7 @@ pub(super) struct Staging {
     lock_metadata: Metadata,
     journal: Option<File>,
     /// What earlier runs wrote into the journal.
-    history: HashMap<EntryKey, Past>,
+    history: History,
     /// Parts that an earlier run left, and how long they are.
     left: HashMap<EntryKey, u64>,
     /// Nothing is left to go on from.
@@ -67,6 +67,7 @@ struct Header {
 enum Line {
     Intent(Intent),
     Placed(Placed),
+    Folder(FolderLine),
 }
 
 /// A file about to get its final name. Written before the rename, so that a kill in between leaves
@@ -84,6 +85,9 @@ pub(super) struct Intent {
     on_disk: (i64, u32),
     /// Hex.
     blake3: String,
+    /// The name was free, or another file had it: who finds ours there finds what we put there.
+    #[serde(default)]
+    took: bool,
 }
 
 /// What became of an intent.
@@ -95,6 +99,36 @@ pub(super) struct Placed {
     ours: bool,
 }
 
+/// A picked folder that is to stay apart from what was there before, about to be made or made.
+#[derive(Serialize, Deserialize)]
+struct FolderLine {
+    /// The entry's key, hex.
+    folder: String,
+    name: String,
+    made: bool,
+}
+
+/// What earlier runs did.
+#[derive(Debug, Default)]
+struct History {
+    files: HashMap<EntryKey, Past>,
+    folders: HashMap<EntryKey, PastFolder>,
+}
+
+impl History {
+    fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.folders.is_empty()
+    }
+}
+
+/// The name that an earlier run took for a picked folder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct PastFolder {
+    pub name: String,
+    /// Made; otherwise the run was killed at about that moment.
+    pub made: bool,
+}
+
 /// A file that an earlier run committed, or was about to.
 #[derive(Clone, Debug)]
 pub(super) struct Past {
@@ -103,6 +137,7 @@ pub(super) struct Past {
     pub modified: Option<Modified>,
     pub on_disk: Modified,
     pub hash: [u8; 32],
+    pub took: bool,
     pub end: PastEnd,
 }
 
@@ -118,7 +153,7 @@ pub(super) enum PastEnd {
 }
 
 impl Intent {
-    pub fn new(ready: &Ready, place: Vec<String>) -> Self {
+    pub fn new(ready: &Ready, place: Vec<String>, took: bool) -> Self {
         let pair = |time: Modified| (time.seconds, time.nanos);
         Self {
             commit: HEXLOWER.encode(&ready.key.0),
@@ -127,6 +162,7 @@ impl Intent {
             modified: ready.modified.map(pair),
             on_disk: pair(ready.on_disk),
             blake3: HEXLOWER.encode(&ready.hash),
+            took,
         }
     }
 }
@@ -142,8 +178,8 @@ impl Placed {
 }
 
 /// Everything a journal says that can be understood.
-fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
-    let mut past = HashMap::new();
+fn history(journal: &mut File, transfer: &str) -> History {
+    let mut history = History::default();
     let time = |(seconds, nanos)| Modified { seconds, nanos };
     let mut lines = BufReader::new(journal).split(b'\n').map_while(Result::ok);
     let header = lines
@@ -153,8 +189,9 @@ fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
         header.version == JOURNAL_VERSION && header.transfer == transfer
     });
     if !ours {
-        return past;
+        return history;
     }
+    let past = &mut history.files;
     for line in lines {
         match serde_json::from_slice(&line) {
             Ok(Line::Intent(intent)) => {
@@ -170,6 +207,7 @@ fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
                         modified: intent.modified.map(time),
                         on_disk: time(intent.on_disk),
                         hash,
+                        took: intent.took,
                         end: PastEnd::Unknown,
                     };
                     past.insert(key, file);
@@ -189,11 +227,18 @@ fn history(journal: &mut File, transfer: &str) -> HashMap<EntryKey, Past> {
                     };
                 }
             }
+            Ok(Line::Folder(line)) => {
+                let safe = SafeName::try_from(line.name.as_str()).is_ok();
+                if let (Some(key), true) = (key_of(&line.folder), safe) {
+                    let (name, made) = (line.name, line.made);
+                    history.folders.insert(key, PastFolder { name, made });
+                }
+            }
             // Torn by a kill, or the empty one behind such a line.
             Err(_torn) => {}
         }
     }
-    past
+    history
 }
 
 fn key_of(hex: &str) -> Option<EntryKey> {
@@ -275,7 +320,30 @@ impl Staging {
 
     /// What an earlier run did with the entry.
     pub fn past(&self, key: EntryKey) -> Option<&Past> {
-        self.history.get(&key)
+        self.history.files.get(&key)
+    }
+
+    /// Everything that earlier runs have put, or were about to put, under a name.
+    pub fn all_past(&self) -> impl Iterator<Item = &Past> {
+        self.history.files.values()
+    }
+
+    /// What an earlier run called a picked folder that is to stay apart.
+    pub fn past_folder(&self, key: EntryKey) -> Option<&PastFolder> {
+        self.history.folders.get(&key)
+    }
+
+    /// Writes down which name such a folder is about to get, or has got.
+    pub fn record_folder(&mut self, key: EntryKey, name: &str, made: bool) -> io::Result<()> {
+        let line = FolderLine {
+            folder: HEXLOWER.encode(&key.0),
+            name: name.to_owned(),
+            made,
+        };
+        match &mut self.journal {
+            Some(journal) => write_lines(journal, [line]),
+            None => Ok(()),
+        }
     }
 
     /// Takes the part that an earlier run left of the entry out of the list; its length.
@@ -396,7 +464,7 @@ fn part_key(name: &str) -> Option<EntryKey> {
 fn open_journal(
     folder: &FolderHandle,
     transfer: &str,
-) -> io::Result<(File, HashMap<EntryKey, Past>)> {
+) -> io::Result<(File, History)> {
     if let Ok(mut journal) = folder.open_to_write(JOURNAL) {
         let history = history(&mut journal, transfer);
         if !history.is_empty() {
@@ -416,7 +484,7 @@ fn open_journal(
         transfer: transfer.to_owned(),
     };
     write_lines(&mut journal, [header])?;
-    Ok((journal, HashMap::new()))
+    Ok((journal, History::default()))
 }
 
 /// Removes what is kept of an interrupted transfer: nobody wants to go on with it.

@@ -154,6 +154,7 @@ impl Supervisor {
                 self.chores.sweep(folder.clone());
                 *lock(&self.shared.save_folder) = folder;
             }
+            Command::SetOnConflict(rule) => *lock(&self.shared.on_conflict) = rule,
             Command::Send(request) => self.send(request, None),
             Command::Answer(transfer, answer) => self.answer(transfer, answer),
             Command::Cancel(transfer) => self.cancel(transfer),

@@ -42,12 +42,18 @@ impl Supervisor {
                 self.refused(transfer, offer, Status::Declined, Failure::Declined);
                 self.events.say(Event::OfferWithdrawn(transfer));
             }
-            Answer::Accept { folder } => {
+            Answer::Accept {
+                folder,
+                on_conflict,
+            } => {
                 // What goes on stays where it began, unless the person says otherwise.
                 let began = offer
                     .session
                     .goes_on()
                     .and_then(|id| self.shared.ledger.get(id));
+                let on_conflict = on_conflict
+                    .or(began.as_ref().map(|kept| kept.on_conflict))
+                    .unwrap_or_else(|| *lock(&self.shared.on_conflict));
                 let began = began.and_then(|kept| kept.places.into_iter().next());
                 let folder = folder
                     .or(began)
@@ -69,11 +75,13 @@ impl Supervisor {
                     (_, Some(_)) => self.shared.ledger.update(transfer, |kept| {
                         kept.cancelled_here = false;
                         kept.places = vec![folder.clone()];
+                        kept.on_conflict = on_conflict;
                     }),
                     (Some(peer), None) => {
                         let key = offer.session.session_key(transfer);
                         let kept = Kept {
                             picks,
+                            on_conflict,
                             ..running.kept(peer, key)
                         };
                         self.shared.ledger.keep(kept);
@@ -85,7 +93,7 @@ impl Supervisor {
                     incoming.doing = Doing::Sending;
                     incoming.about = Some(transfer);
                 }
-                offer.session.accept(transfer, folder);
+                offer.session.accept(transfer, folder, on_conflict);
                 if let Some(server) = &mut self.server {
                     server.taken = true;
                     if server.once {
@@ -238,7 +246,7 @@ impl Supervisor {
             let running = Transfer::new(connection, started, handle, session.live.clone());
             self.transfers.insert(id, running);
         }
-        session.accept(id, folder);
+        session.accept(id, folder, kept.on_conflict);
     }
 
     pub(super) fn counted(&mut self, connection: ConnectionId, counted: Counted) {
@@ -275,7 +283,11 @@ impl Supervisor {
             free_bytes: counted.free_bytes,
         }));
         if takes_all {
-            self.answer(id, Answer::Accept { folder: None });
+            let answer = Answer::Accept {
+                folder: None,
+                on_conflict: None,
+            };
+            self.answer(id, answer);
         }
     }
 
@@ -314,6 +326,7 @@ impl Supervisor {
             entries: offer.counted.entries,
             bytes: 0,
             failed: 0,
+            skipped: 0,
             elapsed: Duration::ZERO,
             sent_bytes: 0,
         }));

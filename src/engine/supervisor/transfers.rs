@@ -14,7 +14,7 @@ use crate::engine::receiving::Receiving;
 use crate::engine::sending::Sending;
 use crate::engine::{LastWord, absolute};
 use crate::model::{
-    DeviceId, DeviceName, Direction, Failure, Meter, Party, Peer, Progress, Status, Summary,
+    DeviceId, DeviceName, Direction, Failure, Meter, OnConflict, Party, Peer, Progress, Status, Summary,
     TransferId, TransferState, displayable,
 };
 use crate::protocol::verification::SessionKey;
@@ -242,6 +242,7 @@ impl Supervisor {
             entries: transfer.live.entries.get(),
             bytes: transfer.live.arrived_bytes.get(),
             failed: transfer.live.failed.get(),
+            skipped: transfer.live.skipped.get(),
             elapsed: transfer.begun.elapsed(),
             sent_bytes: transfer.live.sent_bytes.get(),
         }));
@@ -377,6 +378,7 @@ impl Transfer {
             held_bytes: self.live.held_bytes.get(),
             cancelled_here: false,
             picks: None,
+            on_conflict: OnConflict::default(),
             arrived: false,
             touched: std::time::SystemTime::now(),
         }
@@ -389,8 +391,9 @@ impl Transfer {
     }
 
     pub(super) fn progress(&mut self, id: TransferId) -> Progress {
-        let bytes = self.live.held_bytes.get();
         let total_bytes = self.live.total_bytes.get();
+        // Of what was left out half-way, some is held and nothing is wanted.
+        let bytes = self.live.held_bytes.get().min(total_bytes);
         self.meter.sample(self.begun.elapsed(), bytes);
         Progress {
             transfer: id,

@@ -69,7 +69,10 @@ fn offer_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
             ui.add_space(theme::GRID);
             ui.horizontal(|ui| {
                 if widgets::primary(ui, true, texts.accept).clicked() {
-                    let answer = Answer::Accept { folder: None };
+                    let answer = Answer::Accept {
+                        folder: None,
+                        on_conflict: None,
+                    };
                     scope.want(Want::Answer(offer.transfer, answer));
                 }
                 if widgets::button(ui, texts.decline).clicked() {
