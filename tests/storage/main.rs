@@ -8,4 +8,5 @@ mod conflicts;
 mod faults;
 mod going_on;
 mod hostile;
+mod rules;
 mod support;
