@@ -164,9 +164,9 @@ fn many_clients_are_served_at_once_and_none_waits_for_an_answer_to_another() {
             Some(transfer) => {
                 assert_ne!(transfer, unanswered);
                 let answer = Answer::Accept {
-        folder: None,
-        on_conflict: None,
-    };
+                    folder: None,
+                    on_conflict: None,
+                };
                 garden.engine.command(Command::Answer(transfer, answer));
             }
             None => done += 1,
@@ -419,9 +419,9 @@ fn failures_alone_are_told_and_many_of_them_do_not_stall() {
     garden.engine.command(Command::Answer(
         offer.transfer,
         Answer::Accept {
-        folder: None,
-        on_conflict: None,
-    },
+            folder: None,
+            on_conflict: None,
+        },
     ));
     let ended = study.ended();
     assert_eq!((ended.status, ended.failed), (Status::Problems, 100));

@@ -650,7 +650,6 @@ impl Receiving {
         self.settle_with(machine, decided);
         machine = self.machine();
         machine.flush_status();
-        self.live.total_bytes.set(machine.wanted_bytes());
         drop(machine);
         self.pump();
         left_out
@@ -682,6 +681,7 @@ impl Receiving {
             }
         }
         self.live.settled.set(machine.settled() as u64);
+        self.live.total_bytes.set(machine.wanted_bytes());
         drop(machine);
         if !reports.is_empty() {
             self.notes.send(Note::Files(reports));

@@ -23,8 +23,8 @@ use super::note::{Note, Notes};
 use super::{Shared, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
-    DeviceId, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Modified, Party, Peer, Problem,
-    Status, TransferId, TransferState,
+    DeviceId, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Modified, Party, Peer,
+    Problem, Status, TransferId, TransferState,
 };
 use crate::protocol::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, Groups};
 use crate::protocol::message::{self, Frame};

@@ -1,6 +1,8 @@
 //! Whole transfers in memory: both machines, a wire of bytes that can cut, flip and stop, and a
 //! simulated disk that commits nothing but what its checksum promised.
 
+mod early_tests;
+
 use std::collections::BTreeMap;
 
 use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame};

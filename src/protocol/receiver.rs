@@ -172,7 +172,7 @@ pub struct Receiver {
     told: Credit,
     held: u64,
     outcomes: Outcomes,
-    /// Content of files that were told of before they had ended.
+    /// Content of files that are left out, or were told of before they had ended.
     left_out_bytes: u64,
     settled: usize,
     control: VecDeque<Vec<u8>>,
@@ -449,14 +449,18 @@ impl Receiver {
         if self.state == State::Ended {
             return;
         }
+        let mut early = false;
         match self.slots.get_mut(number as usize) {
             Some(slot @ Slot::Handed) => *slot = Slot::Settled,
             Some(slot @ Slot::Listed) => {
                 *slot = Slot::Told;
                 self.open_files = self.open_files.saturating_sub(1);
-                self.left_out_bytes = self.left_out_bytes.saturating_add(len_bytes);
+                early = true;
             }
             Some(Slot::Told | Slot::Settled) | None => return,
+        }
+        if early || *status == EntryStatus::Skipped {
+            self.left_out_bytes = self.left_out_bytes.saturating_add(len_bytes);
         }
         self.settled = self.settled.saturating_add(1);
         if self.outcomes.add(number, len_bytes, status) {
@@ -569,7 +573,7 @@ impl Receiver {
         self.outcomes.result()
     }
 
-    /// Content of all files but those that were told of before they had ended.
+    /// Content of all files but those that are left out, or need not come any more.
     pub fn wanted_bytes(&self) -> u64 {
         let total = self.manifest.total_bytes();
         total.saturating_sub(self.left_out_bytes)
@@ -630,7 +634,8 @@ impl Receiver {
         while self.looked < self.folders_handed && files.len() < LOOK_ENTRIES {
             let index = self.looked;
             self.looked = self.looked.saturating_add(1);
-            let (Ok(number), Some(entry)) = (u32::try_from(index), self.manifest.entries().get(index))
+            let (Ok(number), Some(entry)) =
+                (u32::try_from(index), self.manifest.entries().get(index))
             else {
                 break;
             };

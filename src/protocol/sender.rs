@@ -95,6 +95,13 @@ struct Mending {
     ranges: VecDeque<(u64, u64)>,
 }
 
+/// When the status of an entry came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum When {
+    Early,
+    Ended,
+}
+
 /// The price of the frame that is being read, until it is certain that it will be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Planned {
@@ -132,7 +139,7 @@ pub struct Sender {
     used: u64,
     held: u64,
     sent_bytes: u64,
-    /// Content of files that the receiver settled before they had ended.
+    /// Content of files that the receiver leaves out, or settled before they had ended.
     left_out_bytes: u64,
     settled: usize,
     finish_queued: bool,
@@ -438,7 +445,7 @@ impl Sender {
         self.slots.get(entry as usize) != Some(&Slot::Settled)
     }
 
-    /// Content of all files but those that the receiver settled before they had ended.
+    /// Content of all files but those that the receiver leaves out, or does not need any more.
     pub fn wanted_bytes(&self) -> u64 {
         self.total_bytes.saturating_sub(self.left_out_bytes)
     }
@@ -717,7 +724,9 @@ impl Sender {
                 if self.slots.get(number as usize) == Some(&Slot::Folder) {
                     return Err(Violation::Malformed("a folder that is left out"));
                 }
-                self.settle_any(number)?;
+                if self.settle_any(number)? == When::Ended {
+                    self.leave_out(number);
+                }
             }
         }
         for failed in &status.failed {
@@ -739,7 +748,7 @@ impl Sender {
 
     /// Takes a status that may come before the file has ended: one that has not begun is left out,
     /// one in the middle ends here.
-    fn settle_any(&mut self, number: u32) -> Result<(), Violation> {
+    fn settle_any(&mut self, number: u32) -> Result<When, Violation> {
         let announced = self.slots.len().saturating_sub(self.part.len());
         let slot = self.slots.get_mut(number as usize);
         let slot = slot.filter(|_| (number as usize) < announced);
@@ -750,11 +759,13 @@ impl Sender {
             Some(slot @ (Slot::Folder | Slot::Sent)) => {
                 *slot = Slot::Settled;
                 self.settled = self.settled.saturating_add(1);
-                return Ok(());
+                return Ok(When::Ended);
             }
             Some(slot @ Slot::Listed) => {
                 *slot = Slot::Settled;
-                self.current.take_if(|(current, _)| *current == number).is_some()
+                self.current
+                    .take_if(|(current, _)| *current == number)
+                    .is_some()
             }
             Some(slot @ Slot::Mending) => {
                 *slot = Slot::Settled;
@@ -764,8 +775,7 @@ impl Sender {
             }
         };
         self.settled = self.settled.saturating_add(1);
-        let len_bytes = self.lens.get(number as usize).copied().unwrap_or(0);
-        self.left_out_bytes = self.left_out_bytes.saturating_add(len_bytes);
+        self.leave_out(number);
         if begun {
             // Behind what of it is being read; ahead of the rest: the receiver has room for one
             // open file.
@@ -779,7 +789,12 @@ impl Sender {
             };
             self.bulk.push_front(Frame::Failed(failed).encode());
         }
-        Ok(())
+        Ok(When::Early)
+    }
+
+    fn leave_out(&mut self, number: u32) {
+        let len_bytes = self.lens.get(number as usize).copied().unwrap_or(0);
+        self.left_out_bytes = self.left_out_bytes.saturating_add(len_bytes);
     }
 
     fn end(&mut self) {

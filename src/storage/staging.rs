@@ -461,10 +461,7 @@ fn part_key(name: &str) -> Option<EntryKey> {
 }
 
 /// Opens the journal, or begins one if there is none that can be understood.
-fn open_journal(
-    folder: &FolderHandle,
-    transfer: &str,
-) -> io::Result<(File, History)> {
+fn open_journal(folder: &FolderHandle, transfer: &str) -> io::Result<(File, History)> {
     if let Ok(mut journal) = folder.open_to_write(JOURNAL) {
         let history = history(&mut journal, transfer);
         if !history.is_empty() {

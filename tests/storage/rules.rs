@@ -5,9 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use ropeway::model::{
-    Entry, EntryStatus, Manifest, OnConflict, Problem,
-};
+use ropeway::model::{Entry, EntryStatus, Manifest, OnConflict, Problem};
 use ropeway::storage::{Committed, Inbox, Target};
 
 use crate::support::{TRANSFER, at, file, folder, listing};
@@ -132,11 +130,11 @@ fn each_rule_decides_between_two_files_of_one_name() {
     const SAME_TIME: i64 = 0;
     const NEWER: i64 = 60;
     // What is there, and by rule: status, name, what stands under the name afterwards.
-    let cases: [(Option<(&str, i64)>, [(OnConflict, EntryStatus, &str, &str); 5]); 5] = [
-        (
-            None,
-            RULES.map(|rule| (rule, Arrived, "a.txt", "sent")),
-        ),
+    let cases: [(
+        Option<(&str, i64)>,
+        [(OnConflict, EntryStatus, &str, &str); 5],
+    ); 5] = [
+        (None, RULES.map(|rule| (rule, Arrived, "a.txt", "sent"))),
         (
             Some(("sent", NEWER)),
             RULES.map(|rule| (rule, AlreadyThere, "a.txt", "sent")),
@@ -190,7 +188,11 @@ fn each_rule_decides_between_two_files_of_one_name() {
             inbox.discard_staged();
             drop(inbox);
             let files = if name == "a.txt" { 1 } else { 2 };
-            assert_eq!(listing(run.save()).len(), files, "{case}: no staging, no twin");
+            assert_eq!(
+                listing(run.save()).len(),
+                files,
+                "{case}: no staging, no twin"
+            );
         }
     }
 }
@@ -457,7 +459,11 @@ fn somebody_elses_file_of_the_same_content_is_not_ours_after_a_kill() {
 fn holiday() -> Vec<Entry> {
     let mut top = folder(None, "Holiday");
     top.modified = at(SENT, 0);
-    vec![top, sent(Some(0), "a.txt", "sent"), sent(Some(0), "b.txt", "b")]
+    vec![
+        top,
+        sent(Some(0), "a.txt", "sent"),
+        sent(Some(0), "b.txt", "b"),
+    ]
 }
 
 #[test]
@@ -471,14 +477,20 @@ fn a_separate_folder_arrives_beside_the_one_that_is_there_and_a_later_run_finds_
         }
         let mut inbox = run.first();
         let made = inbox.add_picked_folder(run.target(0));
-        assert_eq!((made.status, made.path.as_str()), (EntryStatus::Arrived, expected));
+        assert_eq!(
+            (made.status, made.path.as_str()),
+            (EntryStatus::Arrived, expected)
+        );
         let path = run.put(&mut inbox, 1, "sent").path;
         assert_eq!(path, format!("{expected}/a.txt"));
         drop(inbox);
         let (mut inbox, done) = run.again();
         assert_eq!(done, [1]);
         let again = inbox.add_picked_folder(run.target(0));
-        assert_eq!((again.status, again.path.as_str()), (EntryStatus::Arrived, expected));
+        assert_eq!(
+            (again.status, again.path.as_str()),
+            (EntryStatus::Arrived, expected)
+        );
         let path = run.put(&mut inbox, 2, "b").path;
         assert_eq!(path, format!("{expected}/b.txt"));
         inbox.finish().unwrap();
@@ -487,7 +499,10 @@ fn a_separate_folder_arrives_beside_the_one_that_is_there_and_a_later_run_finds_
         let tops = fs::read_dir(run.save()).unwrap().count();
         assert_eq!(tops, if taken { 2 } else { 1 });
         let time = fs::metadata(run.at(expected)).unwrap().modified().unwrap();
-        assert_eq!(time, SystemTime::UNIX_EPOCH + Duration::from_secs(SENT as u64));
+        assert_eq!(
+            time,
+            SystemTime::UNIX_EPOCH + Duration::from_secs(SENT as u64)
+        );
     }
 }
 
@@ -556,5 +571,8 @@ fn a_file_on_another_disk_within_the_save_folder_is_replaced_as_well() {
     drop(inbox);
     SmallDisk::unmount(&mounted);
     assert_eq!(committed.status, EntryStatus::Arrived);
-    assert_eq!((names, content), (vec!["a.txt".to_owned()], "sent".to_owned()));
+    assert_eq!(
+        (names, content),
+        (vec!["a.txt".to_owned()], "sent".to_owned())
+    );
 }

@@ -14,8 +14,8 @@ use crate::engine::receiving::Receiving;
 use crate::engine::sending::Sending;
 use crate::engine::{LastWord, absolute};
 use crate::model::{
-    DeviceId, DeviceName, Direction, Failure, Meter, OnConflict, Party, Peer, Progress, Status, Summary,
-    TransferId, TransferState, displayable,
+    DeviceId, DeviceName, Direction, Failure, Meter, OnConflict, Party, Peer, Progress, Status,
+    Summary, TransferId, TransferState, displayable,
 };
 use crate::protocol::verification::SessionKey;
 
