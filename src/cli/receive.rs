@@ -249,6 +249,7 @@ impl Receiving<'_> {
             | Event::ListenFailed(_)
             | Event::ListenStopped
             | Event::Clients(_)
+            | Event::OfferFolder(_)
             | Event::OfferWithdrawn(_)
             | Event::Kept(_)
             | Event::Started(_)

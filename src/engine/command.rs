@@ -20,6 +20,9 @@ pub enum Command {
     /// What happens to names that are taken in offers accepted from now on.
     SetOnConflict(OnConflict),
     Send(SendRequest),
+    /// An offer is to go to another folder; [`super::Event::OfferFolder`] follows: how much room is there,
+    /// and what exists there.
+    LookInto(TransferId, PathBuf),
     /// Answers an offer. Offers that are gone are ignored.
     Answer(TransferId, Answer),
     /// Ends a transfer of either direction; the other side is told.

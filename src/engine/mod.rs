@@ -21,10 +21,12 @@ mod outbox;
 mod receiving;
 mod sending;
 mod supervisor;
+mod surveying;
 
 pub use command::{AcceptPolicy, Answer, Bind, Command, ListenOptions, SendRequest, StopMode};
 pub use event::{
-    Client, Doing, Event, Interrupted, ListenError, Listening, Measured, Offer, StartError, Started,
+    Client, Doing, Event, Existing, Interrupted, ListenError, Listening, Measured, Offer,
+    OfferFolder, StartError, Started,
 };
 pub use sending::new_transfer_id;
 

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use super::ledger::Kept;
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::note::{Counted, Note, Notes};
+use super::surveying::Surveying;
 use super::{Shared, event, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
@@ -84,6 +85,10 @@ enum Order {
     Open(PathBuf, TransferId, OnConflict),
     /// The manifest of a transfer that goes on is complete.
     Listed,
+    /// While the offer waits: what would it meet in this folder?
+    Survey(PathBuf),
+    /// The offer has grown.
+    Counted,
     /// Hashes of groups that are staged: entry, first group.
     Checked(Groups),
     Job(Job),
@@ -96,6 +101,11 @@ impl Receiving {
         self.accepted.store(true, Ordering::SeqCst);
         let order = Order::Open(folder, transfer, on_conflict);
         let _ = self.orders.send(order);
+    }
+
+    /// Looks what the offer would meet in a folder, until it is answered.
+    pub fn survey(&self, folder: PathBuf) {
+        let _ = self.orders.send(Order::Survey(folder));
     }
 
     /// The only transfer that this session may go on with.
@@ -293,6 +303,9 @@ impl Receiving {
             // Asks the disk, so not under the lock.
             counted.free_bytes = counting.free_bytes();
             self.notes.send(Note::Counted(counted));
+            if !self.accepted.load(Ordering::SeqCst) {
+                let _ = self.orders.send(Order::Counted);
+            }
         }
         self.pump();
         Ok(())
@@ -324,6 +337,16 @@ impl Receiving {
         let mut disk = Disk::default();
         loop {
             let order = match disk.commit_due() {
+                None if disk.survey.as_ref().is_some_and(Surveying::is_due) => {
+                    match orders.try_recv() {
+                        Ok(order) => Ok(order),
+                        Err(TryRecvError::Empty) => {
+                            self.survey_on(&mut disk);
+                            continue;
+                        }
+                        Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+                    }
+                }
                 None => orders
                     .recv()
                     .map_err(|_gone| RecvTimeoutError::Disconnected),
@@ -331,8 +354,19 @@ impl Receiving {
             };
             match order {
                 Ok(_) if self.stopped.load(Ordering::SeqCst) => break,
+                Ok(Order::Survey(folder)) if disk.inbox.is_none() => {
+                    disk.survey = Some(Surveying::new(&folder));
+                }
+                // It came after the answer.
+                Ok(Order::Survey(_)) => {}
+                Ok(Order::Counted) => {
+                    if let Some(survey) = &mut disk.survey {
+                        survey.more();
+                    }
+                }
                 Ok(Order::Open(folder, transfer, rule)) => match self.open(&folder, transfer) {
                     Ok(mut inbox) => {
+                        disk.survey = None;
                         inbox.set_rule(rule);
                         let every = rule.leaves_out();
                         let from_bytes = if every { 0 } else { LARGE_BYTES };
@@ -383,6 +417,20 @@ impl Receiving {
         // What is complete gets its name, so that it need not travel again.
         if disk.inbox.is_some() {
             self.commit(&mut disk);
+        }
+    }
+
+    /// Looks at a few more entries of the offer.
+    fn survey_on(&self, disk: &mut Disk) {
+        let Some(survey) = &mut disk.survey else {
+            return;
+        };
+        let machine = self.machine();
+        let entries = survey.next(machine.manifest());
+        let all = !machine.counting();
+        drop(machine);
+        if let Some(surveyed) = survey.step(&entries, all) {
+            self.notes.send(Note::Surveyed(surveyed));
         }
     }
 
@@ -736,6 +784,7 @@ impl KeptFile {
 /// What the disk thread keeps.
 struct Disk {
     inbox: Option<Inbox>,
+    survey: Option<Surveying>,
     listed: bool,
     pending_since: Option<Instant>,
     reported: Instant,
@@ -745,6 +794,7 @@ impl Default for Disk {
     fn default() -> Self {
         Self {
             inbox: None,
+            survey: None,
             listed: false,
             pending_since: None,
             reported: Instant::now(),

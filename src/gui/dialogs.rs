@@ -6,12 +6,14 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use egui::Context;
 
 use super::texts::Texts;
+use crate::model::TransferId;
 
 /// What a dialog brought.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Picked {
     ToSend(Vec<PathBuf>),
     SaveFolder(PathBuf),
+    OfferFolder(TransferId, PathBuf),
     Nothing,
     /// No dialog could be shown on this system.
     NoDialog,
@@ -22,6 +24,8 @@ pub enum Kind {
     Files,
     Folder,
     SaveFolder,
+    /// Where one offer is to go.
+    OfferFolder(TransferId),
 }
 
 /// At most one dialog is open; a second click is ignored while it is.
@@ -52,7 +56,7 @@ impl Dialogs {
         let dialog = dialog.set_title(match kind {
             Kind::Files => texts.pick_files_title,
             Kind::Folder => texts.pick_folder_title,
-            Kind::SaveFolder => texts.pick_save_title,
+            Kind::SaveFolder | Kind::OfferFolder(_) => texts.pick_save_title,
         });
         let (answer, answered) = channel();
         let context = context.clone();
@@ -103,6 +107,10 @@ fn run(kind: Kind, dialog: rfd::FileDialog) -> Picked {
         },
         Kind::SaveFolder => match dialog.pick_folder() {
             Some(folder) => Picked::SaveFolder(folder),
+            None => Picked::Nothing,
+        },
+        Kind::OfferFolder(transfer) => match dialog.pick_folder() {
+            Some(folder) => Picked::OfferFolder(transfer, folder),
             None => Picked::Nothing,
         },
     }

@@ -16,6 +16,7 @@ mod mending;
 mod names;
 mod space;
 mod staging;
+mod survey;
 mod tree;
 mod walk;
 
@@ -25,3 +26,4 @@ pub use grouped::GroupedSource;
 pub use groups::GroupHash;
 pub use inbox::{Committed, Inbox, Kept, KeptReader, Target, free_bytes, sweep};
 pub use source::{Found, SourceFile, SourceTree, walk};
+pub use survey::{Seen, Survey};

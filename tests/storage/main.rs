@@ -10,3 +10,4 @@ mod going_on;
 mod hostile;
 mod rules;
 mod support;
+mod survey;

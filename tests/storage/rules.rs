@@ -130,10 +130,9 @@ fn each_rule_decides_between_two_files_of_one_name() {
     const SAME_TIME: i64 = 0;
     const NEWER: i64 = 60;
     // What is there, and by rule: status, name, what stands under the name afterwards.
-    let cases: [(
-        Option<(&str, i64)>,
-        [(OnConflict, EntryStatus, &str, &str); 5],
-    ); 5] = [
+    type Outcome = (OnConflict, EntryStatus, &'static str, &'static str);
+    type There = Option<(&'static str, i64)>;
+    let cases: [(There, [Outcome; 5]); 5] = [
         (None, RULES.map(|rule| (rule, Arrived, "a.txt", "sent"))),
         (
             Some(("sent", NEWER)),

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use crate::engine::{Answer, Command};
 use crate::gui::texts::Texts;
-use crate::model::TransferId;
+use crate::model::{OnConflict, TransferId};
 use crate::settings::{Language, Theme};
 
 /// What a person asked for by a click or a key.
@@ -28,6 +28,9 @@ pub enum Want {
     SwitchOn,
     SwitchOff,
     Answer(TransferId, Answer),
+    /// Another folder for one offer.
+    PickOfferFolder(TransferId),
+    SetOnConflict(OnConflict),
     SendAgain(TransferId),
     ClearFinished,
     /// Nothing of it is to be kept.
