@@ -815,7 +815,7 @@ fn an_offer_says_what_exists_and_takes_a_choice() {
         ("Keep both", OnConflict::Rename),
         ("Replace older", OnConflict::Newer),
         ("Replace", OnConflict::Replace),
-        ("Skip", OnConflict::Skip),
+        ("Skip existing", OnConflict::Skip),
         ("Separate folder", OnConflict::Separate),
     ] {
         let mut window = Window::english();
@@ -824,7 +824,7 @@ fn an_offer_says_what_exists_and_takes_a_choice() {
             .harness
             .get_by_label("Kitchen plans exists: 3,392 same names, 20 new");
         assert_eq!(chosen(&window, "Replace older"), Some(Toggled::True));
-        assert_eq!(chosen(&window, "Skip"), Some(Toggled::False));
+        assert_eq!(chosen(&window, "Skip existing"), Some(Toggled::False));
         window.click(word);
         assert_eq!(chosen(&window, word), Some(Toggled::True));
         // Another folder, in which as much exists.

@@ -111,10 +111,9 @@ pub const ENGLISH: Texts = Texts {
     offer_no_room: |free| format!("Not enough room: only {free} free"),
     offer_change: "Change…",
     offer_exists,
-    offer_choose: "If a file exists",
     on_conflict: |rule| match rule {
         OnConflict::Rename => "Keep both",
-        OnConflict::Skip => "Skip",
+        OnConflict::Skip => "Skip existing",
         OnConflict::Replace => "Replace",
         OnConflict::Newer => "Replace older",
         OnConflict::Separate => "Separate folder",

@@ -88,7 +88,6 @@ pub struct Texts {
     pub offer_change: &'static str,
     /// What is there already: the first name, and what else.
     pub offer_exists: fn(&Existing) -> String,
-    pub offer_choose: &'static str,
     pub on_conflict: fn(OnConflict) -> &'static str,
     /// What a choice does, in a sentence.
     pub on_conflict_hint: fn(OnConflict) -> &'static str,

@@ -100,10 +100,9 @@ pub const CHINESE: Texts = Texts {
     offer_no_room: |free| format!("空间不足：仅剩 {free}"),
     offer_change: "更改…",
     offer_exists,
-    offer_choose: "遇到同名文件",
     on_conflict: |rule| match rule {
         OnConflict::Rename => "两者都保留",
-        OnConflict::Skip => "跳过",
+        OnConflict::Skip => "跳过已有的",
         OnConflict::Replace => "替换",
         OnConflict::Newer => "替换较旧的",
         OnConflict::Separate => "另存为新文件夹",
