@@ -6,8 +6,9 @@
 //! to send or pieces of files to read; only one thread may ask for them. The machine never sees
 //! content, only counts.
 
+mod statuses;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::RangeInclusive;
 
 use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, FileEnd, Groups, SMALL_FILE_BYTES, cost};
 use super::message::{
@@ -21,9 +22,6 @@ const MANIFEST_PART_ENTRIES: usize = 512;
 /// Bytes of names, as JSON has them, after which a manifest frame is sent although it has fewer
 /// entries. One more name (6 KiB at most) and 120 bytes of the rest of each entry still fit.
 const MANIFEST_PART_NAME_BYTES: usize = 128 << 10;
-
-/// The code with which a file ends that the receiver settled in the middle. It knows why.
-const LEFT_OUT: &str = "settled";
 
 /// What the driver does next for the ordered lane.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,13 +91,6 @@ struct Mending {
     compared: u32,
     /// What is to be sent: from, to.
     ranges: VecDeque<(u64, u64)>,
-}
-
-/// When the status of an entry came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum When {
-    Early,
-    Ended,
 }
 
 /// The price of the frame that is being read, until it is certain that it will be sent.
@@ -700,101 +691,6 @@ impl Sender {
     /// The receiver has a beginning of this file.
     pub fn is_mending(&self, entry: u32) -> bool {
         self.mending.contains_key(&entry)
-    }
-
-    fn settle(&mut self, status: &Status) -> Result<(), Violation> {
-        for &range in &status.arrived {
-            for number in self.listed(range)? {
-                match self.slots.get_mut(number as usize) {
-                    Some(slot @ (Slot::Folder | Slot::Sent)) => *slot = Slot::Settled,
-                    Some(Slot::Listed | Slot::Mending | Slot::Settled) | None => {
-                        return Err(Violation::Malformed("a status too early or twice"));
-                    }
-                }
-                self.settled = self.settled.saturating_add(1);
-            }
-        }
-        for &range in &status.already_there {
-            for number in self.listed(range)? {
-                self.settle_any(number)?;
-            }
-        }
-        for &range in &status.skipped {
-            for number in self.listed(range)? {
-                if self.slots.get(number as usize) == Some(&Slot::Folder) {
-                    return Err(Violation::Malformed("a folder that is left out"));
-                }
-                if self.settle_any(number)? == When::Ended {
-                    self.leave_out(number);
-                }
-            }
-        }
-        for failed in &status.failed {
-            self.settle_any(failed.entry)?;
-        }
-        Ok(())
-    }
-
-    /// The entries of a range in a status, if they all exist.
-    fn listed(&self, (first, last): (u32, u32)) -> Result<RangeInclusive<u32>, Violation> {
-        if first <= last && (last as usize) < self.slots.len() && last < u32::MAX {
-            Ok(first..=last)
-        } else {
-            Err(Violation::Malformed(
-                "a status of entries that do not exist",
-            ))
-        }
-    }
-
-    /// Takes a status that may come before the file has ended: one that has not begun is left out,
-    /// one in the middle ends here.
-    fn settle_any(&mut self, number: u32) -> Result<When, Violation> {
-        let announced = self.slots.len().saturating_sub(self.part.len());
-        let slot = self.slots.get_mut(number as usize);
-        let slot = slot.filter(|_| (number as usize) < announced);
-        let begun = match slot {
-            None | Some(Slot::Settled) => {
-                return Err(Violation::Malformed("a status twice or of nothing"));
-            }
-            Some(slot @ (Slot::Folder | Slot::Sent)) => {
-                *slot = Slot::Settled;
-                self.settled = self.settled.saturating_add(1);
-                return Ok(When::Ended);
-            }
-            Some(slot @ Slot::Listed) => {
-                *slot = Slot::Settled;
-                self.current
-                    .take_if(|(current, _)| *current == number)
-                    .is_some()
-            }
-            Some(slot @ Slot::Mending) => {
-                *slot = Slot::Settled;
-                self.mending.remove(&number);
-                self.range.take_if(|(current, ..)| *current == number);
-                true
-            }
-        };
-        self.settled = self.settled.saturating_add(1);
-        self.leave_out(number);
-        if begun {
-            // Behind what of it is being read; ahead of the rest: the receiver has room for one
-            // open file.
-            let problem = WireProblem {
-                code: LEFT_OUT.into(),
-                detail: String::new(),
-            };
-            let failed = Failed {
-                entry: number,
-                problem,
-            };
-            self.bulk.push_front(Frame::Failed(failed).encode());
-        }
-        Ok(When::Early)
-    }
-
-    fn leave_out(&mut self, number: u32) {
-        let len_bytes = self.lens.get(number as usize).copied().unwrap_or(0);
-        self.left_out_bytes = self.left_out_bytes.saturating_add(len_bytes);
     }
 
     fn end(&mut self) {
