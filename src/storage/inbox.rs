@@ -92,7 +92,7 @@ pub struct Inbox {
     ready: Vec<Ready>,
     ready_bytes: u64,
     ready_small_bytes: u64,
-    /// Failures that the next commit reports.
+    /// Failures, and what was skipped, that the next commit reports.
     ended: Vec<Committed>,
     conflicts: Conflicts,
     tree: Tree,
@@ -459,6 +459,9 @@ impl Inbox {
         if bytes.len() as u64 != target.entry.len_bytes() || blake3::hash(bytes) != hash {
             return self.fail(target, Problem::Corrupt);
         }
+        if self.is_skipped(target.entry) {
+            return self.end(target, EntryStatus::Skipped);
+        }
         let mut writing = match self.start(target) {
             Ok(writing) => writing,
             Err(problem) => return self.fail(target, problem),
@@ -565,7 +568,25 @@ impl Inbox {
         });
     }
 
+    /// Another file has the name, cannot hold the same, and stays: nothing needs to be staged.
+    fn is_skipped(&mut self, entry: &Entry) -> bool {
+        if !self.conflicts.rule().leaves_out() {
+            return false;
+        }
+        let name = self.tree.planned_file_name(&entry.name, entry.parent);
+        let standing = self.tree.look(entry.parent, &name);
+        standing.is_some_and(|standing| {
+            let place = self.tree.place_of(entry.parent, &name);
+            let verdict = self.conflicts.verdict(&place, &standing, entry.modified);
+            standing.len_bytes != entry.len_bytes() && verdict == Verdict::Skip
+        })
+    }
+
     fn fail(&mut self, target: Target, problem: Problem) {
+        self.end(target, EntryStatus::Failed(problem));
+    }
+
+    fn end(&mut self, target: Target, status: EntryStatus) {
         let Target { number, entry, .. } = target;
         let name = self.tree.planned_file_name(&entry.name, entry.parent);
         self.ended.push(Committed {
@@ -573,7 +594,7 @@ impl Inbox {
             path: self.tree.display_path(entry.parent, &name),
             len_bytes: entry.len_bytes(),
             blake3: None,
-            status: EntryStatus::Failed(problem),
+            status,
         });
     }
 }

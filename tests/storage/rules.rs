@@ -575,3 +575,22 @@ fn a_file_on_another_disk_within_the_save_folder_is_replaced_as_well() {
         (vec!["a.txt".to_owned()], "sent".to_owned())
     );
 }
+
+#[test]
+fn of_two_files_of_one_length_the_content_decides_before_the_rule() {
+    for (content, status) in [
+        ("sent", EntryStatus::AlreadyThere),
+        ("mine", EntryStatus::Skipped),
+    ] {
+        for rule in [OnConflict::Skip, OnConflict::Newer] {
+            let run = Run::new(rule, vec![sent(None, "a.txt", "sent")]);
+            theirs(&run.at("a.txt"), content, 60);
+            let mut inbox = run.first();
+            let committed = run.put(&mut inbox, 0, "sent");
+            assert_eq!(committed.status, status, "{rule:?}");
+            assert_eq!(run.read("a.txt"), content);
+            let parts = listing(run.save()).into_iter();
+            assert_eq!(parts.filter(|name| name.ends_with(".part")).count(), 0);
+        }
+    }
+}
