@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Limits;
-use crate::model::{DEFAULT_PORT, DeviceName};
+use crate::model::{DEFAULT_PORT, DeviceName, OnConflict};
 use crate::storage::record::{self, RecordError};
 
 const FILE: &str = "settings.json";
@@ -29,6 +29,8 @@ pub struct Settings {
     pub speed_limit: u64,
     /// Transfers to one device that move at once.
     pub at_once: u32,
+    /// What happens to names that are taken, unless said otherwise for an offer.
+    pub on_conflict: OnConflict,
     pub theme: Theme,
     pub language: Language,
 }
@@ -60,6 +62,7 @@ impl Default for Settings {
             receive_on: false,
             speed_limit: 0,
             at_once: 3,
+            on_conflict: OnConflict::default(),
             theme: Theme::default(),
             language: Language::default(),
         }

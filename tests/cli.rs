@@ -392,6 +392,7 @@ fn bad_input_gets_one_clear_sentence_and_the_right_status() {
         (&["send", file], 2, "--to"),
         (&["send", "--to", "host"], 2, "PATH"),
         (&["receive", "--accept", "some"], 2, "some"),
+        (&["receive", "--on-conflict", "merge"], 2, "merge"),
         (&["receive", "--listen", "nonsense"], 2, "nonsense"),
         (
             &["send", file, "--to", "no.such.host.invalid"],
@@ -865,4 +866,113 @@ fn no_secret_reaches_a_log_or_an_output() {
                 .any(|line| line.to_string().contains(PASSPHRASE))
         );
     }
+}
+
+/// A folder to send and an older version of most of it at the receiver; nothing is equal.
+fn a_year_later(pair: &Pair) -> (PathBuf, PathBuf) {
+    let (sent, there) = (pair.path("Holiday"), pair.inbox().join("Holiday"));
+    for folder in [&sent, &there] {
+        fs::create_dir_all(folder.join("day 1")).unwrap();
+    }
+    let write = |path: PathBuf, content: &[u8], day: u64| {
+        fs::write(&path, content).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(day * 86_400);
+        file.set_modified(time).unwrap();
+    };
+    for n in 0..40 {
+        let name = format!("day 1/{n}.jpg");
+        write(sent.join(&name), &noise(n, 20_000), 20_000);
+        write(there.join(&name), b"theirs", 19_000 + 50 * n);
+    }
+    write(sent.join("film"), &noise(99, 9_000_000), 20_000);
+    write(there.join("film"), b"their film", 20_001);
+    write(sent.join("new"), &noise(98, 500_000), 20_000);
+    (sent, there)
+}
+
+#[test]
+fn on_conflict_says_what_happens_to_names_that_are_taken_and_what_is_skipped_does_not_travel() {
+    const SMALL: u64 = 40 * 20_000;
+    const FILM: u64 = 9_000_000;
+    const NEW: u64 = 500_000;
+    // Rule, skipped, content that travels, names in the folder afterwards, theirs that stay.
+    for (rule, skipped, travels, names, stay) in [
+        ("rename", 0, SMALL + FILM + NEW, 40 * 2 + 2 + 1, 41),
+        ("replace", 0, SMALL + FILM + NEW, 42, 0),
+        ("skip", 41, NEW, 42, 41),
+        // Theirs of day 20,000 and later are not older.
+        ("newer", 21, 20 * 20_000 + NEW, 42, 21),
+    ] {
+        let mut pair = Pair::new(&["--once", "--accept", "all", "--on-conflict", rule]);
+        let (sent, there) = a_year_later(&pair);
+        let mut sender = pair.send(&sent, PASSPHRASE);
+        assert_eq!(sender.code(), Some(0), "{rule}: {:#?}", sender.said);
+        assert_eq!(pair.receiver.code(), Some(0), "{rule}");
+        for end in [&sender, &pair.receiver] {
+            let transfer = end.last("transfer");
+            assert_eq!(transfer["status"], "arrived", "{rule}");
+            assert_eq!(transfer["skipped"], skipped, "{rule}");
+            assert_eq!(transfer["failed"], 0, "{rule}");
+            assert_eq!(transfer["entries"], 44, "{rule}");
+            assert_eq!(transfer["bytes"], travels, "{rule}");
+            let files = end.all("file");
+            let told = files.iter().filter(|file| file["status"] == "skipped");
+            assert_eq!(told.count(), skipped, "{rule}");
+            assert_eq!(files.len(), 42, "{rule}: every file once");
+            let progress = end.last("progress");
+            assert_eq!(progress["bytes"], progress["total_bytes"], "{rule}");
+        }
+        let on_wire = bytes_of(sender.last("transfer"), "sent_bytes");
+        if skipped == 0 {
+            assert_eq!(on_wire, travels, "{rule}");
+        } else {
+            // A frame of small files may be on its way when the word comes, not the film.
+            assert!(on_wire >= travels && on_wire < FILM, "{rule}: {on_wire}");
+        }
+        let after = tree(&there);
+        let files = after.iter().filter_map(|(_, content)| content.as_ref());
+        assert_eq!(files.clone().count(), names, "{rule}");
+        let theirs = files.filter(|content| content.starts_with(b"their"));
+        assert_eq!(theirs.count(), stay, "{rule}");
+        assert!(!pair.inbox().join(".ropeway").exists(), "{rule}");
+    }
+}
+
+#[test]
+fn a_rule_is_kept_for_a_transfer_that_goes_on_after_kills() {
+    let mut pair = Pair::new(&["--accept", "all", "--on-conflict", "skip"]);
+    let sent = film_night(&pair);
+    let there = pair.inbox().join(sent.file_name().unwrap());
+    fs::create_dir_all(&there).unwrap();
+    let mut names: Vec<_> = fs::read_dir(&sent)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().unwrap().is_file())
+        .collect();
+    // All but the largest are there.
+    names.sort_by_key(|entry| entry.metadata().unwrap().len());
+    let largest = names.pop().unwrap();
+    for entry in &names {
+        fs::write(there.join(entry.file_name()), "theirs").unwrap();
+    }
+    let mut sender = pair.send(&sent, PASSPHRASE);
+    half_way(&mut sender, 0.3);
+    let _ = pair.receiver.child.kill();
+    let _ = pair.receiver.child.wait();
+    sender.signal(Signal::KILL);
+    sender.end();
+    let port = pair.to.rsplit(':').next().unwrap().to_owned();
+    // The next run of the program would keep both; the transfer does not.
+    pair.restart_receiver(&port, &["--accept", "all", "--once"]);
+    let mut sender = pair.send(&sent, PASSPHRASE);
+    assert_eq!(sender.code(), Some(0), "{:#?}", sender.said);
+    assert_eq!(sender.last("transfer")["skipped"], names.len());
+    for entry in &names {
+        let kept = fs::read(there.join(entry.file_name())).unwrap();
+        assert_eq!(kept, b"theirs");
+    }
+    let arrived = fs::read(there.join(largest.file_name())).unwrap();
+    assert!(arrived == fs::read(largest.path()).unwrap());
+    assert_eq!(fs::read_dir(&there).unwrap().count(), names.len() + 2);
 }

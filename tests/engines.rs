@@ -11,8 +11,8 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ropeway::engine::{AcceptPolicy, Answer, Command, Event, StopMode};
-use ropeway::model::{EntryStatus, Failure, Party, Status, TransferState};
+use ropeway::engine::{AcceptPolicy, Answer, Command, Event, OfferFolder, StopMode};
+use ropeway::model::{EntryStatus, Failure, OnConflict, Party, Status, TransferState};
 use support::{Device, PASSPHRASE, noise, tree, under_way};
 
 /// A folder with everything a folder can hold: nesting, empty things, long and Chinese names.
@@ -88,6 +88,7 @@ fn the_person_at_the_receiver_answers_offers() {
     let elsewhere = garden.home.path().join("elsewhere");
     let answer = Answer::Accept {
         folder: Some(elsewhere.clone()),
+        on_conflict: None,
     };
     garden
         .engine
@@ -162,7 +163,10 @@ fn many_clients_are_served_at_once_and_none_waits_for_an_answer_to_another() {
         match accept {
             Some(transfer) => {
                 assert_ne!(transfer, unanswered);
-                let answer = Answer::Accept { folder: None };
+                let answer = Answer::Accept {
+                    folder: None,
+                    on_conflict: None,
+                };
                 garden.engine.command(Command::Answer(transfer, answer));
             }
             None => done += 1,
@@ -341,7 +345,10 @@ fn switched_off_nobody_gets_in_and_what_runs_may_finish() {
     fs::write(&file, noise(3, 30_000_000)).unwrap();
     study.send(&[&file], addr, PASSPHRASE);
     let offer = garden.offer();
-    let answer = Answer::Accept { folder: None };
+    let answer = Answer::Accept {
+        folder: None,
+        on_conflict: None,
+    };
     garden
         .engine
         .command(Command::Answer(offer.transfer, answer));
@@ -411,7 +418,10 @@ fn failures_alone_are_told_and_many_of_them_do_not_stall() {
     }
     garden.engine.command(Command::Answer(
         offer.transfer,
-        Answer::Accept { folder: None },
+        Answer::Accept {
+            folder: None,
+            on_conflict: None,
+        },
     ));
     let ended = study.ended();
     assert_eq!((ended.status, ended.failed), (Status::Problems, 100));
@@ -438,4 +448,111 @@ fn a_forgotten_transfer_leaves_neither_staging_nor_record() {
     assert_eq!(tree(&inbox), []);
     assert_eq!(fs::read_dir(records).unwrap().count(), 0);
     drop(home);
+}
+
+/// A folder to send, and one of its name with an older file and one of the sender's alone.
+fn two_holidays(study: &Device, save: &Path) -> std::path::PathBuf {
+    let sent = study.home.path().join("Holiday");
+    let there = save.join("Holiday");
+    for folder in [&sent, &there] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(there.join("a.txt"), "theirs").unwrap();
+    fs::write(there.join("mine.txt"), "mine").unwrap();
+    fs::write(sent.join("a.txt"), "sent").unwrap();
+    fs::write(sent.join("new.txt"), "new").unwrap();
+    sent
+}
+
+fn surveyed(device: &mut Device, folder: &Path) -> OfferFolder {
+    device.wait("what exists", |event| match event {
+        Event::OfferFolder(offer) => {
+            let complete = offer.existing.as_ref().is_some_and(|found| found.complete);
+            (complete && offer.folder == folder).then(|| offer.clone())
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn an_offer_tells_what_exists_in_its_folder_and_in_another_one() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    garden.on_conflict = OnConflict::Newer;
+    let addr = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    let inbox = garden.inbox();
+    let sent = two_holidays(&study, &inbox);
+    let transfer = study.send(&[&sent], addr, PASSPHRASE);
+    let offer = surveyed(&mut garden, &inbox);
+    let rules = garden.said.iter().filter_map(|event| match event {
+        Event::Offer(offer) => Some(offer.on_conflict),
+        _ => None,
+    });
+    assert!(rules.clone().count() > 0);
+    assert!(rules.into_iter().all(|rule| rule == OnConflict::Newer));
+    let existing = offer.existing.unwrap();
+    assert_eq!(existing.names, ["Holiday"]);
+    assert_eq!(existing.picked, 1);
+    assert_eq!((existing.same_names, existing.new), (1, 1));
+    assert!(offer.free_bytes.is_some());
+
+    // Looking makes nothing, and what is accepted goes where it was last looked at.
+    let elsewhere = garden.home.path().join("elsewhere");
+    garden
+        .engine
+        .command(Command::LookInto(transfer, elsewhere.clone()));
+    let offer = surveyed(&mut garden, &elsewhere);
+    let existing = offer.existing.unwrap();
+    assert_eq!((existing.picked, existing.same_names), (0, 0));
+    assert_eq!(existing.new, 2);
+    assert!(offer.free_bytes.is_some());
+    assert!(!elsewhere.exists());
+    let before = tree(&inbox);
+    let answer = Answer::Accept {
+        folder: None,
+        on_conflict: None,
+    };
+    garden.engine.command(Command::Answer(transfer, answer));
+    study.arrived();
+    garden.arrived();
+    assert_eq!(tree(&elsewhere.join("Holiday")), tree(&sent));
+    assert_eq!(tree(&inbox), before);
+}
+
+#[test]
+fn the_answer_to_an_offer_may_choose_another_rule() {
+    for (rule, skipped, names) in [
+        (OnConflict::Rename, 0, vec!["Holiday"]),
+        (OnConflict::Skip, 1, vec!["Holiday"]),
+        (OnConflict::Separate, 0, vec!["Holiday", "Holiday (1)"]),
+    ] {
+        let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+        garden.on_conflict = OnConflict::Replace;
+        let addr = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+        let sent = two_holidays(&study, &garden.inbox());
+        let before = tree(&garden.inbox());
+        study.send(&[&sent], addr, PASSPHRASE);
+        let offer = garden.offer();
+        let answer = Answer::Accept {
+            folder: None,
+            on_conflict: Some(rule),
+        };
+        garden
+            .engine
+            .command(Command::Answer(offer.transfer, answer));
+        for device in [&mut study, &mut garden] {
+            let ended = device.arrived();
+            assert_eq!((ended.skipped, ended.failed), (skipped, 0), "{rule:?}");
+        }
+        garden.safe();
+        let mut tops = final_names(&garden.inbox());
+        tops.sort();
+        assert_eq!(tops, names, "{rule:?}");
+        let after = tree(&garden.inbox());
+        assert!(before.iter().all(|one| after.contains(one)), "{rule:?}");
+        if rule == OnConflict::Separate {
+            assert_eq!(tree(&garden.inbox().join("Holiday (1)")), tree(&sent));
+            let there = garden.inbox().join("Holiday");
+            assert_eq!(tree(&there).len(), 2, "nothing is mixed");
+        }
+    }
 }

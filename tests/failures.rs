@@ -33,7 +33,10 @@ fn spoiled(
     let transfer = study.send(&[folder], addr, PASSPHRASE);
     let offer = garden.offer();
     spoil();
-    let accept = Answer::Accept { folder: None };
+    let accept = Answer::Accept {
+        folder: None,
+        on_conflict: None,
+    };
     garden
         .engine
         .command(Command::Answer(offer.transfer, accept));
@@ -69,7 +72,7 @@ fn failed(reports: Vec<FileReport>) -> Vec<(String, Problem)> {
         .into_iter()
         .filter_map(|report| match report.status {
             EntryStatus::Failed(problem) => Some((report.path, problem)),
-            EntryStatus::Arrived | EntryStatus::AlreadyThere => None,
+            EntryStatus::Arrived | EntryStatus::AlreadyThere | EntryStatus::Skipped => None,
         })
         .collect();
     failed.sort_by(|a, b| a.0.cmp(&b.0));
@@ -252,7 +255,10 @@ fn a_save_folder_that_vanishes_fails_its_own_transfer_and_no_other() {
     study.send(&[&film], addr, PASSPHRASE);
     let offer = garden.offer();
     let folder = Some(drive.clone());
-    let accept = Answer::Accept { folder };
+    let accept = Answer::Accept {
+        folder,
+        on_conflict: None,
+    };
     garden
         .engine
         .command(Command::Answer(offer.transfer, accept));
@@ -265,7 +271,10 @@ fn a_save_folder_that_vanishes_fails_its_own_transfer_and_no_other() {
     fs::write(&letter, "hello").unwrap();
     attic.send(&[&letter], addr, PASSPHRASE);
     let other = garden.offer();
-    let accept = Answer::Accept { folder: None };
+    let accept = Answer::Accept {
+        folder: None,
+        on_conflict: None,
+    };
     garden
         .engine
         .command(Command::Answer(other.transfer, accept));

@@ -13,7 +13,9 @@ use std::path::Path;
 
 use disk::SmallDisk;
 use ropeway::engine::{AcceptPolicy, Answer, Bind, Command, Event, Limits, ListenOptions};
-use ropeway::model::{Failure, Hold, Holds, Problem, Secret, Status, TransferId, TransferState};
+use ropeway::model::{
+    Failure, Hold, Holds, OnConflict, Problem, Secret, Status, TransferId, TransferState,
+};
 use support::{Device, PASSPHRASE, noise, under_way};
 
 const MIB: usize = 1 << 20;
@@ -132,6 +134,7 @@ fn a_pause_outlives_an_interruption() {
         passphrase: Some(Secret::passphrase(PASSPHRASE).unwrap()),
         accept: AcceptPolicy::All,
         once: false,
+        on_conflict: OnConflict::default(),
     }));
     garden.wait("it is back", |event| match event {
         Event::Held(_, holds) if holds.here == Some(Hold::Person) => Some(()),
@@ -156,6 +159,7 @@ fn full(disk: &SmallDisk, policy: AcceptPolicy) -> (Device, Device, TransferId) 
         passphrase: Some(Secret::passphrase(PASSPHRASE).unwrap()),
         accept: policy,
         once: false,
+        on_conflict: OnConflict::default(),
     }));
     let addr = garden.wait("Listening", |event| match event {
         Event::Listening(listening) => Some(listening.addr),
@@ -222,7 +226,10 @@ fn a_disk_that_is_full_from_the_first_byte_pauses_too() {
     let (mut garden, mut study, _) = full(&disk, AcceptPolicy::Ask);
     let offer = garden.offer();
     assert!(offer.free_bytes.unwrap() < offer.bytes);
-    let answer = Answer::Accept { folder: None };
+    let answer = Answer::Accept {
+        folder: None,
+        on_conflict: None,
+    };
     garden
         .engine
         .command(Command::Answer(offer.transfer, answer));

@@ -17,15 +17,15 @@ use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ropeway::engine::{
-    AcceptPolicy, Answer, Command, Event, Interrupted, Listening, Measured, Offer, Started,
-    StopMode,
+    AcceptPolicy, Answer, Command, Event, Existing, Interrupted, Listening, Measured, Offer,
+    OfferFolder, Started, StopMode,
 };
 use ropeway::gui::app::App;
 use ropeway::gui::theme;
 use ropeway::gui::view::{RowState, Server};
 use ropeway::model::{
-    Code, DeviceId, DeviceName, Direction, EntryStatus, Failure, FileReport, Hold, Holds, Peer,
-    Problem, Progress, Status, Summary, TransferId, TransferState,
+    Code, DeviceId, DeviceName, Direction, EntryStatus, Failure, FileReport, Hold, Holds,
+    OnConflict, Peer, Problem, Progress, Status, Summary, TransferId, TransferState,
 };
 use ropeway::settings::{Language, Settings};
 use support::{Device, PASSPHRASE};
@@ -172,6 +172,7 @@ fn ended(direction: Direction, status: Status, failure: Option<Failure>) -> Even
         bytes: 1_000_000,
         failed: 0,
         can_retry: false,
+        skipped: 0,
         elapsed: Duration::from_secs(13),
         sent_bytes: 1_000_000,
     })
@@ -210,6 +211,8 @@ fn offer(bytes: u64) -> Event {
         counting: false,
         folder: "/home/me/Downloads/Ropeway".into(),
         free_bytes: Some(2_000_000_000),
+        on_conflict: OnConflict::default(),
+        existing: None,
     })
 }
 
@@ -1085,4 +1088,184 @@ fn colours_and_sizes_live_in_the_theme_alone() {
         checked += 1;
     }
     assert!(checked >= 15, "{checked}");
+}
+
+fn meeting(existing: Existing, on_conflict: OnConflict) -> Event {
+    let Event::Offer(mut waiting) = offer(5_000_000) else {
+        panic!("an offer");
+    };
+    waiting.existing = Some(Box::new(existing));
+    waiting.on_conflict = on_conflict;
+    Event::Offer(waiting)
+}
+
+fn kitchen(same_names: u64, new: u64, complete: bool) -> Existing {
+    Existing {
+        names: vec!["Kitchen plans".into()],
+        picked: 1,
+        same_names,
+        new,
+        complete,
+    }
+}
+
+fn chosen(window: &Window, word: &str) -> Option<Toggled> {
+    let node = window
+        .harness
+        .get_by_role_and_label(Role::RadioButton, word);
+    node.accesskit_node().toggled()
+}
+
+#[test]
+fn an_offer_that_meets_nothing_asks_nothing_more() {
+    let mut window = Window::english();
+    window.say(meeting(Existing::default(), OnConflict::Rename));
+    assert!(window.harness.query_by_label("Keep both").is_none());
+    window.click("Accept");
+    let answer = Answer::Accept {
+        folder: None,
+        on_conflict: None,
+    };
+    assert!(matches!(
+        window.command(),
+        Some(Command::Answer(TRANSFER, said)) if said == answer
+    ));
+}
+
+#[test]
+fn an_offer_says_what_exists_and_takes_a_choice() {
+    for (word, rule) in [
+        ("Keep both", OnConflict::Rename),
+        ("Replace older", OnConflict::Newer),
+        ("Replace", OnConflict::Replace),
+        ("Skip existing", OnConflict::Skip),
+        ("Separate folder", OnConflict::Separate),
+    ] {
+        let mut window = Window::english();
+        window.say(meeting(kitchen(3392, 20, true), OnConflict::Newer));
+        window
+            .harness
+            .get_by_label("Kitchen plans exists: 3,392 same names, 20 new");
+        assert_eq!(chosen(&window, "Replace older"), Some(Toggled::True));
+        assert_eq!(chosen(&window, "Skip existing"), Some(Toggled::False));
+        window.click(word);
+        assert_eq!(chosen(&window, word), Some(Toggled::True));
+        // Another folder, in which as much exists.
+        window.say(Event::OfferFolder(OfferFolder {
+            transfer: TRANSFER,
+            folder: "/media/stick".into(),
+            free_bytes: Some(1_000_000),
+            existing: Some(Box::new(kitchen(3392, 20, true))),
+        }));
+        window.harness.get_by_label("Into /media/stick");
+        window
+            .harness
+            .get_by_label("Not enough room: only 1 MB free");
+        // The count goes on; what was chosen stays.
+        window.say(meeting(kitchen(3393, 20, true), OnConflict::Newer));
+        assert_eq!(chosen(&window, word), Some(Toggled::True));
+        window.click("Accept");
+        let Some(Command::Answer(TRANSFER, answer)) = window.command() else {
+            panic!("an answer");
+        };
+        let expected = Answer::Accept {
+            folder: None,
+            on_conflict: Some(rule),
+        };
+        assert_eq!(answer, expected, "{word}");
+    }
+}
+
+#[test]
+fn what_exists_is_said_in_both_languages_and_while_it_is_looked_at() {
+    let several = Existing {
+        picked: 3,
+        ..kitchen(2, 1, true)
+    };
+    for (existing, english, chinese) in [
+        (
+            kitchen(1, 0, true),
+            "Kitchen plans exists there already",
+            "“Kitchen plans”已存在",
+        ),
+        (
+            kitchen(1, 5, true),
+            "Kitchen plans exists: 1 same name, 5 new",
+            "“Kitchen plans”已存在：1 个同名，5 个新文件",
+        ),
+        (
+            kitchen(7, 1000, false),
+            "Kitchen plans exists: 7 same names, 1,000 new so far",
+            "“Kitchen plans”已存在：7 个同名，1,000 个新文件（仍在查看）",
+        ),
+        (
+            several,
+            "Kitchen plans and 2 more exist there already",
+            "“Kitchen plans”等 3 项已存在",
+        ),
+    ] {
+        for (language, sentence) in [(Language::English, english), (Language::Chinese, chinese)] {
+            let mut window = Window::new(language);
+            window.say(meeting(existing.clone(), OnConflict::Rename));
+            window.harness.get_by_label(sentence);
+        }
+    }
+}
+
+#[test]
+fn a_lone_file_cannot_be_put_into_a_folder_of_its_own() {
+    let mut window = Window::english();
+    window.say(meeting(kitchen(1, 0, true), OnConflict::Rename));
+    window.harness.get_by_label("Replace older");
+    assert!(window.harness.query_by_label("Separate folder").is_none());
+}
+
+#[test]
+fn the_default_for_names_that_are_taken_is_a_setting() {
+    let mut window = Window::english();
+    window.press(Modifiers::COMMAND, Key::Comma);
+    assert_eq!(chosen(&window, "Keep both"), Some(Toggled::True));
+    window.click("Replace older");
+    assert!(matches!(
+        window.command(),
+        Some(Command::SetOnConflict(OnConflict::Newer))
+    ));
+    let settings = &window.harness.state().settings;
+    assert_eq!(settings.on_conflict, OnConflict::Newer);
+    window.click("Done");
+    window.click("Receive from other devices");
+    let Some(Command::Listen(options)) = window.command() else {
+        panic!("a listen command");
+    };
+    assert_eq!(options.on_conflict, OnConflict::Newer);
+}
+
+#[test]
+fn choices_stay_within_a_narrow_window() {
+    for language in [Language::English, Language::Chinese] {
+        let mut window = Window::new(language);
+        window.say(meeting(kitchen(3392, 20, true), OnConflict::Rename));
+        window.harness.set_size(egui::vec2(420.0, 900.0));
+        window.harness.run();
+        let mut seen = 0;
+        for choice in window.harness.query_all_by_role(Role::RadioButton) {
+            assert!(choice.rect().right() <= 420.0);
+            seen += 1;
+        }
+        assert_eq!(seen, 5);
+    }
+}
+
+#[test]
+fn what_was_left_out_is_said_at_the_end() {
+    let mut window = Window::english();
+    window.say(started(Direction::Receive));
+    let Event::Ended(mut summary) = ended(Direction::Receive, Status::Arrived, None) else {
+        panic!("an end");
+    };
+    summary.skipped = 3;
+    window.say(Event::Ended(summary));
+    window
+        .harness
+        .get_by_label("1 MB in 13 s · checked · 3 items left out");
 }

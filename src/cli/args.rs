@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
 
-use crate::model::PeerAddress;
+use crate::model::{OnConflict, PeerAddress};
 
 const EXIT_STATUSES: &str = "\
 Exit status:
@@ -80,6 +80,11 @@ pub struct Receive {
     #[arg(long, value_enum, default_value_t = Accept::Ask)]
     pub accept: Accept,
 
+    /// What happens to a file whose name another one has here: both are kept, the new one is left out,
+    /// it replaces the other, or does so if it was modified later [default: as in the settings, rename]
+    #[arg(long, value_enum, value_name = "RULE")]
+    pub on_conflict: Option<Rule>,
+
     /// Ends after the first transfer
     #[arg(long)]
     pub once: bool,
@@ -97,6 +102,25 @@ pub struct Receive {
 pub enum Accept {
     Ask,
     All,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rule {
+    Rename,
+    Skip,
+    Replace,
+    Newer,
+}
+
+impl From<Rule> for OnConflict {
+    fn from(rule: Rule) -> Self {
+        match rule {
+            Rule::Rename => Self::Rename,
+            Rule::Skip => Self::Skip,
+            Rule::Replace => Self::Replace,
+            Rule::Newer => Self::Newer,
+        }
+    }
 }
 
 /// Sends files and folders to another device

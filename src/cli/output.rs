@@ -275,6 +275,7 @@ impl Output {
                 "entries": summary.entries,
                 "bytes": summary.bytes,
                 "failed": summary.failed,
+                "skipped": summary.skipped,
                 "seconds": summary.elapsed.as_secs_f64(),
                 "sent_bytes": summary.sent_bytes,
             }));
@@ -289,13 +290,18 @@ impl Output {
         };
         match summary.status {
             Status::Arrived | Status::Problems => {
-                let arrived = summary.entries.saturating_sub(summary.failed);
+                let missing = summary.failed.saturating_add(summary.skipped);
+                let arrived = summary.entries.saturating_sub(missing);
                 let mut sentence = format!(
                     "{verb} {} ({}) {with} in {:.1} s, checked.",
                     items(arrived),
                     size(summary.bytes),
                     summary.elapsed.as_secs_f64(),
                 );
+                if summary.skipped > 0 {
+                    let skipped = items(summary.skipped);
+                    sentence.push_str(&format!(" {skipped} left out: others have their names."));
+                }
                 if summary.failed > 0 {
                     sentence.push_str(&format!(" {} failed.", items(summary.failed)));
                 }

@@ -42,6 +42,9 @@ pub fn run(
             Accept::Ask => AcceptPolicy::Ask,
             Accept::All => AcceptPolicy::All,
         },
+        on_conflict: arguments
+            .on_conflict
+            .map_or(session.settings.on_conflict, Into::into),
         once: arguments.once,
     }));
     let listening = wait_for_listening(&session)?;
@@ -264,6 +267,7 @@ impl Receiving<'_> {
             | Event::ListenFailed(_)
             | Event::ListenStopped
             | Event::Clients(_)
+            | Event::OfferFolder(_)
             | Event::OfferWithdrawn(_)
             | Event::Kept(_)
             | Event::Started(_)
@@ -342,7 +346,10 @@ impl Receiving<'_> {
 
     fn answer(&self, transfer: TransferId, yes: bool) {
         let answer = if yes {
-            Answer::Accept { folder: None }
+            Answer::Accept {
+                folder: None,
+                on_conflict: None,
+            }
         } else {
             Answer::Decline
         };

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::model::{DeviceName, FailedLine, PeerAddress, Secret, TransferId};
+use crate::model::{DeviceName, FailedLine, OnConflict, PeerAddress, Secret, TransferId};
 
 #[derive(Debug)]
 pub enum Command {
@@ -17,7 +17,12 @@ pub enum Command {
     SetName(DeviceName),
     /// Where offers accepted from now on are saved.
     SetSaveFolder(PathBuf),
+    /// What happens to names that are taken in offers accepted from now on.
+    SetOnConflict(OnConflict),
     Send(SendRequest),
+    /// An offer is to go to another folder; [`super::Event::OfferFolder`] follows: how much room is there,
+    /// and what exists there.
+    LookInto(TransferId, PathBuf),
     /// Answers an offer. Offers that are gone are ignored.
     Answer(TransferId, Answer),
     /// What all transfers together may use.
@@ -79,6 +84,8 @@ pub struct ListenOptions {
     /// Stays valid for as many connections as come; without one, one-time codes are made.
     pub passphrase: Option<Secret>,
     pub accept: AcceptPolicy,
+    /// What happens to names that are taken, unless an answer says otherwise.
+    pub on_conflict: OnConflict,
     /// Only one offer is taken; all others are declined from then on.
     pub once: bool,
 }
@@ -112,9 +119,10 @@ pub struct SendRequest {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
-    /// Into the present save folder, or into another one.
+    /// As it was offered ([`super::Offer`]), or into another folder, by another rule.
     Accept {
         folder: Option<PathBuf>,
+        on_conflict: Option<OnConflict>,
     },
     Decline,
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::model::{
-    Code, DeviceId, DeviceName, Direction, FileReport, Holds, Peer, Problem, Progress, Summary,
-    TransferId, TransferState,
+    Code, DeviceId, DeviceName, Direction, FileReport, Holds, OnConflict, Peer, Problem, Progress,
+    Summary, TransferId, TransferState,
 };
 
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub enum Event {
 
     /// Somebody wants to send; said again with the same id while the count grows.
     Offer(Offer),
+    /// What is known by now of the folder an offer would go to, and which one that is.
+    OfferFolder(OfferFolder),
     /// The sender took the offer back, or its connection is gone.
     OfferWithdrawn(TransferId),
 
@@ -138,6 +140,33 @@ pub struct Offer {
     pub folder: PathBuf,
     /// Free space there; `None` if the system does not tell.
     pub free_bytes: Option<u64>,
+    /// What happens to names that are taken, unless the answer says otherwise.
+    pub on_conflict: OnConflict,
+    /// What is there already; `None` until that was looked at.
+    pub existing: Option<Box<Existing>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfferFolder {
+    pub transfer: TransferId,
+    /// As in [`Offer`].
+    pub folder: PathBuf,
+    pub free_bytes: Option<u64>,
+    pub existing: Option<Box<Existing>>,
+}
+
+/// What an offer would meet in its folder, as far as was looked.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Existing {
+    /// Of picked items whose names are taken, at most [`Offer::MAX_NAMES`], escaped for display.
+    pub names: Vec<String>,
+    /// Picked items whose names are taken.
+    pub picked: u64,
+    /// Files whose names are taken, and files whose names are free.
+    pub same_names: u64,
+    pub new: u64,
+    /// Everything was looked at.
+    pub complete: bool,
 }
 
 impl Offer {

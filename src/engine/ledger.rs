@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::lock;
-use crate::model::{DeviceId, Direction, TransferId};
+use crate::model::{DeviceId, Direction, OnConflict, TransferId};
 use crate::protocol::verification::SessionKey;
 use crate::storage::inbox::KEPT_FOR;
 use crate::storage::record;
@@ -50,6 +50,8 @@ pub struct Kept {
     pub paused: bool,
     /// Receiving: what was picked, as far as it was ever listed to its end. Nothing else may go on.
     pub picks: Option<[u8; 32]>,
+    /// Receiving: what happens to names that are taken.
+    pub on_conflict: OnConflict,
     /// Receiving: it has arrived; it is kept until the sender knows.
     pub arrived: bool,
     /// It came to its end and so many entries failed. What arrived stays as it is; only the rest
@@ -88,6 +90,8 @@ struct KeptRecord {
     #[serde(default)]
     paused: bool,
     picks: Option<String>,
+    #[serde(default)]
+    on_conflict: OnConflict,
     arrived: bool,
     #[serde(default)]
     failed: u64,
@@ -252,6 +256,7 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
         cancelled_here: record.cancelled_here,
         paused: record.paused,
         picks: record.picks.as_deref().and_then(bytes),
+        on_conflict: record.on_conflict,
         arrived: record.arrived,
         failed: record.failed,
         touched: UNIX_EPOCH.checked_add(Duration::from_secs(record.touched))?,
@@ -279,6 +284,7 @@ fn write_all(folder: &Path, asked: &Receiver<Write>) {
                     cancelled_here: kept.cancelled_here,
                     paused: kept.paused,
                     picks: kept.picks.map(|picks| HEXLOWER.encode(&picks)),
+                    on_conflict: kept.on_conflict,
                     arrived: kept.arrived,
                     failed: kept.failed,
                     touched: seconds.as_secs(),

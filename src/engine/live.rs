@@ -19,6 +19,8 @@ pub struct Live {
     pub failed: Counter,
     /// Of these, entries that another try may bring.
     pub can_pass: Counter,
+    /// Entries that the receiver left out.
+    pub skipped: Counter,
     /// Content under final names.
     pub arrived_bytes: Counter,
     /// Kept content compared so far, and to be compared.

@@ -22,13 +22,15 @@ mod outbox;
 mod receiving;
 mod sending;
 mod supervisor;
+mod surveying;
 mod throttle;
 
 pub use command::{
     AcceptPolicy, Answer, Bind, Command, Limits, ListenOptions, SendRequest, StopMode,
 };
 pub use event::{
-    Client, Doing, Event, Interrupted, ListenError, Listening, Measured, Offer, StartError, Started,
+    Client, Doing, Event, Existing, Interrupted, ListenError, Listening, Measured, Offer,
+    OfferFolder, StartError, Started,
 };
 pub use sending::new_transfer_id;
 
@@ -44,7 +46,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
-use crate::model::{Code, DeviceName, Direction, Peer, PeerAddress, Problem, TransferId};
+use crate::model::{
+    Code, DeviceName, Direction, OnConflict, Peer, PeerAddress, Problem, TransferId,
+};
 use crate::storage::record::{self, RecordError};
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError, SERVER_DEADLINE};
@@ -88,6 +92,7 @@ impl Engine {
             identity,
             name: Mutex::new(config.name),
             save_folder: Mutex::new(PathBuf::new()),
+            on_conflict: Mutex::new(OnConflict::default()),
             gate: Mutex::new(Gate::closed(Instant::now())),
             ledger,
             throttle: Arc::default(),
@@ -168,6 +173,8 @@ struct Shared {
     identity: Identity,
     name: Mutex<DeviceName>,
     save_folder: Mutex<PathBuf>,
+    /// Unless the person says otherwise for an offer.
+    on_conflict: Mutex<OnConflict>,
     gate: Mutex<Gate>,
     ledger: Ledger,
     /// For all transfers together.

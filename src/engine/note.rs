@@ -9,6 +9,7 @@ use std::sync::mpsc::Sender;
 use super::command::Command;
 use super::event::Measured;
 use super::receiving::Receiving;
+use super::surveying::Surveyed;
 use crate::model::{
     DeviceId, Failure, FileReport, Peer, Problem, Status, TransferId, TransferState,
 };
@@ -53,6 +54,8 @@ pub enum Note {
     Offered(TransferId, Arc<Receiving>),
     /// The open offer holds so much by now.
     Counted(Counted),
+    /// What the open offer would meet in its folder.
+    Surveyed(Surveyed),
     /// The open offer is gone; or, if it was accepted at that very moment, the transfer has ended.
     Withdrawn(Status, Option<Failure>),
     Files(Vec<FileReport>),

@@ -6,6 +6,7 @@
 
 mod room;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -20,19 +21,20 @@ use super::ledger::Kept;
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::note::{Counted, Note, Notes};
+use super::surveying::Surveying;
 use super::throttle::Throttle;
 use super::{Shared, event, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
     DeviceId, Entry, EntryKey, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Manifest,
-    Party, Problem, Status, TransferId, TransferState, displayable,
+    OnConflict, Party, Problem, Status, TransferId, TransferState, displayable,
 };
 use crate::protocol::bulk::Groups;
 use crate::protocol::message::Frame;
 use crate::protocol::receiver::{Found, Job, Receiver, ReceiverEvent};
 use crate::protocol::verification::SessionKey;
 use crate::protocol::{Buffers, Violation};
-use crate::storage::inbox::{Committed, Full, Inbox, KeptReader, Rest, Target};
+use crate::storage::inbox::{Committed, Full, Inbox, KeptReader, LARGE_BYTES, Rest, Target};
 use crate::storage::{GroupHash, free_bytes};
 use room::Orders;
 
@@ -92,10 +94,14 @@ struct Origin {
 
 /// What the disk thread is told.
 enum Order {
-    /// The offer is accepted into this folder.
-    Open(PathBuf, TransferId),
+    /// The offer is accepted into this folder, by this rule.
+    Open(PathBuf, TransferId, OnConflict),
     /// The manifest of a transfer that goes on is complete.
     Listed,
+    /// While the offer waits: what would it meet in this folder?
+    Survey(PathBuf),
+    /// The offer has grown.
+    Counted,
     /// Hashes of groups that are staged: entry, first group.
     Checked(Groups),
     Job(Job),
@@ -104,9 +110,15 @@ enum Order {
 
 impl Receiving {
     /// The offer is taken. The folder is prepared first; only then does the sender hear of it.
-    pub fn accept(&self, transfer: TransferId, folder: PathBuf) {
+    pub fn accept(&self, transfer: TransferId, folder: PathBuf, on_conflict: OnConflict) {
         self.accepted.store(true, Ordering::SeqCst);
-        let _ = self.orders.send(Order::Open(folder, transfer));
+        let order = Order::Open(folder, transfer, on_conflict);
+        let _ = self.orders.send(order);
+    }
+
+    /// Looks what the offer would meet in a folder, until it is answered.
+    pub fn survey(&self, folder: PathBuf) {
+        let _ = self.orders.send(Order::Survey(folder));
     }
 
     /// The only transfer that this session may go on with.
@@ -267,6 +279,12 @@ impl Receiving {
             events.push(event);
         }
         self.send_jobs(&mut machine);
+        // What was thrown away gives its credit back here; no job of the disk does.
+        if machine.credit_is_due()
+            && let Some(credit) = machine.poll_credit()
+        {
+            self.link.outbox.credit(credit);
+        }
         let mut counted = None;
         for event in events {
             match event {
@@ -287,7 +305,7 @@ impl Receiving {
                 ReceiverEvent::Counted => {
                     let manifest = machine.manifest();
                     self.live.entries.set(manifest.len() as u64);
-                    self.live.total_bytes.set(manifest.total_bytes());
+                    self.live.total_bytes.set(machine.wanted_bytes());
                     counted = counting.look(manifest, machine.counting());
                 }
                 ReceiverEvent::Cancelled(problem) => {
@@ -310,6 +328,9 @@ impl Receiving {
             // Asks the disk, so not under the lock.
             counted.free_bytes = counting.free_bytes();
             self.notes.send(Note::Counted(counted));
+            if !self.accepted.load(Ordering::SeqCst) {
+                let _ = self.orders.send(Order::Counted);
+            }
         }
         self.pump();
         Ok(())
@@ -340,28 +361,56 @@ impl Receiving {
     ) {
         let mut disk = Disk::new(orders);
         loop {
-            let due = disk.commit_due();
-            match disk.orders.next(due) {
+            let order = match disk.commit_due() {
+                None if disk.survey.as_ref().is_some_and(Surveying::is_due) => {
+                    match disk.orders.next(Some(Duration::ZERO)) {
+                        Err(RecvTimeoutError::Timeout) => {
+                            self.survey_on(&mut disk);
+                            continue;
+                        }
+                        order => order,
+                    }
+                }
+                due => disk.orders.next(due),
+            };
+            match order {
                 Ok(_) if self.stopped.load(Ordering::SeqCst) => break,
-                Ok(Order::Open(folder, transfer)) => match self.open(&mut disk, folder, transfer) {
-                    None => break,
-                    Some(Ok(inbox)) => {
-                        disk.inbox = Some(inbox);
-                        if self.origin.goes_on.is_none() {
-                            self.machine().accept();
-                            self.begin();
-                        } else if disk.listed {
-                            self.go_on(&mut disk, &check);
+                Ok(Order::Survey(folder)) if disk.inbox.is_none() => {
+                    disk.survey = Some(Surveying::new(&folder));
+                }
+                // It came after the answer.
+                Ok(Order::Survey(_)) => {}
+                Ok(Order::Counted) => {
+                    if let Some(survey) = &mut disk.survey {
+                        survey.more();
+                    }
+                }
+                Ok(Order::Open(folder, transfer, rule)) => {
+                    match self.open(&mut disk, folder, transfer) {
+                        None => break,
+                        Some(Ok(mut inbox)) => {
+                            disk.survey = None;
+                            inbox.set_rule(rule);
+                            let every = rule.leaves_out();
+                            let from_bytes = if every { 0 } else { LARGE_BYTES };
+                            self.machine().look_ahead(from_bytes);
+                            disk.inbox = Some(inbox);
+                            if self.origin.goes_on.is_none() {
+                                self.machine().accept();
+                                self.begin();
+                            } else if disk.listed {
+                                self.go_on(&mut disk, &check);
+                            }
+                        }
+                        Some(Err(problem)) => {
+                            self.machine().cancel(Some(&problem));
+                            tracing::warn!(%problem, "the save folder cannot be used");
+                            self.report(Status::Failed, Some(Failure::Disk(problem)));
+                            self.finish_up();
+                            return;
                         }
                     }
-                    Some(Err(problem)) => {
-                        self.machine().cancel(Some(&problem));
-                        tracing::warn!(%problem, "the save folder cannot be used");
-                        self.report(Status::Failed, Some(Failure::Disk(problem)));
-                        self.finish_up();
-                        return;
-                    }
-                },
+                }
                 Ok(Order::Listed) => {
                     disk.listed = true;
                     if disk.inbox.is_some() {
@@ -398,6 +447,20 @@ impl Receiving {
             let committed = inbox.commit();
             self.settle(committed);
             self.flush_status();
+        }
+    }
+
+    /// Looks at a few more entries of the offer.
+    fn survey_on(&self, disk: &mut Disk) {
+        let Some(survey) = &mut disk.survey else {
+            return;
+        };
+        let machine = self.machine();
+        let entries = survey.next(machine.manifest());
+        let all = !machine.counting();
+        drop(machine);
+        if let Some(surveyed) = survey.step(&entries, all) {
+            self.notes.send(Note::Surveyed(surveyed));
         }
     }
 
@@ -514,8 +577,26 @@ impl Receiving {
         };
         match &job {
             Job::Folder { number, entry } => {
-                let added = self.with_room(disk, |inbox| inbox.add_folder(*number, entry));
+                let picked = target(0, *number, entry);
+                let added = self.with_room(disk, |inbox| match picked {
+                    Some(target) => inbox.add_picked_folder(target),
+                    None => inbox.add_folder(*number, entry),
+                });
                 committed.extend(added);
+            }
+            Job::Look { files } => {
+                let files = files.iter().zip(&keys);
+                let targets = files.map(|((number, entry), key)| Target {
+                    number: *number,
+                    key: *key,
+                    entry,
+                });
+                let Some(inbox) = &mut disk.inbox else { return };
+                let decided = inbox.look(targets.clone());
+                let left_out = self.settle_early(decided);
+                for target in targets.filter(|target| left_out.contains(&target.number)) {
+                    inbox.leave_out(target.number, target.key);
+                }
             }
             Job::Data { entry, data, .. } => {
                 if let Some(target) = target(0, data.entry, entry) {
@@ -553,7 +634,11 @@ impl Receiving {
         match job {
             Job::Data { data, .. } => buffers.give_back(data.into_buffer()),
             Job::Batch { batch, .. } => buffers.give_back(batch.into_buffer()),
-            Job::Folder { .. } | Job::End { .. } | Job::Abandon { .. } | Job::Finish => {}
+            Job::Folder { .. }
+            | Job::Look { .. }
+            | Job::End { .. }
+            | Job::Abandon { .. }
+            | Job::Finish => {}
         }
         let Some(inbox) = &disk.inbox else { return };
         let small_bytes = inbox.pending_small_bytes();
@@ -589,6 +674,9 @@ impl Receiving {
             Job::End { end, .. } => vec![end.entry],
             Job::Batch { batch, .. } => batch.items.iter().map(|item| item.entry).collect(),
             Job::Abandon { number, .. } => vec![*number],
+            Job::Look { files } => files.iter().map(|(number, _)| *number).collect(),
+            // What is in the folder has keys of its own.
+            Job::Folder { number, entry } if entry.parent.is_none() => vec![*number],
             Job::Folder { .. } | Job::Finish => Vec::new(),
         };
         let keys = numbers.into_iter();
@@ -654,28 +742,49 @@ impl Receiving {
 
     /// Tells machine, counters and front end what became of entries.
     fn settle(&self, committed: Vec<Committed>) {
-        if committed.is_empty() {
-            return;
+        if !committed.is_empty() {
+            self.settle_with(self.machine(), committed);
         }
-        let mut reports = Vec::new();
+    }
+
+    /// The same for files that had not ended when the disk looked. Those that have ended meanwhile are
+    /// decided when they are committed; the others are given back: nobody wants them any more.
+    fn settle_early(&self, mut decided: Vec<Committed>) -> HashSet<u32> {
+        if decided.is_empty() {
+            return HashSet::new();
+        }
         let mut machine = self.machine();
+        decided.retain(|file| machine.is_undecided(file.number));
+        let left_out = decided.iter().map(|file| file.number).collect();
+        self.settle_with(machine, decided);
+        machine = self.machine();
+        machine.flush_status();
+        drop(machine);
+        self.pump();
+        left_out
+    }
+
+    fn settle_with(&self, mut machine: MutexGuard<'_, Receiver>, committed: Vec<Committed>) {
+        let mut reports = Vec::new();
         for entry in committed {
             let failed = match &entry.status {
                 EntryStatus::Failed(problem) => {
                     self.live.can_pass.add(u64::from(problem.can_pass()));
                     true
                 }
-                EntryStatus::Arrived | EntryStatus::AlreadyThere => false,
+                EntryStatus::Arrived | EntryStatus::AlreadyThere | EntryStatus::Skipped => false,
             };
             machine.settle(entry.number, entry.len_bytes, &entry.status);
             let folder = machine
                 .manifest()
                 .get(entry.number)
                 .is_some_and(|entry| entry.kind == EntryKind::Folder);
-            if failed {
-                self.live.failed.add(1);
-            } else {
-                self.live.arrived_bytes.add(entry.len_bytes);
+            match entry.status {
+                EntryStatus::Arrived | EntryStatus::AlreadyThere => {
+                    self.live.arrived_bytes.add(entry.len_bytes);
+                }
+                EntryStatus::Skipped => self.live.skipped.add(1),
+                EntryStatus::Failed(_) => self.live.failed.add(1),
             }
             if failed || !folder {
                 reports.push(FileReport {
@@ -687,6 +796,7 @@ impl Receiving {
             }
         }
         self.live.settled.set(machine.settled() as u64);
+        self.live.total_bytes.set(machine.wanted_bytes());
         drop(machine);
         if !reports.is_empty() {
             self.notes.send(Note::Files(reports));
@@ -743,6 +853,7 @@ struct Disk {
     orders: Orders,
     folder: PathBuf,
     inbox: Option<Inbox>,
+    survey: Option<Surveying>,
     listed: bool,
     pending_since: Option<Instant>,
     reported: Instant,
@@ -754,6 +865,7 @@ impl Disk {
             orders: Orders::new(orders),
             folder: PathBuf::new(),
             inbox: None,
+            survey: None,
             listed: false,
             pending_since: None,
             reported: Instant::now(),

@@ -24,8 +24,8 @@ use super::throttle::{Throttle, let_go};
 use super::{Shared, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
-    DeviceId, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Modified, Party, Peer, Problem,
-    Status, TransferId, TransferState,
+    DeviceId, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Modified, Party,
+    Peer, Problem, Status, TransferId, TransferState,
 };
 use crate::protocol::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, Groups};
 use crate::protocol::message::{self, Frame};
@@ -261,6 +261,7 @@ impl Sending {
         self.sent_before.store(sent, Ordering::SeqCst);
         self.live.failed.set(0);
         self.live.can_pass.set(0);
+        self.live.skipped.set(0);
         self.live.checked_bytes.set(0);
         self.live.check_bytes.set(0);
         *lock(&self.link) = None;
@@ -431,6 +432,7 @@ impl Sending {
         self.live.held_bytes.set(machine.held_bytes());
         self.live.settled.set(machine.settled() as u64);
         self.live.holds(machine.holds());
+        self.live.total_bytes.set(machine.wanted_bytes());
         let mut events = Vec::new();
         while let Some(event) = machine.poll_event() {
             events.push(event);
@@ -471,6 +473,7 @@ impl Sending {
                 SenderEvent::Received(received) => {
                     self.live.arrived_bytes.set(received.bytes);
                     self.live.failed.set(received.failed);
+                    self.live.skipped.set(received.skipped);
                     reported.store(true, Ordering::Relaxed);
                     let status = if received.failed == 0 {
                         Status::Arrived
@@ -507,11 +510,11 @@ impl Sending {
             };
             let hash = hashes.remove(&number);
             let failed = matches!(status, EntryStatus::Failed(_));
-            if failed || hash.is_some() {
+            if failed || entry.kind != EntryKind::Folder {
                 reports.push(FileReport {
                     path: tree.manifest().display_path(number),
                     len_bytes: entry.len_bytes(),
-                    blake3: hash.filter(|_| !failed),
+                    blake3: hash.filter(|_| !failed && status != EntryStatus::Skipped),
                     status,
                 });
             }
@@ -522,6 +525,9 @@ impl Sending {
         for &(first, last) in &status.already_there {
             (first..=last).for_each(|number| add(number, EntryStatus::AlreadyThere));
         }
+        for &(first, last) in &status.skipped {
+            (first..=last).for_each(|number| add(number, EntryStatus::Skipped));
+        }
         for failed in &status.failed {
             self.live.failed.add(1);
             let problem = Problem::from(&failed.problem);
@@ -529,6 +535,10 @@ impl Sending {
             add(failed.entry, EntryStatus::Failed(problem));
         }
         drop((tree, hashes));
+        // Of those that were settled before they were sent, no more is read.
+        let machine = self.machine();
+        lock(&self.mended).retain(|entry, _source| machine.is_wanted(*entry));
+        drop(machine);
         if !reports.is_empty() {
             self.notes.send(Note::Files(reports));
         }
@@ -546,7 +556,7 @@ impl Sending {
             let mut machine = self.machine();
             machine.list(&entry, problem.as_ref());
             self.live.entries.set(machine.entries() as u64);
-            self.live.total_bytes.set(machine.total_bytes());
+            self.live.total_bytes.set(machine.wanted_bytes());
             // The first entry of a frame starts the time after which the frame goes out as it is.
             if machine.backlog() > 0 || machine.has_unsaid_entries() {
                 self.changed.notify_all();
@@ -715,8 +725,14 @@ impl Sending {
         buffers: &Buffers,
     ) -> Option<Vec<u8>> {
         let mut frame = DataFrame::new(buffers.take(CHUNK_BYTES + 64), len);
-        let mending = self.machine().is_mending(entry);
+        let machine = self.machine();
+        let (mending, wanted) = (machine.is_mending(entry), machine.is_wanted(entry));
+        drop(machine);
         let mut read = || {
+            if !wanted {
+                // Settled since it was planned; the reason is told to nobody.
+                return Err(Problem::Vanished);
+            }
             if mending {
                 return self.grouped(entry)?.read(offset, frame.content());
             }

@@ -12,7 +12,7 @@ use lucide_icons::Icon;
 use super::dialogs::{Dialogs, Kind, Picked};
 use super::panels::header::{NameEditor, header_ui};
 use super::panels::modals::{Question, ask, quit_question, stop_question};
-use super::panels::offers::offers_ui;
+use super::panels::offers::{OfferPanel, offers_ui};
 use super::panels::receive::{ReceivePanel, receive_ui};
 use super::panels::send::{SendPanel, ready, send_ui};
 use super::panels::settings::{SettingsDialog, settings_ui};
@@ -49,6 +49,7 @@ pub struct App {
     name_editor: NameEditor,
     send_panel: SendPanel,
     receive_panel: ReceivePanel,
+    offer_panel: OfferPanel,
     modal: Option<ModalState>,
     close_confirmed: bool,
     /// The taller of the two panels in the last frame: the other one is stretched to it.
@@ -81,6 +82,7 @@ impl App {
             name_editor: NameEditor::default(),
             send_panel: SendPanel::default(),
             receive_panel: ReceivePanel::default(),
+            offer_panel: OfferPanel::default(),
             modal: None,
             close_confirmed: false,
             panels_height: 0.0,
@@ -112,6 +114,7 @@ impl App {
                 let lines = std::mem::take(&mut self.list);
                 (self.commands)(Command::SaveList { path, lines });
             }
+            Some(Picked::OfferFolder(id, folder)) => (self.commands)(Command::LookInto(id, folder)),
             Some(Picked::NoDialog) => self.send_panel.without_dialog = true,
             Some(Picked::Nothing) | None => {}
         }
@@ -174,7 +177,7 @@ impl App {
     }
 
     fn body(&mut self, ui: &mut Ui, scope: &mut Scope) {
-        offers_ui(ui, scope, &self.view.offers);
+        offers_ui(ui, scope, &self.view.offers, &mut self.offer_panel);
         if ui.available_width() >= theme::TWO_COLUMNS_FROM {
             let height = self.panels_height;
             let mut tallest = 0.0_f32;
@@ -386,6 +389,12 @@ impl App {
                 self.view.offers.retain(|offer| offer.transfer != transfer);
                 (self.commands)(Command::Answer(transfer, answer));
             }
+            Want::PickOfferFolder(id) => _ = self.dialog(Kind::OfferFolder(id), context, frame),
+            Want::SetOnConflict(rule) => {
+                self.settings.on_conflict = rule;
+                (self.commands)(Command::SetOnConflict(rule));
+                self.save();
+            }
             Want::SendAgain(id) => self.send_again(id),
             Want::ClearFinished => self.view.rows.retain(|row| !row.finished()),
             Want::Delete(id) => {
@@ -456,7 +465,16 @@ impl App {
     }
 
     fn dialog(&mut self, kind: Kind, context: &Context, frame: Option<&eframe::Frame>) -> bool {
-        let start = (kind == Kind::SaveFolder).then_some(&self.settings.save_folder);
+        let start = match kind {
+            Kind::Files | Kind::Folder | Kind::List => None,
+            Kind::SaveFolder => Some(&self.settings.save_folder),
+            Kind::OfferFolder(id) => {
+                let mut offers = self.view.offers.iter();
+                offers
+                    .find(|offer| offer.transfer == id)
+                    .map(|offer| &offer.folder)
+            }
+        };
         self.dialogs.show(kind, self.texts, start, context, frame)
     }
 
@@ -528,6 +546,7 @@ impl App {
             passphrase: None,
             once: false,
             accept: AcceptPolicy::Ask,
+            on_conflict: self.settings.on_conflict,
         }));
     }
 

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use egui::Context;
 
 use super::texts::Texts;
+use crate::model::TransferId;
 
 /// What a dialog brought.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +15,7 @@ pub enum Picked {
     SaveFolder(PathBuf),
     /// Where the list of failures goes.
     List(PathBuf),
+    OfferFolder(TransferId, PathBuf),
     Nothing,
     /// No dialog could be shown on this system.
     NoDialog,
@@ -25,6 +27,8 @@ pub enum Kind {
     Folder,
     SaveFolder,
     List,
+    /// Where one offer is to go.
+    OfferFolder(TransferId),
 }
 
 /// At most one dialog is open; a second click is ignored while it is.
@@ -56,14 +60,14 @@ impl Dialogs {
         let dialog = dialog.set_title(match kind {
             Kind::Files => texts.pick_files_title,
             Kind::Folder => texts.pick_folder_title,
-            Kind::SaveFolder => texts.pick_save_title,
+            Kind::SaveFolder | Kind::OfferFolder(_) => texts.pick_save_title,
             Kind::List => texts.save_list_title,
         });
         let dialog = match kind {
             Kind::List => dialog
                 .set_file_name(texts.list_file_name)
                 .add_filter("CSV", &["csv"]),
-            Kind::Files | Kind::Folder | Kind::SaveFolder => dialog,
+            Kind::Files | Kind::Folder | Kind::SaveFolder | Kind::OfferFolder(_) => dialog,
         };
         let (answer, answered) = channel();
         let context = context.clone();
@@ -120,6 +124,10 @@ fn run(kind: Kind, dialog: rfd::FileDialog) -> Picked {
         },
         Kind::List => match dialog.save_file() {
             Some(path) => Picked::List(path),
+            None => Picked::Nothing,
+        },
+        Kind::OfferFolder(transfer) => match dialog.pick_folder() {
+            Some(folder) => Picked::OfferFolder(transfer, folder),
             None => Picked::Nothing,
         },
     }

@@ -309,6 +309,14 @@ impl View {
                 self.wrong_code = None;
                 self.offer(offer);
             }
+            Event::OfferFolder(known) => {
+                let mut offers = self.offers.iter_mut();
+                if let Some(offer) = offers.find(|offer| offer.transfer == known.transfer) {
+                    offer.folder = known.folder;
+                    offer.free_bytes = known.free_bytes;
+                    offer.existing = known.existing;
+                }
+            }
             Event::OfferWithdrawn(transfer) => self.forget_offer(transfer),
             Event::Kept(kept) => {
                 let rows = kept.into_iter().map(Row::kept);

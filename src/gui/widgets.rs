@@ -108,6 +108,24 @@ pub fn button(ui: &mut Ui, text: &str) -> Response {
     response
 }
 
+/// One of a few: a button that shows whether it is the one.
+pub fn choice(ui: &mut Ui, chosen: bool, word: &str) -> bool {
+    let palette = palette(ui);
+    let (fill, stroke) = if chosen {
+        (palette.accent_soft, palette.link)
+    } else {
+        (palette.inset, palette.border)
+    };
+    let button = Button::new(word)
+        .fill(fill)
+        .stroke(Stroke::new(theme::LINE, stroke))
+        .min_size(vec2(theme::PORT_WIDTH, theme::CONTROL_HEIGHT));
+    let response = ui.add(button);
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, word));
+    focus_ring(ui, &response);
+    response.clicked()
+}
+
 /// A button that looks like a word.
 pub fn link(ui: &mut Ui, text: &str) -> Response {
     let label = RichText::new(text).color(palette(ui).link);

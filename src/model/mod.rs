@@ -5,6 +5,7 @@
 //! from then on the type is the proof that it was checked.
 
 pub mod address;
+pub mod conflict;
 pub mod device;
 pub mod entry;
 pub mod hold;
@@ -15,6 +16,7 @@ pub mod secret;
 pub mod transfer;
 
 pub use address::{DEFAULT_PORT, PeerAddress};
+pub use conflict::OnConflict;
 pub use device::{DeviceId, DeviceName, Peer};
 pub use entry::{Entry, EntryKey, EntryKind, GROUP_BYTES, Manifest, ManifestError, Modified};
 pub use hold::{Hold, Holds};

@@ -100,7 +100,7 @@ impl TransferState {
 /// How a transfer ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
-    /// Every entry is verified and under its final name.
+    /// Every entry is verified and under its final name, or was left out as the receiver chose.
     Arrived,
     /// It went through, but some entries failed.
     Problems,
@@ -131,6 +131,8 @@ pub enum EntryStatus {
     Arrived,
     /// The same content was there already, under the same name.
     AlreadyThere,
+    /// Left out: another file has its name, and the receiver chose to keep that.
+    Skipped,
     Failed(Problem),
 }
 
@@ -139,12 +141,13 @@ impl EntryStatus {
         match self {
             Self::Arrived => "arrived",
             Self::AlreadyThere => "already-there",
+            Self::Skipped => "skipped",
             Self::Failed(_) => "failed",
         }
     }
 }
 
-/// One line of the detailed list: a file that reached its end, or an entry that failed.
+/// One line of the detailed list: a file that reached its end or was left out, or an entry that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FileReport {
     /// For people: components joined by `/`, escaped for display.
@@ -183,6 +186,8 @@ pub struct Summary {
     pub failed: u64,
     /// It is kept: another try brings what failed, as far as that can be mended.
     pub can_retry: bool,
+    /// Entries that the receiver chose to leave out.
+    pub skipped: u64,
     /// Time from the first byte offered to the end.
     pub elapsed: Duration,
     /// Content bytes this process put on the wire.

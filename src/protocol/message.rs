@@ -247,13 +247,17 @@ impl From<&WireProblem> for Problem {
     }
 }
 
-/// What became of entries at the receiver since the last status, in inclusive ranges.
+/// What became of entries at the receiver since the last status, in inclusive ranges. All but
+/// *arrived* may name files that have not ended: they need not be sent.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arrived: Vec<(u32, u32)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub already_there: Vec<(u32, u32)>,
+    /// Files that the receiver leaves out: others have their names and stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<(u32, u32)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failed>,
 }
@@ -272,13 +276,19 @@ pub struct Kept {
 }
 
 /// Every entry has its status; what arrived is under its final name.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Received {
     /// Entries that arrived or were there already.
     pub arrived: u64,
     pub failed: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
     /// Content of the files that arrived or were there already.
     pub bytes: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The transfer ends here. Without a problem a person ended it.
@@ -296,10 +306,6 @@ pub struct Pause {
     /// Bytes that the disk lacks, as far as known.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub needed: u64,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 impl From<Hold> for Pause {

@@ -24,6 +24,8 @@ pub mod receiver;
 pub mod sender;
 pub mod verification;
 
+mod outcomes;
+
 #[cfg(test)]
 mod going_on_tests;
 #[cfg(test)]

@@ -9,9 +9,9 @@ use std::collections::{HashMap, VecDeque};
 
 use super::bulk::{Batch, Credit, Data, FileEnd, Groups, cost};
 use super::message::{
-    Accept, Cancel, Decline, Failed, Frame, Hex, Kept, Pause, Received, Status, Violation,
-    WireProblem,
+    Accept, Cancel, Decline, Failed, Frame, Hex, Kept, Pause, Received, Violation, WireProblem,
 };
+use super::outcomes::{Outcomes, extend};
 use crate::model::{
     Entry, EntryKind, EntryStatus, GROUP_BYTES, Hold, Holds, Manifest, Problem, TransferId,
 };
@@ -19,13 +19,13 @@ use crate::model::{
 /// Credit given ahead of the disk: bounds what one connection can hold in memory, and what travels
 /// twice if it is cut.
 pub const WINDOW_BYTES: u64 = 8 << 20;
-/// Items in one status frame; with the longest details it stays below the control limit.
-const STATUS_ITEMS: usize = 64;
 /// Items in one frame about what was kept; each takes less than 40 bytes of the control limit.
 const KEPT_ITEMS: usize = 1024;
 
 /// Jobs with the disk at once: more would only be memory. Content is bounded by credit besides.
 const OUTSTANDING_JOBS: usize = 1024;
+/// Entries in one job to look at: some milliseconds of a local disk's time.
+const LOOK_ENTRIES: usize = 256;
 /// Failures before the offer is answered whose words are kept.
 const EARLY_DETAILS: usize = 1000;
 
@@ -35,6 +35,11 @@ pub enum Job {
     Folder {
         number: u32,
         entry: Entry,
+    },
+    /// Files whose folders are there and of which nothing, or not all, has come: what stands under
+    /// their names may decide what becomes of them ([`Receiver::settle`]) before they travel.
+    Look {
+        files: Vec<(u32, Entry)>,
     },
     /// Content of a file; offsets follow each other without gaps. Of a file that was kept from an
     /// earlier run any group may come, from its beginning and in one go.
@@ -71,7 +76,7 @@ impl Job {
             Self::Data { data, .. } => cost(data.body_bytes()),
             Self::Batch { batch, .. } => cost(batch.body_bytes()),
             Self::End { .. } => cost(FileEnd::BODY_BYTES),
-            Self::Folder { .. } | Self::Abandon { .. } | Self::Finish => 0,
+            Self::Folder { .. } | Self::Look { .. } | Self::Abandon { .. } | Self::Finish => 0,
         }
     }
 
@@ -85,7 +90,11 @@ impl Job {
                 .iter()
                 .map(|item| u64::from(item.len_bytes))
                 .sum(),
-            Self::End { .. } | Self::Folder { .. } | Self::Abandon { .. } | Self::Finish => 0,
+            Self::End { .. }
+            | Self::Folder { .. }
+            | Self::Look { .. }
+            | Self::Abandon { .. }
+            | Self::Finish => 0,
         }
     }
 }
@@ -116,10 +125,12 @@ enum State {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Slot {
-    /// Nothing of it came yet.
+    /// It has not come to its end.
     Listed,
     /// Handed to the disk whole, or given up by the sender.
     Handed,
+    /// Its status was told before it had ended. What crosses that, up to its end, is thrown away.
+    Told,
     Settled,
 }
 
@@ -141,6 +152,12 @@ pub struct Receiver {
     open_files: usize,
     /// Entries before this one have had their folder job.
     folders_handed: usize,
+    /// Files of this length and longer are looked at before they travel; `None`: none are.
+    look_from_bytes: Option<u64>,
+    /// Entries before this one have been given out to be looked at.
+    looked: usize,
+    /// It is the turn of a look; they take turns with what has come.
+    look_next: bool,
     /// Jobs that the disk has not reported back.
     outstanding: usize,
     /// Given up by the sender before the offer was answered.
@@ -156,9 +173,9 @@ pub struct Receiver {
     consumed: u64,
     told: Credit,
     held: u64,
-    status: Status,
-    status_items: usize,
-    result: Received,
+    outcomes: Outcomes,
+    /// Content of files that are left out, or were told of before they had ended.
+    left_out_bytes: u64,
     settled: usize,
     holds: Holds,
     /// What the sender knows of `holds.here`.
@@ -178,6 +195,9 @@ impl Default for Receiver {
             slots: Vec::new(),
             open_files: 0,
             folders_handed: 0,
+            look_from_bytes: None,
+            looked: 0,
+            look_next: false,
             outstanding: 0,
             abandoned_early: Vec::new(),
             current: None,
@@ -187,13 +207,8 @@ impl Default for Receiver {
             consumed: 0,
             told: Credit::default(),
             held: 0,
-            status: Status::default(),
-            status_items: 0,
-            result: Received {
-                arrived: 0,
-                failed: 0,
-                bytes: 0,
-            },
+            outcomes: Outcomes::default(),
+            left_out_bytes: 0,
             settled: 0,
             holds: Holds::default(),
             told_hold: None,
@@ -202,6 +217,13 @@ impl Default for Receiver {
             events: VecDeque::new(),
         }
     }
+}
+
+/// A file for which content may come.
+struct Open {
+    file: Entry,
+    /// Its status was told already.
+    told: bool,
 }
 
 /// A file of which a beginning was kept.
@@ -313,6 +335,12 @@ impl Receiver {
         }
     }
 
+    /// From now on files of that length and longer are looked at, so that their fate may be told
+    /// before they travel.
+    pub fn look_ahead(&mut self, from_bytes: u64) {
+        self.look_from_bytes = Some(from_bytes);
+    }
+
     /// The offer is taken: jobs begin to come out. Without an open offer nothing happens.
     pub fn accept(&mut self) {
         let (State::Offered, Some(transfer)) = (self.state, self.transfer) else {
@@ -352,8 +380,7 @@ impl Receiver {
             }
             self.held = self.held.saturating_add(len_bytes);
             self.settled = self.settled.saturating_add(1);
-            self.result.arrived = self.result.arrived.saturating_add(1);
-            self.result.bytes = self.result.bytes.saturating_add(len_bytes);
+            self.outcomes.add_kept(len_bytes);
             extend(&mut kept.done, number);
             if kept.done.len() >= KEPT_ITEMS {
                 self.tell_kept(&mut kept);
@@ -419,7 +446,10 @@ impl Receiver {
 
     /// The next hashes of a kept file's groups, for the sender to compare.
     pub fn tell_groups(&mut self, groups: &Groups) {
-        if matches!(self.state, State::Accepted) && self.mending.contains_key(&groups.entry) {
+        if matches!(self.state, State::Accepted)
+            && self.is_undecided(groups.entry)
+            && self.mending.contains_key(&groups.entry)
+        {
             self.control.push_back(groups.encode());
         }
     }
@@ -459,46 +489,40 @@ impl Receiver {
         self.held = self.held.saturating_add(content_bytes);
     }
 
-    /// The disk knows what became of an entry.
+    /// The disk knows what became of an entry: of one that has ended, or of a file that need not
+    /// travel any more ([`Self::is_undecided`]), which the sender then leaves out.
     pub fn settle(&mut self, number: u32, len_bytes: u64, status: &EntryStatus) {
         if self.state == State::Ended {
             return;
         }
-        if let Some(slot) = self.slots.get_mut(number as usize) {
-            *slot = Slot::Settled;
+        let mut early = false;
+        match self.slots.get_mut(number as usize) {
+            Some(slot @ Slot::Handed) => *slot = Slot::Settled,
+            Some(slot @ Slot::Listed) => {
+                *slot = Slot::Told;
+                self.open_files = self.open_files.saturating_sub(1);
+                early = true;
+            }
+            Some(Slot::Told | Slot::Settled) | None => return,
+        }
+        if early || *status == EntryStatus::Skipped {
+            self.left_out_bytes = self.left_out_bytes.saturating_add(len_bytes);
         }
         self.settled = self.settled.saturating_add(1);
-        match status {
-            EntryStatus::Arrived => extend(&mut self.status.arrived, number),
-            EntryStatus::AlreadyThere => extend(&mut self.status.already_there, number),
-            EntryStatus::Failed(problem) => self.status.failed.push(Failed {
-                entry: number,
-                problem: WireProblem::from(problem),
-            }),
-        }
-        if matches!(status, EntryStatus::Failed(_)) {
-            self.result.failed = self.result.failed.saturating_add(1);
-        } else {
-            self.result.arrived = self.result.arrived.saturating_add(1);
-            self.result.bytes = self.result.bytes.saturating_add(len_bytes);
-        }
-        self.status_items = self
-            .status
-            .arrived
-            .len()
-            .saturating_add(self.status.already_there.len())
-            .saturating_add(self.status.failed.len());
-        if self.status_items >= STATUS_ITEMS {
+        if self.outcomes.add(number, len_bytes, status) {
             self.flush_status();
         }
         self.tell_received_if_settled();
     }
 
+    /// The file has not ended and nothing was told of it.
+    pub fn is_undecided(&self, number: u32) -> bool {
+        self.state == State::Accepted && self.slots.get(number as usize) == Some(&Slot::Listed)
+    }
+
     /// Lets the statuses gathered so far go out.
     pub fn flush_status(&mut self) {
-        if self.status_items > 0 {
-            let status = std::mem::take(&mut self.status);
-            self.status_items = 0;
+        if let Some(status) = self.outcomes.take() {
             self.control.push_back(Frame::Status(status).encode());
         }
     }
@@ -548,15 +572,17 @@ impl Receiver {
         }
         let job = match self.next_folder() {
             Some(folder) => folder,
-            None => match self.jobs.pop_front()? {
-                Queued::Job(job) => job,
-                Queued::Abandon(number, problem) => Job::Abandon {
-                    number,
-                    entry: self.manifest.get(number)?.clone(),
-                    problem,
-                },
+            None if self.look_next => match self.next_look() {
+                Some(look) => look,
+                None => self.next_queued()?,
+            },
+            None => match self.next_queued() {
+                Some(job) => job,
+                None => self.next_look()?,
             },
         };
+        // A slow disk that has much to look at must not keep content waiting.
+        self.look_next = !matches!(job, Job::Look { .. });
         self.outstanding = self.outstanding.saturating_add(1);
         Some(job)
     }
@@ -594,7 +620,13 @@ impl Receiver {
 
     /// Counts so far; final once every entry is settled.
     pub fn result(&self) -> &Received {
-        &self.result
+        self.outcomes.result()
+    }
+
+    /// Content of all files but those that are left out, or need not come any more.
+    pub fn wanted_bytes(&self) -> u64 {
+        let total = self.manifest.total_bytes();
+        total.saturating_sub(self.left_out_bytes)
     }
 
     pub fn finishing(&self) -> bool {
@@ -631,6 +663,40 @@ impl Receiver {
         None
     }
 
+    fn next_queued(&mut self) -> Option<Job> {
+        Some(match self.jobs.pop_front()? {
+            Queued::Job(job) => job,
+            Queued::Abandon(number, problem) => Job::Abandon {
+                number,
+                entry: self.manifest.get(number)?.clone(),
+                problem,
+            },
+        })
+    }
+
+    /// The next files to look at. Their folders were given out before.
+    fn next_look(&mut self) -> Option<Job> {
+        let from_bytes = self.look_from_bytes?;
+        if self.state != State::Accepted {
+            return None;
+        }
+        let mut files = Vec::new();
+        while self.looked < self.folders_handed && files.len() < LOOK_ENTRIES {
+            let index = self.looked;
+            self.looked = self.looked.saturating_add(1);
+            let (Ok(number), Some(entry)) =
+                (u32::try_from(index), self.manifest.entries().get(index))
+            else {
+                break;
+            };
+            let listed = self.slots.get(index) == Some(&Slot::Listed);
+            if listed && entry.kind != EntryKind::Folder && entry.len_bytes() >= from_bytes {
+                files.push((number, entry.clone()));
+            }
+        }
+        (!files.is_empty()).then_some(Job::Look { files })
+    }
+
     fn abandon(&mut self, failed: &Failed) -> Result<(), Violation> {
         let number = failed.entry;
         if self
@@ -641,16 +707,23 @@ impl Receiver {
                 "a failure of something that is not a listed file",
             ));
         }
-        if self.slots.get(number as usize) != Some(&Slot::Listed) {
-            return Err(Violation::Malformed(
-                "a failure of an entry that was sent or failed",
-            ));
-        }
-        self.mark_handed(number);
+        let told = match self.slots.get(number as usize) {
+            Some(Slot::Listed) => false,
+            Some(Slot::Told) => true,
+            Some(Slot::Handed | Slot::Settled) | None => {
+                return Err(Violation::Malformed(
+                    "a failure of an entry that was sent or failed",
+                ));
+            }
+        };
         if self.current.is_some_and(|(current, _)| current == number) {
             self.current = None;
         }
         self.mending.remove(&number);
+        self.mark_handed(number);
+        if told {
+            return Ok(());
+        }
         let problem = Problem::from(&failed.problem);
         if self.state == State::Offered {
             // Nobody has accepted anything yet: the words of many failures are not kept.
@@ -669,35 +742,42 @@ impl Receiver {
 
     fn take_data(&mut self, data: Data) -> Result<(), Violation> {
         self.pay(data.body_bytes())?;
-        let (entry, len_bytes) = self.open_file(data.entry)?;
-        if let Some(mending) = self.mending.get_mut(&data.entry) {
-            let again = mending.take(&data, len_bytes)?;
+        let Open { file, told } = self.open_file(data.entry)?;
+        let len_bytes = file.len_bytes();
+        let again = if let Some(mending) = self.mending.get_mut(&data.entry) {
+            mending.take(&data, len_bytes)?
+        } else {
+            let received = match self.current {
+                Some((current, received)) if current == data.entry => received,
+                Some(_) => {
+                    return Err(Violation::Malformed("a second file before the first ended"));
+                }
+                None => 0,
+            };
+            if data.offset != received {
+                return Err(Violation::Malformed("content that does not follow on"));
+            }
+            let end = received.saturating_add(data.content().len() as u64);
+            if data.content().is_empty() || end > len_bytes {
+                return Err(Violation::Malformed("more content than announced, or none"));
+            }
+            self.current = Some((data.entry, end));
+            false
+        };
+        if told {
+            self.throw_away(data.body_bytes());
+        } else {
+            let entry = file;
             self.jobs
                 .push_back(Queued::Job(Job::Data { entry, data, again }));
-            return Ok(());
         }
-        let received = match self.current {
-            Some((current, received)) if current == data.entry => received,
-            Some(_) => return Err(Violation::Malformed("a second file before the first ended")),
-            None => 0,
-        };
-        if data.offset != received {
-            return Err(Violation::Malformed("content that does not follow on"));
-        }
-        let end = received.saturating_add(data.content().len() as u64);
-        if data.content().is_empty() || end > len_bytes {
-            return Err(Violation::Malformed("more content than announced, or none"));
-        }
-        self.current = Some((data.entry, end));
-        let again = false;
-        self.jobs
-            .push_back(Queued::Job(Job::Data { entry, data, again }));
         Ok(())
     }
 
     fn take_end(&mut self, end: FileEnd) -> Result<(), Violation> {
         self.pay(FileEnd::BODY_BYTES)?;
-        let (entry, len_bytes) = self.open_file(end.entry)?;
+        let Open { file, told } = self.open_file(end.entry)?;
+        let len_bytes = file.len_bytes();
         // Whether every group of a kept file is there, only its hash can tell.
         let kept = self.mending.remove(&end.entry).is_some();
         let whole = kept || self.current == Some((end.entry, len_bytes));
@@ -708,11 +788,16 @@ impl Receiver {
             self.current = None;
         }
         self.mark_handed(end.entry);
-        self.jobs.push_back(Queued::Job(Job::End { entry, end }));
+        if told {
+            self.throw_away(FileEnd::BODY_BYTES);
+        } else {
+            let entry = file;
+            self.jobs.push_back(Queued::Job(Job::End { entry, end }));
+        }
         Ok(())
     }
 
-    fn take_batch(&mut self, batch: Batch) -> Result<(), Violation> {
+    fn take_batch(&mut self, mut batch: Batch) -> Result<(), Violation> {
         self.pay(batch.body_bytes())?;
         if self.current.is_some() || batch.items.is_empty() {
             return Err(Violation::Malformed(
@@ -720,20 +805,35 @@ impl Receiver {
             ));
         }
         let mut entries = Vec::with_capacity(batch.items.len());
+        let mut wanted = Vec::with_capacity(batch.items.len());
         for item in &batch.items {
-            let (entry, len_bytes) = self.open_file(item.entry)?;
+            let Open { file, told } = self.open_file(item.entry)?;
             if self.mending.contains_key(&item.entry) {
                 return Err(Violation::Malformed("a kept file in a batch"));
             }
-            if u64::from(item.len_bytes) != len_bytes {
+            if u64::from(item.len_bytes) != file.len_bytes() {
                 return Err(Violation::Malformed("a small file of another length"));
             }
             self.mark_handed(item.entry);
-            entries.push(entry);
+            wanted.push(!told);
+            if !told {
+                entries.push(file);
+            }
         }
+        if entries.is_empty() {
+            self.throw_away(batch.body_bytes());
+            return Ok(());
+        }
+        let mut wanted = wanted.into_iter();
+        batch.items.retain(|_item| wanted.next().unwrap_or(false));
         self.jobs
             .push_back(Queued::Job(Job::Batch { entries, batch }));
         Ok(())
+    }
+
+    /// What nobody wants any more is paid for and handled by that.
+    fn throw_away(&mut self, body_bytes: usize) {
+        self.consumed = self.consumed.saturating_add(cost(body_bytes));
     }
 
     fn pay(&mut self, body_bytes: usize) -> Result<(), Violation> {
@@ -745,13 +845,20 @@ impl Receiver {
     }
 
     /// A listed file that has not ended.
-    fn open_file(&self, number: u32) -> Result<(Entry, u64), Violation> {
-        match (self.entry(number), self.slots.get(number as usize)) {
-            (Some(entry), Some(Slot::Listed)) => match entry.kind {
-                EntryKind::File { len_bytes, .. } => Ok((entry.clone(), len_bytes)),
-                EntryKind::Folder => Err(Violation::Malformed("content for a folder")),
-            },
-            (_, _) => Err(Violation::Malformed("content for no open file")),
+    fn open_file(&self, number: u32) -> Result<Open, Violation> {
+        let told = match self.slots.get(number as usize) {
+            Some(Slot::Listed) => false,
+            Some(Slot::Told) => true,
+            Some(Slot::Handed | Slot::Settled) | None => {
+                return Err(Violation::Malformed("content for no open file"));
+            }
+        };
+        match self.entry(number) {
+            Some(file) if file.kind != EntryKind::Folder => Ok(Open {
+                file: file.clone(),
+                told,
+            }),
+            Some(_) | None => Err(Violation::Malformed("content for a folder")),
         }
     }
 
@@ -759,8 +866,13 @@ impl Receiver {
         self.manifest.get(number)
     }
 
+    /// It has come to its end. One that was told of before needs nothing more.
     fn mark_handed(&mut self, number: u32) {
         if let Some(slot) = self.slots.get_mut(number as usize) {
+            if *slot == Slot::Told {
+                *slot = Slot::Settled;
+                return;
+            }
             *slot = Slot::Handed;
         }
         self.open_files = self.open_files.saturating_sub(1);
@@ -770,7 +882,7 @@ impl Receiver {
         if self.state == State::Finishing && self.settled >= self.manifest.len() {
             self.flush_status();
             self.control
-                .push_back(Frame::Received(self.result.clone()).encode());
+                .push_back(Frame::Received(self.result().clone()).encode());
             self.state = State::Received;
         }
     }
@@ -797,13 +909,5 @@ impl Mending {
         }
         self.next = end;
         Ok(data.offset < self.kept_bytes)
-    }
-}
-
-/// Adds a number to the last range if it follows on, else as a range of its own.
-fn extend(ranges: &mut Vec<(u32, u32)>, number: u32) {
-    match ranges.last_mut() {
-        Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
-        Some(_) | None => ranges.push((number, number)),
     }
 }

@@ -6,6 +6,8 @@
 //! to send or pieces of files to read; only one thread may ask for them. The machine never sees
 //! content, only counts.
 
+mod statuses;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, FileEnd, Groups, SMALL_FILE_BYTES, cost};
@@ -128,6 +130,8 @@ pub struct Sender {
     used: u64,
     held: u64,
     sent_bytes: u64,
+    /// Content of files that the receiver leaves out, or settled before they had ended.
+    left_out_bytes: u64,
     settled: usize,
     finish_queued: bool,
     holds: Holds,
@@ -169,6 +173,7 @@ impl Sender {
             used: 0,
             held: 0,
             sent_bytes: 0,
+            left_out_bytes: 0,
             settled: 0,
             finish_queued: false,
             holds: Holds::default(),
@@ -313,7 +318,10 @@ impl Sender {
                 Ok(())
             }
             (State::Finishing, Frame::Received(received)) => {
-                let sum = received.arrived.saturating_add(received.failed);
+                let sum = received
+                    .arrived
+                    .saturating_add(received.failed)
+                    .saturating_add(received.skipped);
                 if self.settled != self.slots.len() || sum != self.slots.len() as u64 {
                     return Err(Violation::Malformed(
                         "received before every status was told",
@@ -400,6 +408,11 @@ impl Sender {
 
     /// The driver has checked a file whose chunks it sent, or could not go on reading it.
     pub fn file_ended(&mut self, entry: u32, result: Result<[u8; 32], Problem>) {
+        if self.slots.get(entry as usize) == Some(&Slot::Settled) {
+            // The receiver told its fate meanwhile; that it ends with *failed* is queued.
+            self.not_sent(entry);
+            return;
+        }
         if self.current.is_some_and(|(current, _)| current == entry) {
             self.current = None;
         }
@@ -413,12 +426,8 @@ impl Sender {
         {
             *slot = Slot::Sent;
         }
-        if let (Err(_), Planned::Chunk { entry: read, len }) = (&result, self.planned)
-            && read == entry
-        {
-            self.used = self.used.saturating_sub(DataFrame::cost(len));
-            self.sent_bytes = self.sent_bytes.saturating_sub(len as u64);
-            self.planned = Planned::Nothing;
+        if result.is_err() {
+            self.not_sent(entry);
         }
         let frame = match result {
             Ok(hash) => {
@@ -438,6 +447,27 @@ impl Sender {
         };
         // Ahead of manifest parts: the receiver has room for one open file.
         self.bulk.push_front(frame);
+    }
+
+    /// Takes back the price of a chunk of the file that was asked for last, and does not travel.
+    fn not_sent(&mut self, entry: u32) {
+        if let Planned::Chunk { entry: read, len } = self.planned
+            && read == entry
+        {
+            self.used = self.used.saturating_sub(DataFrame::cost(len));
+            self.sent_bytes = self.sent_bytes.saturating_sub(len as u64);
+            self.planned = Planned::Nothing;
+        }
+    }
+
+    /// The receiver still wants the file; what was asked of it may be sent.
+    pub fn is_wanted(&self, entry: u32) -> bool {
+        self.slots.get(entry as usize) != Some(&Slot::Settled)
+    }
+
+    /// Content of all files but those that the receiver leaves out, or does not need any more.
+    pub fn wanted_bytes(&self) -> u64 {
+        self.total_bytes.saturating_sub(self.left_out_bytes)
     }
 
     /// A file of a batch could not be read; it is not in the batch frame.
@@ -690,39 +720,6 @@ impl Sender {
     /// The receiver has a beginning of this file.
     pub fn is_mending(&self, entry: u32) -> bool {
         self.mending.contains_key(&entry)
-    }
-
-    fn settle(&mut self, status: &Status) -> Result<(), Violation> {
-        for &(first, last) in status.arrived.iter().chain(&status.already_there) {
-            let range = self
-                .slots
-                .get_mut(first as usize..=last as usize)
-                .filter(|_| first <= last && last < u32::MAX)
-                .ok_or(Violation::Malformed(
-                    "a status of entries that do not exist",
-                ))?;
-            for slot in range {
-                match slot {
-                    Slot::Folder | Slot::Sent => *slot = Slot::Settled,
-                    Slot::Listed | Slot::Mending | Slot::Settled => {
-                        return Err(Violation::Malformed("a status too early or twice"));
-                    }
-                }
-                self.settled = self.settled.saturating_add(1);
-            }
-        }
-        for failed in &status.failed {
-            match self.slots.get_mut(failed.entry as usize) {
-                Some(slot @ (Slot::Folder | Slot::Sent)) => *slot = Slot::Settled,
-                Some(Slot::Listed | Slot::Mending | Slot::Settled) | None => {
-                    return Err(Violation::Malformed(
-                        "a failure too early, twice or of nothing",
-                    ));
-                }
-            }
-            self.settled = self.settled.saturating_add(1);
-        }
-        Ok(())
     }
 
     fn end(&mut self) {

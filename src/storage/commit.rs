@@ -1,12 +1,14 @@
-//! The last step of a file: flushed, then moved from staging to its final name, never over anything.
+//! The last step of a file: flushed, then moved from staging to its final name.
 //!
-//! If the name is taken by the same content, nothing is made; by anything else, both are kept.
-//! Which other rule a person may choose (skip, replace, newer) is later work.
+//! If the name is taken by the same content, nothing is made; by another file, the rule of the
+//! transfer decides ([`super::conflict`]); by anything else, both are kept. Only a regular file is ever
+//! replaced, in one rename.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 
-use super::handle::FolderHandle;
+use super::conflict::{Conflicts, Verdict};
+use super::handle::{FileId, FolderHandle, StandingKind};
 use super::inbox::Committed;
 use super::names::DiskName;
 use super::staging::{Intent, Past, PastEnd, Placed as PlacedLine, Staging, part_name};
@@ -27,6 +29,7 @@ pub(super) struct Ready {
     pub modified: Option<Modified>,
     /// As this disk holds it.
     pub on_disk: Modified,
+    pub id: Option<FileId>,
     /// Still open, which saves opening it again for the flush.
     pub file: Option<File>,
 }
@@ -39,6 +42,7 @@ pub(super) const FLUSH_TOGETHER: usize = 16;
 enum Placed {
     New,
     AlreadyThere,
+    Skipped,
 }
 
 /// Flushes the staged files, writes down what is intended, and gives each its name. Also gives back
@@ -46,17 +50,27 @@ enum Placed {
 pub(super) fn commit(
     tree: &mut Tree,
     staging: &mut Staging,
+    conflicts: &mut Conflicts,
     ready: Vec<Ready>,
 ) -> (Vec<Committed>, Vec<Ready>) {
     if ready.is_empty() {
         return (Vec::new(), ready);
     }
-    let intents = ready.iter().map(|file| {
+    let mut intents = Vec::with_capacity(ready.len());
+    for file in &ready {
         let name = tree.planned_file_name(&file.name, file.parent);
-        Intent::new(file, tree.place_of(file.parent, &name))
-    });
-    let written = staging.record(intents);
-    if let Err(error) = written {
+        let took = match tree.look(file.parent, &name) {
+            None => true,
+            Some(standing) => {
+                let like_ours =
+                    standing.len_bytes == file.len_bytes && standing.modified == file.on_disk;
+                standing.kind == StandingKind::File && !like_ours
+            }
+        };
+        let place = tree.place_of(file.parent, &name);
+        intents.push(Intent::new(file, place, took));
+    }
+    if let Err(error) = staging.record(intents) {
         tracing::debug!(%error, "journal not written");
         if Problem::writing(&error).lacks_room() {
             return (Vec::new(), ready);
@@ -82,7 +96,7 @@ pub(super) fn commit(
         };
         let placed = placed
             .map_err(|error| Problem::writing(&error))
-            .map(|()| place(tree, staging, &file));
+            .map(|()| place(tree, staging, conflicts, &file));
         let placed = match placed {
             Ok((Err(problem), Across::No)) if problem.lacks_room() => {
                 left.push(file);
@@ -92,8 +106,16 @@ pub(super) fn commit(
             Ok((placed, _)) => placed,
             Err(problem) => Err(problem),
         };
-        if let Ok((name, how)) = &placed {
-            lines.push(PlacedLine::new(file.key, name, *how == Placed::New));
+        match &placed {
+            Ok((name, how @ (Placed::New | Placed::AlreadyThere))) => {
+                let ours = *how == Placed::New;
+                lines.push(PlacedLine::new(file.key, name, ours));
+                if ours && conflicts.wants_claims() {
+                    conflicts.claim(&tree.place_of(file.parent, name), file.id);
+                }
+            }
+            // Nothing was put there, so nothing is claimed.
+            Ok((_, Placed::Skipped)) | Err(_) => {}
         }
         ended.push(report(tree, staging, &file, placed));
     }
@@ -114,6 +136,10 @@ fn report(
         Ok((name, Placed::AlreadyThere)) => {
             staging.remove_part(file.key);
             (name, Some(file.hash), EntryStatus::AlreadyThere)
+        }
+        Ok((name, Placed::Skipped)) => {
+            staging.remove_part(file.key);
+            (name, None, EntryStatus::Skipped)
         }
         Err(problem) => {
             staging.remove_part(file.key);
@@ -151,39 +177,50 @@ enum Across {
 fn place(
     tree: &mut Tree,
     staging: &Staging,
+    conflicts: &Conflicts,
     file: &Ready,
 ) -> (Result<(String, Placed), Problem>, Across) {
-    let part = part_name(file.key);
     let past = staging.past(file.key);
     let crossed = std::cell::Cell::new(Across::No);
     let placed = tree.place(
         file.parent,
         |rules| DiskName::file(&file.name, rules, file.parent.is_none()),
-        |_tree, folder, name| {
-            let moved = match staging.folder().move_new(&part, folder, name) {
-                Err(error) if error.kind() == ErrorKind::CrossesDevices => {
-                    crossed.set(Across::Yes);
-                    copy_across(staging, file, folder, name)
-                }
-                moved => moved,
+        |tree, folder, name| {
+            let put = |over| {
+                put(staging, file, folder, name, over, || {
+                    crossed.set(Across::Yes)
+                })
             };
-            match moved {
-                Ok(()) => Ok(Placed::New),
-                Err(error)
-                    if error.kind() == ErrorKind::AlreadyExists
-                        && holds(folder, name, file.len_bytes, &file.hash) =>
-                {
-                    Ok(Placed::AlreadyThere)
-                }
-                // What an earlier run of this transfer put there, before the source changed.
-                Err(error)
-                    if error.kind() == ErrorKind::AlreadyExists
-                        && past.is_some_and(|past| past.is_ours(folder, name)) =>
-                {
-                    staging.folder().move_over(&part, folder, name)?;
+            let error = match put(Over::Nothing) {
+                Ok(_moved) => return Ok(Placed::New),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => error,
+                Err(error) => return Err(error),
+            };
+            if holds(folder, name, file.len_bytes, &file.hash) {
+                return Ok(Placed::AlreadyThere);
+            }
+            // What an earlier run of this transfer put there, before the source changed.
+            if past.is_some_and(|past| past.is_ours(folder, name)) {
+                put(Over::File)?;
+                return Ok(Placed::New);
+            }
+            // A rule is about the file's own name, never about a numbered one.
+            if name != tree.planned_file_name(&file.name, file.parent) {
+                return Err(error);
+            }
+            let Some(standing) = folder.look(name)? else {
+                return Err(ErrorKind::AlreadyExists.into());
+            };
+            // As this disk tells times, so that one it has rounded is not older than itself.
+            let offered = file.modified.map(|_listed| file.on_disk);
+            let place = tree.place_of(file.parent, name);
+            match conflicts.verdict(&place, &standing, offered) {
+                Verdict::KeepBoth => Err(error),
+                Verdict::Skip => Ok(Placed::Skipped),
+                Verdict::Replace => {
+                    put(Over::File)?;
                     Ok(Placed::New)
                 }
-                Err(error) => Err(error),
             }
         },
     );
@@ -193,6 +230,46 @@ fn place(
     (placed, crossed.get())
 }
 
+/// What a file may be put over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Nothing,
+    /// The regular file that has the name.
+    File,
+}
+
+/// Gives a staged file its name, in one step.
+fn put(
+    staging: &Staging,
+    file: &Ready,
+    folder: &FolderHandle,
+    name: &str,
+    over: Over,
+    crosses: impl Fn(),
+) -> io::Result<()> {
+    let part = part_name(file.key);
+    match rename(staging.folder(), &part, folder, name, over) {
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+            crosses();
+            copy_across(staging, file, folder, name, over)
+        }
+        renamed => renamed,
+    }
+}
+
+fn rename(
+    from: &FolderHandle,
+    part: &str,
+    to: &FolderHandle,
+    name: &str,
+    over: Over,
+) -> io::Result<()> {
+    match over {
+        Over::Nothing => from.move_new(part, to, name),
+        Over::File => from.move_over(part, to, name),
+    }
+}
+
 impl Past {
     /// It got its name, and that is the last that was heard of it.
     pub(super) fn arrived(&self) -> bool {
@@ -200,9 +277,16 @@ impl Past {
     }
 
     /// The file of that name is the one that an earlier run made, and as it made it.
-    fn is_ours(&self, folder: &FolderHandle, name: &str) -> bool {
+    pub(super) fn is_ours(&self, folder: &FolderHandle, name: &str) -> bool {
         let named = self.place.last().is_some_and(|last| last == name);
-        named && self.end == PastEnd::Ours && self.looks_the_same(folder, name)
+        named
+            && self.looks_the_same(folder, name)
+            && match self.end {
+                PastEnd::Ours => true,
+                // Killed before it was written down; but what was there before looked otherwise.
+                PastEnd::Unknown => self.took && holds(folder, name, self.len_bytes, &self.hash),
+                PastEnd::Found => false,
+            }
     }
 
     /// The content that an earlier run committed stands under that name.
@@ -262,6 +346,7 @@ fn copy_across(
     file: &Ready,
     folder: &FolderHandle,
     name: &str,
+    over: Over,
 ) -> io::Result<()> {
     let part = part_name(file.key);
     let Some(mut from) = staging.folder().regular_file(&part)? else {
@@ -277,7 +362,7 @@ fn copy_across(
         let _ = to.set_permissions(metadata.permissions());
         let _ = to.set_modified(metadata.modified()?);
         to.sync_data()?;
-        folder.move_new(&beside, folder, name)
+        rename(folder, &beside, folder, name, over)
     };
     match copy() {
         Ok(()) => {

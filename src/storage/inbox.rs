@@ -12,19 +12,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::commit::{self, FLUSH_TOGETHER, Ready};
+use super::conflict::{Conflicts, Verdict};
 use super::groups::GroupHash;
-use super::handle::{FolderHandle, set_modified};
+use super::handle::{FolderHandle, file_id, set_modified};
 use super::mending::{Looked, Mending};
-use super::staging::{Past, Run, Staging};
+use super::staging::{Past, PastEnd, Run, Staging};
 use super::tree::{FolderOrigin, Tree};
 use super::walk::modified;
 use crate::model::{
-    Entry, EntryKey, EntryKind, EntryStatus, GROUP_BYTES, Manifest, Modified, Problem, TransferId,
+    Entry, EntryKey, EntryKind, EntryStatus, GROUP_BYTES, Manifest, Modified, OnConflict, Problem,
+    TransferId,
 };
 
 pub use super::mending::KeptReader;
 pub use super::space::free_bytes;
 pub use super::staging::{KEPT_FOR, discard, sweep};
+
+/// The shortest file that some disk could not hold (FAT).
+pub const LARGE_BYTES: u64 = 1 << 32;
 
 /// Files under way at once. The protocol sends them one after the other; this bounds descriptors.
 const MAX_WRITING: usize = 64;
@@ -94,15 +99,18 @@ pub struct Inbox {
     mended: Option<u32>,
     /// Remembered until the end of the file is reached; what still comes for it is ignored.
     failed: HashMap<u32, Problem>,
+    /// Their fate was told before they had come; what still comes is ignored.
+    left_out: HashSet<u32>,
     ready: Vec<Ready>,
     ready_bytes: u64,
     ready_small_bytes: u64,
-    /// What the next commit reports beside what is ready: failures, and what had to be committed
-    /// early.
+    /// What the next commit reports beside what is ready: failures, what was skipped, and what had
+    /// to be committed early.
     ended: Vec<Committed>,
     /// Of these, files that an earlier run had committed in another state.
     undone: Vec<EntryKey>,
     rest: Rest,
+    conflicts: Conflicts,
     tree: Tree,
     staging: Staging,
     save_folder: PathBuf,
@@ -148,16 +156,35 @@ impl Inbox {
             mending: HashMap::new(),
             mended: None,
             failed: HashMap::new(),
+            left_out: HashSet::new(),
             ready: Vec::new(),
             ready_bytes: 0,
             ready_small_bytes: 0,
             ended: Vec::new(),
             undone: Vec::new(),
             rest: Rest::Missing,
+            conflicts: Conflicts::default(),
             tree: Tree::new(root, Arc::clone(staging.area())),
             staging,
             save_folder: save_folder.to_owned(),
         })
+    }
+
+    /// What happens to a file whose name is taken; without it both are kept. To be called before
+    /// anything else.
+    pub fn set_rule(&mut self, rule: OnConflict) {
+        self.conflicts.set_rule(rule);
+        if self.conflicts.wants_claims() {
+            let mut looked = Looked::default();
+            for past in self.staging.all_past() {
+                // Where a run was killed, what stands there may be ours or still somebody else's.
+                let ours = past.end == PastEnd::Ours
+                    || past.end == PastEnd::Unknown && looked.is_ours(self.tree.root(), past);
+                if ours {
+                    self.conflicts.claim(&past.place, None);
+                }
+            }
+        }
     }
 
     /// Compares what an earlier run left with what is offered now. Files of which a beginning is
@@ -256,11 +283,102 @@ impl Inbox {
         })
     }
 
+    /// Makes a picked folder. Under [`OnConflict::Separate`] it merges with nothing but what an earlier
+    /// run of this transfer made for it.
+    pub fn add_picked_folder(&mut self, target: Target) -> Result<Committed, Full> {
+        let Target { number, key, entry } = target;
+        if self.conflicts.rule() != OnConflict::Separate || entry.parent.is_some() {
+            return self.add_folder(number, entry);
+        }
+        let (tree, staging) = (&mut self.tree, &mut self.staging);
+        let taken_up = staging
+            .past_folder(key)
+            .is_some_and(|past| tree.take_up(number, &past.name, entry.modified, past.made));
+        let made = match taken_up {
+            true => Ok(()),
+            false => tree.add_apart(number, &entry.name, entry.modified, |name| {
+                // Written before it is made: a kill in between leaves the trace that it is ours.
+                if let Err(error) = staging.record_folder(key, name, false) {
+                    tracing::debug!(%error, "journal not written");
+                }
+            }),
+        };
+        if made.as_ref().is_err_and(Problem::lacks_room) {
+            return Err(Full);
+        }
+        let path = self.tree.folder_path(number);
+        if made.is_ok()
+            && let Some(name) = self.tree.folder_name(number)
+            && let Err(error) = self.staging.record_folder(key, name, true)
+        {
+            tracing::debug!(%error, "journal not written");
+        }
+        Ok(Committed {
+            number,
+            path,
+            len_bytes: 0,
+            blake3: None,
+            status: match made {
+                Ok(()) => EntryStatus::Arrived,
+                Err(problem) => EntryStatus::Failed(problem),
+            },
+        })
+    }
+
+    /// Looks at what stands under the names of files that have not come yet, and says which of them
+    /// need not come: that is decided already. It stays so when each is [left out](Self::leave_out).
+    pub fn look<'a>(&mut self, files: impl IntoIterator<Item = Target<'a>>) -> Vec<Committed> {
+        let mut decided = Vec::new();
+        for Target { number, entry, .. } in files {
+            let name = self.tree.planned_file_name(&entry.name, entry.parent);
+            let Some(status) = self.foreseen(entry, &name) else {
+                continue;
+            };
+            decided.push(Committed {
+                number,
+                path: self.tree.display_path(entry.parent, &name),
+                len_bytes: entry.len_bytes(),
+                blake3: None,
+                status,
+            });
+        }
+        decided
+    }
+
+    fn foreseen(&mut self, entry: &Entry, name: &str) -> Option<EntryStatus> {
+        if !self.tree.is_usable(entry.parent) {
+            return Some(EntryStatus::Failed(Problem::Folder));
+        }
+        let len_bytes = entry.len_bytes();
+        if len_bytes >= LARGE_BYTES
+            && let Some(largest) = self.tree.largest_file(entry.parent)
+            && len_bytes > largest
+        {
+            return Some(EntryStatus::Failed(Problem::TooLarge));
+        }
+        if !self.conflicts.rule().leaves_out() {
+            return None;
+        }
+        let standing = self.tree.look(entry.parent, name)?;
+        let place = self.tree.place_of(entry.parent, name);
+        match self.conflicts.verdict(&place, &standing, entry.modified) {
+            Verdict::Skip => Some(EntryStatus::Skipped),
+            Verdict::KeepBoth | Verdict::Replace => None,
+        }
+    }
+
+    /// The file's fate was told: what is staged of it is removed, what still comes is ignored.
+    pub fn leave_out(&mut self, number: u32, key: EntryKey) {
+        self.discard(number, key);
+        self.failed.remove(&number);
+        self.left_out.insert(number);
+    }
+
     /// Takes bytes of one file, in order; the first call (offset 0) makes its staging file. An error
     /// is remembered and reported by the commit after [`complete`](Self::complete).
     pub fn write(&mut self, target: Target, offset: u64, bytes: &[u8]) -> Result<(), Full> {
         let number = target.number;
-        if self.failed.contains_key(&number) {
+        if self.failed.contains_key(&number) || self.left_out.contains(&number) {
             return Ok(());
         }
         let written = match self.mending.get_mut(&number) {
@@ -360,6 +478,9 @@ impl Inbox {
     /// commit.
     pub fn complete(&mut self, target: Target, hash: [u8; 32]) -> Result<(), Full> {
         let number = target.number;
+        if self.left_out.contains(&number) {
+            return Ok(());
+        }
         if let Some(problem) = self.failed.remove(&number) {
             self.fail(target, problem);
             return Ok(());
@@ -396,8 +517,15 @@ impl Inbox {
 
     /// A whole small file at once. It is checked before it touches the disk.
     pub fn whole(&mut self, target: Target, bytes: &[u8], hash: [u8; 32]) -> Result<(), Full> {
+        if self.left_out.contains(&target.number) {
+            return Ok(());
+        }
         if bytes.len() as u64 != target.entry.len_bytes() || blake3::hash(bytes) != hash {
             self.fail(target, Problem::Corrupt);
+            return Ok(());
+        }
+        if self.is_skipped(target.entry) {
+            self.end(target, EntryStatus::Skipped);
             return Ok(());
         }
         let mut writing = match self.start(target) {
@@ -437,6 +565,9 @@ impl Inbox {
     /// The sender gave this entry up: what is staged of it is removed, and the next commit reports
     /// the problem (or the earlier one that this disk had with it).
     pub fn abandon(&mut self, target: Target, problem: Problem) {
+        if self.left_out.contains(&target.number) {
+            return;
+        }
         self.discard(target.number, target.key);
         if self.arrived_before(target.key) {
             return self.stays(target);
@@ -477,7 +608,8 @@ impl Inbox {
                 });
             }
         } else {
-            let (done, left) = commit::commit(&mut self.tree, &mut self.staging, ready);
+            let (tree, staging) = (&mut self.tree, &mut self.staging);
+            let (done, left) = commit::commit(tree, staging, &mut self.conflicts, ready);
             ended.extend(done);
             for file in left {
                 self.wait_for_commit(file);
@@ -514,7 +646,8 @@ impl Inbox {
         if let Some(modified) = entry.modified {
             set_modified(&file, modified);
         }
-        let on_disk = file.metadata().ok().as_ref().and_then(modified);
+        let metadata = file.metadata().ok();
+        let on_disk = metadata.as_ref().and_then(modified);
         // Beyond that number all are flushed together, without their descriptors.
         let keep_open = self.ready.len() < FLUSH_TOGETHER;
         self.wait_for_commit(Ready {
@@ -526,6 +659,7 @@ impl Inbox {
             hash,
             modified: entry.modified,
             on_disk: on_disk.or(entry.modified).unwrap_or(NO_TIME),
+            id: metadata.as_ref().and_then(file_id),
             file: keep_open.then_some(file),
         });
     }
@@ -557,18 +691,36 @@ impl Inbox {
         }
     }
 
-    fn fail(&mut self, target: Target, problem: Problem) {
-        let Target { number, key, entry } = target;
-        if problem != Problem::ChangedSince {
-            self.undo(key);
+    /// Another file has the name, cannot hold the same, and stays: nothing needs to be staged.
+    fn is_skipped(&mut self, entry: &Entry) -> bool {
+        if !self.conflicts.rule().leaves_out() {
+            return false;
         }
+        let name = self.tree.planned_file_name(&entry.name, entry.parent);
+        let standing = self.tree.look(entry.parent, &name);
+        standing.is_some_and(|standing| {
+            let place = self.tree.place_of(entry.parent, &name);
+            let verdict = self.conflicts.verdict(&place, &standing, entry.modified);
+            standing.len_bytes != entry.len_bytes() && verdict == Verdict::Skip
+        })
+    }
+
+    fn fail(&mut self, target: Target, problem: Problem) {
+        if problem != Problem::ChangedSince {
+            self.undo(target.key);
+        }
+        self.end(target, EntryStatus::Failed(problem));
+    }
+
+    fn end(&mut self, target: Target, status: EntryStatus) {
+        let Target { number, entry, .. } = target;
         let name = self.tree.planned_file_name(&entry.name, entry.parent);
         self.ended.push(Committed {
             number,
             path: self.tree.display_path(entry.parent, &name),
             len_bytes: entry.len_bytes(),
             blake3: None,
-            status: EntryStatus::Failed(problem),
+            status,
         });
     }
 }

@@ -165,17 +165,31 @@ pub(super) struct Looked {
 
 impl Looked {
     pub fn is_there(&mut self, root: &FolderHandle, past: &Past) -> bool {
+        self.at(root, past, Past::is_there)
+    }
+
+    /// What stands there looks as an earlier run made it, or was about to.
+    pub fn is_ours(&mut self, root: &FolderHandle, past: &Past) -> bool {
+        self.at(root, past, Past::is_ours)
+    }
+
+    fn at(
+        &mut self,
+        root: &FolderHandle,
+        past: &Past,
+        ask: fn(&Past, &FolderHandle, &str) -> bool,
+    ) -> bool {
         let Some((name, folders)) = past.place.split_last() else {
             return false;
         };
         if folders.is_empty() {
-            return past.is_there(root, name);
+            return ask(past, root, name);
         }
         if self.last.as_ref().is_none_or(|(last, _)| last != folders) {
             self.last = Some((folders.to_vec(), reach(root, folders)));
         }
         let folder = self.last.as_ref().and_then(|(_, handle)| handle.as_ref());
-        folder.is_some_and(|folder| past.is_there(folder, name))
+        folder.is_some_and(|folder| ask(past, folder, name))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod inbox;
 pub mod source;
 
 mod commit;
+mod conflict;
 mod grouped;
 mod groups;
 mod handle;
@@ -16,6 +17,7 @@ mod mending;
 mod names;
 mod space;
 mod staging;
+mod survey;
 mod tree;
 mod walk;
 
@@ -25,3 +27,4 @@ pub use grouped::GroupedSource;
 pub use groups::GroupHash;
 pub use inbox::{Committed, Full, Inbox, Kept, KeptReader, Rest, Target, free_bytes, sweep};
 pub use source::{Found, SourceFile, SourceTree, walk};
+pub use survey::{Seen, Survey};

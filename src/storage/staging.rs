@@ -69,6 +69,7 @@ enum Line {
     Placed(Placed),
     Making(Making),
     Undone(Undone),
+    Folder(FolderLine),
 }
 
 /// A file about to get its final name. Written before the rename, so that a kill in between leaves
@@ -86,6 +87,9 @@ pub(super) struct Intent {
     on_disk: (i64, u32),
     /// Hex.
     blake3: String,
+    /// The name was free, or another file had it: who finds ours there finds what we put there.
+    #[serde(default)]
+    took: bool,
 }
 
 /// What became of an intent.
@@ -105,19 +109,44 @@ struct Making {
     making: Vec<String>,
 }
 
-/// Everything a journal says that can be understood.
-#[derive(Debug, Default)]
-struct History {
-    files: HashMap<EntryKey, Past>,
-    /// Places of folders that an earlier run made, or was about to.
-    folders: HashSet<Vec<String>>,
-}
-
 /// A file that an earlier run had committed failed when it came in another state.
 #[derive(Serialize, Deserialize)]
 struct Undone {
     /// The entry's key, hex.
     undone: String,
+}
+
+/// A picked folder that is to stay apart from what was there before, about to be made or made.
+#[derive(Serialize, Deserialize)]
+struct FolderLine {
+    /// The entry's key, hex.
+    folder: String,
+    name: String,
+    made: bool,
+}
+
+/// What earlier runs did.
+#[derive(Debug, Default)]
+struct History {
+    files: HashMap<EntryKey, Past>,
+    /// Places of folders that they made, or were about to.
+    made: HashSet<Vec<String>>,
+    /// Picked folders that stay apart.
+    folders: HashMap<EntryKey, PastFolder>,
+}
+
+impl History {
+    fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.folders.is_empty() && self.made.is_empty()
+    }
+}
+
+/// The name that an earlier run took for a picked folder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct PastFolder {
+    pub name: String,
+    /// Made; otherwise the run was killed at about that moment.
+    pub made: bool,
 }
 
 /// A file that an earlier run committed, or was about to.
@@ -128,6 +157,7 @@ pub(super) struct Past {
     pub modified: Option<Modified>,
     pub on_disk: Modified,
     pub hash: [u8; 32],
+    pub took: bool,
     pub end: PastEnd,
     /// It came again in another state since, and that failed.
     pub undone: bool,
@@ -145,7 +175,7 @@ pub(super) enum PastEnd {
 }
 
 impl Intent {
-    pub fn new(ready: &Ready, place: Vec<String>) -> Self {
+    pub fn new(ready: &Ready, place: Vec<String>, took: bool) -> Self {
         let pair = |time: Modified| (time.seconds, time.nanos);
         Self {
             commit: HEXLOWER.encode(&ready.key.0),
@@ -154,6 +184,7 @@ impl Intent {
             modified: ready.modified.map(pair),
             on_disk: pair(ready.on_disk),
             blake3: HEXLOWER.encode(&ready.hash),
+            took,
         }
     }
 }
@@ -168,6 +199,7 @@ impl Placed {
     }
 }
 
+/// Everything a journal says that can be understood.
 fn history(journal: &mut File, transfer: &str) -> History {
     let mut past = History::default();
     let time = |(seconds, nanos)| Modified { seconds, nanos };
@@ -196,6 +228,7 @@ fn history(journal: &mut File, transfer: &str) -> History {
                         modified: intent.modified.map(time),
                         on_disk: time(intent.on_disk),
                         hash,
+                        took: intent.took,
                         end: PastEnd::Unknown,
                         undone: false,
                     };
@@ -217,7 +250,13 @@ fn history(journal: &mut File, transfer: &str) -> History {
             }
             // Only compared with places of our own making, never used to reach anything.
             Ok(Line::Making(folder)) => {
-                past.folders.insert(folder.making);
+                past.made.insert(folder.making);
+            }
+            Ok(Line::Folder(line)) => {
+                if let (Some(key), true) = (key_of(&line.folder), safe(&line.name)) {
+                    let (name, made) = (line.name, line.made);
+                    past.folders.insert(key, PastFolder { name, made });
+                }
             }
             Ok(Line::Undone(line)) => {
                 let file = key_of(&line.undone).and_then(|key| past.files.get_mut(&key));
@@ -321,7 +360,30 @@ impl Staging {
 
     /// An earlier run made the folder of that place, if it is there.
     pub fn made(&self, place: &[String]) -> bool {
-        self.history.folders.contains(place)
+        self.history.made.contains(place)
+    }
+
+    /// Everything that earlier runs have put, or were about to put, under a name.
+    pub fn all_past(&self) -> impl Iterator<Item = &Past> {
+        self.history.files.values()
+    }
+
+    /// What an earlier run called a picked folder that is to stay apart.
+    pub fn past_folder(&self, key: EntryKey) -> Option<&PastFolder> {
+        self.history.folders.get(&key)
+    }
+
+    /// Writes down which name such a folder is about to get, or has got.
+    pub fn record_folder(&mut self, key: EntryKey, name: &str, made: bool) -> io::Result<()> {
+        let line = FolderLine {
+            folder: HEXLOWER.encode(&key.0),
+            name: name.to_owned(),
+            made,
+        };
+        match &mut self.journal {
+            Some(journal) => write_lines(journal, [line]),
+            None => Ok(()),
+        }
     }
 
     /// Takes the part that an earlier run left of the entry out of the list; its length.
@@ -462,7 +524,7 @@ fn part_key(name: &str) -> Option<EntryKey> {
 fn open_journal(folder: &FolderHandle, transfer: &str) -> io::Result<(File, History)> {
     if let Ok(mut journal) = folder.open_to_write(JOURNAL) {
         let history = history(&mut journal, transfer);
-        if !history.files.is_empty() || !history.folders.is_empty() {
+        if !history.is_empty() {
             // A torn last line must not take the next one with it.
             journal.seek(SeekFrom::End(0))?;
             journal.write_all(b"\n")?;

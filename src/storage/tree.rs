@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use super::handle::{FolderHandle, is_not_a_folder};
+use super::handle::{FolderHandle, Standing, is_not_a_folder};
 use super::names::{DiskName, Rules};
 use super::staging::Staging;
 use crate::model::{Entry, Modified, Problem, SafeName, displayable};
@@ -124,6 +124,62 @@ impl Tree {
                 (name, State::Failed, Err(problem))
             }
         };
+        self.insert(number, parent, name, state);
+        result
+    }
+
+    /// Makes a picked folder beside whatever has its name, never merging. `taking` hears of each name
+    /// that is about to be tried.
+    pub fn add_apart(
+        &mut self,
+        number: u32,
+        name: &SafeName,
+        modified: Option<Modified>,
+        mut taking: impl FnMut(&str),
+    ) -> Result<(), Problem> {
+        let made = self.place(
+            None,
+            |rules| DiskName::folder(name, rules, true),
+            |_tree, folder, name| {
+                if folder.look(name)?.is_some() {
+                    return Err(ErrorKind::AlreadyExists.into());
+                }
+                taking(name);
+                folder.make_folder(name)
+            },
+        );
+        let (name, state, result) = match made {
+            Ok((name, ())) => (name, State::Made(modified), Ok(())),
+            Err(problem) => (
+                self.planned_folder_name(name, None),
+                State::Failed,
+                Err(problem),
+            ),
+        };
+        self.insert(number, None, name, state);
+        result
+    }
+
+    /// Takes up a picked folder that an earlier run made under this name. `false` if it is gone, or
+    /// is not certain to be ours: only an empty one may be taken without that.
+    pub fn take_up(
+        &mut self,
+        number: u32,
+        name: &str,
+        modified: Option<Modified>,
+        certain: bool,
+    ) -> bool {
+        let Ok(folder) = self.root.folder(name) else {
+            return false;
+        };
+        let ours = certain || folder.names().is_ok_and(|names| names.is_empty());
+        if ours {
+            self.insert(number, None, name.to_owned(), State::Made(modified));
+        }
+        ours
+    }
+
+    fn insert(&mut self, number: u32, parent: Option<u32>, name: String, state: State) {
         let name = name.into_boxed_str();
         let folder = Folder {
             parent,
@@ -131,7 +187,6 @@ impl Tree {
             state,
         };
         self.folders.insert(number, folder);
-        result
     }
 
     fn make_or_merge(&self, folder: &FolderHandle, name: &str) -> io::Result<FolderOrigin> {
@@ -216,6 +271,19 @@ impl Tree {
         }
     }
 
+    /// What has a name in a folder; nothing if that cannot be told. Makes nothing.
+    pub fn look(&mut self, parent: Option<u32>, name: &str) -> Option<Standing> {
+        let folder = self.reach(parent, Removed::Report).ok()?;
+        folder.look(name).ok().flatten()
+    }
+
+    /// The longest file that the disk under a folder can hold, where that is little.
+    pub fn largest_file(&mut self, parent: Option<u32>) -> Option<u64> {
+        let folder = self.reach(parent, Removed::Report).ok()?;
+        let (here, staging) = (folder.largest_file(), self.area.largest_file());
+        [here, staging].into_iter().flatten().min()
+    }
+
     /// Lets go of all handles, so that the next step walks down anew. A handle follows its folder
     /// when somebody moves it away, and what is put into it then would not be where we say.
     pub fn look_again(&mut self) {
@@ -268,6 +336,11 @@ impl Tree {
         }
         place.reverse();
         place
+    }
+
+    /// What an added folder is called on this disk.
+    pub fn folder_name(&self, number: u32) -> Option<&str> {
+        self.folders.get(&number).map(|folder| &*folder.name)
     }
 
     /// Path of an added folder, as it is called here.

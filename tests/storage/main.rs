@@ -11,4 +11,6 @@ mod faults;
 mod full;
 mod going_on;
 mod hostile;
+mod rules;
 mod support;
+mod survey;

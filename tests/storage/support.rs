@@ -124,7 +124,7 @@ pub fn at(seconds: i64, nanos: u32) -> Option<Modified> {
 pub fn problem(committed: &Committed) -> Option<&Problem> {
     match &committed.status {
         EntryStatus::Failed(problem) => Some(problem),
-        EntryStatus::Arrived | EntryStatus::AlreadyThere => None,
+        EntryStatus::Arrived | EntryStatus::AlreadyThere | EntryStatus::Skipped => None,
     }
 }
 

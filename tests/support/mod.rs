@@ -13,7 +13,7 @@ use ropeway::engine::{
     AcceptPolicy, Bind, Command, Config, Engine, Event, ListenOptions, Offer, SendRequest,
     new_transfer_id,
 };
-use ropeway::model::{DeviceName, FileReport, Secret, Status, Summary, TransferId};
+use ropeway::model::{DeviceName, FileReport, OnConflict, Secret, Status, Summary, TransferId};
 
 pub const PASSPHRASE: &str = "correct horse battery";
 
@@ -26,6 +26,8 @@ pub struct Device {
     pub events: Receiver<Event>,
     pub home: tempfile::TempDir,
     pub said: Vec<Event>,
+    /// For the next [`listen`](Self::listen).
+    pub on_conflict: OnConflict,
 }
 
 impl Device {
@@ -41,6 +43,7 @@ impl Device {
             events,
             home,
             said: Vec::new(),
+            on_conflict: OnConflict::default(),
         }
     }
 
@@ -74,6 +77,7 @@ impl Device {
             save_folder: self.inbox(),
             passphrase: passphrase.map(|text| Secret::passphrase(text).unwrap()),
             accept,
+            on_conflict: self.on_conflict,
             once: false,
         }));
         self.wait("Listening", |event| match event {

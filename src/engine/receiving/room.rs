@@ -140,8 +140,7 @@ impl Receiving {
     /// What the disk lacks for all that is still to come; 0 if it does not look full.
     fn needed_bytes(&self, disk: &Disk, free: Option<u64>) -> u64 {
         let machine = self.machine();
-        let total = machine.manifest().total_bytes();
-        let missing = total.saturating_sub(machine.held_bytes());
+        let missing = machine.wanted_bytes().saturating_sub(machine.held_bytes());
         drop(machine);
         let taken = disk.inbox.as_ref().map_or(0, Inbox::reserved_bytes);
         free.map_or(0, |free| missing.saturating_sub(taken).saturating_sub(free))

@@ -171,11 +171,10 @@ impl Supervisor {
                 self.tell_code();
             }
             Command::SetName(name) => *lock(&self.shared.name) = name,
-            Command::SetSaveFolder(folder) => {
-                self.chores.sweep(folder.clone());
-                *lock(&self.shared.save_folder) = folder;
-            }
+            Command::SetSaveFolder(folder) => self.set_save_folder(folder),
+            Command::SetOnConflict(rule) => *lock(&self.shared.on_conflict) = rule,
             Command::Send(request) => self.send(request, None),
+            Command::LookInto(transfer, folder) => self.look_into(transfer, folder),
             Command::Answer(transfer, answer) => self.answer(transfer, answer),
             Command::SetLimits(limits) => {
                 self.shared.throttle.set(limits.bytes_per_second);
@@ -205,6 +204,7 @@ impl Supervisor {
             Note::State(state) => self.state(connection, state),
             Note::Offered(transfer, session) => self.offered(connection, transfer, session),
             Note::Counted(counted) => self.counted(connection, counted),
+            Note::Surveyed(surveyed) => self.surveyed(connection, surveyed),
             Note::Withdrawn(status, failure) => match self.transfer_of(connection) {
                 Some(transfer) => self.ended(transfer, status, failure),
                 None => self.withdrawn(connection, status, failure),

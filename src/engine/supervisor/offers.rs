@@ -1,23 +1,29 @@
 //! Offers: told, answered, withdrawn; and transfers that were accepted before and go on.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::transfers::{Handle, Transfer};
 use super::{Role, Supervisor};
 use crate::engine::command::{AcceptPolicy, Answer};
-use crate::engine::event::{Doing, Event, Offer, Started};
+use crate::engine::event::{Doing, Event, Offer, OfferFolder, Started};
 use crate::engine::ledger::Kept;
 use crate::engine::lock;
 use crate::engine::note::{ConnectionId, Counted};
 use crate::engine::receiving::Receiving;
-use crate::model::{Direction, Failure, Meter, Peer, Status, Summary, TransferId};
+use crate::engine::surveying::Surveyed;
+use crate::model::{Direction, Failure, Meter, OnConflict, Peer, Status, Summary, TransferId};
 
 pub(super) struct OpenOffer {
     pub(super) connection: ConnectionId,
     pub(super) session: Arc<Receiving>,
     pub(super) from: Peer,
     pub(super) counted: Counted,
+    /// Where it would go, and what is known of that.
+    folder: PathBuf,
+    surveyed: Option<Surveyed>,
+    on_conflict: OnConflict,
 }
 
 impl Supervisor {
@@ -42,16 +48,12 @@ impl Supervisor {
                 self.refused(transfer, offer, Status::Declined, Failure::Declined);
                 self.events.say(Event::OfferWithdrawn(transfer));
             }
-            Answer::Accept { folder } => {
-                // What goes on stays where it began, unless the person says otherwise.
-                let began = offer
-                    .session
-                    .goes_on()
-                    .and_then(|id| self.shared.ledger.get(id));
-                let began = began.and_then(|kept| kept.places.into_iter().next());
-                let folder = folder
-                    .or(began)
-                    .unwrap_or_else(|| lock(&self.shared.save_folder).clone());
+            Answer::Accept {
+                folder,
+                on_conflict,
+            } => {
+                let folder = folder.unwrap_or_else(|| offer.folder.clone());
+                let on_conflict = on_conflict.unwrap_or(offer.on_conflict);
                 let started = Started {
                     transfer,
                     direction: Direction::Receive,
@@ -67,12 +69,13 @@ impl Supervisor {
                 let picks = offer.counted.picks;
                 let session = offer.session.clone();
                 let place = folder.clone();
-                let accept = move || session.accept(transfer, place);
+                let accept = move || session.accept(transfer, place, on_conflict);
                 match (offer.from.device_id, offer.session.goes_on()) {
                     (_, Some(_)) => {
                         self.shared.ledger.update(transfer, |kept| {
                             kept.cancelled_here = false;
                             kept.places = vec![folder];
+                            kept.on_conflict = on_conflict;
                         });
                         accept();
                     }
@@ -80,6 +83,7 @@ impl Supervisor {
                         let key = offer.session.session_key(transfer);
                         let kept = Kept {
                             picks,
+                            on_conflict,
                             ..running.kept(peer, key)
                         };
                         // The sender sends from then on, and can be told to go on only by this.
@@ -145,6 +149,16 @@ impl Supervisor {
         incoming.doing = Doing::Waiting;
         incoming.offer = Some(id);
         let from = incoming.peer.clone();
+        // What goes on stays where it began and as it began, unless the person says otherwise.
+        let began = session.goes_on().and_then(|id| self.shared.ledger.get(id));
+        let on_conflict = began.as_ref().map(|kept| kept.on_conflict);
+        let on_conflict = on_conflict.unwrap_or_else(|| *lock(&self.shared.on_conflict));
+        let place = began.and_then(|kept| kept.places.into_iter().next());
+        let folder = place.unwrap_or_else(|| lock(&self.shared.save_folder).clone());
+        let asks = self.server.as_ref().map(|server| server.accept) == Some(AcceptPolicy::Ask);
+        if asks && session.goes_on().is_none() {
+            session.survey(folder.clone());
+        }
         self.offers.insert(
             id,
             OpenOffer {
@@ -155,6 +169,9 @@ impl Supervisor {
                     counting: true,
                     ..Counted::default()
                 },
+                folder,
+                surveyed: None,
+                on_conflict,
             },
         );
     }
@@ -252,7 +269,7 @@ impl Supervisor {
             }
             self.transfers.insert(id, running);
         }
-        session.accept(id, folder);
+        session.accept(id, folder, kept.on_conflict);
     }
 
     pub(super) fn counted(&mut self, connection: ConnectionId, counted: Counted) {
@@ -277,19 +294,82 @@ impl Supervisor {
             None if takes_all => {}
             None => return,
         }
-        self.events.say(Event::Offer(Offer {
-            transfer: id,
-            from,
-            names: counted.names,
-            picked: counted.picked,
-            entries: counted.entries,
-            bytes: counted.bytes,
-            counting: counted.counting,
-            folder: lock(&self.shared.save_folder).clone(),
-            free_bytes: counted.free_bytes,
-        }));
+        match self.offers.get(&id) {
+            Some(offer) => {
+                let offer = offer.told(id, &lock(&self.shared.save_folder));
+                self.events.say(Event::Offer(offer));
+            }
+            None => self.events.say(Event::Offer(Offer {
+                transfer: id,
+                from,
+                names: counted.names,
+                picked: counted.picked,
+                entries: counted.entries,
+                bytes: counted.bytes,
+                counting: counted.counting,
+                folder: lock(&self.shared.save_folder).clone(),
+                free_bytes: counted.free_bytes,
+                on_conflict: *lock(&self.shared.on_conflict),
+                existing: None,
+            })),
+        }
         if takes_all {
-            self.answer(id, Answer::Accept { folder: None });
+            let answer = Answer::Accept {
+                folder: None,
+                on_conflict: None,
+            };
+            self.answer(id, answer);
+        }
+    }
+
+    pub(super) fn surveyed(&mut self, connection: ConnectionId, surveyed: Surveyed) {
+        let incoming = self.incoming(connection);
+        let Some(id) = incoming.and_then(|incoming| incoming.offer) else {
+            return;
+        };
+        if let Some(offer) = self.offers.get_mut(&id)
+            && offer.folder == surveyed.folder
+        {
+            offer.surveyed = Some(surveyed);
+            self.tell_folder(id);
+        }
+    }
+
+    /// The person would have an offer in another folder, and wants to know how that would be.
+    pub(super) fn look_into(&mut self, id: TransferId, folder: PathBuf) {
+        if let Some(offer) = self.offers.get_mut(&id) {
+            offer.session.survey(folder.clone());
+            offer.folder = folder;
+            offer.surveyed = None;
+            self.tell_folder(id);
+        }
+    }
+
+    pub(super) fn set_save_folder(&mut self, folder: PathBuf) {
+        self.chores.sweep(folder.clone());
+        let mut save_folder = lock(&self.shared.save_folder);
+        let before = std::mem::replace(&mut *save_folder, folder.clone());
+        drop(save_folder);
+        // Offers that would have gone there go along.
+        let moved = self
+            .offers
+            .iter()
+            .filter(|(_, offer)| offer.folder == before && offer.session.goes_on().is_none());
+        for id in moved.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.look_into(id, folder.clone());
+        }
+    }
+
+    /// Says what is known of an offer's folder.
+    fn tell_folder(&mut self, id: TransferId) {
+        if let Some(offer) = self.offers.get(&id) {
+            let offer = offer.told(id, &lock(&self.shared.save_folder));
+            self.events.say(Event::OfferFolder(OfferFolder {
+                transfer: id,
+                folder: offer.folder,
+                free_bytes: offer.free_bytes,
+                existing: offer.existing,
+            }));
         }
     }
 
@@ -329,8 +409,33 @@ impl Supervisor {
             bytes: 0,
             failed: 0,
             can_retry: false,
+            skipped: 0,
             elapsed: Duration::ZERO,
             sent_bytes: 0,
         }));
+    }
+}
+
+impl OpenOffer {
+    /// As it is told. The session itself knows only of the room in the save folder.
+    fn told(&self, id: TransferId, save_folder: &Path) -> Offer {
+        let counted = &self.counted;
+        let here = self.surveyed.as_ref();
+        let known = (self.folder == save_folder).then_some(counted.free_bytes);
+        Offer {
+            transfer: id,
+            from: self.from.clone(),
+            names: counted.names.clone(),
+            picked: counted.picked,
+            entries: counted.entries,
+            bytes: counted.bytes,
+            counting: counted.counting,
+            folder: self.folder.clone(),
+            free_bytes: here
+                .and_then(|surveyed| surveyed.free_bytes)
+                .or(known.flatten()),
+            on_conflict: self.on_conflict,
+            existing: here.map(|surveyed| Box::new(surveyed.existing.clone())),
+        }
     }
 }

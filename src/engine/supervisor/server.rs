@@ -61,6 +61,7 @@ impl Supervisor {
         // Its port may be the one that is asked for.
         self.server = None;
         *lock(&self.shared.save_folder) = options.save_folder.clone();
+        *lock(&self.shared.on_conflict) = options.on_conflict;
         let listener = match Listener::start(options.bind, self.inputs.clone()) {
             Ok(listener) => listener,
             Err(error) => {

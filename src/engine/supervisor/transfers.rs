@@ -15,8 +15,8 @@ use crate::engine::receiving::Receiving;
 use crate::engine::sending::Sending;
 use crate::engine::{LastWord, absolute};
 use crate::model::{
-    DeviceId, DeviceName, Direction, Failure, Hold, Holds, Meter, Party, Peer, Problem, Progress,
-    Status, Summary, TransferId, TransferState, displayable,
+    DeviceId, DeviceName, Direction, Failure, Hold, Holds, Meter, OnConflict, Party, Peer, Problem,
+    Progress, Status, Summary, TransferId, TransferState, displayable,
 };
 use crate::protocol::verification::SessionKey;
 
@@ -381,6 +381,7 @@ impl Supervisor {
             bytes: transfer.live.arrived_bytes.get(),
             failed: transfer.live.failed.get(),
             can_retry,
+            skipped: transfer.live.skipped.get(),
             elapsed: transfer.begun.elapsed(),
             sent_bytes: transfer.live.sent_bytes.get(),
         }));
@@ -532,6 +533,7 @@ impl Transfer {
             cancelled_here: false,
             paused: self.paused,
             picks: None,
+            on_conflict: OnConflict::default(),
             arrived: false,
             failed: 0,
             touched: std::time::SystemTime::now(),
@@ -545,8 +547,9 @@ impl Transfer {
     }
 
     pub(super) fn progress(&mut self, id: TransferId) -> Progress {
-        let bytes = self.live.held_bytes.get();
         let total_bytes = self.live.total_bytes.get();
+        // Of what was left out half-way, some is held and nothing is wanted.
+        let bytes = self.live.held_bytes.get().min(total_bytes);
         self.meter.sample(self.begun.elapsed(), bytes);
         let held = self.told_holds.any();
         Progress {

@@ -85,7 +85,7 @@ fn shown<'a>(texts: &Texts, row: &'a Row) -> Vec<&'a FileReport> {
 fn reason(texts: &Texts, file: &FileReport) -> Cow<'static, str> {
     match &file.status {
         EntryStatus::Failed(problem) => (texts.problem)(problem).into(),
-        EntryStatus::Arrived | EntryStatus::AlreadyThere => "".into(),
+        EntryStatus::Arrived | EntryStatus::AlreadyThere | EntryStatus::Skipped => "".into(),
     }
 }
 
@@ -97,7 +97,7 @@ fn lines(texts: &Texts, shown: &[&FileReport]) -> Vec<FailedLine> {
             code: problem.code(),
             reason: (texts.problem)(problem),
         }),
-        EntryStatus::Arrived | EntryStatus::AlreadyThere => None,
+        EntryStatus::Arrived | EntryStatus::AlreadyThere | EntryStatus::Skipped => None,
     });
     failed.collect()
 }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use crate::engine::{Answer, Command};
 use crate::gui::texts::Texts;
-use crate::model::{FailedLine, TransferId};
+use crate::model::{FailedLine, OnConflict, TransferId};
 use crate::settings::{Language, Theme};
 
 /// What a person asked for by a click or a key.
@@ -29,6 +29,9 @@ pub enum Want {
     SwitchOn,
     SwitchOff,
     Answer(TransferId, Answer),
+    /// Another folder for one offer.
+    PickOfferFolder(TransferId),
+    SetOnConflict(OnConflict),
     SendAgain(TransferId),
     ClearFinished,
     /// Nothing of it is to be kept.

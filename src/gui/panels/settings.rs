@@ -1,12 +1,11 @@
 //! Settings: each acts at once and is saved at once.
 
-use egui::accesskit::Role;
 use egui::{Align, Context, Id, Layout, TextEdit, Ui, vec2};
 
 use super::{Scope, Want};
 use crate::gui::texts::Texts;
 use crate::gui::{theme, widgets};
-use crate::model::DeviceName;
+use crate::model::{DeviceName, OnConflict};
 use crate::settings::{Language, Settings, Theme};
 
 /// The fields while they are edited.
@@ -177,19 +176,32 @@ fn choices(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
         texts.set_at_once_hint,
         |ui, _label| {
             for at_once in [1_u32, 2, 3, 5, 10] {
-                if choice(ui, settings.at_once == at_once, &at_once.to_string()) {
+                if widgets::choice(ui, settings.at_once == at_once, &at_once.to_string()) {
                     scope.want(Want::SetAtOnce(at_once));
                 }
             }
         },
     );
+    row(ui, texts.set_conflict, "", |ui, _label| {
+        for rule in [
+            OnConflict::Rename,
+            OnConflict::Newer,
+            OnConflict::Replace,
+            OnConflict::Skip,
+        ] {
+            let word = (texts.on_conflict)(rule);
+            if widgets::choice(ui, settings.on_conflict == rule, word) {
+                scope.want(Want::SetOnConflict(rule));
+            }
+        }
+    });
     row(ui, texts.set_theme, "", |ui, _label| {
         for (theme, word) in [
             (Theme::System, texts.theme_system),
             (Theme::Light, texts.theme_light),
             (Theme::Dark, texts.theme_dark),
         ] {
-            if choice(ui, settings.theme == theme, word) {
+            if widgets::choice(ui, settings.theme == theme, word) {
                 scope.want(Want::SetTheme(theme));
             }
         }
@@ -201,27 +213,9 @@ fn choices(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
             (Language::English, "English"),
             (Language::Chinese, "简体中文"),
         ] {
-            if choice(ui, settings.language == language, word) {
+            if widgets::choice(ui, settings.language == language, word) {
                 scope.want(Want::SetLanguage(language));
             }
         }
     });
-}
-
-/// One of a few: a button that shows whether it is the one.
-fn choice(ui: &mut Ui, chosen: bool, word: &str) -> bool {
-    let palette = theme::palette(ui);
-    let (fill, stroke) = if chosen {
-        (palette.accent_soft, palette.link)
-    } else {
-        (palette.inset, palette.border)
-    };
-    let button = egui::Button::new(word)
-        .fill(fill)
-        .stroke(egui::Stroke::new(theme::LINE, stroke))
-        .min_size(vec2(theme::PORT_WIDTH, theme::CONTROL_HEIGHT));
-    let response = ui.add(button);
-    response.widget_info(|| egui::WidgetInfo::selected(Role::RadioButton, true, chosen, word));
-    widgets::focus_ring(ui, &response);
-    response.clicked()
 }

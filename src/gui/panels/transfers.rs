@@ -401,7 +401,11 @@ fn ended(scope: &Scope, row: &Row, summary: &Summary) -> String {
             } else {
                 texts.checked
             };
-            format!("{done} · {checked}")
+            let mut line = format!("{done} · {checked}");
+            if summary.skipped > 0 {
+                line = format!("{line} · {}", (texts.some_skipped)(summary.skipped));
+            }
+            line
         }
         (Status::Problems, _) => (texts.some_failed)(summary.failed, summary.entries),
         (_, Some(failure)) => (texts.failure)(failure),

@@ -1,9 +1,9 @@
 //! English.
 
 use super::Texts;
-use crate::engine::{Doing, ListenError};
+use crate::engine::{Doing, Existing, ListenError};
 use crate::model::address::AddressError;
-use crate::model::{Failure, Party, Problem, TransferState};
+use crate::model::{Failure, OnConflict, Party, Problem, TransferState};
 
 pub const ENGLISH: Texts = Texts {
     this_device: "This device",
@@ -109,6 +109,28 @@ pub const ENGLISH: Texts = Texts {
     offer_into: |folder| format!("Into {folder}"),
     offer_free: |free| format!("{free} free"),
     offer_no_room: |free| format!("Not enough room: only {free} free"),
+    offer_change: "Change…",
+    offer_exists,
+    on_conflict: |rule| match rule {
+        OnConflict::Rename => "Keep both",
+        OnConflict::Skip => "Skip existing",
+        OnConflict::Replace => "Replace",
+        OnConflict::Newer => "Replace older",
+        OnConflict::Separate => "Separate folder",
+    },
+    on_conflict_hint: |rule| match rule {
+        OnConflict::Rename => {
+            "New files are added. A different file of the same name is kept beside yours."
+        }
+        OnConflict::Skip => "New files are added. Yours stay; files of the same name are left out.",
+        OnConflict::Replace => {
+            "New files are added. Different files of the same name replace yours."
+        }
+        OnConflict::Newer => {
+            "New files are added. Yours are replaced where the other one was changed later."
+        }
+        OnConflict::Separate => "Arrives in a folder of its own beside yours; nothing is mixed.",
+    },
     accept: "Accept",
     decline: "Decline",
 
@@ -221,6 +243,7 @@ pub const ENGLISH: Texts = Texts {
             items(all)
         )
     },
+    some_skipped: |count| format!("{} left out", items(count)),
     failure,
     problem: problem_text,
     command_failed: |what, why| format!("{what} could not be opened: {why}"),
@@ -257,6 +280,7 @@ pub const ENGLISH: Texts = Texts {
     set_at_once_hint: "To one device; the others wait for their turn.",
     no_limit: "No limit",
     speed_unit: "MB/s",
+    set_conflict: "If a file exists already",
     set_theme: "Theme",
     set_language: "Language",
     theme_system: "System",
@@ -272,6 +296,28 @@ fn items(count: u64) -> String {
         1 => "1 item".to_owned(),
         count => format!("{} items", crate::gui::format::grouped(count)),
     }
+}
+
+fn offer_exists(existing: &Existing) -> String {
+    let grouped = crate::gui::format::grouped;
+    let what = match (existing.names.first(), existing.picked) {
+        (Some(name), 1) => format!("{name} exists"),
+        (Some(name), picked) => format!(
+            "{name} and {} more exist",
+            grouped(picked.saturating_sub(1))
+        ),
+        (None, _) => return String::new(),
+    };
+    let (same, new) = (existing.same_names, existing.new);
+    if existing.complete && same + new <= existing.picked {
+        return format!("{what} there already");
+    }
+    let names = match same {
+        1 => "1 same name".to_owned(),
+        same => format!("{} same names", grouped(same)),
+    };
+    let so_far = if existing.complete { "" } else { " so far" };
+    format!("{what}: {names}, {} new{so_far}", grouped(new))
 }
 
 fn failure(failure: &Failure) -> String {

@@ -8,9 +8,9 @@ mod zh;
 
 use std::net::IpAddr;
 
-use crate::engine::{Doing, ListenError};
+use crate::engine::{Doing, Existing, ListenError};
 use crate::model::address::AddressError;
-use crate::model::{Failure, Problem, TransferState};
+use crate::model::{Failure, OnConflict, Problem, TransferState};
 use crate::settings::Language;
 
 pub use en::ENGLISH;
@@ -85,6 +85,12 @@ pub struct Texts {
     pub offer_into: fn(&str) -> String,
     pub offer_free: fn(&str) -> String,
     pub offer_no_room: fn(&str) -> String,
+    pub offer_change: &'static str,
+    /// What is there already: the first name, and what else.
+    pub offer_exists: fn(&Existing) -> String,
+    pub on_conflict: fn(OnConflict) -> &'static str,
+    /// What a choice does, in a sentence.
+    pub on_conflict_hint: fn(OnConflict) -> &'static str,
     pub accept: &'static str,
     pub decline: &'static str,
 
@@ -159,6 +165,7 @@ pub struct Texts {
     pub checked: &'static str,
     pub checked_safe: &'static str,
     pub some_failed: fn(u64, u64) -> String,
+    pub some_skipped: fn(u64) -> String,
     pub failure: fn(&Failure) -> String,
     pub problem: fn(&Problem) -> String,
     pub command_failed: fn(&str, &str) -> String,
@@ -184,6 +191,7 @@ pub struct Texts {
     pub set_at_once_hint: &'static str,
     pub no_limit: &'static str,
     pub speed_unit: &'static str,
+    pub set_conflict: &'static str,
     pub set_theme: &'static str,
     pub set_language: &'static str,
     pub theme_system: &'static str,

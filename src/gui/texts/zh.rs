@@ -1,9 +1,9 @@
 //! 简体中文。
 
 use super::Texts;
-use crate::engine::{Doing, ListenError};
+use crate::engine::{Doing, Existing, ListenError};
 use crate::model::address::AddressError;
-use crate::model::{Failure, Party, Problem, TransferState};
+use crate::model::{Failure, OnConflict, Party, Problem, TransferState};
 
 pub const CHINESE: Texts = Texts {
     this_device: "本机",
@@ -98,6 +98,22 @@ pub const CHINESE: Texts = Texts {
     offer_into: |folder| format!("保存到 {folder}"),
     offer_free: |free| format!("可用 {free}"),
     offer_no_room: |free| format!("空间不足：仅剩 {free}"),
+    offer_change: "更改…",
+    offer_exists,
+    on_conflict: |rule| match rule {
+        OnConflict::Rename => "两者都保留",
+        OnConflict::Skip => "跳过已有的",
+        OnConflict::Replace => "替换",
+        OnConflict::Newer => "替换较旧的",
+        OnConflict::Separate => "另存为新文件夹",
+    },
+    on_conflict_hint: |rule| match rule {
+        OnConflict::Rename => "添加新文件；同名但内容不同的文件与您的文件一并保留。",
+        OnConflict::Skip => "添加新文件；您的文件保持不变，同名文件不再接收。",
+        OnConflict::Replace => "添加新文件；同名但内容不同的文件将替换您的文件。",
+        OnConflict::Newer => "添加新文件；对方修改时间更晚的文件将替换您的文件。",
+        OnConflict::Separate => "保存到旁边的一个新文件夹，不与您的文件混在一起。",
+    },
     accept: "接受",
     decline: "拒绝",
 
@@ -206,6 +222,7 @@ pub const CHINESE: Texts = Texts {
             all - failed.min(all)
         )
     },
+    some_skipped: |count| format!("跳过 {}", items(count)),
     failure,
     problem: problem_text,
     command_failed: |what, why| format!("无法打开 {what}：{why}"),
@@ -231,6 +248,7 @@ pub const CHINESE: Texts = Texts {
     set_at_once_hint: "发往同一台设备；其余的排队等待。",
     no_limit: "不限",
     speed_unit: "MB/s",
+    set_conflict: "遇到同名文件时",
     set_theme: "外观",
     set_language: "语言",
     theme_system: "跟随系统",
@@ -243,6 +261,29 @@ pub const CHINESE: Texts = Texts {
 
 fn items(count: u64) -> String {
     format!("{} 项", crate::gui::format::grouped(count))
+}
+
+fn offer_exists(existing: &Existing) -> String {
+    let grouped = crate::gui::format::grouped;
+    let what = match (existing.names.first(), existing.picked) {
+        (Some(name), 1) => format!("“{name}”已存在"),
+        (Some(name), picked) => format!("“{name}”等 {} 项已存在", grouped(picked)),
+        (None, _) => return String::new(),
+    };
+    let (same, new) = (existing.same_names, existing.new);
+    if existing.complete && same + new <= existing.picked {
+        return what;
+    }
+    let so_far = if existing.complete {
+        ""
+    } else {
+        "（仍在查看）"
+    };
+    format!(
+        "{what}：{} 个同名，{} 个新文件{so_far}",
+        grouped(same),
+        grouped(new)
+    )
 }
 
 fn failure(failure: &Failure) -> String {

@@ -11,14 +11,43 @@ mod portable;
 mod unix;
 
 #[cfg(not(unix))]
-pub(super) use portable::{FolderHandle, is_not_a_folder};
+pub(super) use portable::{FolderHandle, file_id, is_not_a_folder};
 #[cfg(unix)]
-pub(super) use unix::{FolderHandle, is_not_a_folder};
+pub(super) use unix::{FolderHandle, file_id, is_not_a_folder};
 
 use std::fs::{File, FileTimes};
 use std::time::{Duration, SystemTime};
 
 use crate::model::Modified;
+
+/// What a name belongs to, looked at without opening or following it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Standing {
+    pub kind: StandingKind,
+    pub len_bytes: u64,
+    pub modified: Modified,
+    /// Of the file itself, whatever name it is reached by.
+    pub id: Option<FileId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum StandingKind {
+    File,
+    Folder,
+    /// A link, a FIFO, a socket, a device.
+    Other,
+}
+
+/// Device and inode; nothing where there are none.
+pub(super) type FileId = (u64, u64);
+
+/// By the magic number that Linux has for a file system (statfs(2)): FAT counts a file's bytes in 32
+/// bits.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+fn largest_file_of(file_system: u64) -> Option<u64> {
+    const MSDOS_SUPER_MAGIC: u64 = 0x4d44;
+    (file_system == MSDOS_SUPER_MAGIC).then_some(u32::MAX.into())
+}
 
 /// Gives an open file its modification time. A time this disk cannot hold is no reason to lose a
 /// file: it then keeps the one it has.
@@ -64,6 +93,13 @@ pub(super) fn modified_of(time: SystemTime) -> Modified {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fat_holds_files_up_to_four_gibibytes_less_one() {
+        assert_eq!(largest_file_of(0x4d44), Some((4 << 30) - 1));
+        const EXT4: u64 = 0xef53;
+        assert_eq!(largest_file_of(EXT4), None);
+    }
 
     #[test]
     fn times_before_and_after_1970_read_back() {

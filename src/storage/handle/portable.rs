@@ -5,6 +5,7 @@ use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf, absolute};
 
+use super::{FileId, Standing, StandingKind, modified_of};
 use crate::model::Modified;
 
 #[derive(Debug)]
@@ -80,6 +81,26 @@ impl FolderHandle {
         }
     }
 
+    /// What has that name; `None` if it is free. Opens and follows nothing.
+    pub fn look(&self, name: &str) -> io::Result<Option<Standing>> {
+        let found = match fs::symlink_metadata(self.path.join(name)) {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let kind = match found.file_type() {
+            kind if kind.is_file() => StandingKind::File,
+            kind if kind.is_dir() => StandingKind::Folder,
+            _other => StandingKind::Other,
+        };
+        Ok(Some(Standing {
+            kind,
+            len_bytes: found.len(),
+            modified: modified_of(found.modified()?),
+            id: None,
+        }))
+    }
+
     /// Moves a file from this folder to `new` in folder `to`, over the file that has the name.
     pub fn move_over(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {
         fs::rename(self.path.join(name), to.path.join(new))
@@ -134,6 +155,11 @@ impl FolderHandle {
         Err(ErrorKind::Unsupported.into())
     }
 
+    /// The longest file that the file system can hold: the standard library does not tell.
+    pub fn largest_file(&self) -> Option<u64> {
+        None
+    }
+
     /// Two handles are of one folder.
     pub fn is_same_as(&self, other: &Self) -> io::Result<bool> {
         Ok(fs::canonicalize(&self.path)? == fs::canonicalize(&other.path)?)
@@ -153,6 +179,11 @@ impl FolderHandle {
     pub fn received_mode(lock: &Metadata, _executable: bool) -> Permissions {
         lock.permissions()
     }
+}
+
+/// The standard library does not tell.
+pub(in super::super) fn file_id(_metadata: &Metadata) -> Option<FileId> {
+    None
 }
 
 /// Held until dropped.

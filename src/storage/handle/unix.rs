@@ -9,11 +9,12 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, Dir, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, flock, fstat,
-    linkat, mkdirat, openat, renameat, unlinkat, utimensat,
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, flock,
+    fstat, linkat, mkdirat, openat, renameat, statat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
+use super::{FileId, Standing, StandingKind};
 use crate::model::Modified;
 
 const FOLDER: OFlags = OFlags::RDONLY
@@ -93,6 +94,31 @@ impl FolderHandle {
             true => Ok(file),
             false => Err(io::ErrorKind::InvalidInput.into()),
         }
+    }
+
+    /// What has that name; `None` if it is free. Opens and follows nothing.
+    pub fn look(&self, name: &str) -> io::Result<Option<Standing>> {
+        let stat = match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => StandingKind::File,
+            FileType::Directory => StandingKind::Folder,
+            _other => StandingKind::Other,
+        };
+        // The fields have other widths on other systems.
+        #[allow(clippy::unnecessary_cast)]
+        Ok(Some(Standing {
+            kind,
+            len_bytes: u64::try_from(stat.st_size).unwrap_or(0),
+            modified: Modified {
+                seconds: stat.st_mtime as i64,
+                nanos: stat.st_mtime_nsec as u32,
+            },
+            id: Some((stat.st_dev as u64, stat.st_ino as u64)),
+        }))
     }
 
     /// Moves a file from this folder to `new` in folder `to`, over the file that has the name.
@@ -180,6 +206,19 @@ impl FolderHandle {
         )?)
     }
 
+    /// The longest file that the file system can hold, where that is little.
+    pub fn largest_file(&self) -> Option<u64> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            let found = rustix::fs::fstatfs(&self.fd).ok()?;
+            // The field has other widths on other processors.
+            #[allow(clippy::unnecessary_cast)]
+            super::largest_file_of(found.f_type as u64)
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        None
+    }
+
     /// Two handles are of one folder.
     pub fn is_same_as(&self, other: &Self) -> io::Result<bool> {
         let (one, two) = (fstat(&self.fd)?, fstat(&other.fd)?);
@@ -213,6 +252,11 @@ impl FolderHandle {
         // The owner has to be able to read what arrived, whatever the disk says of itself.
         std::fs::Permissions::from_mode((wanted & lock.mode()) | 0o600)
     }
+}
+
+/// Which file an open one is.
+pub(in super::super) fn file_id(metadata: &Metadata) -> Option<FileId> {
+    Some((metadata.dev(), metadata.ino()))
 }
 
 /// Held until dropped.
