@@ -4,6 +4,7 @@
 //! `write` sends what both have to say. The disk's queue needs no bound of its own: the sender
 //! cannot have more on its way than the credit that the disk gave back.
 
+mod comparing;
 mod room;
 
 use std::collections::HashSet;
@@ -34,8 +35,9 @@ use crate::protocol::message::Frame;
 use crate::protocol::receiver::{Found, Job, Receiver, ReceiverEvent};
 use crate::protocol::verification::SessionKey;
 use crate::protocol::{Buffers, Violation};
-use crate::storage::inbox::{Committed, Full, Inbox, KeptReader, LARGE_BYTES, Rest, Target};
+use crate::storage::inbox::{Committed, Full, Inbox, KeptReader, Rest, Target};
 use crate::storage::{GroupHash, free_bytes};
+use comparing::Task;
 use room::Orders;
 
 /// Files that wait to be committed together, at most: one flush for all of them.
@@ -104,6 +106,8 @@ enum Order {
     Counted,
     /// Hashes of groups that are staged: entry, first group.
     Checked(Groups),
+    /// From the `compare` thread.
+    Compared(comparing::Answer),
     Job(Job),
     Stop,
 }
@@ -231,10 +235,21 @@ impl Receiving {
                     link.write_frames(writer, &control)
                 }),
                 spawn(scope, "disk", &link, move || {
-                    disk.work(ordered, &recycled, |reader| {
-                        let checking = disk.clone();
-                        spawn(scope, "check", link_of_disk, move || checking.check(reader)).is_ok()
-                    })
+                    let beside = Beside {
+                        check: |reader| {
+                            let checking = disk.clone();
+                            spawn(scope, "check", link_of_disk, move || checking.check(reader))
+                                .is_ok()
+                        },
+                        compare: |tasks: mpsc::Receiver<Task>| {
+                            let comparing = disk.clone();
+                            spawn(scope, "compare", link_of_disk, move || {
+                                comparing.compare(&tasks);
+                            })
+                            .is_ok()
+                        },
+                    };
+                    disk.work(ordered, &recycled, &beside)
                 }),
             ];
             let ending = if threads.iter().all(Result::is_ok) {
@@ -357,8 +372,9 @@ impl Receiving {
         &self,
         orders: mpsc::Receiver<Order>,
         buffers: &Buffers,
-        check: impl Fn(Vec<KeptFile>) -> bool,
+        beside: &Beside<impl Fn(Vec<KeptFile>) -> bool, impl Fn(mpsc::Receiver<Task>) -> bool>,
     ) {
+        let check = &beside.check;
         let mut disk = Disk::new(orders);
         loop {
             let order = match disk.commit_due() {
@@ -391,9 +407,9 @@ impl Receiving {
                         Some(Ok(mut inbox)) => {
                             disk.survey = None;
                             inbox.set_rule(rule);
-                            let every = rule.leaves_out();
-                            let from_bytes = if every { 0 } else { LARGE_BYTES };
-                            self.machine().look_ahead(from_bytes);
+                            self.machine().look_ahead(1);
+                            let (tasks, to_compare) = mpsc::channel();
+                            disk.compare = (beside.compare)(to_compare).then_some(tasks);
                             disk.inbox = Some(inbox);
                             if self.origin.goes_on.is_none() {
                                 self.machine().accept();
@@ -417,6 +433,7 @@ impl Receiving {
                         self.go_on(&mut disk, &check);
                     }
                 }
+                Ok(Order::Compared(answer)) => self.compared(&mut disk, answer),
                 Ok(Order::Checked(groups)) => {
                     if let Some(inbox) = &mut disk.inbox {
                         inbox.checked(groups.entry, groups.first, &groups.hashes);
@@ -486,9 +503,14 @@ impl Receiving {
         self.send_jobs(&mut machine);
         self.live.held_bytes.set(machine.held_bytes());
         self.live.settled.set(machine.settled() as u64);
+        // If there is nothing to look at first, content may come.
+        let credit = machine.poll_credit();
         drop(machine);
         self.notes.send(Note::State(TransferState::Running));
         self.pump();
+        if let Some(credit) = credit {
+            self.link.outbox.credit(credit);
+        }
     }
 
     /// Looks what an earlier run left, tells the sender, and lets the rest come.
@@ -592,12 +614,18 @@ impl Receiving {
                     entry,
                 });
                 let Some(inbox) = &mut disk.inbox else { return };
-                let decided = inbox.look(targets.clone());
-                let left_out = self.settle_early(decided);
+                let foreseen = inbox.look(targets.clone());
+                let left_out = self.settle_early(foreseen.decided);
                 for target in targets.filter(|target| left_out.contains(&target.number)) {
                     inbox.leave_out(target.number, target.key);
                 }
+                self.ask(disk, &foreseen.comparable);
             }
+            Job::Hashes {
+                entry,
+                groups,
+                last,
+            } => self.take_hashes(disk, entry, groups, *last),
             Job::Data { entry, data, .. } => {
                 if let Some(target) = target(0, data.entry, entry) {
                     self.with_room(disk, |inbox| {
@@ -636,6 +664,7 @@ impl Receiving {
             Job::Batch { batch, .. } => buffers.give_back(batch.into_buffer()),
             Job::Folder { .. }
             | Job::Look { .. }
+            | Job::Hashes { .. }
             | Job::End { .. }
             | Job::Abandon { .. }
             | Job::Finish => {}
@@ -677,7 +706,7 @@ impl Receiving {
             Job::Look { files } => files.iter().map(|(number, _)| *number).collect(),
             // What is in the folder has keys of its own.
             Job::Folder { number, entry } if entry.parent.is_none() => vec![*number],
-            Job::Folder { .. } | Job::Finish => Vec::new(),
+            Job::Folder { .. } | Job::Hashes { .. } | Job::Finish => Vec::new(),
         };
         let keys = numbers.into_iter();
         keys.filter_map(|number| manifest.key(number)).collect()
@@ -848,12 +877,20 @@ impl KeptFile {
     }
 }
 
+/// How the disk thread starts the threads that work beside it.
+struct Beside<Check, Compare> {
+    check: Check,
+    compare: Compare,
+}
+
 /// What the disk thread keeps.
 struct Disk {
     orders: Orders,
     folder: PathBuf,
     inbox: Option<Inbox>,
     survey: Option<Surveying>,
+    /// The way to the `compare` thread.
+    compare: Option<mpsc::Sender<Task>>,
     listed: bool,
     pending_since: Option<Instant>,
     reported: Instant,
@@ -866,6 +903,7 @@ impl Disk {
             folder: PathBuf::new(),
             inbox: None,
             survey: None,
+            compare: None,
             listed: false,
             pending_since: None,
             reported: Instant::now(),

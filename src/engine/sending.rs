@@ -651,6 +651,11 @@ impl Sending {
                     None
                 }
                 Bulk::Batch(items) => self.read_batch(&items, buffers),
+                Bulk::Hash {
+                    entry,
+                    first,
+                    count,
+                } => self.hash_groups(entry, first, count),
             };
             let sent = frame.is_none_or(|frame| link.outbox.bulk(frame));
             if !sent {
@@ -664,7 +669,7 @@ impl Sending {
         let bytes = match work {
             Bulk::Chunk { len, .. } => *len as u64,
             Bulk::Batch(items) => items.iter().map(|(_, len)| u64::from(*len)).sum(),
-            Bulk::Frame(_) | Bulk::End { .. } => return true,
+            Bulk::Frame(_) | Bulk::End { .. } | Bulk::Hash { .. } => return true,
         };
         let_go([&self.throttle, &self.live.throttle], bytes, |rest| {
             let until = Instant::now() + rest;
@@ -750,6 +755,44 @@ impl Sending {
                 }
                 self.file_ended(entry, Err(problem));
                 None
+            }
+        }
+    }
+
+    /// What the receiver asked for to compare it with what it has.
+    fn hash_groups(&self, entry: u32, first: u32, count: u32) -> Option<Vec<u8>> {
+        let hashed = self
+            .grouped(entry)
+            .and_then(|source| source.hash(first, count));
+        self.live.checked_bytes.add(u64::from(count) * GROUP_BYTES);
+        match hashed {
+            Ok(hashes) => {
+                self.hashed(entry);
+                let groups = Groups {
+                    entry,
+                    first,
+                    hashes,
+                };
+                Some(Frame::Hashes(groups).encode())
+            }
+            Err(problem) => {
+                lock(&self.mended).remove(&entry);
+                self.machine().not_hashed(count);
+                self.file_ended(entry, Err(problem));
+                None
+            }
+        }
+    }
+
+    /// If all of a file is hashed, that is its hash, as long as nothing else is said.
+    fn hashed(&self, entry: u32) {
+        let mut mended = lock(&self.mended);
+        if let Some(source) = mended.get(&entry) {
+            if let Some(hash) = source.whole() {
+                lock(&self.hashes).insert(entry, hash);
+            }
+            if source.is_single() {
+                mended.remove(&entry);
             }
         }
     }

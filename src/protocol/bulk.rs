@@ -261,7 +261,9 @@ impl Credit {
     }
 }
 
-/// What the receiver found in its own staging, for the sender to compare with the source.
+/// Hashes of a file's groups: what the receiver found in its own staging, for the sender to compare
+/// with the source (*groups*), or what the sender has, for the receiver to compare with what stands
+/// under the file's name (*hashes*). A file of a single group has its BLAKE3 hash instead.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Groups {
     pub entry: u32,
@@ -283,14 +285,49 @@ impl Groups {
         })
     }
 
-    pub fn encode(&self) -> Vec<u8> {
+    /// As a *groups* or a *hashes* frame.
+    pub fn encode(&self, kind: u8) -> Vec<u8> {
         let mut body = Vec::new();
         body.extend_from_slice(&self.entry.to_be_bytes());
         body.extend_from_slice(&self.first.to_be_bytes());
         for hash in &self.hashes {
             body.extend_from_slice(hash);
         }
-        super::frame::encode(kind::GROUPS, &body)
+        super::frame::encode(kind, &body)
+    }
+
+    /// Length of the body with so many hashes.
+    pub fn body_bytes(count: usize) -> usize {
+        count.saturating_mul(HASH_BYTES).saturating_add(8)
+    }
+}
+
+/// What the receiver still needs of a file, the rest of which it has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Want {
+    pub entry: u32,
+    /// From, to; ascending.
+    pub ranges: Vec<(u64, u64)>,
+}
+
+impl Want {
+    pub fn parse(body: &[u8]) -> Result<Self, Violation> {
+        let mut rest = body;
+        let entry = take_u32(&mut rest)?;
+        let mut ranges = Vec::new();
+        while !rest.is_empty() {
+            ranges.push((take_u64(&mut rest)?, take_u64(&mut rest)?));
+        }
+        Ok(Self { entry, ranges })
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        let mut body = self.entry.to_be_bytes().to_vec();
+        for (from, to) in &self.ranges {
+            body.extend_from_slice(&from.to_be_bytes());
+            body.extend_from_slice(&to.to_be_bytes());
+        }
+        super::frame::encode(kind::WANT, &body)
     }
 }
 

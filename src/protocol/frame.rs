@@ -73,12 +73,15 @@ pub mod kind {
     pub const PAUSE: u8 = 0x1b;
     pub const GO_ON: u8 = 0x1c;
     pub const KEPT: u8 = 0x1d;
+    pub const COMPARE: u8 = 0x1e;
 
     pub const DATA: u8 = 0x20;
     pub const BATCH: u8 = 0x21;
     pub const FILE_END: u8 = 0x22;
     pub const CREDIT: u8 = 0x23;
     pub const GROUPS: u8 = 0x24;
+    pub const WANT: u8 = 0x25;
+    pub const HASHES: u8 = 0x26;
     /// Types up to here are binary and may be large.
     pub const LAST_BULK: u8 = 0x2f;
 

@@ -115,6 +115,14 @@ fn group_hash(content: &[u8], group: usize) -> [u8; 32] {
     hasher.finalize_non_root()
 }
 
+/// What a sender tells of a group that it was asked about.
+fn told_hash(content: &[u8], group: usize) -> [u8; 32] {
+    match content.len() <= GROUP {
+        true => *blake3::hash(content).as_bytes(),
+        false => group_hash(content, group),
+    }
+}
+
 /// The hash of a file from those of its groups, the way the tree is built.
 fn merged(groups: &[[u8; 32]]) -> [u8; 32] {
     fn below(groups: &[[u8; 32]]) -> [u8; 32] {
@@ -195,6 +203,10 @@ struct Run<'a> {
     late: VecDeque<Vec<u8>>,
     /// So many files, at most, are told of before they have ended.
     early: usize,
+    /// Files that may still be compared with what stands under their names.
+    asks: usize,
+    /// Their hashes as far as they came, and whether that is all.
+    told: BTreeMap<u32, (Vec<[u8; 32]>, bool)>,
     received: bool,
 }
 
@@ -228,6 +240,8 @@ impl<'a> Run<'a> {
             to_compare: Vec::new(),
             late: VecDeque::new(),
             early: 0,
+            asks: 0,
+            told: BTreeMap::new(),
             received: false,
         }
     }
@@ -335,7 +349,14 @@ impl<'a> Run<'a> {
         while let Some(job) = self.receiver.poll_job() {
             moved = true;
             let (cost, content) = (job.cost(), job.content_bytes());
-            self.do_job(job);
+            match job {
+                Job::Hashes { groups, last, .. } => {
+                    let told = self.told.entry(groups.entry).or_default();
+                    told.0.extend(groups.hashes);
+                    told.1 = last;
+                }
+                job => self.do_job(job),
+            }
             self.receiver.job_done(cost, content);
         }
         // The check runs beside the writing, sometimes far behind it.
@@ -347,6 +368,13 @@ impl<'a> Run<'a> {
         if self.early > 0 && dice.below(4) == 0 {
             self.tell_early(dice);
         }
+        if self.asks > 0 && dice.below(3) == 0 {
+            self.ask(dice);
+        }
+        if dice.below(3) == 0 {
+            self.answer(dice);
+        }
+        moved |= self.told.values().any(|(_, last)| *last);
         self.receiver.flush_status();
         while let Some(frame) = self.receiver.poll_control() {
             self.late.push_back(frame);
@@ -383,6 +411,67 @@ impl<'a> Run<'a> {
         self.disk.left_out.insert(key);
         self.groups.remove(&number);
         self.to_tell.retain(|(told, ..)| *told != number);
+    }
+
+    /// Something stands under the name of some file.
+    fn ask(&mut self, dice: &mut Dice) {
+        let number = dice.below(self.receiver.manifest().len()) as u32;
+        let Some(entry) = self.receiver.manifest().get(number) else {
+            return;
+        };
+        let count = entry.len_bytes().div_ceil(GROUP_BYTES) as usize;
+        if count > 0 {
+            self.asks -= 1;
+            let groups = 1 + dice.below(count) as u32;
+            self.receiver.ask(&[(number, groups)]);
+        }
+    }
+
+    /// What stands there is the same, or some of its groups are, or none.
+    fn answer(&mut self, dice: &mut Dice) {
+        let all_told = self.told.iter().find(|(_, (_, last))| *last);
+        let Some((&number, _)) = all_told else { return };
+        let (hashes, _) = self.told.remove(&number).unwrap();
+        if !self.receiver.is_undecided(number) {
+            return;
+        }
+        let content = self.source.content(number).to_vec();
+        for (group, hash) in hashes.iter().enumerate() {
+            assert_eq!(
+                *hash,
+                told_hash(&content, group),
+                "the sender said another hash"
+            );
+        }
+        let manifest = self.receiver.manifest();
+        let (key, entry) = (manifest.key(number).unwrap(), manifest.get(number).unwrap());
+        let (len_bytes, modified) = (entry.len_bytes(), entry.modified);
+        let count = len_bytes.div_ceil(GROUP_BYTES) as usize;
+        if hashes.len() == count && dice.below(2) == 0 {
+            self.disk.parts.remove(&key);
+            self.disk.done.insert(key, (content, modified));
+            let there = EntryStatus::AlreadyThere;
+            return self.receiver.settle(number, len_bytes, &there);
+        }
+        if count == 1 {
+            assert!(self.receiver.want(number, vec![(0, len_bytes)]));
+            return;
+        }
+        let mut part = vec![0; content.len()];
+        let mut known = vec![None; count];
+        let mut missing = Vec::new();
+        for group in 0..count {
+            let range = group * GROUP..content.len().min((group + 1) * GROUP);
+            if group < hashes.len() && dice.below(2) == 0 {
+                part[range.clone()].copy_from_slice(&content[range]);
+                known[group] = Some(hashes[group]);
+            } else {
+                missing.push((range.start as u64, range.end as u64));
+            }
+        }
+        self.disk.parts.insert(key, part);
+        self.groups.insert(number, known);
+        assert!(self.receiver.want(number, missing));
     }
 
     fn goes_on(&self) -> bool {
@@ -462,6 +551,7 @@ impl<'a> Run<'a> {
                     self.commit(item.entry, entry, content, item.hash);
                 }
             }
+            Job::Hashes { .. } => panic!("they are handled where the dice are"),
             Job::Folder { .. } | Job::Look { .. } | Job::Abandon { .. } => {
                 panic!("there is nothing like that")
             }
@@ -485,6 +575,21 @@ impl<'a> Run<'a> {
     fn read(&mut self, bulk: Bulk) -> Option<Vec<u8>> {
         match bulk {
             Bulk::Frame(frame) => Some(frame),
+            Bulk::Hash {
+                entry,
+                first,
+                count,
+            } => {
+                let content = self.source.content(entry);
+                let groups = first..first + count;
+                let hashes = groups.map(|group| told_hash(content, group as usize));
+                let groups = Groups {
+                    entry,
+                    first,
+                    hashes: hashes.collect(),
+                };
+                Some(Frame::Hashes(groups).encode())
+            }
             // Whoever notices that nobody wants it any more does not send it.
             Bulk::Chunk { entry, .. } if entry % 2 == 0 && !self.sender.is_wanted(entry) => {
                 self.sender.file_ended(entry, Err(Problem::Vanished));
@@ -532,6 +637,7 @@ fn however_it_is_cut_and_changed_in_the_end_the_source_is_there() {
             };
             let mut this = Run::new(&source, &mut disk, run == 0, frames);
             this.early = if seed % 2 == 0 { dice.below(4) } else { 0 };
+            this.asks = if seed % 3 == 0 { 0 } else { dice.below(5) };
             let end = this
                 .run(dice)
                 .unwrap_or_else(|violation| panic!("seed {seed}, run {run}: {violation}"));

@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::bulk::{Batch, Credit, Data, FileEnd, Groups};
+use super::bulk::{Batch, Credit, Data, FileEnd, Groups, Want};
 use super::frame::{self, FrameError, RawFrame, kind};
 use crate::model::{
     Entry, EntryKind, Hold, ManifestError, Modified, Problem, SafeName, UnsafeName, displayable,
@@ -275,6 +275,13 @@ pub struct Kept {
     pub partial: Vec<(u32, u64)>,
 }
 
+/// Files under whose names something stands at the receiver: hashes are to come instead of content.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Compare {
+    /// Entry, and of how many groups from its beginning.
+    pub files: Vec<(u32, u32)>,
+}
+
 /// Every entry has its status; what arrived is under its final name.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Received {
@@ -344,6 +351,7 @@ pub enum Frame {
     Manifest(ManifestPart),
     ManifestEnd(ManifestEnd),
     Kept(Kept),
+    Compare(Compare),
     Accept(Accept),
     Decline(Decline),
     Failed(Failed),
@@ -359,6 +367,8 @@ pub enum Frame {
     FileEnd(FileEnd),
     Credit(Credit),
     Groups(Groups),
+    Want(Want),
+    Hashes(Groups),
     Ping,
     Pong,
 }
@@ -378,6 +388,7 @@ impl Frame {
             kind::MANIFEST => Self::Manifest(json(body)?),
             kind::MANIFEST_END => Self::ManifestEnd(json(body)?),
             kind::KEPT => Self::Kept(json(body)?),
+            kind::COMPARE => Self::Compare(json(body)?),
             kind::ACCEPT => Self::Accept(json(body)?),
             kind::DECLINE => Self::Decline(json(body)?),
             kind::FAILED => Self::Failed(json(body)?),
@@ -393,6 +404,8 @@ impl Frame {
             kind::FILE_END => Self::FileEnd(FileEnd::parse(body)?),
             kind::CREDIT => Self::Credit(Credit::parse(body)?),
             kind::GROUPS => Self::Groups(Groups::parse(body)?),
+            kind::WANT => Self::Want(Want::parse(body)?),
+            kind::HASHES => Self::Hashes(Groups::parse(body)?),
             kind::PING => empty(body, Self::Ping)?,
             kind::PONG => empty(body, Self::Pong)?,
             unknown if unknown & kind::OPTIONAL != 0 => return Ok(None),
@@ -412,6 +425,7 @@ impl Frame {
             Self::Manifest(_) => kind::MANIFEST,
             Self::ManifestEnd(_) => kind::MANIFEST_END,
             Self::Kept(_) => kind::KEPT,
+            Self::Compare(_) => kind::COMPARE,
             Self::Accept(_) => kind::ACCEPT,
             Self::Decline(_) => kind::DECLINE,
             Self::Failed(_) => kind::FAILED,
@@ -427,6 +441,8 @@ impl Frame {
             Self::FileEnd(_) => kind::FILE_END,
             Self::Credit(_) => kind::CREDIT,
             Self::Groups(_) => kind::GROUPS,
+            Self::Want(_) => kind::WANT,
+            Self::Hashes(_) => kind::HASHES,
             Self::Ping => kind::PING,
             Self::Pong => kind::PONG,
         }
@@ -445,6 +461,7 @@ impl Frame {
             Self::Manifest(message) => control(kind::MANIFEST, message),
             Self::ManifestEnd(message) => control(kind::MANIFEST_END, message),
             Self::Kept(message) => control(kind::KEPT, message),
+            Self::Compare(message) => control(kind::COMPARE, message),
             Self::Accept(message) => control(kind::ACCEPT, message),
             Self::Decline(message) => control(kind::DECLINE, message),
             Self::Failed(message) => control(kind::FAILED, message),
@@ -454,7 +471,9 @@ impl Frame {
             Self::Pause(message) => control(kind::PAUSE, message),
             Self::FileEnd(message) => message.encode(),
             Self::Credit(message) => message.encode(),
-            Self::Groups(message) => message.encode(),
+            Self::Groups(message) => message.encode(kind::GROUPS),
+            Self::Want(message) => message.encode(),
+            Self::Hashes(message) => message.encode(kind::HASHES),
             Self::Refused
             | Self::Finish
             | Self::GoOn

@@ -7,9 +7,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::bulk::{Batch, Credit, Data, FileEnd, Groups, cost};
+use super::bulk::{Batch, Credit, Data, FileEnd, Groups, Want, cost};
 use super::message::{
-    Accept, Cancel, Decline, Failed, Frame, Hex, Kept, Pause, Received, Violation, WireProblem,
+    Accept, Cancel, Compare, Decline, Failed, Frame, Hex, Kept, Pause, Received, Violation,
+    WireProblem,
 };
 use super::outcomes::{Outcomes, extend};
 use crate::model::{
@@ -24,6 +25,8 @@ const KEPT_ITEMS: usize = 1024;
 
 /// Jobs with the disk at once: more would only be memory. Content is bounded by credit besides.
 const OUTSTANDING_JOBS: usize = 1024;
+/// Entries looked at before any content may come: some ten milliseconds of a local disk's time.
+const LOOK_FIRST: usize = 4096;
 /// Entries in one job to look at: some milliseconds of a local disk's time.
 const LOOK_ENTRIES: usize = 256;
 /// Failures before the offer is answered whose words are kept.
@@ -40,6 +43,13 @@ pub enum Job {
     /// their names may decide what becomes of them ([`Receiver::settle`]) before they travel.
     Look {
         files: Vec<(u32, Entry)>,
+    },
+    /// Hashes of a file that was [asked](Receiver::ask) about; compare, and [say](Receiver::want)
+    /// what is needed of it.
+    Hashes {
+        entry: Entry,
+        groups: Groups,
+        last: bool,
     },
     /// Content of a file; offsets follow each other without gaps. Of a file that was kept from an
     /// earlier run any group may come, from its beginning and in one go.
@@ -76,6 +86,7 @@ impl Job {
             Self::Data { data, .. } => cost(data.body_bytes()),
             Self::Batch { batch, .. } => cost(batch.body_bytes()),
             Self::End { .. } => cost(FileEnd::BODY_BYTES),
+            Self::Hashes { groups, .. } => cost(Groups::body_bytes(groups.hashes.len())),
             Self::Folder { .. } | Self::Look { .. } | Self::Abandon { .. } | Self::Finish => 0,
         }
     }
@@ -93,6 +104,7 @@ impl Job {
             Self::End { .. }
             | Self::Folder { .. }
             | Self::Look { .. }
+            | Self::Hashes { .. }
             | Self::Abandon { .. }
             | Self::Finish => 0,
         }
@@ -156,6 +168,9 @@ pub struct Receiver {
     look_from_bytes: Option<u64>,
     /// Entries before this one have been given out to be looked at.
     looked: usize,
+    /// So many entries are looked at before any content may come, so that what need not travel does
+    /// not begin to.
+    look_first: usize,
     /// It is the turn of a look; they take turns with what has come.
     look_next: bool,
     /// Jobs that the disk has not reported back.
@@ -168,6 +183,8 @@ pub struct Receiver {
     goes_on: bool,
     /// Files kept from an earlier run.
     mending: HashMap<u32, Mending>,
+    /// Files whose hashes were asked for: how many groups, and how many of them came.
+    asked: HashMap<u32, (u32, u32)>,
     /// Cost of all bulk frames that came.
     came: u64,
     consumed: u64,
@@ -197,12 +214,14 @@ impl Default for Receiver {
             folders_handed: 0,
             look_from_bytes: None,
             looked: 0,
+            look_first: 0,
             look_next: false,
             outstanding: 0,
             abandoned_early: Vec::new(),
             current: None,
             goes_on: false,
             mending: HashMap::new(),
+            asked: HashMap::new(),
             came: 0,
             consumed: 0,
             told: Credit::default(),
@@ -295,6 +314,7 @@ impl Receiver {
             (State::Accepted, Frame::Data(data)) => self.take_data(data),
             (State::Accepted, Frame::FileEnd(end)) => self.take_end(end),
             (State::Accepted, Frame::Batch(batch)) => self.take_batch(batch),
+            (State::Accepted, Frame::Hashes(groups)) => self.take_hashes(groups),
             (State::Accepted, Frame::Finish) => {
                 if !self.complete
                     || self.open_files > 0
@@ -347,11 +367,18 @@ impl Receiver {
             return;
         };
         self.state = State::Accepted;
-        self.told.granted = WINDOW_BYTES;
+        if self.look_from_bytes.is_some() {
+            self.look_first = self.manifest.len().min(LOOK_FIRST);
+        }
+        let credit = match self.look_first {
+            0 => WINDOW_BYTES,
+            _some => 0,
+        };
+        self.told.granted = credit;
         self.control.push_back(
             Frame::Accept(Accept {
                 transfer: Hex(transfer.0),
-                credit: WINDOW_BYTES,
+                credit,
             })
             .encode(),
         );
@@ -450,7 +477,8 @@ impl Receiver {
             && self.is_undecided(groups.entry)
             && self.mending.contains_key(&groups.entry)
         {
-            self.control.push_back(groups.encode());
+            self.control
+                .push_back(Frame::Groups(groups.clone()).encode());
         }
     }
 
@@ -515,6 +543,98 @@ impl Receiver {
         self.tell_received_if_settled();
     }
 
+    /// Something stands under the names of these files: their hashes are to come first, of so many
+    /// groups from the beginning. Those of which content has come already are passed over.
+    pub fn ask(&mut self, files: &[(u32, u32)]) {
+        let open = files.iter().copied().filter(|&(number, groups)| {
+            let begun = self.current.is_some_and(|(current, _)| current == number);
+            let known = self.mending.contains_key(&number) || self.asked.contains_key(&number);
+            self.is_undecided(number) && !begun && !known && groups > 0
+        });
+        let open: Vec<_> = open.collect();
+        for files in open.chunks(KEPT_ITEMS) {
+            let files = files.to_vec();
+            self.asked
+                .extend(files.iter().map(|(number, groups)| (*number, (*groups, 0))));
+            let compare = Frame::Compare(Compare { files });
+            self.control.push_back(compare.encode());
+        }
+    }
+
+    /// What is needed of a file whose hashes have come; the rest of it is here. `false`: nobody waits
+    /// for that any more.
+    pub fn want(&mut self, number: u32, ranges: Vec<(u64, u64)>) -> bool {
+        let all_told = self
+            .asked
+            .get(&number)
+            .is_some_and(|(all, told)| all == told);
+        if !all_told || !self.is_undecided(number) {
+            return false;
+        }
+        self.asked.remove(&number);
+        let len_bytes = self.entry(number).map_or(0, Entry::len_bytes);
+        if len_bytes > GROUP_BYTES {
+            let wanted = ranges.iter().fold(0_u64, |sum, (from, to)| {
+                sum.saturating_add(to.saturating_sub(*from))
+            });
+            self.held = self.held.saturating_add(len_bytes.saturating_sub(wanted));
+            let mending = Mending {
+                kept_bytes: 0,
+                next: 0,
+            };
+            self.mending.insert(number, mending);
+        }
+        let want = Want {
+            entry: number,
+            ranges,
+        };
+        self.control.push_back(Frame::Want(want).encode());
+        true
+    }
+
+    fn take_hashes(&mut self, groups: Groups) -> Result<(), Violation> {
+        let body_bytes = Groups::body_bytes(groups.hashes.len());
+        self.pay(body_bytes)?;
+        let number = groups.entry;
+        let Open { file, told } = self.open_file(number)?;
+        let count = u32::try_from(groups.hashes.len()).unwrap_or(u32::MAX);
+        let Some((all, came)) = self.asked.get_mut(&number) else {
+            return Err(Violation::Malformed("hashes that nobody asked for"));
+        };
+        let next = came.saturating_add(count);
+        if groups.first != *came || count == 0 || next > *all {
+            return Err(Violation::Malformed("hashes out of order"));
+        }
+        *came = next;
+        let last = next == *all;
+        if told {
+            self.throw_away(body_bytes);
+        } else {
+            let job = Job::Hashes {
+                entry: file,
+                groups,
+                last,
+            };
+            self.jobs.push_back(Queued::Job(job));
+        }
+        Ok(())
+    }
+
+    /// Content of it comes although its hashes were asked for: it was on its way already. Once its
+    /// hashes have come the answer to them is due first.
+    fn not_asked(&mut self, number: u32) -> Result<(), Violation> {
+        match self.asked.get(&number) {
+            Some((_, 1..)) if self.is_undecided(number) => Err(Violation::Malformed(
+                "content of a file that is being compared",
+            )),
+            Some(_) => {
+                self.asked.remove(&number);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The file has not ended and nothing was told of it.
     pub fn is_undecided(&self, number: u32) -> bool {
         self.state == State::Accepted && self.slots.get(number as usize) == Some(&Slot::Listed)
@@ -540,9 +660,12 @@ impl Receiver {
         if !matches!(self.state, State::Accepted | State::Finishing) {
             return None;
         }
+        if self.looked >= self.look_first && self.outstanding == 0 {
+            self.look_first = 0;
+        }
         let granted = match self.holds.here {
-            None => self.consumed.saturating_add(WINDOW_BYTES),
-            Some(_) => self.told.granted,
+            None if self.look_first == 0 => self.consumed.saturating_add(WINDOW_BYTES),
+            None | Some(_) => self.told.granted,
         };
         let now = Credit {
             granted,
@@ -557,7 +680,9 @@ impl Receiver {
     /// Grown by a quarter of the window since it was told: tell it now, or the sender may stall.
     pub fn credit_is_due(&self) -> bool {
         let granted = self.consumed.saturating_add(WINDOW_BYTES);
-        self.holds.here.is_none() && granted.saturating_sub(self.told.granted) >= WINDOW_BYTES / 4
+        let looking = self.looked < self.look_first || self.look_first > 0 && self.outstanding > 0;
+        let grown = granted.saturating_sub(self.told.granted);
+        self.holds.here.is_none() && !looking && grown >= WINDOW_BYTES / 4
     }
 
     pub fn poll_control(&mut self) -> Option<Vec<u8>> {
@@ -720,6 +845,7 @@ impl Receiver {
             self.current = None;
         }
         self.mending.remove(&number);
+        self.asked.remove(&number);
         self.mark_handed(number);
         if told {
             return Ok(());
@@ -743,6 +869,7 @@ impl Receiver {
     fn take_data(&mut self, data: Data) -> Result<(), Violation> {
         self.pay(data.body_bytes())?;
         let Open { file, told } = self.open_file(data.entry)?;
+        self.not_asked(data.entry)?;
         let len_bytes = file.len_bytes();
         let again = if let Some(mending) = self.mending.get_mut(&data.entry) {
             mending.take(&data, len_bytes)?
@@ -808,6 +935,7 @@ impl Receiver {
         let mut wanted = Vec::with_capacity(batch.items.len());
         for item in &batch.items {
             let Open { file, told } = self.open_file(item.entry)?;
+            self.not_asked(item.entry)?;
             if self.mending.contains_key(&item.entry) {
                 return Err(Violation::Malformed("a kept file in a batch"));
             }

@@ -6,6 +6,7 @@
 //! to send or pieces of files to read; only one thread may ask for them. The machine never sees
 //! content, only counts.
 
+mod comparing;
 mod statuses;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -32,6 +33,9 @@ pub enum Bulk {
     Chunk { entry: u32, offset: u64, len: usize },
     /// All bytes of the file are sent: check it and call [`Sender::file_ended`].
     End { entry: u32 },
+    /// Hash these groups of a file (of one with a single group: all of it) and send them as a
+    /// *hashes* frame.
+    Hash { entry: u32, first: u32, count: u32 },
     /// Read these whole files (number and length) and send them as one batch frame.
     Batch(Vec<(u32, u32)>),
 }
@@ -72,7 +76,9 @@ enum Slot {
     Folder,
     /// A file that is still to be sent.
     Listed,
-    /// A file of which the receiver has a beginning from an earlier run.
+    /// A file that the receiver compares with what it has under its name.
+    Asked,
+    /// A file of which the receiver has a part.
     Mending,
     /// Sent whole, or given up here; its status is awaited.
     Sent,
@@ -122,6 +128,10 @@ pub struct Sender {
     /// The file whose chunks are on their way, and how far.
     current: Option<(u32, u64)>,
     mending: BTreeMap<u32, Mending>,
+    /// Files whose hashes are to be told: entry, groups asked for, groups told.
+    asked: VecDeque<(u32, u32, u32)>,
+    /// Files whose hashes were told, and which the receiver has not answered.
+    unanswered: usize,
     /// The range of a file being mended that is on its way: entry, from, to.
     range: Option<(u32, u64, u64)>,
     /// What was asked of the driver last and is paid for; what it cannot read costs nothing.
@@ -167,6 +177,8 @@ impl Sender {
             cursor: 0,
             current: None,
             mending: BTreeMap::new(),
+            asked: VecDeque::new(),
+            unanswered: 0,
             range: None,
             planned: Planned::Nothing,
             granted: 0,
@@ -299,6 +311,10 @@ impl Sender {
                 self.events.push_back(SenderEvent::Groups(groups));
                 Ok(())
             }
+            (State::Sending, Frame::Compare(compare)) => self.take_compare(&compare),
+            (State::Sending, Frame::Want(want)) => self.take_want(want),
+            // Everything was sent, or given up, while that was on its way.
+            (State::Finishing, Frame::Compare(_) | Frame::Want(_)) => Ok(()),
             // The file was given up here while they were on their way.
             (State::Finishing, Frame::Groups(_)) => Ok(()),
             (State::Offered, Frame::Decline(_)) => {
@@ -384,6 +400,9 @@ impl Sender {
         if let Some(bulk) = self.next_mending() {
             return bulk;
         }
+        if let Some(bulk) = self.next_hashes() {
+            return Some(bulk);
+        }
         self.skip_done();
         if let Some(&len) = self.lens.get(self.cursor) {
             // What the peer has not been told of yet cannot be sent.
@@ -398,7 +417,8 @@ impl Sender {
             self.current = Some((entry, 0));
             return self.next_chunk(entry, 0);
         }
-        if self.complete && self.mending.is_empty() && !self.finish_queued {
+        let answered = self.asked.is_empty() && self.unanswered == 0;
+        if self.complete && self.mending.is_empty() && answered && !self.finish_queued {
             self.finish_queued = true;
             self.state = State::Finishing;
             return Some(Bulk::Frame(Frame::Finish.encode()));
@@ -422,9 +442,13 @@ impl Sender {
         }
         let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
         if let Some(slot) = self.slots.get_mut(entry as usize)
-            && matches!(slot, Slot::Listed | Slot::Mending)
+            && matches!(slot, Slot::Listed | Slot::Asked | Slot::Mending)
         {
+            let asked = *slot == Slot::Asked;
             *slot = Slot::Sent;
+            if asked {
+                self.no_longer_asked(entry);
+            }
         }
         if result.is_err() {
             self.not_sent(entry);
@@ -682,7 +706,7 @@ impl Sender {
             // Given up here while they were on their way; or never claimed.
             return match self.slots.get(groups.entry as usize) {
                 Some(Slot::Sent | Slot::Settled) => Ok(()),
-                Some(Slot::Folder | Slot::Listed | Slot::Mending) | None => {
+                Some(Slot::Folder | Slot::Listed | Slot::Asked | Slot::Mending) | None => {
                     Err(Violation::Malformed("hashes of a file that was not kept"))
                 }
             };

@@ -65,6 +65,52 @@ impl GroupedSource {
         Ok(different)
     }
 
+    /// The hashes of so many groups; of a file with a single one, the BLAKE3 hash of all of it.
+    pub fn hash(&self, first: u32, count: u32) -> Result<Vec<GroupHash>, Problem> {
+        let mut buffer = vec![0; GROUP_BYTES.min(self.len_bytes) as usize];
+        let mut told = Vec::with_capacity(count as usize);
+        for number in first..first.saturating_add(count) {
+            let offset = u64::from(number) * GROUP_BYTES;
+            let len = self.len_bytes.saturating_sub(offset).min(GROUP_BYTES) as usize;
+            let bytes = buffer.get_mut(..len).unwrap_or_default();
+            read_exact_at(&self.file, bytes, offset)?;
+            let hash = if self.is_single() {
+                blake3::hash(bytes).into()
+            } else {
+                let mut hasher = GroupHasher::new(number.into());
+                hasher.update(bytes);
+                hasher.finish()
+            };
+            if let Some(known) = self.hashes().known.get_mut(number as usize) {
+                *known = Some(hash);
+            }
+            told.push(hash);
+        }
+        // Hashes of two versions would tell of a file that never was.
+        let now = self.file.metadata();
+        let now = now.map_err(|error| Problem::reading(&error))?;
+        if Stamp::of(&now) == self.opened {
+            Ok(told)
+        } else {
+            Err(Problem::Changed)
+        }
+    }
+
+    /// It has a single group, and so no tree.
+    pub fn is_single(&self) -> bool {
+        self.len_bytes <= GROUP_BYTES
+    }
+
+    /// The BLAKE3 hash, if all groups are known.
+    pub fn whole(&self) -> Option<[u8; 32]> {
+        let known: Option<Vec<_>> = self.hashes().known.iter().copied().collect();
+        match known?.as_slice() {
+            [] => None,
+            [only] => Some(*only),
+            several => Some(merge(several)),
+        }
+    }
+
     /// Reads what is sent: groups from their beginning, piece by piece.
     pub fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<(), Problem> {
         read_exact_at(&self.file, bytes, offset)?;

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use super::commit::{self, FLUSH_TOGETHER, Ready};
 use super::conflict::{Conflicts, Verdict};
-use super::groups::GroupHash;
-use super::handle::{FolderHandle, file_id, set_modified};
+use super::groups::{GroupHash, group_count};
+use super::handle::{FolderHandle, StandingKind, file_id, set_modified};
 use super::mending::{Looked, Mending};
 use super::staging::{Past, PastEnd, Run, Staging};
 use super::tree::{FolderOrigin, Tree};
@@ -54,6 +54,15 @@ pub struct Committed {
     pub blake3: Option<[u8; 32]>,
     /// A folder that was there before and is merged with is [`EntryStatus::AlreadyThere`].
     pub status: EntryStatus,
+}
+
+/// What can be said of files before they come.
+#[derive(Default, Debug)]
+pub struct Foreseen {
+    /// These need not come.
+    pub decided: Vec<Committed>,
+    /// Something stands under the names of these: how many groups may be the same.
+    pub comparable: Vec<(u32, u32)>,
 }
 
 /// The disk is full. Nothing of what was asked is done; it can be asked again when there is room.
@@ -327,14 +336,19 @@ impl Inbox {
 
     /// Looks at what stands under the names of files that have not come yet, and says which of them
     /// need not come: that is decided already. It stays so when each is [left out](Self::leave_out).
-    pub fn look<'a>(&mut self, files: impl IntoIterator<Item = Target<'a>>) -> Vec<Committed> {
-        let mut decided = Vec::new();
-        for Target { number, entry, .. } in files {
+    pub fn look<'a>(&mut self, files: impl IntoIterator<Item = Target<'a>>) -> Foreseen {
+        let mut foreseen = Foreseen::default();
+        for Target { number, key, entry } in files {
             let name = self.tree.planned_file_name(&entry.name, entry.parent);
             let Some(status) = self.foreseen(entry, &name) else {
+                if !self.arrived_before(key)
+                    && let Some(groups) = self.comparable(entry, &name)
+                {
+                    foreseen.comparable.push((number, groups));
+                }
                 continue;
             };
-            decided.push(Committed {
+            foreseen.decided.push(Committed {
                 number,
                 path: self.tree.display_path(entry.parent, &name),
                 len_bytes: entry.len_bytes(),
@@ -342,7 +356,65 @@ impl Inbox {
                 status,
             });
         }
-        decided
+        foreseen
+    }
+
+    /// Something stands under the name and may be the same, or partly: in so many groups from the
+    /// beginning.
+    fn comparable(&mut self, entry: &Entry, name: &str) -> Option<u32> {
+        let len_bytes = entry.len_bytes();
+        if len_bytes == 0 || len_bytes > MEND_AT_MOST_BYTES || self.tree.is_new(entry.parent) {
+            return None;
+        }
+        let standing = self.tree.look(entry.parent, name)?;
+        let all = group_count(len_bytes);
+        let groups = match standing.len_bytes {
+            _ if standing.kind != StandingKind::File => 0,
+            // With one group there is only all or nothing.
+            same if same == len_bytes => all,
+            _other if all == 1 => 0,
+            longer if longer > len_bytes => all,
+            shorter => usize::try_from(shorter / GROUP_BYTES).ok()?,
+        };
+        u32::try_from(groups).ok().filter(|groups| *groups > 0)
+    }
+
+    /// The file that stands under the name of an offered one, to be compared with it.
+    pub fn existing(&mut self, entry: &Entry) -> Option<File> {
+        let name = self.tree.planned_file_name(&entry.name, entry.parent);
+        self.tree.regular_file(entry.parent, &name)
+    }
+
+    /// Begins a file of which a part is copied from what exists. What is there then is to be
+    /// [told](Self::checked); the rest is [written](Self::write) group by group.
+    pub fn mix(&mut self, target: Target) -> Result<Result<File, Problem>, Full> {
+        match self.start(target) {
+            Ok(writing) => {
+                let mending = Mending::new(target.key, target.entry.len_bytes());
+                self.mending.insert(target.number, mending);
+                Ok(Ok(writing.file))
+            }
+            Err(problem) if problem.lacks_room() => Err(Full),
+            Err(problem) => Ok(Err(problem)),
+        }
+    }
+
+    /// How a file that was decided before it came is reported.
+    pub fn decided(
+        &self,
+        number: u32,
+        entry: &Entry,
+        status: EntryStatus,
+        blake3: Option<[u8; 32]>,
+    ) -> Committed {
+        let name = self.tree.planned_file_name(&entry.name, entry.parent);
+        Committed {
+            number,
+            path: self.tree.display_path(entry.parent, &name),
+            len_bytes: entry.len_bytes(),
+            blake3,
+            status,
+        }
     }
 
     fn foreseen(&mut self, entry: &Entry, name: &str) -> Option<EntryStatus> {

@@ -10,6 +10,7 @@ pub mod source;
 
 mod commit;
 mod conflict;
+pub mod existing;
 mod grouped;
 mod groups;
 mod handle;

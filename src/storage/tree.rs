@@ -5,6 +5,7 @@
 //! their number is bounded whatever the peer sends.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ struct Folder {
     /// As it is called on this disk.
     name: Box<str>,
     state: State,
+    /// Made in this run, so nothing was in it.
+    fresh: bool,
 }
 
 #[derive(Debug)]
@@ -98,6 +101,7 @@ impl Tree {
             modified,
             ..
         } = *entry;
+        let fresh = std::cell::Cell::new(false);
         let added = self.place(
             parent,
             |rules| DiskName::folder(name, rules, parent.is_none()),
@@ -110,7 +114,9 @@ impl Tree {
                     // On a full disk; then only its time would be lost.
                     tracing::debug!(%error, "journal not written");
                 }
-                match tree.make_or_merge(folder, name)? {
+                let origin = tree.make_or_merge(folder, name)?;
+                fresh.set(origin == FolderOrigin::Made);
+                match origin {
                     FolderOrigin::Merged if staging.made(&place) => Ok(FolderOrigin::Made),
                     origin => Ok(origin),
                 }
@@ -124,7 +130,7 @@ impl Tree {
                 (name, State::Failed, Err(problem))
             }
         };
-        self.insert(number, parent, name, state);
+        self.insert(number, parent, name, state, fresh.get());
         result
     }
 
@@ -156,7 +162,8 @@ impl Tree {
                 Err(problem),
             ),
         };
-        self.insert(number, None, name, state);
+        let fresh = result.is_ok();
+        self.insert(number, None, name, state, fresh);
         result
     }
 
@@ -174,17 +181,25 @@ impl Tree {
         };
         let ours = certain || folder.names().is_ok_and(|names| names.is_empty());
         if ours {
-            self.insert(number, None, name.to_owned(), State::Made(modified));
+            self.insert(number, None, name.to_owned(), State::Made(modified), false);
         }
         ours
     }
 
-    fn insert(&mut self, number: u32, parent: Option<u32>, name: String, state: State) {
+    fn insert(
+        &mut self,
+        number: u32,
+        parent: Option<u32>,
+        name: String,
+        state: State,
+        fresh: bool,
+    ) {
         let name = name.into_boxed_str();
         let folder = Folder {
             parent,
             name,
             state,
+            fresh,
         };
         self.folders.insert(number, folder);
     }
@@ -275,6 +290,18 @@ impl Tree {
     pub fn look(&mut self, parent: Option<u32>, name: &str) -> Option<Standing> {
         let folder = self.reach(parent, Removed::Report).ok()?;
         folder.look(name).ok().flatten()
+    }
+
+    /// The regular file that has a name in a folder, to be read.
+    pub fn regular_file(&mut self, parent: Option<u32>, name: &str) -> Option<File> {
+        let folder = self.reach(parent, Removed::Report).ok()?;
+        folder.regular_file(name).ok().flatten()
+    }
+
+    /// We made the folder in this run: nothing can stand in it that we did not put there.
+    pub fn is_new(&self, folder: Option<u32>) -> bool {
+        let folder = folder.and_then(|number| self.folders.get(&number));
+        folder.is_some_and(|folder| folder.fresh)
     }
 
     /// The longest file that the disk under a folder can hold, where that is little.

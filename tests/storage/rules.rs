@@ -91,7 +91,7 @@ impl Run {
     }
 
     fn foreseen(&self, inbox: &mut Inbox, number: u32) -> Option<EntryStatus> {
-        let mut decided = inbox.look([self.target(number)]);
+        let mut decided = inbox.look([self.target(number)]).decided;
         assert!(decided.len() <= 1);
         decided.pop().map(|committed| committed.status)
     }
@@ -306,7 +306,7 @@ fn what_lies_in_a_folder_that_could_not_be_made_need_not_travel() {
         entry: &lost,
         ..run.target(0)
     };
-    let decided = inbox.look([target]);
+    let decided = inbox.look([target]).decided;
     assert_eq!(decided[0].status, EntryStatus::Failed(Problem::Folder));
 }
 

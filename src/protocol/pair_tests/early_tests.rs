@@ -379,6 +379,7 @@ fn looks_come_behind_their_folders_take_turns_with_content_and_end() {
         let (cost, content) = (job.cost(), job.content_bytes());
         match &job {
             Job::Folder { number, .. } => folders.push(*number),
+            Job::Hashes { .. } => panic!("nobody asked for hashes"),
             Job::Look { files } => {
                 looks += 1;
                 in_a_row += 1;

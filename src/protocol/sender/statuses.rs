@@ -23,7 +23,7 @@ impl Sender {
             for number in self.listed(range)? {
                 match self.slots.get_mut(number as usize) {
                     Some(slot @ (Slot::Folder | Slot::Sent)) => *slot = Slot::Settled,
-                    Some(Slot::Listed | Slot::Mending | Slot::Settled) | None => {
+                    Some(Slot::Listed | Slot::Asked | Slot::Mending | Slot::Settled) | None => {
                         return Err(Violation::Malformed("a status too early or twice"));
                     }
                 }
@@ -82,6 +82,11 @@ impl Sender {
                 self.current
                     .take_if(|(current, _)| *current == number)
                     .is_some()
+            }
+            Some(slot @ Slot::Asked) => {
+                *slot = Slot::Settled;
+                self.no_longer_asked(number);
+                false
             }
             Some(slot @ Slot::Mending) => {
                 *slot = Slot::Settled;

@@ -1,0 +1,136 @@
+//! Files under whose names the receiver has something already: it is told their hashes, and says what it
+//! still needs.
+
+use std::collections::VecDeque;
+
+use super::{Bulk, Mending, Sender, SenderEvent, Slot};
+use crate::model::GROUP_BYTES;
+use crate::protocol::bulk::{Groups, Want, cost};
+use crate::protocol::message::{Compare, Violation};
+
+/// Hashes in one frame: 32 MiB of content, often enough for a person to see it move.
+const TOLD_TOGETHER: u32 = 32;
+/// Files that wait for an answer at once, at most: each may be held open.
+const UNANSWERED: usize = 32;
+
+impl Sender {
+    pub(super) fn take_compare(&mut self, compare: &Compare) -> Result<(), Violation> {
+        let announced = self.slots.len().saturating_sub(self.part.len());
+        let mut check_bytes = 0_u64;
+        for &(entry, groups) in &compare.files {
+            let slot = self.slots.get_mut(entry as usize);
+            let slot = slot.filter(|_| (entry as usize) < announced);
+            let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
+            let count = len_bytes.div_ceil(GROUP_BYTES);
+            let (Some(slot), true) = (slot, groups > 0 && u64::from(groups) <= count) else {
+                return Err(Violation::Malformed("a comparison of what is not there"));
+            };
+            // One that only waits for credit has not begun.
+            self.current.take_if(|current| *current == (entry, 0));
+            let begun = self.current.is_some_and(|(current, _)| current == entry);
+            match slot {
+                Slot::Folder => {
+                    return Err(Violation::Malformed("a comparison of a folder"));
+                }
+                Slot::Listed if !begun => {
+                    *slot = Slot::Asked;
+                    self.asked.push_back((entry, groups, 0));
+                    let bytes = u64::from(groups).saturating_mul(GROUP_BYTES);
+                    check_bytes = check_bytes.saturating_add(bytes.min(len_bytes));
+                }
+                Slot::Asked => return Err(Violation::Malformed("a comparison asked for twice")),
+                // It is on its way, or over.
+                Slot::Listed | Slot::Mending | Slot::Sent | Slot::Settled => {}
+            }
+        }
+        self.events.push_back(SenderEvent::Kept(check_bytes));
+        Ok(())
+    }
+
+    pub(super) fn next_hashes(&mut self) -> Option<Bulk> {
+        if self.unanswered >= UNANSWERED {
+            return None;
+        }
+        let &(entry, groups, told) = self.asked.front()?;
+        let count = groups.saturating_sub(told).min(TOLD_TOGETHER);
+        let price = cost(Groups::body_bytes(count as usize));
+        if !self.credit_for(price) {
+            return None;
+        }
+        self.used = self.used.saturating_add(price);
+        let next = told.saturating_add(count);
+        if next >= groups {
+            self.asked.pop_front();
+            self.unanswered = self.unanswered.saturating_add(1);
+        } else if let Some(front) = self.asked.front_mut() {
+            front.2 = next;
+        }
+        Some(Bulk::Hash {
+            entry,
+            first: told,
+            count,
+        })
+    }
+
+    /// The hashes that were asked of the driver last cannot be had: they do not travel.
+    pub fn not_hashed(&mut self, count: u32) {
+        let price = cost(Groups::body_bytes(count as usize));
+        self.used = self.used.saturating_sub(price);
+    }
+
+    /// It was given up here, or settled over there.
+    pub(super) fn no_longer_asked(&mut self, entry: u32) {
+        let before = self.asked.len();
+        self.asked.retain(|(asked, ..)| *asked != entry);
+        if self.asked.len() == before {
+            self.unanswered = self.unanswered.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn take_want(&mut self, want: Want) -> Result<(), Violation> {
+        let Want { entry, ranges } = want;
+        let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
+        match self.slots.get(entry as usize) {
+            Some(Slot::Asked) if self.asked.iter().all(|(asked, ..)| *asked != entry) => {}
+            // Given up here meanwhile.
+            Some(Slot::Sent | Slot::Settled) => return Ok(()),
+            Some(Slot::Folder | Slot::Listed | Slot::Asked | Slot::Mending) | None => {
+                return Err(Violation::Malformed(
+                    "an answer to hashes that were not told",
+                ));
+            }
+        }
+        let mut end = 0;
+        for &(from, to) in &ranges {
+            let whole = |at: u64| at.checked_rem(GROUP_BYTES) == Some(0);
+            let fits = end <= from && from < to && to <= len_bytes;
+            if !fits || !whole(from) || !(whole(to) || to == len_bytes) {
+                return Err(Violation::Malformed("a range that is not of whole groups"));
+            }
+            end = to;
+        }
+        self.unanswered = self.unanswered.saturating_sub(1);
+        let single = len_bytes <= GROUP_BYTES;
+        if single && ranges.is_empty() {
+            return Err(Violation::Malformed("a wish for nothing"));
+        }
+        let Some(slot) = self.slots.get_mut(entry as usize) else {
+            return Ok(());
+        };
+        if single {
+            // It travels as if nobody had asked.
+            *slot = Slot::Listed;
+            self.cursor = self.cursor.min(entry as usize);
+        } else {
+            *slot = Slot::Mending;
+            let mending = Mending {
+                kept: 0,
+                told: 0,
+                compared: 0,
+                ranges: VecDeque::from(ranges),
+            };
+            self.mending.insert(entry, mending);
+        }
+        Ok(())
+    }
+}
