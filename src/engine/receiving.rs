@@ -415,7 +415,7 @@ impl Receiving {
                                 self.machine().accept();
                                 self.begin();
                             } else if disk.listed {
-                                self.go_on(&mut disk, &check);
+                                self.go_on(&mut disk, check);
                             }
                         }
                         Some(Err(problem)) => {
@@ -430,7 +430,7 @@ impl Receiving {
                 Ok(Order::Listed) => {
                     disk.listed = true;
                     if disk.inbox.is_some() {
-                        self.go_on(&mut disk, &check);
+                        self.go_on(&mut disk, check);
                     }
                 }
                 Ok(Order::Compared(answer)) => self.compared(&mut disk, answer),
@@ -642,7 +642,11 @@ impl Receiving {
                 for (at, (entry, item)) in entries.iter().zip(&batch.items).enumerate() {
                     if let Some(target) = target(at, item.entry, entry) {
                         let content = batch.content(item);
-                        self.with_room(disk, |inbox| inbox.whole(target, content, item.hash));
+                        let put =
+                            self.with_room(disk, |inbox| inbox.whole(target, content, item.hash));
+                        if put.is_none() {
+                            break;
+                        }
                     }
                 }
             }

@@ -84,7 +84,7 @@ impl Surveying {
             picked: seen.picked.len() as u64,
             same_names: seen.same_names,
             new: seen.new,
-            complete: all && !gave_up,
+            complete: all && !self.more && !gave_up,
         };
         let news = match &self.told {
             None => true,

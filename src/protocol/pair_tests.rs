@@ -1,6 +1,7 @@
 //! Whole transfers in memory: both machines, a wire of bytes that can cut, flip and stop, and a
 //! simulated disk that commits nothing but what its checksum promised.
 
+mod compare_tests;
 mod early_tests;
 
 use std::collections::BTreeMap;

@@ -146,6 +146,13 @@ enum Slot {
     Settled,
 }
 
+/// What the disk is at. It does its jobs in order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Look,
+    Other,
+}
+
 /// A job that waits. What may come in great numbers and without credit stays small.
 #[derive(Debug)]
 enum Queued {
@@ -174,7 +181,7 @@ pub struct Receiver {
     /// It is the turn of a look; they take turns with what has come.
     look_next: bool,
     /// Jobs that the disk has not reported back.
-    outstanding: usize,
+    outstanding: VecDeque<Kind>,
     /// Given up by the sender before the offer was answered.
     abandoned_early: Vec<(u32, Problem)>,
     /// The file whose content is coming, and how far.
@@ -216,7 +223,7 @@ impl Default for Receiver {
             looked: 0,
             look_first: 0,
             look_next: false,
-            outstanding: 0,
+            outstanding: VecDeque::new(),
             abandoned_early: Vec::new(),
             current: None,
             goes_on: false,
@@ -512,7 +519,7 @@ impl Receiver {
 
     /// The disk has handled a job with this cost and content.
     pub fn job_done(&mut self, cost: u64, content_bytes: u64) {
-        self.outstanding = self.outstanding.saturating_sub(1);
+        self.outstanding.pop_front();
         self.consumed = self.consumed.saturating_add(cost);
         self.held = self.held.saturating_add(content_bytes);
     }
@@ -660,7 +667,7 @@ impl Receiver {
         if !matches!(self.state, State::Accepted | State::Finishing) {
             return None;
         }
-        if self.looked >= self.look_first && self.outstanding == 0 {
+        if self.looked >= self.look_first && self.outstanding.is_empty() {
             self.look_first = 0;
         }
         let granted = match self.holds.here {
@@ -680,7 +687,8 @@ impl Receiver {
     /// Grown by a quarter of the window since it was told: tell it now, or the sender may stall.
     pub fn credit_is_due(&self) -> bool {
         let granted = self.consumed.saturating_add(WINDOW_BYTES);
-        let looking = self.looked < self.look_first || self.look_first > 0 && self.outstanding > 0;
+        let looking =
+            self.looked < self.look_first || self.look_first > 0 && !self.outstanding.is_empty();
         let grown = granted.saturating_sub(self.told.granted);
         self.holds.here.is_none() && !looking && grown >= WINDOW_BYTES / 4
     }
@@ -692,7 +700,7 @@ impl Receiver {
     /// The next job for the disk; none while it has `OUTSTANDING_JOBS`, so ask again when it has
     /// reported one back.
     pub fn poll_job(&mut self) -> Option<Job> {
-        if self.outstanding >= OUTSTANDING_JOBS {
+        if self.outstanding.len() >= OUTSTANDING_JOBS {
             return None;
         }
         let job = match self.next_folder() {
@@ -708,7 +716,12 @@ impl Receiver {
         };
         // A slow disk that has much to look at must not keep content waiting.
         self.look_next = !matches!(job, Job::Look { .. });
-        self.outstanding = self.outstanding.saturating_add(1);
+        self.outstanding
+            .push_back(if matches!(job, Job::Look { .. }) {
+                Kind::Look
+            } else {
+                Kind::Other
+            });
         Some(job)
     }
 
@@ -802,7 +815,8 @@ impl Receiver {
     /// The next files to look at. Their folders were given out before.
     fn next_look(&mut self) -> Option<Job> {
         let from_bytes = self.look_from_bytes?;
-        if self.state != State::Accepted {
+        // One at a time, so that content which comes meanwhile does not stand behind many.
+        if self.state != State::Accepted || self.outstanding.contains(&Kind::Look) {
             return None;
         }
         let mut files = Vec::new();

@@ -307,8 +307,9 @@ impl Sender {
                 self.keep(&kept)
             }
             (State::Sending, Frame::Groups(groups)) => {
-                self.take_groups(&groups)?;
-                self.events.push_back(SenderEvent::Groups(groups));
+                if self.take_groups(&groups)? {
+                    self.events.push_back(SenderEvent::Groups(groups));
+                }
                 Ok(())
             }
             (State::Sending, Frame::Compare(compare)) => self.take_compare(&compare),
@@ -701,11 +702,12 @@ impl Sender {
         Ok(())
     }
 
-    fn take_groups(&mut self, groups: &Groups) -> Result<(), Violation> {
+    /// Whether anybody wants to know.
+    fn take_groups(&mut self, groups: &Groups) -> Result<bool, Violation> {
         let Some(mending) = self.mending.get_mut(&groups.entry) else {
             // Given up here while they were on their way; or never claimed.
             return match self.slots.get(groups.entry as usize) {
-                Some(Slot::Sent | Slot::Settled) => Ok(()),
+                Some(Slot::Sent | Slot::Settled) => Ok(false),
                 Some(Slot::Folder | Slot::Listed | Slot::Asked | Slot::Mending) | None => {
                     Err(Violation::Malformed("hashes of a file that was not kept"))
                 }
@@ -717,7 +719,7 @@ impl Sender {
             return Err(Violation::Malformed("hashes out of order"));
         }
         mending.told = told;
-        Ok(())
+        Ok(true)
     }
 
     /// The driver has compared so many more groups of a kept file; these of them differ and travel.

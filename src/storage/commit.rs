@@ -110,8 +110,10 @@ pub(super) fn commit(
             Ok((name, how @ (Placed::New | Placed::AlreadyThere))) => {
                 let ours = *how == Placed::New;
                 lines.push(PlacedLine::new(file.key, name, ours));
-                if ours && conflicts.wants_claims() {
-                    conflicts.claim(&tree.place_of(file.parent, name), file.id);
+                if conflicts.wants_claims() {
+                    // What was there already counts as arrived: it is this entry's now.
+                    let place = tree.place_of(file.parent, name);
+                    conflicts.claim(&place, file.key, ours, file.id);
                 }
             }
             // Nothing was put there, so nothing is claimed.
@@ -211,10 +213,11 @@ fn place(
             let Some(standing) = folder.look(name)? else {
                 return Err(ErrorKind::AlreadyExists.into());
             };
-            // As this disk tells times, so that one it has rounded is not older than itself.
-            let offered = file.modified.map(|_listed| file.on_disk);
+            // As this disk tells times, so that one it has rounded is not older than itself; but not
+            // newer than it was listed, where the disk takes no times.
+            let offered = file.modified.map(|listed| listed.min(file.on_disk));
             let place = tree.place_of(file.parent, name);
-            match conflicts.verdict(&place, &standing, offered) {
+            match conflicts.verdict(&place, file.key, &standing, offered) {
                 Verdict::KeepBoth => Err(error),
                 Verdict::Skip => Ok(Placed::Skipped),
                 Verdict::Replace => {

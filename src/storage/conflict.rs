@@ -1,11 +1,13 @@
 //! A name that is taken by a file: what the rule of the transfer says, and which files are none of
 //! the rule's business because this transfer put them there itself.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::handle::{FileId, Standing, StandingKind};
-use crate::model::{Modified, OnConflict};
+use crate::model::{EntryKey, Modified, OnConflict};
 
 /// What becomes of a complete file whose name is taken by other content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +17,15 @@ pub(super) enum Verdict {
     Skip,
 }
 
+/// An entry of the transfer has arrived at a place.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    key: EntryKey,
+    /// We put it there; otherwise the same content was there already, and may be replaced by a newer
+    /// version of that entry, but not by another one.
+    ours: bool,
+}
+
 /// The rule of one transfer, and what the transfer has put under names so far, in this run and in
 /// earlier ones.
 #[derive(Default, Debug)]
@@ -22,7 +33,7 @@ pub(super) struct Conflicts {
     rule: OnConflict,
     /// Numbers made of the places; a million files cost a few bytes each. A collision, or a file
     /// that somebody has put in the place of ours since, is treated as ours: both are kept.
-    places: HashSet<u64>,
+    places: HashMap<u64, Claim>,
     /// The same file may be found under a second spelling where the disk does not tell `A` from `a`.
     files: HashSet<FileId>,
 }
@@ -44,20 +55,23 @@ impl Conflicts {
         }
     }
 
-    /// The transfer has put a file there: names from the save folder down.
-    pub fn claim(&mut self, place: &[String], id: Option<FileId>) {
-        self.places.insert(number_of(place));
-        self.files.extend(id);
+    /// An entry has arrived there: names from the save folder down. With an id if we put it there in
+    /// this run.
+    pub fn claim(&mut self, place: &[String], key: EntryKey, ours: bool, id: Option<FileId>) {
+        self.places.insert(number_of(place), Claim { key, ours });
+        self.files.extend(id.filter(|_| ours));
     }
 
     /// What the rule says about a file offered with this time, whose name belongs to `standing`.
     pub fn verdict(
         &self,
         place: &[String],
+        key: EntryKey,
         standing: &Standing,
         offered: Option<Modified>,
     ) -> Verdict {
-        let claimed = self.places.contains(&number_of(place))
+        let claim = self.places.get(&number_of(place));
+        let claimed = claim.is_some_and(|claim| claim.ours || claim.key != key)
             || standing.id.is_some_and(|id| self.files.contains(&id));
         if standing.kind != StandingKind::File || claimed {
             return Verdict::KeepBoth;
@@ -74,8 +88,12 @@ impl Conflicts {
     }
 }
 
+/// Spellings that some disk takes for one name are one here: taken for ours, both are kept.
 fn number_of(place: &[String]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    place.hash(&mut hasher);
+    for name in place {
+        let folded: String = name.nfc().flat_map(char::to_lowercase).collect();
+        folded.hash(&mut hasher);
+    }
     hasher.finish()
 }

@@ -185,12 +185,12 @@ impl Inbox {
         self.conflicts.set_rule(rule);
         if self.conflicts.wants_claims() {
             let mut looked = Looked::default();
-            for past in self.staging.all_past() {
+            for (key, past) in self.staging.all_past() {
                 // Where a run was killed, what stands there may be ours or still somebody else's.
                 let ours = past.end == PastEnd::Ours
                     || past.end == PastEnd::Unknown && looked.is_ours(self.tree.root(), past);
-                if ours {
-                    self.conflicts.claim(&past.place, None);
+                if ours || past.end == PastEnd::Found {
+                    self.conflicts.claim(&past.place, *key, ours, None);
                 }
             }
         }
@@ -340,7 +340,7 @@ impl Inbox {
         let mut foreseen = Foreseen::default();
         for Target { number, key, entry } in files {
             let name = self.tree.planned_file_name(&entry.name, entry.parent);
-            let Some(status) = self.foreseen(entry, &name) else {
+            let Some(status) = self.foreseen(entry, key, &name) else {
                 if !self.arrived_before(key)
                     && let Some(groups) = self.comparable(entry, &name)
                 {
@@ -348,6 +348,9 @@ impl Inbox {
                 }
                 continue;
             };
+            if matches!(status, EntryStatus::Failed(_)) {
+                self.undo(key);
+            }
             foreseen.decided.push(Committed {
                 number,
                 path: self.tree.display_path(entry.parent, &name),
@@ -401,13 +404,17 @@ impl Inbox {
 
     /// How a file that was decided before it came is reported.
     pub fn decided(
-        &self,
-        number: u32,
-        entry: &Entry,
+        &mut self,
+        target: Target,
         status: EntryStatus,
         blake3: Option<[u8; 32]>,
     ) -> Committed {
+        let Target { number, key, entry } = target;
         let name = self.tree.planned_file_name(&entry.name, entry.parent);
+        if status == EntryStatus::AlreadyThere && self.conflicts.wants_claims() {
+            let place = self.tree.place_of(entry.parent, &name);
+            self.conflicts.claim(&place, key, false, None);
+        }
         Committed {
             number,
             path: self.tree.display_path(entry.parent, &name),
@@ -417,7 +424,7 @@ impl Inbox {
         }
     }
 
-    fn foreseen(&mut self, entry: &Entry, name: &str) -> Option<EntryStatus> {
+    fn foreseen(&mut self, entry: &Entry, key: EntryKey, name: &str) -> Option<EntryStatus> {
         if !self.tree.is_usable(entry.parent) {
             return Some(EntryStatus::Failed(Problem::Folder));
         }
@@ -433,7 +440,10 @@ impl Inbox {
         }
         let standing = self.tree.look(entry.parent, name)?;
         let place = self.tree.place_of(entry.parent, name);
-        match self.conflicts.verdict(&place, &standing, entry.modified) {
+        match self
+            .conflicts
+            .verdict(&place, key, &standing, entry.modified)
+        {
             Verdict::Skip => Some(EntryStatus::Skipped),
             Verdict::KeepBoth | Verdict::Replace => None,
         }
@@ -515,7 +525,12 @@ impl Inbox {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let committed = self.commit();
                 self.ended.extend(committed);
-                self.staging.create_part(key)
+                let again = self.staging.create_part(key);
+                // It found no room for its name.
+                if again.is_err() && self.ready.iter().any(|file| file.key == key) {
+                    return Err(Problem::NoSpace);
+                }
+                again
             }
             created => created,
         };
@@ -596,7 +611,7 @@ impl Inbox {
             self.fail(target, Problem::Corrupt);
             return Ok(());
         }
-        if self.is_skipped(target.entry) {
+        if self.is_skipped(target) {
             self.end(target, EntryStatus::Skipped);
             return Ok(());
         }
@@ -764,7 +779,8 @@ impl Inbox {
     }
 
     /// Another file has the name, cannot hold the same, and stays: nothing needs to be staged.
-    fn is_skipped(&mut self, entry: &Entry) -> bool {
+    fn is_skipped(&mut self, target: Target) -> bool {
+        let entry = target.entry;
         if !self.conflicts.rule().leaves_out() {
             return false;
         }
@@ -772,7 +788,9 @@ impl Inbox {
         let standing = self.tree.look(entry.parent, &name);
         standing.is_some_and(|standing| {
             let place = self.tree.place_of(entry.parent, &name);
-            let verdict = self.conflicts.verdict(&place, &standing, entry.modified);
+            let verdict = self
+                .conflicts
+                .verdict(&place, target.key, &standing, entry.modified);
             standing.len_bytes != entry.len_bytes() && verdict == Verdict::Skip
         })
     }

@@ -364,8 +364,8 @@ impl Staging {
     }
 
     /// Everything that earlier runs have put, or were about to put, under a name.
-    pub fn all_past(&self) -> impl Iterator<Item = &Past> {
-        self.history.files.values()
+    pub fn all_past(&self) -> impl Iterator<Item = (&EntryKey, &Past)> {
+        self.history.files.iter()
     }
 
     /// What an earlier run called a picked folder that is to stay apart.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::handle::modified_of;
 use super::names::AREA;
 use crate::model::name::wire_name;
-use crate::model::{Entry, EntryKind, Manifest, Modified, Problem};
+use crate::model::{Entry, EntryKind, Manifest, Modified, Problem, TransferId};
 
 /// One thing found while walking, in manifest order (parents first): the n-th call of `visit`, from
 /// 0, is entry number n.
@@ -100,11 +100,12 @@ impl Walker<'_> {
                 }
                 continue;
             };
-            if name == AREA {
-                // Another transfer's staging, if what is sent holds a save folder: nobody's files yet.
+            path.push(&name);
+            if name == AREA && is_staging(&path) {
+                // Of other transfers, if what is sent holds a save folder: nobody's files yet.
+                path.pop();
                 continue;
             }
-            path.push(&name);
             let metadata = fs::symlink_metadata(&path);
             let depth = levels.len() + 1;
             match self.visit_one(Some(parent), &name, &path, metadata, depth)? {
@@ -153,6 +154,17 @@ impl Walker<'_> {
         self.next_number += 1;
         ControlFlow::Continue(below)
     }
+}
+
+/// A folder that holds nothing but staging folders; somebody's own of that name is sent.
+fn is_staging(path: &Path) -> bool {
+    let real = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    let names = sorted_names(path).unwrap_or_default();
+    let transfer = |name: &OsString| {
+        let id = name.to_str().map(str::parse::<TransferId>);
+        matches!(id, Some(Ok(_)))
+    };
+    real && !names.is_empty() && names.iter().all(transfer)
 }
 
 enum Look {
@@ -254,6 +266,24 @@ mod tests {
         assert_eq!(all[5].entry.len_bytes(), 8);
         assert_eq!(all[7].entry.kind, EntryKind::Folder);
         assert!(all.iter().all(|found| found.problem.is_none()));
+    }
+
+    #[test]
+    fn only_real_staging_is_passed_over_and_somebodys_own_of_that_name_is_sent() {
+        let dir = tempfile::tempdir().unwrap();
+        let make = |path: &str| fs::create_dir_all(dir.path().join(path)).unwrap();
+        make("a/.ropeway/0123456789abcdef0123456789abcdef");
+        make("b/.ropeway/notes");
+        make("c/.ropeway");
+        make("d");
+        fs::write(dir.path().join("d/.ropeway"), "a file").unwrap();
+        let all = walked(&[dir.path().to_owned()]);
+        let names = all.iter().map(|found| found.entry.name.as_str());
+        let names: Vec<_> = names.skip(1).collect();
+        let expected = [
+            "a", "b", ".ropeway", "notes", "c", ".ropeway", "d", ".ropeway",
+        ];
+        assert_eq!(names, expected);
     }
 
     #[test]

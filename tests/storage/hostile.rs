@@ -239,8 +239,11 @@ impl Swapper {
                         let _ = fs::remove_file(folder);
                     }
                     if moved {
-                        // Fails when the receiver has made it again meanwhile; then that one stays.
-                        let _ = fs::rename(&aside, folder);
+                        // Fails when the receiver has made it again meanwhile; then that one stays,
+                        // and this one may not be in the way of the next swap.
+                        if fs::rename(&aside, folder).is_err() {
+                            let _ = fs::remove_dir_all(&aside);
+                        }
                     }
                 }
             }

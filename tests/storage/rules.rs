@@ -372,6 +372,48 @@ fn of_twins_one_replaces_what_was_there_and_the_other_is_kept_also_in_a_later_ru
     }
 }
 
+/// The first twin is there already, which counts as arrived: the second may not take its place.
+#[test]
+fn what_was_there_already_belongs_to_its_entry_and_no_twin_replaces_it() {
+    for later_run in [false, true] {
+        for rule in [OnConflict::Replace, OnConflict::Newer] {
+            let twins = ["one", "two"].map(|content| sent(None, "twin.txt", content));
+            let run = Run::new(rule, twins.to_vec());
+            theirs(&run.at("twin.txt"), "one", -60);
+            let mut inbox = run.first();
+            let first = run.put(&mut inbox, 0, "one");
+            assert_eq!(first.status, EntryStatus::AlreadyThere);
+            if later_run {
+                drop(inbox);
+                let done;
+                (inbox, done) = run.again();
+                assert_eq!(done, [0]);
+            }
+            assert_eq!(run.put(&mut inbox, 1, "two").path, "twin (1).txt");
+            assert_eq!(run.read("twin.txt"), "one", "{rule:?}");
+        }
+    }
+}
+
+#[test]
+fn a_newer_version_of_what_was_there_already_replaces_it_all_the_same() {
+    let mut run = Run::new(OnConflict::Replace, vec![sent(None, "a.txt", "one")]);
+    theirs(&run.at("a.txt"), "one", -60);
+    let mut inbox = run.first();
+    assert_eq!(
+        run.put(&mut inbox, 0, "one").status,
+        EntryStatus::AlreadyThere
+    );
+    drop(inbox);
+    let mut changed = sent(None, "a.txt", "changed");
+    changed.modified = at(SENT + 9, 0);
+    run.list(vec![changed]);
+    let (mut inbox, done) = run.again();
+    assert_eq!(done, [] as [u32; 0]);
+    assert_eq!(run.put(&mut inbox, 0, "changed").path, "a.txt");
+    assert_eq!(run.read("a.txt"), "changed");
+}
+
 #[test]
 fn a_later_run_applies_the_rule_to_what_was_there_and_not_to_what_an_earlier_run_put_there() {
     // The source changed in between, to a time before that of everything.

@@ -210,10 +210,12 @@ impl Receiving {
         blake3: Option<[u8; 32]>,
     ) {
         let key = self.machine().manifest().key(number);
-        let Some(inbox) = &mut disk.inbox else { return };
-        let decided = inbox.decided(number, entry, status, blake3);
+        let (Some(inbox), Some(key)) = (&mut disk.inbox, key) else {
+            return;
+        };
+        let decided = inbox.decided(Target { number, key, entry }, status, blake3);
         let left_out = self.settle_early(vec![decided]);
-        if let (Some(key), true) = (key, left_out.contains(&number)) {
+        if left_out.contains(&number) {
             inbox.leave_out(number, key);
         }
     }

@@ -121,7 +121,10 @@ impl Receiving {
     /// `false` if the session ended before there was room.
     fn wait_for_room(&self, disk: &mut Disk) -> bool {
         let tried = Instant::now();
-        tracing::warn!(folder = %disk.folder.display(), "the disk is full");
+        let before = free_bytes(&disk.folder);
+        if lock(&self.needs).is_none() {
+            tracing::warn!(folder = %disk.folder.display(), "the disk is full");
+        }
         loop {
             let free = free_bytes(&disk.folder);
             let needed = self.needed_bytes(disk, free);
@@ -129,9 +132,14 @@ impl Receiving {
             if !disk.orders.pause(LOOK_EVERY) || self.stopped.load(Ordering::SeqCst) {
                 return false;
             }
-            let enough = needed.clamp(1, WORTH_A_TRY_BYTES);
-            let free = free_bytes(&disk.folder);
-            if free.is_none_or(|free| free >= enough) || tried.elapsed() >= TRY_EVERY {
+            // What was free then was not enough.
+            let more = needed.clamp(1, WORTH_A_TRY_BYTES);
+            let now = free_bytes(&disk.folder);
+            let enough = match (before, now) {
+                (Some(before), Some(now)) => now >= before.saturating_add(more),
+                (_, _) => true,
+            };
+            if enough || tried.elapsed() >= TRY_EVERY {
                 return true;
             }
         }
@@ -180,9 +188,10 @@ impl Receiving {
 
     /// Whatever holds it up, a person before a disk: that is who has to act first.
     fn tell_hold(&self) {
+        // Read under the machine's lock, or an older answer could come last.
+        let mut machine = self.machine();
         let no_room = lock(&self.needs).map(|needed_bytes| Hold::NoRoom { needed_bytes });
         let paused = self.paused.load(Ordering::SeqCst).then_some(Hold::Person);
-        let mut machine = self.machine();
         machine.hold(paused.or(no_room));
         self.live.holds(machine.holds());
         if let Some(credit) = machine.poll_credit() {

@@ -74,6 +74,7 @@ impl Supervisor {
                     (_, Some(_)) => {
                         self.shared.ledger.update(transfer, |kept| {
                             kept.cancelled_here = false;
+                            kept.paused = false;
                             kept.places = vec![folder];
                             kept.on_conflict = on_conflict;
                         });

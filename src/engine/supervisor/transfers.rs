@@ -235,7 +235,9 @@ impl Supervisor {
         let mut moving: HashMap<String, usize> = HashMap::new();
         for (_, transfer, sending) in outgoing {
             let before = moving.entry(sending.address()).or_default();
-            let takes_part = !transfer.paused && transfer.state != TransferState::Interrupted;
+            // Who is held up over there gives its turn to others, too.
+            let held = transfer.paused || transfer.live.held_by().there.is_some();
+            let takes_part = !held && transfer.state != TransferState::Interrupted;
             let waits = takes_part && *before >= self.at_once;
             sending.wait_for_turn(waits);
             let moves = matches!(

@@ -107,18 +107,32 @@ fn react(choice: u8, machine: &mut Receiver, jobs: &mut Vec<Job>, control: &mut 
                 }
             }
             Job::End { entry, end } => assert_eq!(entry.len_bytes(), end.len_bytes),
-            Job::Folder { .. } | Job::Look { .. } | Job::Abandon { .. } | Job::Finish => {}
+            Job::Folder { .. }
+            | Job::Look { .. }
+            | Job::Hashes { .. }
+            | Job::Abandon { .. }
+            | Job::Finish => {}
         }
         machine.job_done(job.cost(), job.content_bytes());
         let number = match &job {
             Job::Folder { number, .. } | Job::Abandon { number, .. } => Some(*number),
             Job::End { end, .. } => Some(end.entry),
-            Job::Data { .. } | Job::Batch { .. } | Job::Look { .. } | Job::Finish => None,
+            Job::Data { .. }
+            | Job::Batch { .. }
+            | Job::Look { .. }
+            | Job::Hashes { .. }
+            | Job::Finish => None,
         };
         if let Some(number) = number {
             machine.settle(number, 0, &EntryStatus::Arrived);
         }
+        if let Job::Hashes { groups, .. } = &job {
+            machine.want(groups.entry, vec![(0, 1 << 20)]);
+        }
         if let Job::Look { files } = &job {
+            // Something stands under some names; the hashes are answered or not.
+            let odd = files.iter().filter(|(number, _)| number % 2 == 1);
+            machine.ask(&odd.map(|(number, _)| (*number, 1)).collect::<Vec<_>>());
             // The disk leaves out some of what it has looked at, while it may be coming.
             for (number, entry) in files.iter().filter(|(number, _)| number % 2 == 0) {
                 if machine.is_undecided(*number) {
