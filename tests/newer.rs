@@ -121,7 +121,7 @@ fn of_a_newer_version_only_the_groups_that_differ_travel() {
     let mut pair = Pair::new(OnConflict::Replace, &old);
     let group = MIB as u64;
 
-    let mut changed = old.clone();
+    let mut changed = old;
     changed[3 * MIB + 5] ^= 1;
     changed[17 * MIB] ^= 1;
     let summary = pair.again(&changed);
