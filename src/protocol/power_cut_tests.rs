@@ -209,6 +209,7 @@ struct Past {
     took: bool,
     /// Whether it was ours, if anything was written down after the intent.
     ours: Option<bool>,
+    before: Option<Box<Past>>,
 }
 
 /// Staging names begin with this; nothing else does.
@@ -376,14 +377,19 @@ impl Disk {
     }
 
     fn history(&self) -> BTreeMap<EntryKey, Past> {
-        let mut history = BTreeMap::new();
+        let mut history = BTreeMap::<EntryKey, Past>::new();
         for (line, _) in &self.journal {
             match line {
-                Line::Intent { key, past } => drop(history.insert(*key, past.clone())),
+                Line::Intent { key, past } => {
+                    let before = history.remove(key).map(Box::new);
+                    let past = past.clone();
+                    history.insert(*key, Past { before, ..past });
+                }
                 Line::Placed { key, place, ours } => {
                     if let Some(past) = history.get_mut(key) {
                         past.place.clone_from(place);
                         past.ours = Some(*ours);
+                        past.before = None;
                     }
                 }
             }
@@ -397,12 +403,14 @@ impl Disk {
     }
 
     fn is_ours(&self, past: &Past, place: &str) -> bool {
-        past.place == place
-            && self.looks_the_same(past)
-            && match past.ours {
-                Some(ours) => ours,
-                None => past.took && self.holds(place, &past.hash),
-            }
+        let before = past.before.as_ref();
+        before.is_some_and(|before| self.is_ours(before, place))
+            || past.place == place
+                && self.looks_the_same(past)
+                && match past.ours {
+                    Some(ours) => ours,
+                    None => past.took && self.holds(place, &past.hash),
+                }
     }
 
     fn is_there(&self, past: &Past) -> bool {
@@ -776,6 +784,7 @@ impl Run<'_> {
                     standing.content.len() != file.len || standing.modified != file.modified
                 }),
                 ours: None,
+                before: None,
             },
         });
         let intents = intents.collect();
@@ -934,8 +943,14 @@ fn tell(seed: u64, told: &mut Told) {
     let troubled_runs = dice.below(7);
     for run in 0.. {
         let troubled = run < troubled_runs;
-        let frames = if troubled { dice.below(60) } else { usize::MAX };
-        disk.steps_left = (troubled && dice.below(2) == 0).then(|| dice.below(60));
+        // Most stories have some frames and some dozen steps of the disk; long files have more.
+        let reach = [6, 20, 60][dice.below(3)];
+        let within = |dice: &mut Dice, on: bool| match on && dice.below(2) == 0 {
+            true => dice.below(reach),
+            false => usize::MAX,
+        };
+        let (frames, answers) = (within(dice, troubled), within(dice, troubled));
+        disk.steps_left = Some(within(dice, troubled));
         let goes_on = run > 0;
         let (mut sender, receiver) = match goes_on {
             false => (Sender::new(TRANSFER), Receiver::default()),
@@ -956,7 +971,7 @@ fn tell(seed: u64, told: &mut Told) {
             there: Decoder::new(Buffers::new(1)),
             back: Decoder::new(Buffers::new(1)),
             frames_left: frames,
-            answers_left: if troubled { dice.below(60) } else { usize::MAX },
+            answers_left: answers,
             goes_on,
             ready: Vec::new(),
             touched: BTreeSet::new(),
@@ -999,7 +1014,7 @@ fn tell(seed: u64, told: &mut Told) {
             }
             Err(Dead) => told.count("killed"),
         }
-        if dice.below(3) == 0 {
+        if dice.below(2) == 0 {
             told.count("changed");
             source.change(dice);
         }
