@@ -22,14 +22,15 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use ropeway::engine::{AcceptPolicy, Answer, Command as EngineCommand, Event};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::{PASSPHRASE, PATIENCE, noise};
+use support::{Device, PASSPHRASE, PATIENCE, noise};
 
 /// How much may travel a second time for each interruption, beside a hundredth of what is there.
 const TWICE_BYTES: u64 = 16 << 20;
@@ -66,6 +67,9 @@ struct Seen {
     to: Mutex<Option<SocketAddr>>,
     /// The line breaks whenever so many bytes have passed, ascending.
     cuts: Mutex<Vec<u64>>,
+    /// What the receiver says gets lost.
+    mute: AtomicBool,
+    lines: Mutex<Vec<TcpStream>>,
 }
 
 impl Wire {
@@ -77,6 +81,8 @@ impl Wire {
             connections: AtomicU64::new(0),
             to: Mutex::new(None),
             cuts: Mutex::new(Vec::new()),
+            mute: AtomicBool::new(false),
+            lines: Mutex::new(Vec::new()),
         });
         let shared = Arc::clone(&seen);
         std::thread::spawn(move || {
@@ -98,16 +104,29 @@ impl Wire {
         self.seen.bytes.load(Ordering::SeqCst)
     }
 
+    /// The lines there are break now.
+    fn cut(&self) {
+        for line in self.seen.lines.lock().unwrap().drain(..) {
+            let _ = line.shutdown(Shutdown::Both);
+        }
+    }
+
     fn lead_to(&self, to: Option<SocketAddr>) {
         *self.seen.to.lock().unwrap() = to;
     }
 }
 
 fn carry(seen: &Arc<Seen>, client: TcpStream, server: TcpStream) {
-    let seen = Arc::clone(seen);
+    let (seen, heard) = (Arc::clone(seen), Arc::clone(seen));
     let (mut back, mut from) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let ends = [client.try_clone().unwrap(), server.try_clone().unwrap()];
+    seen.lines.lock().unwrap().extend(ends);
     std::thread::spawn(move || {
-        let _ = std::io::copy(&mut from, &mut back);
+        let mut buffer = vec![0; 64 << 10];
+        while let Ok(count @ 1..) = from.read(&mut buffer)
+            && (heard.mute.load(Ordering::SeqCst) || back.write_all(&buffer[..count]).is_ok())
+        {
+        }
         // The sender hears of it, and what it has written until then is still counted below.
         let _ = back.shutdown(Shutdown::Write);
     });
@@ -368,9 +387,6 @@ struct Story {
     /// Everything that was said by processes that are gone.
     told: Vec<String>,
     transfers: BTreeSet<String>,
-    /// Those that the receiver may have accepted when their sender was killed without a record of
-    /// it: nobody can go on with them.
-    orphans: BTreeSet<String>,
     interruptions: u64,
     /// Bytes that may have travelled twice by now.
     allowed: u64,
@@ -395,7 +411,6 @@ impl Story {
             receiver,
             told: Vec::new(),
             transfers: BTreeSet::new(),
-            orphans: BTreeSet::new(),
             interruptions: 0,
             allowed: 0,
             before: 0,
@@ -502,17 +517,6 @@ impl Story {
             self.note("the sender had told of the end before it was killed".into());
             return false;
         }
-        for transfer in self
-            .sender
-            .said
-            .iter()
-            .filter_map(|line| line["transfer"].as_str())
-        {
-            let record = format!("study/transfers/{transfer}.json");
-            if !self.folder.path().join(record).exists() {
-                self.orphans.insert(transfer.to_owned());
-            }
-        }
         self.send_again();
         true
     }
@@ -570,26 +574,18 @@ impl Story {
             self.folder.path().join("garden/transfers"),
         ];
         for place in kept {
-            while !self.kept(&place).is_empty() && !unheard(&self) {
+            while !names(&place).is_empty() && !unheard(&self) {
                 self.receiver.listen(Duration::from_millis(5));
                 if Instant::now() > deadline {
-                    let kept = self.kept(&place);
+                    let kept = names(&place);
                     self.fail(&format!("is left in {}: {kept:?}", place.display()));
                 }
             }
         }
-        let (mut sent, mut arrived) = (
+        let (sent, arrived) = (
             everything(&self.folder.path().join("Film night")),
             everything(&self.inbox().join("Film night")),
         );
-        if !self.orphans.is_empty() {
-            // Folders that an orphan made were there before, and keep the time they had.
-            for (content, time, _) in sent.values_mut().chain(arrived.values_mut()) {
-                if content.is_none() {
-                    *time = (0, 0);
-                }
-            }
-        }
         if sent != arrived {
             let differs = sent.iter().filter(|one| arrived.get(one.0) != Some(one.1));
             let differs: Vec<_> = differs.map(|one| (one, arrived.get(one.0))).collect();
@@ -611,18 +607,17 @@ impl Story {
                 "{twice} bytes came twice, {allowed} + {overhead} may"
             ));
         }
-        let kept = self.kept(&self.folder.path().join("study/transfers"));
+        let kept = names(&self.folder.path().join("study/transfers"));
         if !kept.is_empty() && status.signal().is_none() {
             self.fail(&format!("the sender keeps {kept:?}"));
         }
         self.transfers.extend(self.sender.transfers());
         self.transfers.extend(self.receiver.transfers());
-        if self.transfers.difference(&self.orphans).count() != 1 {
+        if self.transfers.len() != 1 {
             self.fail("it did not go on, it began anew");
         }
         Ended {
             interruptions: self.interruptions,
-            orphans: self.orphans.len(),
             whole: self.whole,
             connections,
             wire,
@@ -631,13 +626,6 @@ impl Story {
             sender: std::mem::take(&mut self.sender.said),
             receiver: self.receiver.stop(),
         }
-    }
-
-    /// What is kept of transfers that somebody could go on with.
-    fn kept(&self, folder: &Path) -> Vec<String> {
-        let mut kept = names(folder);
-        kept.retain(|name| !self.orphans.contains(name.trim_end_matches(".json")));
-        kept
     }
 
     fn fail(&mut self, why: &str) -> ! {
@@ -655,15 +643,13 @@ impl Story {
             let errors = fs::read_to_string(home.join("stderr")).unwrap_or_default();
             self.told.push(format!("{device} complained: {errors}"));
         }
-        let (transfers, orphans) = (&self.transfers, &self.orphans);
-        let told = self.told.join("\n");
-        panic!("{why}\n{told}\n{transfers:?}, nobody goes on with {orphans:?}");
+        let (transfers, told) = (&self.transfers, self.told.join("\n"));
+        panic!("{why}\n{told}\n{transfers:?}");
     }
 }
 
 struct Ended {
     interruptions: u64,
-    orphans: usize,
     whole: u64,
     connections: u64,
     wire: u64,
@@ -678,7 +664,6 @@ impl Ended {
     fn summary(&self) -> String {
         let Self {
             interruptions,
-            orphans,
             whole,
             connections,
             wire,
@@ -687,8 +672,8 @@ impl Ended {
             ..
         } = self;
         format!(
-            "{interruptions} interruptions ({orphans} before it was known to be accepted), {connections} connections: for {whole} bytes {wire} \
-             were sent, {twice} too many ({allowed} allowed)"
+            "{interruptions} interruptions, {connections} connections: for {whole} bytes {wire} were sent, \
+             {twice} too many ({allowed} allowed)"
         )
     }
 }
@@ -805,5 +790,126 @@ fn a_line_that_breaks_again_and_again_takes_one_code_and_one_answer() {
     for said in [&ended.sender, &ended.receiver] {
         assert_eq!(count(said, "transfer"), 1);
         assert!(said.iter().any(|line| line["state"] == "interrupted"));
+    }
+}
+
+/// A receiver whose person has said yes while nothing that it says reaches the sender any more, and
+/// the transfer.
+fn accepted_unheard(garden: &mut Device, wire: &Wire) -> String {
+    let offer = garden.offer();
+    wire.seen.mute.store(true, Ordering::SeqCst);
+    let yes = Answer::Accept {
+        folder: None,
+        on_conflict: None,
+    };
+    let id = offer.transfer;
+    garden.engine.command(EngineCommand::Answer(id, yes));
+    let record = format!("data/transfers/{id}.json");
+    let deadline = Instant::now() + PATIENCE;
+    while !garden.home.path().join(&record).exists() {
+        assert!(Instant::now() < deadline, "nothing was accepted");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    id.to_string()
+}
+
+/// It came once, as one transfer that one person was asked about once, and nothing is left over.
+fn came_once(garden: &mut Device, source: &Path, transfer: &str) {
+    assert_eq!(garden.arrived().transfer.to_string(), transfer);
+    garden.safe();
+    let arrived = everything(&garden.inbox().join("Film night"));
+    assert_eq!(everything(source), arrived);
+    let offers = garden.said.iter().filter_map(|event| match event {
+        Event::Offer(offer) => Some(offer.transfer.to_string()),
+        _ => None,
+    });
+    assert_eq!(offers.collect::<BTreeSet<_>>().len(), 1);
+    let deadline = Instant::now() + PATIENCE;
+    for place in [
+        garden.inbox().join(".ropeway"),
+        garden.home.path().join("data/transfers"),
+    ] {
+        while !names(&place).is_empty() {
+            assert!(Instant::now() < deadline, "left: {:?}", names(&place));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn a_sender_killed_before_it_hears_the_yes_goes_on_without_a_code_or_a_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("Film night");
+    source(&film);
+    let wire = Wire::new();
+    let mut garden = Device::new("Garden");
+    let addr = garden.listen(AcceptPolicy::Ask, None);
+    let code = garden.code();
+    wire.lead_to(Some(addr));
+    let mut sender = send(folder.path(), &wire, Some(&code));
+    let transfer = accepted_unheard(&mut garden, &wire);
+    sender.kill();
+    assert!(!sender.states("running"), "{:?}", sender.said);
+    wire.seen.mute.store(false, Ordering::SeqCst);
+    let mut sender = send(folder.path(), &wire, None);
+    let ended = sender.wait("transfer");
+    assert_eq!(ended["status"], "arrived", "{ended}");
+    came_once(&mut garden, &film, &transfer);
+    assert!(sender.child.wait().unwrap().success());
+    assert_eq!(names(&folder.path().join("study/transfers")), [""; 0]);
+}
+
+#[test]
+fn an_offer_that_was_killed_and_never_accepted_is_made_anew_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    source(&folder.path().join("Film night"));
+    let wire = Wire::new();
+    let mut garden = Device::new("Garden");
+    let addr = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    wire.lead_to(Some(addr));
+    let mut sender = send(folder.path(), &wire, Some(PASSPHRASE));
+    let first = garden.offer().transfer;
+    sender.kill();
+    garden.ended();
+    let mut sender = send(folder.path(), &wire, Some(PASSPHRASE));
+    let second = garden.offer().transfer;
+    assert_ne!(first, second);
+    let answer = EngineCommand::Answer(second, Answer::Decline);
+    garden.engine.command(answer);
+    assert_eq!(sender.wait("transfer")["status"], "declined");
+    assert_eq!(sender.child.wait().unwrap().code(), Some(3));
+    assert_eq!(names(&folder.path().join("study/transfers")), [""; 0]);
+    let errors = fs::read_to_string(folder.path().join("study/stderr")).unwrap();
+    assert!(!errors.contains("sent anew"), "{errors}");
+}
+
+#[test]
+fn a_yes_that_is_lost_with_the_line_is_found_when_the_same_is_sent_again() {
+    for known_there in [true, false] {
+        let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+        let film = study.home.path().join("Film night");
+        source(&film);
+        let wire = Wire::new();
+        let addr = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+        wire.lead_to(Some(addr));
+        let first = study.send(&[&film], wire.address, PASSPHRASE);
+        let accepted = accepted_unheard(&mut garden, &wire);
+        assert_eq!(accepted, first.to_string());
+        wire.cut();
+        let ended = study.ended();
+        assert_eq!(ended.transfer, first, "{ended:?}");
+        wire.seen.mute.store(false, Ordering::SeqCst);
+        if !known_there {
+            garden.engine.command(EngineCommand::Forget(first));
+            garden.ended();
+        }
+        let second = study.send(&[&film], wire.address, PASSPHRASE);
+        if known_there {
+            came_once(&mut garden, &film, &accepted);
+            assert_eq!(study.arrived().transfer, first);
+        } else {
+            // There it is an offer like any other, and here it has the id that was asked for.
+            assert_eq!(garden.offer().transfer, second);
+        }
     }
 }

@@ -270,6 +270,7 @@ impl Receiving<'_> {
             | Event::OfferFolder(_)
             | Event::OfferWithdrawn(_)
             | Event::Kept(_)
+            | Event::Renamed { .. }
             | Event::Started(_)
             | Event::PeerKnown(..)
             | Event::Ended(_)

@@ -7,7 +7,7 @@ use super::args::Send;
 use super::input::{Input, Inputs};
 use super::output::Output;
 use super::{Exit, Session, Trouble, exit_of, secret};
-use crate::engine::{Command, Event, SendRequest, new_transfer_id};
+use crate::engine::{Command, EarlierSend, Event, SendRequest, new_transfer_id};
 use crate::model::{Failure, Status, Summary, TransferId, TransferState};
 
 /// After Ctrl-C the other side is told; nobody waits longer for that.
@@ -25,12 +25,15 @@ pub fn run(
     let waking = Inputs::new()?;
     let session = Session::start(&data_dir, waking, output)?;
     let interrupted = session.engine.interrupted(&arguments.paths, &arguments.to);
-    if let Some(transfer) = interrupted {
+    if let Some(earlier) = interrupted {
+        let (EarlierSend::Accepted(transfer) | EarlierSend::Unanswered(transfer)) = earlier;
         // It was let in before: no code, no question.
         session.engine.command(Command::Resume(transfer));
-        match follow(&session, transfer, wait, output)? {
-            Outcome::Exit(exit) => return Ok(exit),
-            Outcome::Forgotten => output.warn("It is sent anew."),
+        match (follow(&session, transfer, wait, output)?, earlier) {
+            (Outcome::Exit(exit), _) => return Ok(exit),
+            (Outcome::Forgotten, EarlierSend::Accepted(_)) => output.warn("It is sent anew."),
+            // It was never begun, so there is nothing to say.
+            (Outcome::Forgotten, EarlierSend::Unanswered(_)) => {}
         }
     }
     let secret = secret::to_prove(arguments.code_file.as_deref())?;
@@ -56,7 +59,7 @@ enum Outcome {
 /// Reports on a transfer until it is over.
 fn follow(
     session: &Session,
-    transfer: TransferId,
+    mut transfer: TransferId,
     wait: Duration,
     output: &Output,
 ) -> Result<Outcome, Trouble> {
@@ -127,6 +130,7 @@ fn follow(
                 }
             }
             Some(Input::Event(Event::Slept(slept))) => output.slept(slept),
+            Some(Input::Event(Event::Renamed { now, .. })) => transfer = now,
             Some(Input::Event(_other)) => {}
             Some(Input::Line(..)) => {}
             Some(Input::Interrupt) => match &ended {

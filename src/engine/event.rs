@@ -39,6 +39,12 @@ pub enum Event {
 
     /// What earlier runs left unfinished; said once, when the engine starts, if there is any.
     Kept(Vec<Interrupted>),
+    /// What was asked to be sent as `was` goes by another id from now on: an offer that nobody has
+    /// answered is tried first, or is not known over there and is made anew.
+    Renamed {
+        was: TransferId,
+        now: TransferId,
+    },
     /// A transfer exists from now on: a send was asked for, or an offer was accepted.
     Started(Started),
     State(TransferId, TransferState),

@@ -1,4 +1,5 @@
-//! Transfers that can go on: what each end keeps of an accepted one until it is over.
+//! Transfers that can go on: what each end keeps of an accepted one until it is over. The sender
+//! writes it down before it offers, since the answer may come to nobody.
 //!
 //! Known in memory to whoever greets, kept on disk as one record a transfer, readable by the owner
 //! alone: the session key in it opens that one transfer and nothing else. A thread of its own
@@ -30,6 +31,8 @@ const VERSION: u32 = 1;
 pub struct Kept {
     pub transfer: TransferId,
     pub direction: Direction,
+    /// Sending: it was offered, and no answer was heard. Only the receiver knows whether it can go on.
+    pub unanswered: bool,
     pub peer: DeviceId,
     pub peer_name: String,
     /// Where the sender dials again; at the receiver, where it came from.
@@ -76,6 +79,8 @@ impl Kept {
 #[derive(Serialize, Deserialize)]
 struct KeptRecord {
     sending: bool,
+    #[serde(default)]
+    unanswered: bool,
     peer: String,
     peer_name: String,
     address: String,
@@ -141,6 +146,18 @@ impl Ledger {
     pub fn all(&self) -> Vec<Kept> {
         let mut all: Vec<_> = lock(&self.kept).values().cloned().collect();
         all.sort_by_key(|kept| kept.touched);
+        all
+    }
+
+    /// What was kept of sending these things to this address, last written down first.
+    pub fn like(&self, places: &[PathBuf], address: &str) -> Vec<Kept> {
+        let now = SystemTime::now();
+        let mut all = self.all();
+        all.retain(|kept| {
+            let same = kept.places == places && kept.address == address;
+            kept.direction == Direction::Send && same && kept.until() >= now
+        });
+        all.reverse();
         all
     }
 
@@ -243,6 +260,7 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
             true => Direction::Send,
             false => Direction::Receive,
         },
+        unanswered: record.unanswered,
         peer: DeviceId(bytes(&record.peer)?),
         peer_name: record.peer_name,
         address: record.address,
@@ -271,6 +289,7 @@ fn write_all(folder: &Path, asked: &Receiver<Write>) {
                 let seconds = kept.touched.duration_since(UNIX_EPOCH).unwrap_or_default();
                 let record = KeptRecord {
                     sending: kept.direction == Direction::Send,
+                    unanswered: kept.unanswered,
                     peer: HEXLOWER.encode(&kept.peer.0),
                     peer_name: kept.peer_name,
                     address: kept.address,

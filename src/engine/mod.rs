@@ -46,9 +46,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
-use crate::model::{
-    Code, DeviceName, Direction, OnConflict, Peer, PeerAddress, Problem, TransferId,
-};
+use crate::model::{Code, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId};
 use crate::storage::record::{self, RecordError};
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError, SERVER_DEADLINE};
@@ -117,20 +115,34 @@ impl Engine {
 
     /// The interrupted transfer of the same things to the same address, to go on with
     /// ([`Command::Resume`]) instead of sending anew.
-    pub fn interrupted(&self, sources: &[PathBuf], to: &PeerAddress) -> Option<TransferId> {
+    pub fn interrupted(&self, sources: &[PathBuf], to: &PeerAddress) -> Option<EarlierSend> {
         let places = absolute(sources);
-        let address = to.to_string();
-        let mut kept = self.shared.ledger.all().into_iter();
-        kept.find(|kept| {
-            kept.direction == Direction::Send && kept.places == places && kept.address == address
+        let like = self.shared.ledger.like(&places, &to.to_string());
+        let (unanswered, mut accepted): (Vec<_>, Vec<_>) =
+            like.into_iter().partition(|kept| kept.unanswered);
+        let accepted = accepted
+            .pop()
+            .map(|kept| EarlierSend::Accepted(kept.transfer));
+        let mut unanswered = unanswered.into_iter();
+        accepted.or_else(|| {
+            unanswered
+                .next()
+                .map(|kept| EarlierSend::Unanswered(kept.transfer))
         })
-        .map(|kept| kept.transfer)
     }
 
     /// Never blocks. After the engine has ended it does nothing.
     pub fn command(&self, command: Command) {
         let _ = self.inputs.send(Input::Command(command));
     }
+}
+
+/// What an earlier run left of sending something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EarlierSend {
+    Accepted(TransferId),
+    /// It was offered and no answer was heard. Perhaps the other device has never accepted it.
+    Unanswered(TransferId),
 }
 
 impl Drop for Engine {

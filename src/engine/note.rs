@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, SyncSender};
 
 use super::command::Command;
 use super::event::Measured;
@@ -49,6 +49,9 @@ pub enum Note {
     /// Both ends have proven themselves.
     Verified(Peer),
     State(TransferState),
+    /// Sending: it is about to be offered, and may be accepted without our hearing of it. The sender
+    /// of the note waits until that is on the disk.
+    Offers(DeviceId, SessionKey, SyncSender<()>),
     /// Sending: accepted, so from now on it can go on with this key.
     CanGoOn(DeviceId, SessionKey),
     Offered(TransferId, Arc<Receiving>),

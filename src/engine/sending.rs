@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -75,30 +76,42 @@ pub struct Sending {
     cut: Arc<Cut>,
     /// Who accepted it. Somebody else at its address is not told of it.
     accepted_by: Mutex<Option<DeviceId>>,
+    /// An earlier run offered it to that device, and nobody here has heard that it was accepted.
+    unanswered: AtomicBool,
     /// Content put on the wire by earlier runs of this process.
     sent_before: AtomicU64,
     pub live: Arc<Live>,
     notes: Notes,
 }
 
+/// What an earlier run came to.
+#[derive(Clone, Copy)]
+pub struct Earlier {
+    /// Who accepted it, or was asked to.
+    pub peer: DeviceId,
+    /// No answer was heard.
+    pub unanswered: bool,
+}
+
 /// How a run ended, if the machine did not say it itself.
 type Attempt = Result<(), (Status, Failure)>;
 
 impl Sending {
-    /// It goes on from an earlier run if somebody has accepted it before.
+    /// It goes on from an earlier run if there was one.
     pub fn new(
         request: SendRequest,
-        accepted_by: Option<DeviceId>,
+        earlier: Option<Earlier>,
         cut: Arc<Cut>,
         throttle: Arc<Throttle>,
         notes: Notes,
     ) -> Arc<Self> {
         Arc::new(Self {
-            machine: Mutex::new(match accepted_by {
+            machine: Mutex::new(match earlier {
                 Some(_) => Sender::going_on(request.transfer),
                 None => Sender::new(request.transfer),
             }),
-            accepted_by: Mutex::new(accepted_by),
+            accepted_by: Mutex::new(earlier.map(|earlier| earlier.peer)),
+            unanswered: AtomicBool::new(earlier.is_some_and(|earlier| earlier.unanswered)),
             request,
             tree: Mutex::new(SourceTree::default()),
             changed: Condvar::new(),
@@ -206,15 +219,17 @@ impl Sending {
             };
             tracing::info!(transfer = %self.request.transfer, ?status, %failure, "a run ended");
             let over = self.ended.load(Ordering::SeqCst);
+            // As long as nobody has said yes, it fails like an offer that was never made.
+            let accepted = key.is_some() && !self.unanswered.load(Ordering::SeqCst);
             // Dropped before it was let in: others were in the way.
             let dropped = status == Status::Failed
                 && matches!(failure, Failure::Busy | Failure::Lost)
-                && key.is_none();
+                && !accepted;
             if dropped && !over && begun.elapsed() < KNOCK_FOR && self.rest(KNOCK_EVERY) {
-                self.begin_again(false);
+                self.begin_again(key.is_some());
                 continue;
             }
-            if key.is_none() || over || !may_go_on(&failure) {
+            if !accepted || over || !may_go_on(&failure) {
                 if !over {
                     self.notes.send(Note::Ended(status, Some(failure)));
                 }
@@ -307,9 +322,13 @@ impl Sending {
         }));
         let accepted = AtomicBool::new(false);
         let session = key.clone().unwrap_or(fresh);
+        if !going_on {
+            self.write_down(device, &session);
+        }
         let result = self.transfer(channel, &accepted, || {
             *lock(&self.accepted_by) = Some(device);
-            if !going_on {
+            let unheard_before = self.unanswered.swap(false, Ordering::SeqCst);
+            if !going_on || unheard_before {
                 self.notes.send(Note::CanGoOn(device, session.clone()));
             }
         });
@@ -317,6 +336,16 @@ impl Sending {
             *key = Some(session);
         }
         result
+    }
+
+    /// The receiver may accept at the moment in which this device loses its power: what can go on by
+    /// then is on the disk before it is offered.
+    fn write_down(&self, device: DeviceId, key: &SessionKey) {
+        /// How soon a cancel is noticed while the disk takes its time.
+        const LOOK_EVERY: Duration = Duration::from_millis(100);
+        let (written, waits) = mpsc::sync_channel(1);
+        self.notes.send(Note::Offers(device, key.clone(), written));
+        while !self.stopped() && waits.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {}
     }
 
     /// TLS and verification, against one deadline.
@@ -334,8 +363,12 @@ impl Sending {
             return Err(Failure::Ourselves);
         }
         if lock(&self.accepted_by).is_some_and(|before| before != channel.peer) {
-            return Err(Failure::Unreachable {
-                address: address.to_owned(),
+            return Err(match self.unanswered.load(Ordering::SeqCst) {
+                // Whoever is there now can be asked; nothing was begun with the other one.
+                true => Failure::Forgotten,
+                false => Failure::Unreachable {
+                    address: address.to_owned(),
+                },
             });
         }
         let name = lock(&shared.name).clone();

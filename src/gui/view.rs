@@ -322,6 +322,12 @@ impl View {
                 let rows = kept.into_iter().map(Row::kept);
                 self.rows.extend(rows.collect::<Vec<_>>().into_iter().rev());
             }
+            Event::Renamed { was, now } => {
+                self.draft.renamed(was, now);
+                if let Some(row) = self.row(was) {
+                    row.id = now;
+                }
+            }
             Event::Started(started) => {
                 self.forget_offer(started.transfer);
                 // It goes on: one transfer, one row.
@@ -494,6 +500,14 @@ impl Draft {
         self.under_way.push((transfer, picks, to));
         self.code.clear();
         self.failure = None;
+    }
+
+    fn renamed(&mut self, was: TransferId, now: TransferId) {
+        for (id, ..) in &mut self.under_way {
+            if *id == was {
+                *id = now;
+            }
+        }
     }
 
     /// A device answered there and let us in: an address worth keeping at hand.

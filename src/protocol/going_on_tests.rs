@@ -18,20 +18,24 @@ use crate::model::{
 };
 
 const TRANSFER: TransferId = TransferId([9; 16]);
-const GROUP: usize = GROUP_BYTES as usize;
+pub(super) const GROUP: usize = GROUP_BYTES as usize;
 
 /// xorshift64*: reproducible and good enough to choose with.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn of_seed(seed: u64) -> Self {
+        Self(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound.max(1)
     }
 
-    fn content(&mut self, len: usize) -> Vec<u8> {
+    pub fn content(&mut self, len: usize) -> Vec<u8> {
         let seed = self.below(1 << 30) as u64;
         let mut bytes = vec![0; len];
         let mut hasher = blake3::Hasher::new();
@@ -107,7 +111,7 @@ impl Source {
     }
 }
 
-fn group_hash(content: &[u8], group: usize) -> [u8; 32] {
+pub(super) fn group_hash(content: &[u8], group: usize) -> [u8; 32] {
     let end = content.len().min((group + 1) * GROUP);
     let mut hasher = blake3::Hasher::new();
     hasher.set_input_offset((group * GROUP) as u64);
@@ -124,7 +128,7 @@ fn told_hash(content: &[u8], group: usize) -> [u8; 32] {
 }
 
 /// The hash of a file from those of its groups, the way the tree is built.
-fn merged(groups: &[[u8; 32]]) -> [u8; 32] {
+pub(super) fn merged(groups: &[[u8; 32]]) -> [u8; 32] {
     fn below(groups: &[[u8; 32]]) -> [u8; 32] {
         match groups {
             [only] => *only,
@@ -627,7 +631,7 @@ impl<'a> Run<'a> {
 fn however_it_is_cut_and_changed_in_the_end_the_source_is_there() {
     let seeds = std::env::var("ROPEWAY_SEEDS").map_or(80, |seeds| seeds.parse().unwrap());
     for seed in 1..=seeds {
-        let dice = &mut Dice(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15) | 1);
+        let dice = &mut Dice::of_seed(seed);
         let mut source = Source::new(dice);
         let mut disk = Disk::default();
         for run in 0.. {

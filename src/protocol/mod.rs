@@ -30,6 +30,8 @@ mod outcomes;
 mod going_on_tests;
 #[cfg(test)]
 mod pair_tests;
+#[cfg(test)]
+mod power_cut_tests;
 
 pub use buffers::Buffers;
 pub use frame::{Decoder, FrameError, Limit, RawFrame};

@@ -282,14 +282,18 @@ impl Past {
     /// The file of that name is the one that an earlier run made, and as it made it.
     pub(super) fn is_ours(&self, folder: &FolderHandle, name: &str) -> bool {
         let named = self.place.last().is_some_and(|last| last == name);
-        named
-            && self.looks_the_same(folder, name)
-            && match self.end {
-                PastEnd::Ours => true,
-                // Killed before it was written down; but what was there before looked otherwise.
-                PastEnd::Unknown => self.took && holds(folder, name, self.len_bytes, &self.hash),
-                PastEnd::Found => false,
-            }
+        let mut before = self.before.iter();
+        before.any(|before| before.is_ours(folder, name))
+            || named
+                && self.looks_the_same(folder, name)
+                && match self.end {
+                    PastEnd::Ours => true,
+                    // Killed before it was written down; but what was there before looked otherwise.
+                    PastEnd::Unknown => {
+                        self.took && holds(folder, name, self.len_bytes, &self.hash)
+                    }
+                    PastEnd::Found => false,
+                }
     }
 
     /// The content that an earlier run committed stands under that name.

@@ -224,6 +224,8 @@ impl Inbox {
                 && (arrived || looked.is_there(self.tree.root(), past))
             {
                 kept.done.push(number);
+                // The run that put it there may have ended before it flushed the folder.
+                self.tree.touch(entry.parent);
                 continue;
             }
             if arrived {

@@ -161,6 +161,18 @@ pub(super) struct Past {
     pub end: PastEnd,
     /// It came again in another state since, and that failed.
     pub undone: bool,
+    /// What earlier intents said, as long as nobody knows whether anything became of this one: any of
+    /// them may stand there.
+    pub before: Vec<Past>,
+}
+
+impl Past {
+    /// It and all that was known before it.
+    fn and_before(mut self) -> Vec<Self> {
+        let mut all = std::mem::take(&mut self.before);
+        all.push(self);
+        all
+    }
 }
 
 /// How far it came.
@@ -231,6 +243,10 @@ fn history(journal: &mut File, transfer: &str) -> History {
                         took: intent.took,
                         end: PastEnd::Unknown,
                         undone: false,
+                        before: past
+                            .files
+                            .remove(&key)
+                            .map_or_else(Vec::new, Past::and_before),
                     };
                     past.files.insert(key, file);
                 }
@@ -242,6 +258,7 @@ fn history(journal: &mut File, transfer: &str) -> History {
                     && let Some(name) = file.place.last_mut()
                 {
                     *name = placed.name;
+                    file.before.clear();
                     file.end = match placed.ours {
                         true => PastEnd::Ours,
                         false => PastEnd::Found,
@@ -365,7 +382,11 @@ impl Staging {
 
     /// Everything that earlier runs have put, or were about to put, under a name.
     pub fn all_past(&self) -> impl Iterator<Item = (&EntryKey, &Past)> {
-        self.history.files.iter()
+        let files = self.history.files.iter();
+        files.flat_map(|(key, file)| {
+            let all = std::iter::once(file).chain(&file.before);
+            all.map(move |past| (key, past))
+        })
     }
 
     /// What an earlier run called a picked folder that is to stay apart.

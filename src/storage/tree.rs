@@ -182,8 +182,14 @@ impl Tree {
         let ours = certain || folder.names().is_ok_and(|names| names.is_empty());
         if ours {
             self.insert(number, None, name.to_owned(), State::Made(modified), false);
+            self.touch(None);
         }
         ours
+    }
+
+    /// What stands in that folder is not safe before the folder is flushed.
+    pub fn touch(&mut self, folder: Option<u32>) {
+        self.touched.insert(folder);
     }
 
     fn insert(

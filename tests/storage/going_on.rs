@@ -266,6 +266,36 @@ fn a_file_that_changed_at_its_source_takes_the_place_of_its_own_earlier_version(
 }
 
 #[test]
+fn an_intent_that_a_kill_left_alone_does_not_make_the_earlier_version_somebody_elses() {
+    let run = holiday();
+    let mut inbox = run.first();
+    put(&run, &mut inbox, 1, b"hello");
+    drop(inbox);
+    let mut changed = holiday();
+    changed.dir = run.dir;
+    let mut entry = file(Some(0), "a.txt", 7);
+    entry.modified = at(1_700_000_900, 0);
+    changed.manifest = Manifest::default();
+    changed.manifest.push(folder(None, "Holiday")).unwrap();
+    changed.manifest.push(entry).unwrap();
+    let (name, aside) = ("Holiday/a.txt", changed.dir.path().join("aside"));
+    fs::hard_link(changed.save().join(name), &aside).unwrap();
+    let (mut inbox, _) = changed.again();
+    put(&changed, &mut inbox, 1, b"changed");
+    drop(inbox);
+    // As if it had been killed after the intent and before the rename.
+    fs::rename(&aside, changed.save().join(name)).unwrap();
+    let journal = fs::read_to_string(changed.journal()).unwrap();
+    let (before, _placed) = journal.trim_end().rsplit_once('\n').unwrap();
+    fs::write(changed.journal(), format!("{before}\n")).unwrap();
+    let (mut inbox, kept) = changed.again();
+    assert_eq!(kept.done, [] as [u32; 0]);
+    assert_eq!(put(&changed, &mut inbox, 1, b"changed").path, name);
+    let names = listing(changed.save());
+    assert!(!names.iter().any(|name| name.contains("(1)")), "{names:?}");
+}
+
+#[test]
 fn a_folder_that_an_earlier_run_made_still_gets_the_senders_time() {
     let old = at(1_000_000_000, 7);
     let timed = |parent, name| Entry {

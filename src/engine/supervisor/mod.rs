@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 
 use super::awake::{Awake, Nap};
 use super::chores::Chores;
-use super::command::{Command, Limits};
+use super::command::{Command, Limits, SendRequest};
 use super::cut::Cut;
 use super::event::{Client, Event, ListenError};
 use super::greeting::new_code;
+use super::ledger::Kept;
 use super::note::{ConnectionId, Input, Note};
 use super::receiving::Receiving;
 use super::{Reporter, Shared, lock};
@@ -44,6 +45,8 @@ pub struct Supervisor {
     connections: HashMap<ConnectionId, Connection>,
     offers: HashMap<TransferId, OpenOffer>,
     transfers: HashMap<TransferId, Transfer>,
+    /// What is to be sent when nobody over there knows the unanswered offer that is tried first.
+    anew: HashMap<TransferId, SendRequest>,
     /// Ended, but "safe" may still follow.
     settling: HashMap<ConnectionId, TransferId>,
     /// Arrived in this process, and said so; nothing more comes of it.
@@ -89,6 +92,7 @@ impl Supervisor {
             connections: HashMap::new(),
             offers: HashMap::new(),
             transfers: HashMap::new(),
+            anew: HashMap::new(),
             settling: HashMap::new(),
             arrived: HashSet::new(),
             unsaid: HashMap::new(),
@@ -173,7 +177,7 @@ impl Supervisor {
             Command::SetName(name) => *lock(&self.shared.name) = name,
             Command::SetSaveFolder(folder) => self.set_save_folder(folder),
             Command::SetOnConflict(rule) => *lock(&self.shared.on_conflict) = rule,
-            Command::Send(request) => self.send(request, None),
+            Command::Send(request) => self.send_or_go_on(request),
             Command::LookInto(transfer, folder) => self.look_into(transfer, folder),
             Command::Answer(transfer, answer) => self.answer(transfer, answer),
             Command::SetLimits(limits) => {
@@ -243,11 +247,25 @@ impl Supervisor {
                     self.shared.ledger.forget(transfer);
                 }
             }
+            Note::Offers(peer, key, written) => {
+                if let Some(id) = self.transfer_of(connection)
+                    && let Some(running) = self.transfers.get(&id)
+                {
+                    let kept = Kept {
+                        unanswered: true,
+                        ..running.kept(peer, key)
+                    };
+                    self.shared.ledger.keep_first(kept, move || {
+                        let _ = written.send(());
+                    });
+                }
+            }
             Note::CanGoOn(peer, key) => {
                 if let Some(id) = self.transfer_of(connection)
                     && let Some(running) = self.transfers.get(&id)
                 {
                     self.shared.ledger.keep(running.kept(peer, key));
+                    self.anew.remove(&id);
                 }
             }
             Note::NotSafe(problem) => {
@@ -307,7 +325,7 @@ impl Supervisor {
         self.server = None;
         for (id, transfer) in &self.transfers {
             transfer.handle.interrupt();
-            self.note_in_ledger(*id, transfer, Status::Interrupted);
+            self.note_in_ledger(*id, transfer, Status::Interrupted, Some(&Failure::Lost));
         }
         for offer in self.offers.values() {
             offer.session.decline();

@@ -8,11 +8,12 @@ use super::{Connection, NO_CONNECTION, PROGRESS_EVERY, Role, Supervisor};
 use crate::engine::command::SendRequest;
 use crate::engine::cut::Cut;
 use crate::engine::event::{Event, Interrupted, Offer, Started};
+use crate::engine::failures::may_go_on;
 use crate::engine::ledger::Kept;
 use crate::engine::live::Live;
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
-use crate::engine::sending::Sending;
+use crate::engine::sending::{Earlier, Sending};
 use crate::engine::{LastWord, absolute};
 use crate::model::{
     DeviceId, DeviceName, Direction, Failure, Hold, Holds, Meter, OnConflict, Party, Peer, Problem,
@@ -48,6 +49,27 @@ pub(super) enum Handle {
 }
 
 impl Supervisor {
+    /// If the same things were offered there and no answer was heard, they may have been accepted all
+    /// the same: then that goes on, and nobody is asked again.
+    pub(super) fn send_or_go_on(&mut self, request: SendRequest) {
+        let places = absolute(&request.sources);
+        let like = self.shared.ledger.like(&places, &request.to.to_string());
+        let mut like = like.into_iter();
+        let known = |id| self.transfers.contains_key(&id) || self.anew.contains_key(&id);
+        let free = !known(request.transfer);
+        let Some(kept) = like.find(|kept| free && kept.unanswered && !known(kept.transfer)) else {
+            return self.send(request, None);
+        };
+        self.events.say(Event::Renamed {
+            was: request.transfer,
+            now: kept.transfer,
+        });
+        let mut first = request.clone();
+        first.transfer = kept.transfer;
+        self.anew.insert(kept.transfer, request);
+        self.send(first, Some(kept));
+    }
+
     pub(super) fn send(&mut self, request: SendRequest, kept: Option<Kept>) {
         let transfer = request.transfer;
         if self.transfers.contains_key(&transfer) || self.offers.contains_key(&transfer) {
@@ -82,10 +104,13 @@ impl Supervisor {
             places: sources,
         };
         self.events.say(Event::Started(started.clone()));
-        let accepted_by = kept.as_ref().map(|kept| kept.peer);
+        let earlier = kept.as_ref().map(|kept| Earlier {
+            peer: kept.peer,
+            unanswered: kept.unanswered,
+        });
         let sending = Sending::new(
             request,
-            accepted_by,
+            earlier,
             cut.clone(),
             self.shared.throttle.clone(),
             notes.clone(),
@@ -359,11 +384,17 @@ impl Supervisor {
         let Some(mut transfer) = self.transfers.remove(&id) else {
             return;
         };
+        let anew = self.anew.remove(&id);
+        if failure == Some(Failure::Forgotten)
+            && let Some(request) = anew
+        {
+            return self.send_anew(id, &transfer, request);
+        }
         // The last picture, so that there is at least one.
         let progress = transfer.progress(id);
         self.events.say(Event::Progress(progress));
         tracing::info!(transfer = %id, ?status, "transfer ended");
-        self.note_in_ledger(id, &transfer, status);
+        self.note_in_ledger(id, &transfer, status, failure.as_ref());
         if failure == Some(Failure::Forgotten) {
             self.shared.ledger.forget(id);
         }
@@ -389,10 +420,35 @@ impl Supervisor {
         }));
     }
 
+    /// Nobody over there knows the unanswered offer: it is as if it had never been made.
+    fn send_anew(&mut self, was: TransferId, transfer: &Transfer, request: SendRequest) {
+        self.shared.ledger.forget(was);
+        let now = request.transfer;
+        self.events.say(Event::Renamed { was, now });
+        // There may be another one.
+        self.send_or_go_on(request);
+        // If there is not, what the person said of this one holds for it.
+        self.pause(now, transfer.paused);
+        self.limit_speed(now, transfer.limit);
+    }
+
     /// What is over need not go on; what was ended early can, and so can what failed and may be
     /// mended.
-    pub(super) fn note_in_ledger(&self, id: TransferId, transfer: &Transfer, status: Status) {
+    pub(super) fn note_in_ledger(
+        &self,
+        id: TransferId,
+        transfer: &Transfer,
+        status: Status,
+        failure: Option<&Failure>,
+    ) {
         let ledger = &self.shared.ledger;
+        if ledger.get(id).is_some_and(|kept| kept.unanswered) {
+            // Where the connection was lost, a yes may have been lost with it.
+            if !failure.is_some_and(may_go_on) {
+                ledger.forget(id);
+            }
+            return;
+        }
         let (entries, bytes) = (transfer.live.entries.get(), transfer.live.total_bytes.get());
         let held = transfer.live.held_bytes.get();
         let (failed, can_pass) = (transfer.live.failed.get(), transfer.live.can_pass.get());
@@ -426,6 +482,8 @@ impl Supervisor {
             .ledger
             .all()
             .into_iter()
+            // Of what was perhaps never accepted there is nothing to be shown.
+            .filter(|kept| !kept.unanswered)
             .map(|kept| Interrupted {
                 failed: if kept.can_retry() { kept.failed } else { 0 },
                 transfer: kept.transfer,
@@ -519,6 +577,7 @@ impl Transfer {
         Kept {
             transfer: self.started.transfer,
             direction: self.started.direction,
+            unanswered: false,
             peer,
             peer_name: self.started.peer.name.as_str().to_owned(),
             address: match &self.handle {
