@@ -526,10 +526,12 @@ fn a_save_folder_that_is_moved_away_is_noticed() {
     let mut sender = pair.send(&film, PASSPHRASE);
     pair.receiver.moving();
     fs::rename(pair.inbox(), pair.path("elsewhere")).unwrap();
-    assert_eq!(sender.code(), Some(6), "{:#?}", sender.said);
-    assert_eq!(pair.receiver.code(), Some(6));
-    let failed = pair.receiver.last("file")["reason"].clone();
-    assert!(failed.as_str().unwrap().contains("moved"), "{failed}");
+    assert_eq!(sender.code(), Some(7), "{:#?}", sender.said);
+    assert_eq!(pair.receiver.code(), Some(7));
+    let error = pair.receiver.last("error")["message"].clone();
+    assert!(error.as_str().unwrap().contains("moved"), "{error}");
+    let sent = sender.last("transfer")["sent_bytes"].as_u64();
+    assert!(sent < Some(BIG_BYTES / 8), "it ended at once: {sent:?}");
 }
 
 #[test]

@@ -280,11 +280,8 @@ fn a_save_folder_that_vanishes_fails_its_own_transfer_and_no_other() {
         .command(Command::Answer(other.transfer, accept));
     attic.arrived();
     let ended = study.ended();
-    assert_eq!((ended.status, ended.can_retry), (Status::Problems, true));
-    assert_eq!(
-        failed(study.reports()),
-        [("film".to_owned(), Problem::Gone)]
-    );
+    assert_eq!((ended.status, ended.can_retry), (Status::Failed, true));
+    assert_eq!(ended.failure, Some(Failure::PeerDisk(Problem::Gone)));
     assert!(!drive.exists());
     assert_eq!(fs::read(garden.inbox().join("letter")).unwrap(), b"hello");
 }
@@ -554,4 +551,19 @@ fn a_long_list_of_failures_ends_with_how_many_more() {
     assert_eq!(said.matches("links are not sent").count(), 20, "{said}");
     assert!(said.contains("and 30 more"), "{said}");
     assert!(!said.contains("to retry"), "a retry would not help: {said}");
+}
+
+#[test]
+fn who_chose_another_save_folder_since_the_old_one_is_gone_has_the_rest_there() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let folder = thesis(study.home.path());
+    let spoil = || fs::write(folder.join("log"), "changed").unwrap();
+    let (transfer, _) = spoiled(&mut garden, &mut study, &folder, spoil);
+    let moved = garden.home.path().join("moved");
+    fs::rename(garden.inbox(), &moved).unwrap();
+    garden.engine.command(Command::SetSaveFolder(moved.clone()));
+    let sent = retry(&mut garden, &mut study, transfer);
+    assert_eq!((sent.status, sent.sent_bytes), (Status::Arrived, 7));
+    assert_eq!(tree(&moved.join("Thesis")), tree(&folder));
+    assert!(!garden.inbox().exists());
 }

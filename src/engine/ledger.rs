@@ -51,6 +51,8 @@ pub struct Kept {
     pub cancelled_here: bool,
     /// The person here paused it.
     pub paused: bool,
+    /// Receiving: it went to the save folder, because nobody said otherwise for it.
+    pub by_default: bool,
     /// Receiving: what was picked, as far as it was ever listed to its end. Nothing else may go on.
     pub picks: Option<[u8; 32]>,
     /// Receiving: what happens to names that are taken.
@@ -94,6 +96,8 @@ struct KeptRecord {
     cancelled_here: bool,
     #[serde(default)]
     paused: bool,
+    #[serde(default)]
+    by_default: bool,
     picks: Option<String>,
     #[serde(default)]
     on_conflict: OnConflict,
@@ -273,6 +277,7 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
         held_bytes: record.held_bytes,
         cancelled_here: record.cancelled_here,
         paused: record.paused,
+        by_default: record.by_default,
         picks: record.picks.as_deref().and_then(bytes),
         on_conflict: record.on_conflict,
         arrived: record.arrived,
@@ -302,6 +307,7 @@ fn write_all(folder: &Path, asked: &Receiver<Write>) {
                     held_bytes: kept.held_bytes,
                     cancelled_here: kept.cancelled_here,
                     paused: kept.paused,
+                    by_default: kept.by_default,
                     picks: kept.picks.map(|picks| HEXLOWER.encode(&picks)),
                     on_conflict: kept.on_conflict,
                     arrived: kept.arrived,

@@ -54,6 +54,8 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 /// A disk may be slow to tell how much room it has.
 const ASK_FREE_EVERY: Duration = Duration::from_secs(1);
+/// A drive that is pulled out is noticed so soon.
+const LOOK_FOR_FOLDER_EVERY: Duration = Duration::from_secs(1);
 /// Frames between the reader and the disk that are recycled.
 const BUFFERS: usize = 16;
 
@@ -69,6 +71,8 @@ pub struct Receiving {
     paused: AtomicBool,
     /// The disk is full and lacks so many bytes.
     needs: Mutex<Option<u64>>,
+    /// The save folder when the session began.
+    save_folder: PathBuf,
     /// The limit for all transfers together.
     throttle: Arc<Throttle>,
     /// Who is at both ends and what the session keys of this channel are made of.
@@ -92,6 +96,8 @@ struct Origin {
     rest: Rest,
     /// The save folder in which it began.
     began_in: Option<PathBuf>,
+    /// Because that was the save folder then.
+    by_default: bool,
 }
 
 /// What the disk thread is told.
@@ -203,6 +209,7 @@ impl Receiving {
             accepted: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             needs: Mutex::new(None),
+            save_folder: lock(&shared.save_folder).clone(),
             throttle: shared.throttle.clone(),
             origin: Origin {
                 peer,
@@ -216,6 +223,7 @@ impl Receiving {
                     Some(kept) if kept.failed > 0 => Rest::Failed,
                     Some(_) | None => Rest::Missing,
                 },
+                by_default: kept.as_ref().is_some_and(|kept| kept.by_default),
                 began_in: kept.as_ref().and_then(|kept| kept.places.first().cloned()),
                 picks: kept.and_then(|kept| kept.picks),
             },
@@ -487,12 +495,22 @@ impl Receiving {
         folder: PathBuf,
         transfer: TransferId,
     ) -> Option<Result<Inbox, Problem>> {
-        disk.folder = folder.clone();
+        let chosen = self.save_folder.clone();
+        let again = self.origin.goes_on.is_some();
+        let elsewhere = again && self.origin.by_default && chosen != folder && !folder.exists();
+        disk.folder = match elsewhere {
+            true => chosen.clone(),
+            false => folder.clone(),
+        };
         self.open_with_room(disk, || match self.origin.goes_on {
             None => Inbox::create(&folder, transfer),
-            // A drive that was pulled out: its place is not filled with another folder.
+            // A drive that was pulled out: its place is not filled with another folder. But a person
+            // who has chosen another save folder since has that one.
             Some(_) if self.origin.began_in.as_ref() == Some(&folder) && !folder.exists() => {
-                Err(Problem::Gone)
+                match elsewhere {
+                    true => Inbox::go_on(&chosen, transfer),
+                    false => Err(Problem::Gone),
+                }
             }
             Some(_) => Inbox::go_on(&folder, transfer),
         })
@@ -693,6 +711,9 @@ impl Receiving {
         self.send_jobs(&mut machine);
         drop(machine);
         self.settle(committed);
+        if disk.looked_at.elapsed() >= LOOK_FOR_FOLDER_EVERY && self.ends_if_gone(disk) {
+            return;
+        }
         if files >= COMMIT_FILES || bytes >= COMMIT_BYTES || small_bytes >= COMMIT_SMALL_BYTES {
             self.commit(disk);
         }
@@ -727,7 +748,20 @@ impl Receiving {
             }
         });
         self.flush_status();
-        all.is_some()
+        all.is_some() && !self.ends_if_gone(disk)
+    }
+
+    /// Without its folder a transfer ends at once: all that would still come would be thrown away. It
+    /// can go on when the folder is back.
+    fn ends_if_gone(&self, disk: &mut Disk) -> bool {
+        disk.looked_at = Instant::now();
+        let gone = disk.inbox.as_mut().is_some_and(Inbox::is_gone);
+        if gone && self.machine().cancel(Some(&Problem::Gone)) {
+            tracing::warn!(folder = %disk.folder.display(), "the save folder is gone");
+            self.report(Status::Failed, Some(Failure::Disk(Problem::Gone)));
+            self.finish_up();
+        }
+        gone
     }
 
     fn flush_status(&self) {
@@ -898,6 +932,8 @@ struct Disk {
     listed: bool,
     pending_since: Option<Instant>,
     reported: Instant,
+    /// When the save folder was last seen in its place.
+    looked_at: Instant,
 }
 
 impl Disk {
@@ -911,6 +947,7 @@ impl Disk {
             listed: false,
             pending_since: None,
             reported: Instant::now(),
+            looked_at: Instant::now(),
         }
     }
 

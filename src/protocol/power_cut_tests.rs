@@ -714,7 +714,7 @@ impl Run<'_> {
                 let end = from + data.content().len();
                 self.disk.write(&place, from, data.content())?;
                 if let Some(groups) = self.groups.get_mut(&data.entry) {
-                    let whole = end == entry.len_bytes() as usize || end % GROUP == 0;
+                    let whole = end == entry.len_bytes() as usize || end.is_multiple_of(GROUP);
                     let content = &self.disk.read(&place).unwrap().content;
                     let group = from / GROUP;
                     groups[group] = whole.then(|| group_hash(&content[..end], group));

@@ -120,6 +120,8 @@ pub struct Inbox {
     undone: Vec<EntryKey>,
     rest: Rest,
     conflicts: Conflicts,
+    /// The save folder is not where it was.
+    gone: bool,
     tree: Tree,
     staging: Staging,
     save_folder: PathBuf,
@@ -173,6 +175,7 @@ impl Inbox {
             undone: Vec::new(),
             rest: Rest::Missing,
             conflicts: Conflicts::default(),
+            gone: false,
             tree: Tree::new(root, Arc::clone(staging.area())),
             staging,
             save_folder: save_folder.to_owned(),
@@ -684,6 +687,7 @@ impl Inbox {
         self.ready_small_bytes = 0;
         let mut ended = std::mem::take(&mut self.ended);
         if !ready.is_empty() && !self.is_in_place() {
+            self.gone = true;
             // What is put into it now would not be where we say.
             for file in ready {
                 self.staging.remove_part(file.key);
@@ -714,9 +718,22 @@ impl Inbox {
 
     /// The save folder that was opened is still the one of that path.
     fn is_in_place(&self) -> bool {
-        FolderHandle::open(&self.save_folder)
-            .and_then(|now| now.is_same_as(self.staging.save_folder()))
-            .unwrap_or(false)
+        self.place().unwrap_or(false)
+    }
+
+    fn place(&self) -> io::Result<bool> {
+        FolderHandle::open(&self.save_folder)?.is_same_as(self.staging.save_folder())
+    }
+
+    /// The save folder was moved, removed or unplugged: nothing can arrive any more. A disk that only
+    /// does not answer is not gone.
+    pub fn is_gone(&mut self) -> bool {
+        let gone = match self.place() {
+            Ok(in_place) => !in_place,
+            Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        };
+        self.gone |= gone;
+        self.gone
     }
 
     /// After the last commit: folder times, flushed folders. If this is `Ok`, what arrived survives a

@@ -46,6 +46,8 @@ pub(super) struct Staging {
     journal: Option<File>,
     /// What earlier runs wrote into the journal.
     history: History,
+    /// What became of intents and could not be written down on a full disk.
+    unsaid: Vec<Placed>,
     /// Parts that an earlier run left, and how long they are.
     left: HashMap<EntryKey, u64>,
     /// Nothing is left to go on from.
@@ -93,7 +95,7 @@ pub(super) struct Intent {
 }
 
 /// What became of an intent.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Placed {
     placed: String,
     name: String,
@@ -335,6 +337,7 @@ impl Staging {
                 lock_metadata: lock.metadata().map_err(writing)?,
                 journal: Some(journal),
                 history,
+                unsaid: Vec::new(),
                 left,
                 done: false,
                 lock: Some(lock),
@@ -497,7 +500,13 @@ impl Staging {
     /// Writes down what became of the intents.
     pub fn record_placed(&mut self, placed: Vec<Placed>) -> io::Result<()> {
         match &mut self.journal {
-            Some(journal) => write_lines(journal, placed),
+            Some(journal) => {
+                // What found no room before comes first.
+                self.unsaid.extend(placed);
+                write_lines(journal, &self.unsaid)?;
+                self.unsaid.clear();
+                Ok(())
+            }
             None => Ok(()),
         }
     }

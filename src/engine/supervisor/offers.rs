@@ -54,6 +54,7 @@ impl Supervisor {
             } => {
                 let folder = folder.unwrap_or_else(|| offer.folder.clone());
                 let on_conflict = on_conflict.unwrap_or(offer.on_conflict);
+                let by_default = folder == *lock(&self.shared.save_folder);
                 let started = Started {
                     transfer,
                     direction: Direction::Receive,
@@ -85,6 +86,7 @@ impl Supervisor {
                         let kept = Kept {
                             picks,
                             on_conflict,
+                            by_default,
                             ..running.kept(peer, key)
                         };
                         // The sender sends from then on, and can be told to go on only by this.

@@ -593,6 +593,7 @@ impl Transfer {
             held_bytes: self.live.held_bytes.get(),
             cancelled_here: false,
             paused: self.paused,
+            by_default: false,
             picks: None,
             on_conflict: OnConflict::default(),
             arrived: false,
