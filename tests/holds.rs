@@ -386,3 +386,22 @@ fn transfers_to_one_device_take_turns() {
     garden.safe();
     assert_eq!(support::tree(&garden.inbox()).len(), 2);
 }
+
+#[test]
+fn a_full_disk_can_be_left_for_another_folder() {
+    let Some(disk) = SmallDisk::mount(12 * MIB) else {
+        return;
+    };
+    let (mut garden, mut study, id) = full(&disk, AcceptPolicy::All);
+    held(&mut study, |holds| lacks_room(holds.there).is_some());
+    let roomy = garden.home.path().join("roomy");
+    fs::create_dir(&roomy).unwrap();
+    garden.engine.command(Command::MoveTo(id, roomy.clone()));
+    study.arrived();
+    garden.arrived();
+    study.safe();
+    garden.safe();
+    assert_arrived(&study, &roomy);
+    // Nothing of it waits in the old place; what had arrived there stays.
+    assert!(!disk.path().join(".ropeway").exists());
+}

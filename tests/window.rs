@@ -625,6 +625,28 @@ fn a_speed_limit_is_typed_for_all_and_chosen_for_one() {
 }
 
 #[test]
+fn a_list_can_be_kept_for_another_device() {
+    let mut window = Window::english();
+    window.drop_file("/home/me/report.pdf");
+    window.type_into("To", "192.168.1.20");
+    window.type_into("Code on its screen", "111111");
+    window.click("Keep the list, to send it to another device as well");
+    window.press(Modifiers::COMMAND, Key::Enter);
+    let first = window.command();
+    assert!(matches!(first, Some(Command::Send(_))), "{first:?}");
+    let draft = &window.harness.state().view.draft;
+    assert_eq!((draft.picks.len(), draft.address.as_str()), (1, ""));
+    window.type_into("To", "192.168.1.21");
+    window.type_into("Code on its screen", "222222");
+    window.press(Modifiers::COMMAND, Key::Enter);
+    let Some(Command::Send(second)) = window.command() else {
+        panic!("it goes to the second device, too");
+    };
+    assert_eq!(second.to.to_string(), "192.168.1.21");
+    assert_eq!(second.sources.len(), 1);
+}
+
+#[test]
 fn several_transfers_are_paused_and_resumed_together() {
     let mut window = Window::english();
     let id = |n| TransferId([n; 16]);

@@ -37,6 +37,9 @@ pub enum Command {
     /// sends: at once if it waits for its next try. One that ended with failures is tried again:
     /// only what failed is sent.
     Resume(TransferId),
+    /// A transfer that is being received goes to another folder from now on. What has arrived stays
+    /// where it is and comes once more.
+    MoveTo(TransferId, PathBuf),
     /// No longer waits for an interrupted transfer's other end; it can be resumed all the same.
     GiveUp(TransferId),
     /// Removes what is kept of a transfer, so that it cannot go on. What has arrived stays.

@@ -114,6 +114,7 @@ impl App {
                 let lines = std::mem::take(&mut self.list);
                 (self.commands)(Command::SaveList { path, lines });
             }
+            Some(Picked::OtherFolder(id, folder)) => (self.commands)(Command::MoveTo(id, folder)),
             Some(Picked::OfferFolder(id, folder)) => (self.commands)(Command::LookInto(id, folder)),
             Some(Picked::NoDialog) => self.send_panel.without_dialog = true,
             Some(Picked::Nothing) | None => {}
@@ -389,6 +390,7 @@ impl App {
                 self.view.offers.retain(|offer| offer.transfer != transfer);
                 (self.commands)(Command::Answer(transfer, answer));
             }
+            Want::PickOtherFolder(id) => _ = self.dialog(Kind::OtherFolder(id), context, frame),
             Want::PickOfferFolder(id) => _ = self.dialog(Kind::OfferFolder(id), context, frame),
             Want::SetOnConflict(rule) => {
                 self.settings.on_conflict = rule;
@@ -467,7 +469,7 @@ impl App {
     fn dialog(&mut self, kind: Kind, context: &Context, frame: Option<&eframe::Frame>) -> bool {
         let start = match kind {
             Kind::Files | Kind::Folder | Kind::List => None,
-            Kind::SaveFolder => Some(&self.settings.save_folder),
+            Kind::SaveFolder | Kind::OtherFolder(_) => Some(&self.settings.save_folder),
             Kind::OfferFolder(id) => {
                 let mut offers = self.view.offers.iter();
                 offers

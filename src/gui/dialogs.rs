@@ -16,6 +16,8 @@ pub enum Picked {
     /// Where the list of failures goes.
     List(PathBuf),
     OfferFolder(TransferId, PathBuf),
+    /// Where a transfer is to go from now on.
+    OtherFolder(TransferId, PathBuf),
     Nothing,
     /// No dialog could be shown on this system.
     NoDialog,
@@ -29,6 +31,8 @@ pub enum Kind {
     List,
     /// Where one offer is to go.
     OfferFolder(TransferId),
+    /// Where a transfer whose disk is full is to go.
+    OtherFolder(TransferId),
 }
 
 /// At most one dialog is open; a second click is ignored while it is.
@@ -60,14 +64,18 @@ impl Dialogs {
         let dialog = dialog.set_title(match kind {
             Kind::Files => texts.pick_files_title,
             Kind::Folder => texts.pick_folder_title,
-            Kind::SaveFolder | Kind::OfferFolder(_) => texts.pick_save_title,
+            Kind::SaveFolder | Kind::OfferFolder(_) | Kind::OtherFolder(_) => texts.pick_save_title,
             Kind::List => texts.save_list_title,
         });
         let dialog = match kind {
             Kind::List => dialog
                 .set_file_name(texts.list_file_name)
                 .add_filter("CSV", &["csv"]),
-            Kind::Files | Kind::Folder | Kind::SaveFolder | Kind::OfferFolder(_) => dialog,
+            Kind::Files
+            | Kind::Folder
+            | Kind::SaveFolder
+            | Kind::OfferFolder(_)
+            | Kind::OtherFolder(_) => dialog,
         };
         let (answer, answered) = channel();
         let context = context.clone();
@@ -124,6 +132,10 @@ fn run(kind: Kind, dialog: rfd::FileDialog) -> Picked {
         },
         Kind::List => match dialog.save_file() {
             Some(path) => Picked::List(path),
+            None => Picked::Nothing,
+        },
+        Kind::OtherFolder(transfer) => match dialog.pick_folder() {
+            Some(folder) => Picked::OtherFolder(transfer, folder),
             None => Picked::Nothing,
         },
         Kind::OfferFolder(transfer) => match dialog.pick_folder() {

@@ -63,6 +63,8 @@ pub struct Draft {
     pub picks: Vec<Pick>,
     pub address: String,
     pub code: String,
+    /// The list stays when it is sent.
+    pub keep: bool,
     /// Why the last attempt did not begin.
     pub failure: Option<Failure>,
     /// The code field wants the next keys: what was typed there was not right.
@@ -494,9 +496,16 @@ impl Draft {
         self.picks.iter().any(|pick| pick.counting)
     }
 
-    /// The list goes on its way; it is empty again, but not forgotten yet.
+    /// The list goes on its way; it is empty again, but not forgotten yet. Or it is kept: the same
+    /// things go to another device as well.
     pub fn sent(&mut self, transfer: TransferId, to: PeerAddress) {
-        let picks = std::mem::take(&mut self.picks);
+        let picks = match self.keep {
+            true => self.picks.clone(),
+            false => std::mem::take(&mut self.picks),
+        };
+        if self.keep {
+            self.address.clear();
+        }
         self.under_way.push((transfer, picks, to));
         self.code.clear();
         self.failure = None;

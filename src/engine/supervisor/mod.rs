@@ -188,6 +188,7 @@ impl Supervisor {
             Command::Cancel(transfer) => self.cancel(transfer),
             Command::Pause(transfer) => self.pause(transfer, true),
             Command::Resume(transfer) => self.resume(transfer),
+            Command::MoveTo(transfer, folder) => self.move_to(transfer, folder),
             Command::GiveUp(transfer) => self.give_up(transfer),
             Command::Forget(transfer) => self.forget(transfer),
             Command::Measure(path) => self.chores.measure(path),

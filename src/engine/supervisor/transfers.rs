@@ -1,6 +1,7 @@
 //! Transfers, both directions: begun, told about, interrupted, ended, and kept to go on.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -355,6 +356,38 @@ impl Supervisor {
                 Handle::Receiving(receiving) => receiving.hang_up(),
             }
             self.ended(id, Status::Interrupted, Some(failure));
+        }
+    }
+
+    /// Its connection is ended like one that was cut; when the sender is back a moment later, it goes
+    /// on into the other folder.
+    pub(super) fn move_to(&mut self, id: TransferId, folder: PathBuf) {
+        let Some(running) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        let Handle::Receiving(receiving) = &running.handle else {
+            return;
+        };
+        let old = running.started.places.first().cloned();
+        if old.as_ref() == Some(&folder) || self.shared.ledger.get(id).is_none() {
+            return;
+        }
+        running.started.places = vec![folder.clone()];
+        let connection = running.connection;
+        receiving.hang_up();
+        self.shared.ledger.update(id, |kept| {
+            kept.places = vec![folder];
+            kept.by_default = false;
+        });
+        self.events.say(Event::Started(running.started.clone()));
+        if let Some(old) = old {
+            match self.connections.contains_key(&connection) {
+                // Its disk thread still holds the staging.
+                true => {
+                    self.unwanted.insert(connection, (old, id));
+                }
+                false => self.chores.discard(old, id),
+            }
         }
     }
 

@@ -30,6 +30,7 @@ pub enum Want {
     SwitchOff,
     Answer(TransferId, Answer),
     /// Another folder for one offer.
+    PickOtherFolder(TransferId),
     PickOfferFolder(TransferId),
     SetOnConflict(OnConflict),
     SendAgain(TransferId),

@@ -63,6 +63,12 @@ pub fn send_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, panel: &mut Se
     destination(ui, scope, draft, panel);
     ui.add_space(theme::GAP);
     send_button(ui, scope, draft, panel);
+    if !draft.picks.is_empty() {
+        ui.scope(|ui| {
+            ui.spacing_mut().icon_spacing = theme::GRID;
+            ui.checkbox(&mut draft.keep, scope.texts.keep_list);
+        });
+    }
 }
 
 fn drop_zone(ui: &mut Ui, scope: &mut Scope) {

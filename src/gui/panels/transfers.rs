@@ -442,7 +442,12 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             {
                 scope.want(Want::Engine(Command::Pause(row.id)));
             }
-            if row.moving() && *state != TransferState::Interrupted {
+            let full = matches!(row.holds.here, Some(Hold::NoRoom { .. }));
+            if full && row.direction == Direction::Receive {
+                if widgets::button(ui, texts.other_folder).clicked() {
+                    scope.want(Want::PickOtherFolder(row.id));
+                }
+            } else if row.moving() && *state != TransferState::Interrupted {
                 limit(ui, scope, row);
             }
             let waits = *state == TransferState::Interrupted
