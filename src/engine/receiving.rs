@@ -4,7 +4,9 @@
 //! `write` sends what both have to say. The disk's queue needs no bound of its own: the sender
 //! cannot have more on its way than the credit that the disk gave back.
 
+mod checking;
 mod comparing;
+mod counting;
 mod room;
 
 use std::collections::HashSet;
@@ -21,23 +23,24 @@ use super::failures::ending_failure;
 use super::ledger::Kept;
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
-use super::note::{Counted, Note, Notes};
+use super::note::{Note, Notes};
 use super::surveying::Surveying;
 use super::throttle::Throttle;
-use super::{Shared, event, lock, spawn};
+use super::{Shared, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
-    DeviceId, Entry, EntryKey, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Manifest,
-    OnConflict, Party, Problem, Status, TransferId, TransferState, displayable,
+    DeviceId, EntryKey, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, OnConflict,
+    Party, Problem, Status, TransferId, TransferState,
 };
 use crate::protocol::bulk::Groups;
 use crate::protocol::message::Frame;
-use crate::protocol::receiver::{Found, Job, Receiver, ReceiverEvent};
+use crate::protocol::receiver::{Job, Receiver, ReceiverEvent};
 use crate::protocol::verification::SessionKey;
 use crate::protocol::{Buffers, Violation};
-use crate::storage::inbox::{Committed, Full, Inbox, KeptReader, Rest, Target};
-use crate::storage::{GroupHash, free_bytes};
+use crate::storage::inbox::{Committed, Full, Inbox, Rest, Target};
+use checking::KeptFile;
 use comparing::Task;
+use counting::Counting;
 use room::Orders;
 
 /// Files that wait to be committed together, at most: one flush for all of them.
@@ -50,10 +53,6 @@ const COMMIT_SMALL_BYTES: u64 = 6 << 20;
 const COMMIT_AFTER: Duration = Duration::from_millis(500);
 /// Credit and progress are told this often, or when a quarter of the window is used.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
-/// The growing count of an offer is told this often.
-const COUNT_EVERY: Duration = Duration::from_millis(100);
-/// A disk may be slow to tell how much room it has.
-const ASK_FREE_EVERY: Duration = Duration::from_secs(1);
 /// A drive that is pulled out is noticed so soon.
 const LOOK_FOR_FOLDER_EVERY: Duration = Duration::from_secs(1);
 /// Frames between the reader and the disk that are recycled.
@@ -531,81 +530,6 @@ impl Receiving {
         }
     }
 
-    /// Looks what an earlier run left, tells the sender, and lets the rest come.
-    fn go_on(&self, disk: &mut Disk, check: impl Fn(Vec<KeptFile>) -> bool) {
-        let Some(inbox) = &mut disk.inbox else { return };
-        self.notes.send(Note::State(TransferState::Checking));
-        // The list is taken out meanwhile: looking at a million files takes its time.
-        let manifest = self.machine().lend_manifest();
-        let kept = inbox.kept(&manifest, self.origin.rest);
-        let files = manifest.entries().iter();
-        let files = files
-            .filter(|entry| entry.kind != EntryKind::Folder)
-            .count();
-        if self.origin.arrived && kept.done.len() < files {
-            // What has arrived is over. Nobody accepted that more comes under its name.
-            tracing::warn!("a transfer that had arrived was to bring something else");
-            self.machine().take_back(manifest);
-            self.cancel();
-            return;
-        }
-        let held: u64 = kept
-            .done
-            .iter()
-            .filter_map(|number| manifest.get(*number))
-            .map(Entry::len_bytes)
-            .sum();
-        let readers: Vec<_> = kept
-            .partial
-            .iter()
-            .map(|(number, bytes)| KeptFile {
-                number: *number,
-                groups: (bytes / GROUP_BYTES) as u32,
-                reader: inbox.read_kept(*number, *bytes),
-            })
-            .collect();
-        let mut machine = self.machine();
-        machine.take_back(manifest);
-        self.live.arrived_bytes.set(held);
-        let check_bytes = kept.partial.iter().map(|(_, bytes)| bytes).sum();
-        self.live.check_bytes.set(check_bytes);
-        machine.go_on(&Found {
-            done: kept.done,
-            partial: kept.partial,
-        });
-        drop(machine);
-        self.begin();
-        if !readers.is_empty() && !check(readers) {
-            self.hang_up();
-        }
-    }
-
-    /// The `check` thread: hashes what is staged of kept files, beside the writing of what is not.
-    fn check(&self, files: Vec<KeptFile>) {
-        /// 32 MiB of content: often enough for a person to see it move.
-        const GROUPS_TOLD_TOGETHER: u32 = 32;
-        for mut file in files {
-            let mut first = 0;
-            while first < file.groups {
-                let count = GROUPS_TOLD_TOGETHER.min(file.groups - first);
-                let mut hashes = Vec::new();
-                for _group in 0..count {
-                    if self.stopped.load(Ordering::SeqCst) || self.link.outbox.ended() {
-                        return;
-                    }
-                    hashes.push(file.next_hash());
-                }
-                let groups = Groups {
-                    entry: file.number,
-                    first,
-                    hashes,
-                };
-                let _ = self.orders.send(Order::Checked(groups));
-                first += count;
-            }
-        }
-    }
-
     fn do_job(&self, disk: &mut Disk, job: Job, buffers: &Buffers) {
         let (cost, content) = (job.cost(), job.content_bytes());
         self.keep_limits(disk, content);
@@ -875,6 +799,12 @@ impl Receiving {
         while let Some(job) = machine.poll_job() {
             let _ = self.orders.send(Order::Job(job));
         }
+        // The last look may have been one that found nothing to look at.
+        if machine.credit_is_due()
+            && let Some(credit) = machine.poll_credit()
+        {
+            self.link.outbox.credit(credit);
+        }
     }
 
     fn pump(&self) {
@@ -886,32 +816,6 @@ impl Receiving {
 
     fn machine(&self) -> MutexGuard<'_, Receiver> {
         lock(&self.machine)
-    }
-}
-
-/// A file that is there in part, on its way to the `check` thread.
-struct KeptFile {
-    number: u32,
-    groups: u32,
-    reader: std::io::Result<KeptReader>,
-}
-
-impl KeptFile {
-    /// Of a group that cannot be read it tells what no group hashes to, so that it travels again.
-    fn next_hash(&mut self) -> GroupHash {
-        const NO_HASH: GroupHash = [0; 32];
-        let hash = match &mut self.reader {
-            Ok(reader) => reader.next_hash().inspect_err(|_error| reader.skip()),
-            Err(_cannot_open) => return NO_HASH,
-        };
-        match hash {
-            Ok(Some(hash)) => hash,
-            Ok(None) => NO_HASH,
-            Err(error) => {
-                tracing::warn!(%error, "a staged group cannot be read");
-                NO_HASH
-            }
-        }
     }
 }
 
@@ -955,69 +859,5 @@ impl Disk {
     fn commit_due(&self) -> Option<Duration> {
         let since = self.pending_since?;
         Some(COMMIT_AFTER.saturating_sub(since.elapsed()))
-    }
-}
-
-/// The picture of an offer that a person sees while the sender still counts.
-struct Counting<'a> {
-    shared: &'a Shared,
-    told: Option<Instant>,
-    asked: Option<Instant>,
-    free_bytes: Option<u64>,
-    looked_at: usize,
-    names: Vec<String>,
-    picked: u64,
-}
-
-impl<'a> Counting<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        Self {
-            shared,
-            told: None,
-            asked: None,
-            free_bytes: None,
-            looked_at: 0,
-            names: Vec::new(),
-            picked: 0,
-        }
-    }
-
-    /// The picture now, unless the last one is too fresh.
-    fn look(&mut self, manifest: &Manifest, counting: bool) -> Option<Counted> {
-        for entry in manifest.entries().iter().skip(self.looked_at) {
-            if entry.parent.is_none() {
-                self.picked += 1;
-                if self.names.len() < event::Offer::MAX_NAMES {
-                    self.names.push(displayable(entry.name.as_str()));
-                }
-            }
-        }
-        self.looked_at = manifest.len();
-        if counting && self.told.is_some_and(|told| told.elapsed() < COUNT_EVERY) {
-            return None;
-        }
-        self.told = Some(Instant::now());
-        Some(Counted {
-            names: self.names.clone(),
-            picked: self.picked,
-            entries: manifest.len() as u64,
-            bytes: manifest.total_bytes(),
-            counting,
-            picks: (!counting).then(|| manifest.picks()),
-            free_bytes: None,
-        })
-    }
-
-    /// Room in the save folder, asked for once a second at most.
-    fn free_bytes(&mut self) -> Option<u64> {
-        let fresh = self
-            .asked
-            .is_some_and(|asked| asked.elapsed() < ASK_FREE_EVERY);
-        if !fresh {
-            self.asked = Some(Instant::now());
-            let folder = lock(&self.shared.save_folder).clone();
-            self.free_bytes = free_bytes(&folder);
-        }
-        self.free_bytes
     }
 }

@@ -5,7 +5,7 @@
 //! and statuses follow from that. Every name, number, length and order is checked here, so that the
 //! disk sees only what a well-behaved peer could have meant.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::bulk::{Batch, Credit, Data, FileEnd, Groups, Want, cost};
 use super::message::{
@@ -25,8 +25,10 @@ const KEPT_ITEMS: usize = 1024;
 
 /// Jobs with the disk at once: more would only be memory. Content is bounded by credit besides.
 const OUTSTANDING_JOBS: usize = 1024;
+/// Files whose hashes came and which were not answered, at most.
+const COMPARED_AT_ONCE: usize = 64;
 /// Entries looked at before any content may come: some ten milliseconds of a local disk's time.
-const LOOK_FIRST: usize = 4096;
+const LOOK_FIRST: usize = 16_384;
 /// Entries in one job to look at: some milliseconds of a local disk's time.
 const LOOK_ENTRIES: usize = 256;
 /// Failures before the offer is answered whose words are kept.
@@ -175,9 +177,9 @@ pub struct Receiver {
     look_from_bytes: Option<u64>,
     /// Entries before this one have been given out to be looked at.
     looked: usize,
-    /// So many entries are looked at before any content may come, so that what need not travel does
-    /// not begin to.
-    look_first: usize,
+    /// What is listed is looked at before any content may come, so that what need not travel does not
+    /// begin to.
+    look_first: bool,
     /// It is the turn of a look; they take turns with what has come.
     look_next: bool,
     /// Jobs that the disk has not reported back.
@@ -192,6 +194,8 @@ pub struct Receiver {
     mending: HashMap<u32, Mending>,
     /// Files whose hashes were asked for: how many groups, and how many of them came.
     asked: HashMap<u32, (u32, u32)>,
+    /// Those of which hashes came and which were not answered.
+    comparing: HashSet<u32>,
     /// Cost of all bulk frames that came.
     came: u64,
     consumed: u64,
@@ -221,7 +225,7 @@ impl Default for Receiver {
             folders_handed: 0,
             look_from_bytes: None,
             looked: 0,
-            look_first: 0,
+            look_first: false,
             look_next: false,
             outstanding: VecDeque::new(),
             abandoned_early: Vec::new(),
@@ -229,6 +233,7 @@ impl Default for Receiver {
             goes_on: false,
             mending: HashMap::new(),
             asked: HashMap::new(),
+            comparing: HashSet::new(),
             came: 0,
             consumed: 0,
             told: Credit::default(),
@@ -375,11 +380,11 @@ impl Receiver {
         };
         self.state = State::Accepted;
         if self.look_from_bytes.is_some() {
-            self.look_first = self.manifest.len().min(LOOK_FIRST);
+            self.look_first = !self.manifest.is_empty();
         }
         let credit = match self.look_first {
-            0 => WINDOW_BYTES,
-            _some => 0,
+            false => WINDOW_BYTES,
+            true => 0,
         };
         self.told.granted = credit;
         self.control.push_back(
@@ -535,6 +540,7 @@ impl Receiver {
             Some(slot @ Slot::Handed) => *slot = Slot::Settled,
             Some(slot @ Slot::Listed) => {
                 *slot = Slot::Told;
+                self.comparing.remove(&number);
                 self.open_files = self.open_files.saturating_sub(1);
                 early = true;
             }
@@ -579,6 +585,8 @@ impl Receiver {
             return false;
         }
         self.asked.remove(&number);
+        self.comparing.remove(&number);
+        let ranges = few(ranges);
         let len_bytes = self.entry(number).map_or(0, Entry::len_bytes);
         if len_bytes > GROUP_BYTES {
             let wanted = ranges.iter().fold(0_u64, |sum, (from, to)| {
@@ -614,6 +622,13 @@ impl Receiver {
         }
         *came = next;
         let last = next == *all;
+        if !told {
+            self.comparing.insert(number);
+            // Each is a file held open here.
+            if self.comparing.len() > COMPARED_AT_ONCE {
+                return Err(Violation::Malformed("hashes of too many files at once"));
+            }
+        }
         if told {
             self.throw_away(body_bytes);
         } else {
@@ -667,11 +682,11 @@ impl Receiver {
         if !matches!(self.state, State::Accepted | State::Finishing) {
             return None;
         }
-        if self.looked >= self.look_first && self.outstanding.is_empty() {
-            self.look_first = 0;
+        if !self.looks_first() {
+            self.look_first = false;
         }
         let granted = match self.holds.here {
-            None if self.look_first == 0 => self.consumed.saturating_add(WINDOW_BYTES),
+            None if !self.look_first => self.consumed.saturating_add(WINDOW_BYTES),
             None | Some(_) => self.told.granted,
         };
         let now = Credit {
@@ -684,11 +699,17 @@ impl Receiver {
         })
     }
 
+    /// There is still something to look at before any content may come. A sender that lists slowly is
+    /// not waited for.
+    fn looks_first(&self) -> bool {
+        let known = self.manifest.len().min(LOOK_FIRST);
+        self.look_first && (self.looked < known || !self.outstanding.is_empty())
+    }
+
     /// Grown by a quarter of the window since it was told: tell it now, or the sender may stall.
     pub fn credit_is_due(&self) -> bool {
         let granted = self.consumed.saturating_add(WINDOW_BYTES);
-        let looking =
-            self.looked < self.look_first || self.look_first > 0 && !self.outstanding.is_empty();
+        let looking = self.looks_first();
         let grown = granted.saturating_sub(self.told.granted);
         self.holds.here.is_none() && !looking && grown >= WINDOW_BYTES / 4
     }
@@ -860,6 +881,7 @@ impl Receiver {
         }
         self.mending.remove(&number);
         self.asked.remove(&number);
+        self.comparing.remove(&number);
         self.mark_handed(number);
         if told {
             return Ok(());
@@ -1034,6 +1056,16 @@ impl Receiver {
         self.jobs.clear();
         self.folders_handed = self.manifest.len();
     }
+}
+
+/// As many ranges as a frame holds: beyond that some of what is here comes again.
+fn few(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    const MOST_RANGES: usize = 16_384;
+    if let (Some(&(from, _)), Some(&(_, to))) = (ranges.get(MOST_RANGES - 1), ranges.last()) {
+        ranges.truncate(MOST_RANGES - 1);
+        ranges.push((from, to));
+    }
+    ranges
 }
 
 impl Mending {

@@ -76,8 +76,10 @@ enum Slot {
     Folder,
     /// A file that is still to be sent.
     Listed,
-    /// A file that the receiver compares with what it has under its name.
+    /// A file whose hashes the receiver wants to compare with what it has under its name.
     Asked,
+    /// The hashes were told; its answer is awaited.
+    Told,
     /// A file of which the receiver has a part.
     Mending,
     /// Sent whole, or given up here; its status is awaited.
@@ -443,12 +445,15 @@ impl Sender {
         }
         let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
         if let Some(slot) = self.slots.get_mut(entry as usize)
-            && matches!(slot, Slot::Listed | Slot::Asked | Slot::Mending)
+            && matches!(
+                slot,
+                Slot::Listed | Slot::Asked | Slot::Told | Slot::Mending
+            )
         {
-            let asked = *slot == Slot::Asked;
+            let told = *slot == Slot::Told;
             *slot = Slot::Sent;
-            if asked {
-                self.no_longer_asked(entry);
+            if told {
+                self.answered();
             }
         }
         if result.is_err() {
@@ -708,9 +713,8 @@ impl Sender {
             // Given up here while they were on their way; or never claimed.
             return match self.slots.get(groups.entry as usize) {
                 Some(Slot::Sent | Slot::Settled) => Ok(false),
-                Some(Slot::Folder | Slot::Listed | Slot::Asked | Slot::Mending) | None => {
-                    Err(Violation::Malformed("hashes of a file that was not kept"))
-                }
+                Some(Slot::Folder | Slot::Listed | Slot::Asked | Slot::Told | Slot::Mending)
+                | None => Err(Violation::Malformed("hashes of a file that was not kept")),
             };
         };
         let count = u32::try_from(groups.hashes.len()).unwrap_or(u32::MAX);

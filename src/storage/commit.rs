@@ -319,7 +319,7 @@ impl Past {
 
 /// The name belongs to a regular file of the very same content. Whatever cannot be read counts as
 /// different.
-fn holds(folder: &FolderHandle, name: &str, len_bytes: u64, hash: &[u8; 32]) -> bool {
+pub(super) fn holds(folder: &FolderHandle, name: &str, len_bytes: u64, hash: &[u8; 32]) -> bool {
     let compare = || -> io::Result<bool> {
         let Some(mut existing) = folder.regular_file(name)? else {
             return Ok(false);

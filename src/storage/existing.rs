@@ -1,13 +1,33 @@
 //! A file that stands under the name of one that is offered: what is the same in both need not travel.
 //!
 //! It is read twice at most: to compare, and, only if something differs, to copy what is the same.
-//! Each time what was read is hashed, so that a file that changes meanwhile only costs time.
+//! Each time what was read is hashed, and before it is called the same it is looked at once more, so
+//! that a file that changes meanwhile only costs time.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
 use super::groups::{GroupHash, GroupHasher, group_count, merge};
+use super::handle::{FileId, file_id};
+use super::source::Stamp;
 use crate::model::GROUP_BYTES;
+
+/// Which file it is, and in which state.
+#[derive(PartialEq, Debug)]
+pub struct Seen {
+    stamp: Stamp,
+    id: Option<FileId>,
+}
+
+impl Seen {
+    pub fn of(file: &File) -> Option<Self> {
+        let metadata = file.metadata().ok()?;
+        Some(Self {
+            stamp: Stamp::of(&metadata),
+            id: file_id(&metadata),
+        })
+    }
+}
 
 /// What the sender says of its file, compared with the one that is here.
 #[derive(Debug)]

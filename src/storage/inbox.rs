@@ -16,7 +16,7 @@ use super::conflict::{Conflicts, Verdict};
 use super::groups::{GroupHash, group_count};
 use super::handle::{FolderHandle, StandingKind, file_id, set_modified};
 use super::mending::{Looked, Mending};
-use super::staging::{Past, PastEnd, Run, Staging};
+use super::staging::{Intent, Past, PastEnd, Placed, Run, Staging};
 use super::tree::{FolderOrigin, Tree};
 use super::walk::modified;
 use crate::model::{
@@ -41,6 +41,8 @@ const NO_TIME: Modified = Modified {
 };
 /// Longer files begin anew: 4 TiB are 4 million groups, 140 MB of hashes.
 const MEND_AT_MOST_BYTES: u64 = 4 << 40;
+/// Groups of files that are mixed from what exists, all together: 1 TiB, 35 MB of hashes.
+const MIX_AT_MOST_GROUPS: usize = 1 << 20;
 
 /// What became of an entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -393,6 +395,13 @@ impl Inbox {
         self.tree.regular_file(entry.parent, &name)
     }
 
+    /// There is room in memory for one more file that comes group by group.
+    pub fn can_mix(&self, entry: &Entry) -> bool {
+        let groups: usize = self.mending.values().map(Mending::groups).sum();
+        let more = group_count(entry.len_bytes());
+        self.mending.len() < MAX_WRITING && groups.saturating_add(more) <= MIX_AT_MOST_GROUPS
+    }
+
     /// Begins a file of which a part is copied from what exists. What is there then is to be
     /// [told](Self::checked); the rest is [written](Self::write) group by group.
     pub fn mix(&mut self, target: Target) -> Result<Result<File, Problem>, Full> {
@@ -416,9 +425,23 @@ impl Inbox {
     ) -> Committed {
         let Target { number, key, entry } = target;
         let name = self.tree.planned_file_name(&entry.name, entry.parent);
-        if status == EntryStatus::AlreadyThere && self.conflicts.wants_claims() {
+        if status == EntryStatus::AlreadyThere {
             let place = self.tree.place_of(entry.parent, &name);
-            self.conflicts.claim(&place, key, false, None);
+            if self.conflicts.wants_claims() {
+                self.conflicts.claim(&place, key, false, None);
+            }
+            // Somebody may have put it there a moment ago.
+            self.tree.touch(entry.parent);
+            let standing = self.tree.look(entry.parent, &name);
+            if let (Some(hash), Some(standing)) = (blake3, standing) {
+                let found = Intent::found(key, entry, place, standing.modified, &hash);
+                let placed = Placed::new(key, &name, false);
+                let written = self.staging.record([found]);
+                let written = written.and_then(|()| self.staging.record_placed(vec![placed]));
+                if let Err(error) = written {
+                    tracing::debug!(%error, "journal not written");
+                }
+            }
         }
         Committed {
             number,
@@ -620,6 +643,11 @@ impl Inbox {
             self.end(target, EntryStatus::Skipped);
             return Ok(());
         }
+        if !self.arrived_before(target.key) && self.is_there(target.entry, &hash) {
+            let there = self.decided(target, EntryStatus::AlreadyThere, Some(hash));
+            self.ended.push(there);
+            return Ok(());
+        }
         let mut writing = match self.start(target) {
             Ok(writing) => writing,
             Err(problem) => return self.fail_to_start(target, problem),
@@ -635,6 +663,22 @@ impl Inbox {
                 self.fail_to_start(target, Problem::writing(&error))
             }
         }
+    }
+
+    /// The same content stands under the name already: it need not be staged.
+    fn is_there(&mut self, entry: &Entry, hash: &[u8; 32]) -> bool {
+        if self.tree.is_new(entry.parent) {
+            return false;
+        }
+        let name = self.tree.planned_file_name(&entry.name, entry.parent);
+        let standing = self.tree.look(entry.parent, &name);
+        let same_length = standing.is_some_and(|standing| {
+            standing.kind == StandingKind::File && standing.len_bytes == entry.len_bytes()
+        });
+        same_length
+            && self
+                .tree
+                .holds(entry.parent, &name, entry.len_bytes(), hash)
     }
 
     /// Nothing of the file is on the disk.

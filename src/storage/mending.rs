@@ -39,6 +39,10 @@ impl Mending {
         }
     }
 
+    pub fn groups(&self) -> usize {
+        self.hashes.len()
+    }
+
     /// These groups are there as they are, until other content comes for them.
     pub fn checked(&mut self, first: usize, hashes: &[GroupHash]) {
         for (number, hash) in (first..).zip(hashes) {

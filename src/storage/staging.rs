@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::commit::Ready;
 use super::handle::{FolderHandle, is_not_a_folder};
 use super::names::AREA;
-use crate::model::{EntryKey, Modified, Problem, SafeName, TransferId};
+use crate::model::{Entry, EntryKey, Modified, Problem, SafeName, TransferId};
 
 const LOCK: &str = "lock";
 const JOURNAL: &str = "journal";
@@ -199,6 +199,28 @@ impl Intent {
             on_disk: pair(ready.on_disk),
             blake3: HEXLOWER.encode(&ready.hash),
             took,
+        }
+    }
+}
+
+impl Intent {
+    /// Of a file that was there already.
+    pub fn found(
+        key: EntryKey,
+        entry: &Entry,
+        place: Vec<String>,
+        on_disk: Modified,
+        hash: &[u8; 32],
+    ) -> Self {
+        let pair = |time: Modified| (time.seconds, time.nanos);
+        Self {
+            commit: HEXLOWER.encode(&key.0),
+            place,
+            len_bytes: entry.len_bytes(),
+            modified: entry.modified.map(pair),
+            on_disk: pair(on_disk),
+            blake3: HEXLOWER.encode(hash),
+            took: false,
         }
     }
 }

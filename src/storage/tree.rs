@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
+use super::commit::holds;
 use super::handle::{FolderHandle, Standing, is_not_a_folder};
 use super::names::{DiskName, Rules};
 use super::staging::Staging;
@@ -296,6 +297,18 @@ impl Tree {
     pub fn look(&mut self, parent: Option<u32>, name: &str) -> Option<Standing> {
         let folder = self.reach(parent, Removed::Report).ok()?;
         folder.look(name).ok().flatten()
+    }
+
+    /// A regular file of this very content has the name.
+    pub fn holds(
+        &mut self,
+        parent: Option<u32>,
+        name: &str,
+        len_bytes: u64,
+        hash: &[u8; 32],
+    ) -> bool {
+        let folder = self.reach(parent, Removed::Report);
+        folder.is_ok_and(|folder| holds(&folder, name, len_bytes, hash))
     }
 
     /// The regular file that has a name in a folder, to be read.

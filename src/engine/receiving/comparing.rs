@@ -9,8 +9,11 @@ use super::{Disk, Order, Receiving};
 use crate::model::{Entry, EntryStatus, GROUP_BYTES};
 use crate::protocol::bulk::Groups;
 use crate::storage::GroupHash;
-use crate::storage::existing::{Compared, missing};
+use crate::storage::existing::{Compared, Seen, missing};
 use crate::storage::inbox::Target;
+
+/// The file that stands there, and in which state it was when it was opened.
+type Existing = Option<(File, Seen)>;
 
 /// What the `compare` thread is told. The sender says the hashes of one file after the other.
 pub(super) enum Task {
@@ -18,7 +21,7 @@ pub(super) enum Task {
     Compare {
         groups: Groups,
         offered_bytes: u64,
-        existing: Option<File>,
+        existing: Existing,
         last: bool,
     },
     Copy {
@@ -34,6 +37,7 @@ pub(super) enum Answer {
     Same {
         number: u32,
         blake3: [u8; 32],
+        seen: Seen,
     },
     Different {
         number: u32,
@@ -49,7 +53,7 @@ pub(super) enum Answer {
 impl Receiving {
     /// The `compare` thread.
     pub(super) fn compare(&self, tasks: &mpsc::Receiver<Task>) {
-        let mut now: Option<(u32, Compared, Option<File>)> = None;
+        let mut now: Option<(u32, Compared, Existing)> = None;
         for task in tasks {
             if self.stopped.load(Ordering::SeqCst) || self.link.outbox.ended() {
                 return;
@@ -66,16 +70,24 @@ impl Receiving {
                     let begun = now.take().filter(|(begun, ..)| *begun == number);
                     let (_, mut compared, file) =
                         begun.unwrap_or_else(|| (number, Compared::new(offered_bytes), existing));
-                    compared.compare(file.as_ref(), &groups.hashes);
+                    let here = file.as_ref().map(|(file, _)| file);
+                    compared.compare(here, &groups.hashes);
                     let bytes = groups.hashes.len() as u64 * GROUP_BYTES;
                     self.live.checked_bytes.add(bytes.min(offered_bytes));
                     if !last {
                         now = Some((number, compared, file));
                         continue;
                     }
-                    let same = file.as_ref().and_then(|file| compared.all_the_same(file));
+                    let same = file.and_then(|(file, seen)| {
+                        let blake3 = compared.all_the_same(&file)?;
+                        Some(Answer::Same {
+                            number,
+                            blake3,
+                            seen,
+                        })
+                    });
                     match same {
-                        Some(blake3) => Answer::Same { number, blake3 },
+                        Some(same) => same,
                         None => Answer::Different { number, compared },
                     }
                 }
@@ -115,6 +127,10 @@ impl Receiving {
             return;
         };
         let existing = (groups.first == 0).then(|| inbox.existing(entry)).flatten();
+        let existing = existing.and_then(|file| {
+            let seen = Seen::of(&file)?;
+            Some((file, seen))
+        });
         let _ = tasks.send(Task::Compare {
             groups: groups.clone(),
             offered_bytes: entry.len_bytes(),
@@ -125,15 +141,21 @@ impl Receiving {
 
     pub(super) fn compared(&self, disk: &mut Disk, answer: Answer) {
         match answer {
-            Answer::Same { number, blake3 } => {
-                if let Some(entry) = self.undecided(number) {
-                    self.decide(
-                        disk,
-                        number,
-                        &entry,
-                        EntryStatus::AlreadyThere,
-                        Some(blake3),
-                    );
+            Answer::Same {
+                number,
+                blake3,
+                seen,
+            } => {
+                let (Some(entry), Some(inbox)) = (self.undecided(number), &mut disk.inbox) else {
+                    return;
+                };
+                // Somebody may have changed it, or put something else there, while it was read.
+                let now = inbox.existing(&entry).as_ref().and_then(Seen::of);
+                if now != Some(seen) {
+                    self.want(number, missing(entry.len_bytes(), &[]));
+                } else {
+                    let there = EntryStatus::AlreadyThere;
+                    self.decide(disk, number, &entry, there, Some(blake3));
                 }
             }
             Answer::Different { number, compared } => {
@@ -159,7 +181,9 @@ impl Receiving {
     fn mix(&self, disk: &mut Disk, number: u32, entry: &Entry, compared: Compared) {
         let key = self.machine().manifest().key(number);
         let existing = match &mut disk.inbox {
-            Some(inbox) if compared.is_worth_a_copy() => inbox.existing(entry),
+            Some(inbox) if compared.is_worth_a_copy() && inbox.can_mix(entry) => {
+                inbox.existing(entry)
+            }
             Some(_) | None => None,
         };
         let (Some(key), Some(existing)) = (key, existing) else {

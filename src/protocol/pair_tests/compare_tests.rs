@@ -66,6 +66,36 @@ fn hashes(entry: u32, first: u32, count: usize) -> Frame {
     })
 }
 
+/// What needs no look is passed over without a job: credit comes all the same.
+#[test]
+fn files_that_need_no_look_hold_no_credit_back() {
+    let mut source = Source::default();
+    source.file(None, "one", pattern(10));
+    for n in 0..300 {
+        source.file(None, &format!("empty {n}"), Vec::new());
+    }
+    let mut pair = Pair::new(source);
+    pair.receiver.look_ahead(1);
+    while let Some(frame) = pair.sender.poll_control() {
+        pair.deliver(frame).unwrap();
+    }
+    while pair.receiver.counting() {
+        let Some(Bulk::Frame(frame)) = pair.sender.poll_bulk() else {
+            panic!("only the list may travel");
+        };
+        pair.deliver(frame).unwrap();
+    }
+    pair.receiver.accept();
+    let look = pair.receiver.poll_job();
+    assert!(matches!(look, Some(Job::Look { .. })));
+    assert!(!pair.receiver.credit_is_due());
+    pair.receiver.job_done(0, 0);
+    assert_eq!(pair.receiver.poll_job(), None);
+    assert!(pair.receiver.credit_is_due());
+    pair.run().unwrap();
+    pair.assert_exact();
+}
+
 #[test]
 fn a_receiver_that_asks_for_what_is_not_there_is_refused() {
     for (what, files) in [

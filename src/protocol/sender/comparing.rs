@@ -38,7 +38,9 @@ impl Sender {
                     let bytes = u64::from(groups).saturating_mul(GROUP_BYTES);
                     check_bytes = check_bytes.saturating_add(bytes.min(len_bytes));
                 }
-                Slot::Asked => return Err(Violation::Malformed("a comparison asked for twice")),
+                Slot::Asked | Slot::Told => {
+                    return Err(Violation::Malformed("a comparison asked for twice"));
+                }
                 // It is on its way, or over.
                 Slot::Listed | Slot::Mending | Slot::Sent | Slot::Settled => {}
             }
@@ -51,6 +53,12 @@ impl Sender {
         if self.unanswered >= UNANSWERED {
             return None;
         }
+        // Those that were given up, or settled over there, are passed over.
+        while let Some((entry, ..)) = self.asked.front()
+            && self.slots.get(*entry as usize) != Some(&Slot::Asked)
+        {
+            self.asked.pop_front();
+        }
         let &(entry, groups, told) = self.asked.front()?;
         let count = groups.saturating_sub(told).min(TOLD_TOGETHER);
         let price = cost(Groups::body_bytes(count as usize));
@@ -62,6 +70,9 @@ impl Sender {
         if next >= groups {
             self.asked.pop_front();
             self.unanswered = self.unanswered.saturating_add(1);
+            if let Some(slot) = self.slots.get_mut(entry as usize) {
+                *slot = Slot::Told;
+            }
         } else if let Some(front) = self.asked.front_mut() {
             front.2 = next;
         }
@@ -78,20 +89,16 @@ impl Sender {
         self.used = self.used.saturating_sub(price);
     }
 
-    /// It was given up here, or settled over there.
-    pub(super) fn no_longer_asked(&mut self, entry: u32) {
-        let before = self.asked.len();
-        self.asked.retain(|(asked, ..)| *asked != entry);
-        if self.asked.len() == before {
-            self.unanswered = self.unanswered.saturating_sub(1);
-        }
+    /// One whose hashes were told was given up here, or settled over there.
+    pub(super) fn answered(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(1);
     }
 
     pub(super) fn take_want(&mut self, want: Want) -> Result<(), Violation> {
         let Want { entry, ranges } = want;
         let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
         match self.slots.get(entry as usize) {
-            Some(Slot::Asked) if self.asked.iter().all(|(asked, ..)| *asked != entry) => {}
+            Some(Slot::Told) => {}
             // Given up here meanwhile.
             Some(Slot::Sent | Slot::Settled) => return Ok(()),
             Some(Slot::Folder | Slot::Listed | Slot::Asked | Slot::Mending) | None => {
@@ -109,7 +116,7 @@ impl Sender {
             }
             end = to;
         }
-        self.unanswered = self.unanswered.saturating_sub(1);
+        self.answered();
         let single = len_bytes <= GROUP_BYTES;
         if single && ranges.is_empty() {
             return Err(Violation::Malformed("a wish for nothing"));

@@ -23,7 +23,10 @@ impl Sender {
             for number in self.listed(range)? {
                 match self.slots.get_mut(number as usize) {
                     Some(slot @ (Slot::Folder | Slot::Sent)) => *slot = Slot::Settled,
-                    Some(Slot::Listed | Slot::Asked | Slot::Mending | Slot::Settled) | None => {
+                    Some(
+                        Slot::Listed | Slot::Asked | Slot::Told | Slot::Mending | Slot::Settled,
+                    )
+                    | None => {
                         return Err(Violation::Malformed("a status too early or twice"));
                     }
                 }
@@ -85,7 +88,11 @@ impl Sender {
             }
             Some(slot @ Slot::Asked) => {
                 *slot = Slot::Settled;
-                self.no_longer_asked(number);
+                false
+            }
+            Some(slot @ Slot::Told) => {
+                *slot = Slot::Settled;
+                self.answered();
                 false
             }
             Some(slot @ Slot::Mending) => {

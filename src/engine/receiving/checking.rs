@@ -1,0 +1,115 @@
+//! Going on with what an earlier run left: it is looked at, told, and compared beside the writing of
+//! what is missing.
+
+use std::sync::atomic::Ordering;
+
+use super::{Disk, Order, Receiving};
+use crate::engine::note::Note;
+use crate::model::{Entry, EntryKind, GROUP_BYTES, TransferState};
+use crate::protocol::bulk::Groups;
+use crate::protocol::receiver::Found;
+use crate::storage::GroupHash;
+use crate::storage::inbox::KeptReader;
+
+impl Receiving {
+    /// Looks what an earlier run left, tells the sender, and lets the rest come.
+    pub(super) fn go_on(&self, disk: &mut Disk, check: impl Fn(Vec<KeptFile>) -> bool) {
+        let Some(inbox) = &mut disk.inbox else { return };
+        self.notes.send(Note::State(TransferState::Checking));
+        // The list is taken out meanwhile: looking at a million files takes its time.
+        let manifest = self.machine().lend_manifest();
+        let kept = inbox.kept(&manifest, self.origin.rest);
+        let files = manifest.entries().iter();
+        let files = files
+            .filter(|entry| entry.kind != EntryKind::Folder)
+            .count();
+        if self.origin.arrived && kept.done.len() < files {
+            // What has arrived is over. Nobody accepted that more comes under its name.
+            tracing::warn!("a transfer that had arrived was to bring something else");
+            self.machine().take_back(manifest);
+            self.cancel();
+            return;
+        }
+        let held: u64 = kept
+            .done
+            .iter()
+            .filter_map(|number| manifest.get(*number))
+            .map(Entry::len_bytes)
+            .sum();
+        let readers: Vec<_> = kept
+            .partial
+            .iter()
+            .map(|(number, bytes)| KeptFile {
+                number: *number,
+                groups: (bytes / GROUP_BYTES) as u32,
+                reader: inbox.read_kept(*number, *bytes),
+            })
+            .collect();
+        let mut machine = self.machine();
+        machine.take_back(manifest);
+        self.live.arrived_bytes.set(held);
+        let check_bytes = kept.partial.iter().map(|(_, bytes)| bytes).sum();
+        self.live.check_bytes.set(check_bytes);
+        machine.go_on(&Found {
+            done: kept.done,
+            partial: kept.partial,
+        });
+        drop(machine);
+        self.begin();
+        if !readers.is_empty() && !check(readers) {
+            self.hang_up();
+        }
+    }
+
+    /// The `check` thread: hashes what is staged of kept files, beside the writing of what is not.
+    pub(super) fn check(&self, files: Vec<KeptFile>) {
+        /// 32 MiB of content: often enough for a person to see it move.
+        const GROUPS_TOLD_TOGETHER: u32 = 32;
+        for mut file in files {
+            let mut first = 0;
+            while first < file.groups {
+                let count = GROUPS_TOLD_TOGETHER.min(file.groups - first);
+                let mut hashes = Vec::new();
+                for _group in 0..count {
+                    if self.stopped.load(Ordering::SeqCst) || self.link.outbox.ended() {
+                        return;
+                    }
+                    hashes.push(file.next_hash());
+                }
+                let groups = Groups {
+                    entry: file.number,
+                    first,
+                    hashes,
+                };
+                let _ = self.orders.send(Order::Checked(groups));
+                first += count;
+            }
+        }
+    }
+}
+
+/// A file that is there in part, on its way to the `check` thread.
+pub(super) struct KeptFile {
+    number: u32,
+    groups: u32,
+    reader: std::io::Result<KeptReader>,
+}
+
+impl KeptFile {
+    /// Of a group that cannot be read it tells what no group hashes to, so that it travels again.
+    fn next_hash(&mut self) -> GroupHash {
+        const NO_HASH: GroupHash = [0; 32];
+        let hash = match &mut self.reader {
+            Ok(reader) => reader.next_hash().inspect_err(|_error| reader.skip()),
+            Err(_cannot_open) => return NO_HASH,
+        };
+        match hash {
+            Ok(Some(hash)) => hash,
+            Ok(None) => NO_HASH,
+            Err(error) => {
+                tracing::warn!(%error, "a staged group cannot be read");
+                NO_HASH
+            }
+        }
+    }
+}
