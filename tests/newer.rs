@@ -193,3 +193,24 @@ fn what_stands_there_and_is_no_file_is_not_read() {
     }
     assert!(fs::read(&outside).unwrap() == noise(1, 3 * MIB));
 }
+
+/// The last look finds nothing to look at, and nobody else asks for credit.
+#[test]
+fn a_list_that_ends_with_what_needs_no_look_does_not_stand_still() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = listen(&mut garden, OnConflict::Rename);
+    for (files, empty) in [(256, 1), (512, 3), (1, 600), (0, 5)] {
+        let source = study.home.path().join(format!("{files} {empty}"));
+        fs::create_dir_all(source.join("z/z")).unwrap();
+        for n in 0..files {
+            fs::write(source.join(format!("a {n}")), "x").unwrap();
+        }
+        for n in 0..empty {
+            fs::write(source.join(format!("b {n}")), "").unwrap();
+        }
+        for expected in [files, 0] {
+            let summary = send(&mut study, &mut garden, addr, &source);
+            assert_eq!(summary.sent_bytes, expected);
+        }
+    }
+}
