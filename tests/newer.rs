@@ -10,7 +10,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use ropeway::engine::{AcceptPolicy, Bind, Command, Event, ListenOptions};
+use ropeway::engine::{AcceptPolicy, Answer, Bind, Command, Event, ListenOptions};
 use ropeway::model::{EntryStatus, OnConflict, Secret, Summary};
 use support::{Device, PASSPHRASE, noise, tree};
 
@@ -21,7 +21,7 @@ fn listen(garden: &mut Device, rule: OnConflict) -> SocketAddr {
         bind: Bind::Exact("127.0.0.1:0".parse().unwrap()),
         save_folder: garden.inbox(),
         passphrase: Some(Secret::passphrase(PASSPHRASE).unwrap()),
-        accept: AcceptPolicy::All,
+        accept: AcceptPolicy::Ask,
         on_conflict: rule,
         once: false,
     }));
@@ -31,9 +31,17 @@ fn listen(garden: &mut Device, rule: OnConflict) -> SocketAddr {
     })
 }
 
-/// Sends something and waits until it is safe at both ends.
+/// Sends something, accepts it when all of it is listed, so that nothing travels before it was looked
+/// at, and waits until it is safe at both ends.
 fn send(study: &mut Device, garden: &mut Device, addr: SocketAddr, what: &Path) -> Summary {
     study.send(&[what], addr, PASSPHRASE);
+    let offer = garden.offer();
+    let accept = Answer::Accept {
+        folder: None,
+        on_conflict: None,
+    };
+    let answer = Command::Answer(offer.transfer, accept);
+    garden.engine.command(answer);
     let summary = study.arrived();
     garden.arrived();
     study.safe();

@@ -83,13 +83,22 @@ impl Compared {
         self.offered_bytes > GROUP_BYTES && self.same.contains(&true)
     }
 
-    /// Copies what is the same to its place in a part. Says which groups are there then.
-    pub fn copy(&self, here: &File, part: &File) -> Vec<(u32, GroupHash)> {
+    /// Copies what is the same to its place in a part, as long as it `goes_on`, which is asked before
+    /// each group. Says which groups are there then.
+    pub fn copy(
+        &self,
+        here: &File,
+        part: &File,
+        goes_on: impl Fn() -> bool,
+    ) -> Vec<(u32, GroupHash)> {
         let mut have = Vec::new();
         let (mut here, mut part) = (here, part);
         for (group, (hash, same)) in (0_u32..).zip(self.hashes.iter().zip(&self.same)) {
             if !same {
                 continue;
+            }
+            if !goes_on() {
+                break;
             }
             let offset = u64::from(group) * GROUP_BYTES;
             let copied = part.seek(SeekFrom::Start(offset)).and_then(|_| {
@@ -220,7 +229,9 @@ mod tests {
         compared.compare(Some(&here), &hashes(&offered)[..3]);
         assert!(compared.is_worth_a_copy());
         let part = file(&[]);
-        let have = compared.copy(&here, &part);
+        let stopped = compared.copy(&here, &part, || false);
+        assert!(stopped.is_empty(), "whoever quits does not wait for it");
+        let have = compared.copy(&here, &part, || true);
         let groups: Vec<_> = have.iter().map(|(group, _)| *group).collect();
         assert_eq!(groups, [0, 2]);
         let group = GROUP as u64;
@@ -233,7 +244,7 @@ mod tests {
         // It changes between the two readings.
         (&here).seek(SeekFrom::Start(5)).unwrap();
         (&here).write_all(b"!").unwrap();
-        let have = compared.copy(&here, &part);
+        let have = compared.copy(&here, &part, || true);
         assert_eq!(have.len(), 1);
     }
 

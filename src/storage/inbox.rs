@@ -345,7 +345,8 @@ impl Inbox {
     /// need not come: that is decided already. It stays so when each is [left out](Self::leave_out).
     pub fn look<'a>(&mut self, files: impl IntoIterator<Item = Target<'a>>) -> Foreseen {
         let mut foreseen = Foreseen::default();
-        for Target { number, key, entry } in files {
+        for target in files {
+            let Target { number, key, entry } = target;
             let name = self.tree.planned_file_name(&entry.name, entry.parent);
             let Some(status) = self.foreseen(entry, key, &name) else {
                 if !self.arrived_before(key)
@@ -358,13 +359,7 @@ impl Inbox {
             if matches!(status, EntryStatus::Failed(_)) {
                 self.undo(key);
             }
-            foreseen.decided.push(Committed {
-                number,
-                path: self.tree.display_path(entry.parent, &name),
-                len_bytes: entry.len_bytes(),
-                blake3: None,
-                status,
-            });
+            foreseen.decided.push(self.as_planned(target, status, None));
         }
         foreseen
     }
@@ -423,9 +418,9 @@ impl Inbox {
         status: EntryStatus,
         blake3: Option<[u8; 32]>,
     ) -> Committed {
-        let Target { number, key, entry } = target;
-        let name = self.tree.planned_file_name(&entry.name, entry.parent);
+        let Target { key, entry, .. } = target;
         if status == EntryStatus::AlreadyThere {
+            let name = self.tree.planned_file_name(&entry.name, entry.parent);
             let place = self.tree.place_of(entry.parent, &name);
             if self.conflicts.wants_claims() {
                 self.conflicts.claim(&place, key, false, None);
@@ -443,6 +438,18 @@ impl Inbox {
                 }
             }
         }
+        self.as_planned(target, status, blake3)
+    }
+
+    /// The report on a file under the name that it would have had first.
+    fn as_planned(
+        &self,
+        target: Target,
+        status: EntryStatus,
+        blake3: Option<[u8; 32]>,
+    ) -> Committed {
+        let Target { number, entry, .. } = target;
+        let name = self.tree.planned_file_name(&entry.name, entry.parent);
         Committed {
             number,
             path: self.tree.display_path(entry.parent, &name),
@@ -824,15 +831,9 @@ impl Inbox {
 
     /// The sender cannot bring it now, but it arrived before.
     fn stays(&mut self, target: Target) {
-        let Target { number, key, entry } = target;
-        let name = self.tree.planned_file_name(&entry.name, entry.parent);
-        self.ended.push(Committed {
-            number,
-            path: self.tree.display_path(entry.parent, &name),
-            len_bytes: entry.len_bytes(),
-            blake3: self.staging.past(key).map(|past| past.hash),
-            status: EntryStatus::AlreadyThere,
-        });
+        let hash = self.staging.past(target.key).map(|past| past.hash);
+        let there = self.as_planned(target, EntryStatus::AlreadyThere, hash);
+        self.ended.push(there);
     }
 
     fn undo(&mut self, key: EntryKey) {
@@ -866,15 +867,8 @@ impl Inbox {
     }
 
     fn end(&mut self, target: Target, status: EntryStatus) {
-        let Target { number, entry, .. } = target;
-        let name = self.tree.planned_file_name(&entry.name, entry.parent);
-        self.ended.push(Committed {
-            number,
-            path: self.tree.display_path(entry.parent, &name),
-            len_bytes: entry.len_bytes(),
-            blake3: None,
-            status,
-        });
+        let ended = self.as_planned(target, status, None);
+        self.ended.push(ended);
     }
 }
 

@@ -1,8 +1,6 @@
 //! Going on with what an earlier run left: it is looked at, told, and compared beside the writing of
 //! what is missing.
 
-use std::sync::atomic::Ordering;
-
 use super::{Disk, Order, Receiving};
 use crate::engine::note::Note;
 use crate::model::{Entry, EntryKind, GROUP_BYTES, TransferState};
@@ -71,7 +69,7 @@ impl Receiving {
                 let count = GROUPS_TOLD_TOGETHER.min(file.groups - first);
                 let mut hashes = Vec::new();
                 for _group in 0..count {
-                    if self.stopped.load(Ordering::SeqCst) || self.link.outbox.ended() {
+                    if self.is_over() {
                         return;
                     }
                     hashes.push(file.next_hash());

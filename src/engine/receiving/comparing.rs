@@ -55,7 +55,7 @@ impl Receiving {
     pub(super) fn compare(&self, tasks: &mpsc::Receiver<Task>) {
         let mut now: Option<(u32, Compared, Existing)> = None;
         for task in tasks {
-            if self.stopped.load(Ordering::SeqCst) || self.link.outbox.ended() {
+            if self.is_over() {
                 return;
             }
             let answer = match task {
@@ -97,12 +97,17 @@ impl Receiving {
                     existing,
                     part,
                 } => {
-                    let have = compared.copy(&existing, &part);
+                    let have = compared.copy(&existing, &part, || !self.is_over());
                     Answer::Copied { number, have }
                 }
             };
             let _ = self.orders.send(Order::Compared(answer));
         }
+    }
+
+    /// The session ends; nobody waits for an answer any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst) || self.link.outbox.ended()
     }
 
     /// Something stands under the names of these files.
