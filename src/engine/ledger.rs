@@ -51,6 +51,9 @@ pub struct Kept {
     pub cancelled_here: bool,
     /// The person here paused it.
     pub paused: bool,
+    /// Receiving: it has had a place in its folder. Before that, a folder that is not there is not
+    /// gone, but still to be made.
+    pub placed: bool,
     /// Receiving: it went to the save folder, because nobody said otherwise for it.
     pub by_default: bool,
     /// Receiving: what was picked, as far as it was ever listed to its end. Nothing else may go on.
@@ -96,6 +99,8 @@ struct KeptRecord {
     cancelled_here: bool,
     #[serde(default)]
     paused: bool,
+    #[serde(default)]
+    placed: bool,
     #[serde(default)]
     by_default: bool,
     picks: Option<String>,
@@ -277,6 +282,7 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
         held_bytes: record.held_bytes,
         cancelled_here: record.cancelled_here,
         paused: record.paused,
+        placed: record.placed,
         by_default: record.by_default,
         picks: record.picks.as_deref().and_then(bytes),
         on_conflict: record.on_conflict,
@@ -307,6 +313,7 @@ fn write_all(folder: &Path, asked: &Receiver<Write>) {
                     held_bytes: kept.held_bytes,
                     cancelled_here: kept.cancelled_here,
                     paused: kept.paused,
+                    placed: kept.placed,
                     by_default: kept.by_default,
                     picks: kept.picks.map(|picks| HEXLOWER.encode(&picks)),
                     on_conflict: kept.on_conflict,

@@ -61,6 +61,8 @@ pub enum Note {
     Surveyed(Surveyed),
     /// The open offer is gone; or, if it was accepted at that very moment, the transfer has ended.
     Withdrawn(Status, Option<Failure>),
+    /// Receiving: the folder is there, and the transfer has its place in it.
+    Placed,
     Files(Vec<FileReport>),
     Quiet(u64),
     /// The transfer has ended.

@@ -223,7 +223,10 @@ impl Receiving {
                     Some(_) | None => Rest::Missing,
                 },
                 by_default: kept.as_ref().is_some_and(|kept| kept.by_default),
-                began_in: kept.as_ref().and_then(|kept| kept.places.first().cloned()),
+                began_in: kept
+                    .as_ref()
+                    .filter(|kept| kept.placed)
+                    .and_then(|kept| kept.places.first().cloned()),
                 picks: kept.and_then(|kept| kept.picks),
             },
             finished: Mutex::new(None),
@@ -412,6 +415,7 @@ impl Receiving {
                     match self.open(&mut disk, folder, transfer) {
                         None => break,
                         Some(Ok(mut inbox)) => {
+                            self.notes.send(Note::Placed);
                             disk.survey = None;
                             inbox.set_rule(rule);
                             self.machine().look_ahead(1);
@@ -495,22 +499,19 @@ impl Receiving {
         transfer: TransferId,
     ) -> Option<Result<Inbox, Problem>> {
         let chosen = self.save_folder.clone();
-        let again = self.origin.goes_on.is_some();
-        let elsewhere = again && self.origin.by_default && chosen != folder && !folder.exists();
+        // A drive that was pulled out, for example.
+        let gone = self.origin.began_in.as_ref() == Some(&folder) && !folder.exists();
+        // A person who has chosen another save folder since has that one.
+        let elsewhere = gone && self.origin.by_default && chosen != folder;
         disk.folder = match elsewhere {
             true => chosen.clone(),
             false => folder.clone(),
         };
         self.open_with_room(disk, || match self.origin.goes_on {
             None => Inbox::create(&folder, transfer),
-            // A drive that was pulled out: its place is not filled with another folder. But a person
-            // who has chosen another save folder since has that one.
-            Some(_) if self.origin.began_in.as_ref() == Some(&folder) && !folder.exists() => {
-                match elsewhere {
-                    true => Inbox::go_on(&chosen, transfer),
-                    false => Err(Problem::Gone),
-                }
-            }
+            Some(_) if elsewhere => Inbox::go_on(&chosen, transfer),
+            // Its place is not filled with another folder.
+            Some(_) if gone => Err(Problem::Gone),
             Some(_) => Inbox::go_on(&folder, transfer),
         })
     }

@@ -214,6 +214,13 @@ impl Supervisor {
                 Some(transfer) => self.ended(transfer, status, failure),
                 None => self.withdrawn(connection, status, failure),
             },
+            Note::Placed => {
+                if let Some(transfer) = self.transfer_of(connection) {
+                    self.shared
+                        .ledger
+                        .update(transfer, |kept| kept.placed = true);
+                }
+            }
             Note::Files(files) => {
                 if let Some(transfer) = self.transfer_of(connection) {
                     self.events.say(Event::Files(transfer, files));

@@ -76,6 +76,7 @@ impl Supervisor {
                         self.shared.ledger.update(transfer, |kept| {
                             kept.cancelled_here = false;
                             kept.paused = false;
+                            kept.placed = false;
                             kept.places = vec![folder];
                             kept.on_conflict = on_conflict;
                         });

@@ -377,6 +377,7 @@ impl Supervisor {
         receiving.hang_up();
         self.shared.ledger.update(id, |kept| {
             kept.places = vec![folder];
+            kept.placed = false;
             kept.by_default = false;
         });
         self.events.say(Event::Started(running.started.clone()));
@@ -626,6 +627,7 @@ impl Transfer {
             held_bytes: self.live.held_bytes.get(),
             cancelled_here: false,
             paused: self.paused,
+            placed: false,
             by_default: false,
             picks: None,
             on_conflict: OnConflict::default(),
