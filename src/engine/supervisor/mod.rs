@@ -211,6 +211,10 @@ impl Supervisor {
             Note::Counted(counted) => self.counted(connection, counted),
             Note::Surveyed(surveyed) => self.surveyed(connection, surveyed),
             Note::Withdrawn(status, failure) => match self.transfer_of(connection) {
+                // The yes was on its way to the session.
+                Some(transfer) if status == Status::Interrupted && self.can_go_on(transfer) => {
+                    self.interrupted(transfer);
+                }
                 Some(transfer) => self.ended(transfer, status, failure),
                 None => self.withdrawn(connection, status, failure),
             },
