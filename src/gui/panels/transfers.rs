@@ -123,10 +123,11 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             }
             if !wide {
                 ui.horizontal_wrapped(|ui| {
+                    // The buttons first, so that none comes under the pointer when a badge appears.
+                    actions(ui, scope, row);
                     if let Some(badge) = &looks.badge {
                         widgets::badge(ui, badge, looks.front, looks.soft);
                     }
-                    actions(ui, scope, row);
                 });
             }
         });
