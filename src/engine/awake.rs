@@ -3,7 +3,7 @@
 //!
 //! Asking the system may take its time, so a thread of its own does it.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,15 @@ use super::note::Input;
 /// Not asked for anew in every gap between two files.
 const REST_BEFORE_SLEEP: Duration = Duration::from_secs(10);
 
+/// The system may not answer; then the thread is left to it.
+const LEAVE_AFTER: Duration = Duration::from_millis(500);
+
 /// Dropping it lets the computer sleep again.
 pub struct Awake {
     wants: Option<Sender<bool>>,
     thread: Option<JoinHandle<()>>,
+    /// Hangs up when the thread ends.
+    alive: Receiver<()>,
     wanted: bool,
     /// When content moved last.
     moved: Option<Instant>,
@@ -25,15 +30,20 @@ impl Awake {
     /// [`Input::KeptAwake`] says what became of each wish.
     pub fn new(inputs: Sender<Input>) -> Self {
         let (wants, wanted) = channel();
+        let (living, alive) = channel();
         let thread = std::thread::Builder::new()
             .name("awake".into())
-            .spawn(move || keep(&wanted, &inputs));
+            .spawn(move || {
+                let _living = living;
+                keep(&wanted, &inputs);
+            });
         if let Err(error) = &thread {
             tracing::warn!(%error, "the computer may fall asleep during transfers");
         }
         Self {
             wants: Some(wants),
             thread: thread.ok(),
+            alive,
             wanted: false,
             moved: None,
         }
@@ -66,7 +76,8 @@ impl Awake {
 impl Drop for Awake {
     fn drop(&mut self) {
         self.wants = None;
-        if let Some(thread) = self.thread.take() {
+        let ended = self.alive.recv_timeout(LEAVE_AFTER) == Err(RecvTimeoutError::Disconnected);
+        if let Some(thread) = self.thread.take().filter(|_| ended) {
             let _ = thread.join();
         }
     }
