@@ -53,7 +53,7 @@ fn a_folder_arrives_exactly_and_leaves_no_staging() {
     );
     assert_eq!(sent.sent_bytes, sent.bytes);
     assert_eq!(received.peer.name.as_str(), "Study");
-    assert!(received.peer.verified);
+    assert!(received.peer.trust.is_verified());
     // Both ends name the same files with the same hashes: those of the files.
     let (mut ours, mut theirs) = (study.reports(), garden.reports());
     ours.sort_by(|a, b| a.path.cmp(&b.path));
@@ -89,6 +89,7 @@ fn the_person_at_the_receiver_answers_offers() {
     let answer = Answer::Accept {
         folder: Some(elsewhere.clone()),
         on_conflict: None,
+        remember: false,
     };
     garden
         .engine
@@ -166,6 +167,7 @@ fn many_clients_are_served_at_once_and_none_waits_for_an_answer_to_another() {
                 let answer = Answer::Accept {
                     folder: None,
                     on_conflict: None,
+                    remember: false,
                 };
                 garden.engine.command(Command::Answer(transfer, answer));
             }
@@ -348,6 +350,7 @@ fn switched_off_nobody_gets_in_and_what_runs_may_finish() {
     let answer = Answer::Accept {
         folder: None,
         on_conflict: None,
+        remember: false,
     };
     garden
         .engine
@@ -421,6 +424,7 @@ fn failures_alone_are_told_and_many_of_them_do_not_stall() {
         Answer::Accept {
             folder: None,
             on_conflict: None,
+            remember: false,
         },
     ));
     let ended = study.ended();
@@ -510,6 +514,7 @@ fn an_offer_tells_what_exists_in_its_folder_and_in_another_one() {
     let answer = Answer::Accept {
         folder: None,
         on_conflict: None,
+        remember: false,
     };
     garden.engine.command(Command::Answer(transfer, answer));
     study.arrived();
@@ -535,6 +540,7 @@ fn the_answer_to_an_offer_may_choose_another_rule() {
         let answer = Answer::Accept {
             folder: None,
             on_conflict: Some(rule),
+            remember: false,
         };
         garden
             .engine

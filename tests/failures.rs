@@ -36,6 +36,7 @@ fn spoiled(
     let accept = Answer::Accept {
         folder: None,
         on_conflict: None,
+        remember: false,
     };
     garden
         .engine
@@ -258,6 +259,7 @@ fn a_save_folder_that_vanishes_fails_its_own_transfer_and_no_other() {
     let accept = Answer::Accept {
         folder,
         on_conflict: None,
+        remember: false,
     };
     garden
         .engine
@@ -274,6 +276,7 @@ fn a_save_folder_that_vanishes_fails_its_own_transfer_and_no_other() {
     let accept = Answer::Accept {
         folder: None,
         on_conflict: None,
+        remember: false,
     };
     garden
         .engine

@@ -129,6 +129,8 @@ fn a_pause_outlives_an_interruption() {
     garden.events = events;
     garden.said.clear();
     garden.engine.command(Command::Listen(ListenOptions {
+        allow: ropeway::model::Allow::Code,
+        remember: false,
         bind: Bind::Exact(addr.parse().unwrap()),
         save_folder: inbox,
         passphrase: Some(Secret::passphrase(PASSPHRASE).unwrap()),
@@ -154,6 +156,8 @@ fn a_pause_outlives_an_interruption() {
 fn full(disk: &SmallDisk, policy: AcceptPolicy) -> (Device, Device, TransferId) {
     let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
     garden.engine.command(Command::Listen(ListenOptions {
+        allow: ropeway::model::Allow::Code,
+        remember: false,
         bind: Bind::Exact("127.0.0.1:0".parse().unwrap()),
         save_folder: disk.path().to_owned(),
         passphrase: Some(Secret::passphrase(PASSPHRASE).unwrap()),
@@ -229,6 +233,7 @@ fn a_disk_that_is_full_from_the_first_byte_pauses_too() {
     let answer = Answer::Accept {
         folder: None,
         on_conflict: None,
+        remember: false,
     };
     garden
         .engine

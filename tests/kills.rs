@@ -801,6 +801,7 @@ fn accepted_unheard(garden: &mut Device, wire: &Wire) -> String {
     let yes = Answer::Accept {
         folder: None,
         on_conflict: None,
+        remember: false,
     };
     let id = offer.transfer;
     garden.engine.command(EngineCommand::Answer(id, yes));

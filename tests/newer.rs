@@ -18,6 +18,8 @@ const MIB: usize = 1 << 20;
 
 fn listen(garden: &mut Device, rule: OnConflict) -> SocketAddr {
     garden.engine.command(Command::Listen(ListenOptions {
+        allow: ropeway::model::Allow::Code,
+        remember: false,
         bind: Bind::Exact("127.0.0.1:0".parse().unwrap()),
         save_folder: garden.inbox(),
         passphrase: Some(Secret::passphrase(PASSPHRASE).unwrap()),
@@ -39,6 +41,7 @@ fn send(study: &mut Device, garden: &mut Device, addr: SocketAddr, what: &Path) 
     let accept = Answer::Accept {
         folder: None,
         on_conflict: None,
+        remember: false,
     };
     let answer = Command::Answer(offer.transfer, accept);
     garden.engine.command(answer);

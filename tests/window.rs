@@ -132,7 +132,7 @@ fn peer(name: &str) -> Peer {
         name: DeviceName::cleaned(name, "?"),
         device_id: None,
         address: "192.168.1.20:9000".into(),
-        verified: true,
+        trust: ropeway::model::Trust::Verified,
     }
 }
 
@@ -202,6 +202,8 @@ fn code() -> Event {
 
 fn offer(bytes: u64) -> Event {
     Event::Offer(Offer {
+        symbols: None,
+        remembers: false,
         transfer: TRANSFER,
         from: peer("Garden laptop"),
         names: vec!["Kitchen plans".into()],
@@ -1147,6 +1149,7 @@ fn an_offer_that_meets_nothing_asks_nothing_more() {
     let answer = Answer::Accept {
         folder: None,
         on_conflict: None,
+        remember: false,
     };
     assert!(matches!(
         window.command(),
@@ -1193,6 +1196,7 @@ fn an_offer_says_what_exists_and_takes_a_choice() {
         let expected = Answer::Accept {
             folder: None,
             on_conflict: Some(rule),
+            remember: false,
         };
         assert_eq!(answer, expected, "{word}");
     }

@@ -174,7 +174,14 @@ fn exit_of(summary: &Summary) -> Exit {
         Status::Declined | Status::Cancelled(crate::model::Party::Peer) => Exit::Declined,
         Status::Cancelled(crate::model::Party::Us) => Exit::Interrupted,
         Status::Interrupted | Status::Failed => match &summary.failure {
-            Some(Failure::WrongSecret | Failure::SecretNeeded) => Exit::Verification,
+            Some(
+                Failure::WrongSecret
+                | Failure::SecretNeeded
+                | Failure::NotTheDevice { .. }
+                | Failure::ForgottenThere { .. }
+                | Failure::KnownOnly
+                | Failure::NotConfirmed,
+            ) => Exit::Verification,
             Some(Failure::Disk(_) | Failure::PeerDisk(_)) => Exit::Disk,
             Some(Failure::Declined) => Exit::Declined,
             Some(Failure::Cancelled(_)) => Exit::Interrupted,
@@ -185,6 +192,7 @@ fn exit_of(summary: &Summary) -> Exit {
                 | Failure::Unreachable { .. }
                 | Failure::NotRopeway { .. }
                 | Failure::Ourselves
+                | Failure::Moved { .. }
                 | Failure::Forgotten
                 | Failure::Busy
                 | Failure::Version

@@ -170,7 +170,10 @@ impl Output {
                 }
                 *self.bar.borrow_mut() = Some(bar);
             }
-            TransferState::Connecting | TransferState::Verifying | TransferState::Finishing => {}
+            TransferState::Connecting
+            | TransferState::Verifying
+            | TransferState::Confirming
+            | TransferState::Finishing => {}
         }
     }
 

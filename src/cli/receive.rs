@@ -12,7 +12,7 @@ use super::{Exit, Session, Trouble, exit_of, secret};
 use crate::engine::{
     AcceptPolicy, Answer, Bind, Command, Event, ListenError, ListenOptions, Listening, Offer,
 };
-use crate::model::{Problem, Status, Summary, TransferId, TransferState};
+use crate::model::{Allow, Problem, Status, Summary, TransferId, TransferState};
 
 /// What has arrived is flushed; a disk may take its time.
 const SAFE_WITHIN: Duration = Duration::from_secs(120);
@@ -35,6 +35,8 @@ pub fn run(
         None => Bind::Preferred(session.settings.port),
     };
     session.engine.command(Command::Listen(ListenOptions {
+        allow: Allow::Code,
+        remember: false,
         bind,
         save_folder: folder,
         passphrase: passphrase.clone(),
@@ -266,6 +268,12 @@ impl Receiving<'_> {
             | Event::KeptAwake(_)
             | Event::ListenFailed(_)
             | Event::ListenStopped
+            | Event::CodeRests(_)
+            | Event::Looked(_)
+            | Event::Symbols(..)
+            | Event::Devices(_)
+            | Event::WantsToBeRemembered(_)
+            | Event::Paired(_)
             | Event::Clients(_)
             | Event::OfferFolder(_)
             | Event::OfferWithdrawn(_)
@@ -350,6 +358,7 @@ impl Receiving<'_> {
             Answer::Accept {
                 folder: None,
                 on_conflict: None,
+                remember: false,
             }
         } else {
             Answer::Decline

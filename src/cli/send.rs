@@ -39,6 +39,9 @@ pub fn run(
     let secret = secret::to_prove(arguments.code_file.as_deref())?;
     let transfer = new_transfer_id();
     session.engine.command(Command::Send(SendRequest {
+        device: None,
+        ask: false,
+        remember: false,
         transfer,
         sources: arguments.paths,
         to: arguments.to,
@@ -87,6 +90,7 @@ fn follow(
                     TransferState::Checking | TransferState::Running => lost = None,
                     TransferState::Connecting
                     | TransferState::Verifying
+                    | TransferState::Confirming
                     | TransferState::Waiting
                     | TransferState::Finishing => {}
                 }

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::model::{DeviceName, FailedLine, OnConflict, PeerAddress, Secret, TransferId};
+use crate::model::{
+    Allow, DeviceId, DeviceName, FailedLine, OnConflict, PeerAddress, Rule, Secret, TransferId,
+};
 
 #[derive(Debug)]
 pub enum Command {
@@ -11,8 +13,25 @@ pub enum Command {
     Listen(ListenOptions),
     /// Turns the server off: nobody new gets in. Transfers under way end at once or are let finish.
     StopListening(StopMode),
-    /// Makes a new one-time code at once.
+    /// Makes a new one-time code at once, and ends the rest that too many guesses brought.
     NewCode,
+    /// Who gets as far as an offer from now on.
+    SetAllow(Allow),
+    /// Asks a server what it lets in; [`super::Event::Looked`] follows. Nothing is proven, nothing sent.
+    LookAt(PeerAddress),
+    /// The person has compared the symbols that [`super::Event::Symbols`] told for a transfer to be
+    /// sent; nothing is listed before. `false` ends it.
+    Confirm(TransferId, bool),
+    /// The person here wants to remember the device; in effect when the one there does, too. It has
+    /// been met and verified in this process, or is known as [`crate::model::Bond::ForgottenThere`].
+    Remember(DeviceId),
+    /// Ends the acquaintance, open sessions and kept transfers at once. Also unblocks.
+    ForgetDevice(DeviceId),
+    /// The device gets in by no way any more; its sessions end, its offers are declined.
+    Block(DeviceId),
+    /// What it is called here; `None` for its own name.
+    LabelDevice(DeviceId, Option<DeviceName>),
+    SetRule(DeviceId, Rule),
     /// Changes what this device calls itself; peers met from now on see it.
     SetName(DeviceName),
     /// Where offers accepted from now on are saved.
@@ -86,7 +105,10 @@ pub struct ListenOptions {
     pub save_folder: PathBuf,
     /// Stays valid for as many connections as come; without one, one-time codes are made.
     pub passphrase: Option<Secret>,
+    pub allow: Allow,
     pub accept: AcceptPolicy,
+    /// Whoever proves a secret is to be remembered, as far as its person wants the same.
+    pub remember: bool,
     /// What happens to names that are taken, unless an answer says otherwise.
     pub on_conflict: OnConflict,
     /// Only one offer is taken; all others are declined from then on.
@@ -101,12 +123,14 @@ pub enum Bind {
     Exact(SocketAddr),
 }
 
-/// What happens to an offer from a verified client.
+/// What happens to an offer, unless the device's own rule says otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AcceptPolicy {
     /// A person answers each.
     Ask,
-    /// Everything is accepted.
+    /// What paired devices offer is accepted; a person answers the rest.
+    Paired,
+    /// Whatever comes from whom has proven a secret or is paired is accepted.
     All,
 }
 
@@ -116,8 +140,23 @@ pub struct SendRequest {
     pub transfer: TransferId,
     pub sources: Vec<PathBuf>,
     pub to: PeerAddress,
-    /// What the person typed: a code or a passphrase, whichever the other device asks for.
+    /// The device that was chosen; another one at the address is not sent to.
+    pub device: Option<Chosen>,
+    /// What the person typed: a code or a passphrase, whichever the other device asks for. A paired
+    /// device needs none.
     pub secret: Option<Secret>,
+    /// Without a secret, symbols are compared, if the other device allows that.
+    pub ask: bool,
+    /// The other device is to be remembered, as far as its person wants the same.
+    pub remember: bool,
+}
+
+/// A device that a person picked from those that are known, or an address that names one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Chosen {
+    pub id: DeviceId,
+    /// Tells a reinstalled device from another one at its old address.
+    pub name: Option<DeviceName>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -126,6 +165,8 @@ pub enum Answer {
     Accept {
         folder: Option<PathBuf>,
         on_conflict: Option<OnConflict>,
+        /// The sender is to be remembered ([`Command::Remember`]).
+        remember: bool,
     },
     Decline,
 }

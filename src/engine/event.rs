@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::model::{
-    Code, DeviceId, DeviceName, Direction, FileReport, Holds, OnConflict, Peer, Problem, Progress,
-    Summary, TransferId, TransferState,
+    Code, DeviceId, DeviceName, Direction, Failure, FileReport, Holds, KnownDevice, OnConflict,
+    Peer, PeerAddress, Problem, Progress, Summary, Symbols, TransferId, TransferState, Way,
 };
 
 #[derive(Clone, Debug)]
@@ -27,6 +27,21 @@ pub enum Event {
         from: IpAddr,
         tries_left: u32,
     },
+    /// So many codes were wrong that none is taken until [`super::Command::NewCode`]; `false` when
+    /// that is over. Who is paired, and transfers that go on, are not concerned.
+    CodeRests(bool),
+    /// Asked for with [`super::Command::LookAt`].
+    Looked(Looked),
+    /// A transfer to be sent waits until the person has compared these with the other screen
+    /// ([`super::Command::Confirm`]).
+    Symbols(TransferId, Symbols),
+    /// Everybody remembered, wished for or blocked; said at the start and on each change.
+    Devices(Vec<KnownDevice>),
+    /// The person there wants to be remembered here, and the one here has not said so yet. It can be
+    /// answered with [`super::Command::Remember`] while the device is connected.
+    WantsToBeRemembered(Peer),
+    /// Both remember each other from now on.
+    Paired(Peer),
     /// Everybody connected now; said anew on each change.
     Clients(Vec<Client>),
 
@@ -111,6 +126,23 @@ pub enum ListenError {
     Other { detail: String },
 }
 
+/// What was found at an address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Looked {
+    pub at: PeerAddress,
+    pub found: Result<Found, Failure>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    pub id: DeviceId,
+    pub name: DeviceName,
+    /// How it lets somebody in.
+    pub ways: Vec<Way>,
+    /// This device and that one are paired: nothing has to be typed.
+    pub paired: bool,
+}
+
 /// A client of the server, connected now.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Client {
@@ -133,6 +165,11 @@ pub enum Doing {
 pub struct Offer {
     pub transfer: TransferId,
     pub from: Peer,
+    /// Of a sender that has proven nothing: the same as on its screen, if nobody is in between. Its
+    /// names come when the person there has said so; accepting says the same for the one here.
+    pub symbols: Option<Symbols>,
+    /// The sender's person wants to remember this device.
+    pub remembers: bool,
     /// Names of what was picked, at most [`Offer::MAX_NAMES`], escaped for display.
     pub names: Vec<String>,
     /// Picked items in all, as far as counted.

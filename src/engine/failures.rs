@@ -21,6 +21,11 @@ pub fn may_go_on(failure: &Failure) -> bool {
         Failure::Ourselves
         | Failure::SecretNeeded
         | Failure::WrongSecret
+        | Failure::NotTheDevice { .. }
+        | Failure::Moved { .. }
+        | Failure::ForgottenThere { .. }
+        | Failure::KnownOnly
+        | Failure::NotConfirmed
         | Failure::Forgotten
         | Failure::Version
         | Failure::Declined

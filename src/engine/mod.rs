@@ -26,11 +26,11 @@ mod surveying;
 mod throttle;
 
 pub use command::{
-    AcceptPolicy, Answer, Bind, Command, Limits, ListenOptions, SendRequest, StopMode,
+    AcceptPolicy, Answer, Bind, Chosen, Command, Limits, ListenOptions, SendRequest, StopMode,
 };
 pub use event::{
-    Client, Doing, Event, Existing, Interrupted, ListenError, Listening, Measured, Offer,
-    OfferFolder, StartError, Started,
+    Client, Doing, Event, Existing, Found, Interrupted, ListenError, Listening, Looked, Measured,
+    Offer, OfferFolder, StartError, Started,
 };
 pub use sending::new_transfer_id;
 
@@ -46,7 +46,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
-use crate::model::{Code, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId};
+use crate::model::{Code, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId, Trust};
 use crate::storage::record::{self, RecordError};
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError, SERVER_DEADLINE};
@@ -239,7 +239,7 @@ fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, n
                 name: greeted.name,
                 device_id: Some(channel.peer),
                 address,
-                verified: true,
+                trust: Trust::Verified,
             }));
             Receiving::run(channel, greeted.session, shared, notes.clone());
         }

@@ -26,7 +26,7 @@ use super::{Shared, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
     DeviceId, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Modified, Party,
-    Peer, Problem, Status, TransferId, TransferState,
+    Peer, Problem, Status, TransferId, TransferState, Trust,
 };
 use crate::protocol::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, Groups};
 use crate::protocol::message::{self, Frame};
@@ -387,7 +387,7 @@ impl Sending {
             name: theirs,
             device_id: Some(channel.peer),
             address: address.to_owned(),
-            verified: true,
+            trust: Trust::Verified,
         };
         Ok((channel, peer))
     }

@@ -24,7 +24,7 @@ use super::{theme, widgets};
 use crate::engine::{
     AcceptPolicy, Bind, Command, Event, ListenOptions, SendRequest, StopMode, new_transfer_id,
 };
-use crate::model::{FailedLine, Secret, displayable};
+use crate::model::{Allow, FailedLine, Secret, displayable};
 use crate::settings::{Settings, Theme};
 
 const PICK_FILES: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::O);
@@ -505,6 +505,9 @@ impl App {
         }
         let transfer = new_transfer_id();
         (self.commands)(Command::Send(SendRequest {
+            device: None,
+            ask: false,
+            remember: false,
             transfer,
             sources,
             to: to.clone(),
@@ -543,6 +546,8 @@ impl App {
     fn listen(&mut self) {
         self.view.server = Server::Starting;
         (self.commands)(Command::Listen(ListenOptions {
+            allow: Allow::Code,
+            remember: false,
             bind: Bind::Preferred(self.settings.port),
             save_folder: self.settings.save_folder.clone(),
             passphrase: None,

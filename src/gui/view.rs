@@ -394,6 +394,12 @@ impl View {
                     Some(problem) => Notice::ListNotSaved(path, problem),
                 });
             }
+            Event::CodeRests(_)
+            | Event::Looked(_)
+            | Event::Symbols(..)
+            | Event::Devices(_)
+            | Event::WantsToBeRemembered(_)
+            | Event::Paired(_) => {}
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));
@@ -561,6 +567,11 @@ impl Draft {
                 | Failure::Busy
                 | Failure::SecretNeeded
                 | Failure::WrongSecret
+                | Failure::NotTheDevice { .. }
+                | Failure::Moved { .. }
+                | Failure::ForgottenThere { .. }
+                | Failure::KnownOnly
+                | Failure::NotConfirmed
                 | Failure::Forgotten
                 | Failure::Version,
             ) => true,

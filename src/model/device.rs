@@ -5,6 +5,7 @@ use std::fmt;
 use data_encoding::HEXLOWER;
 
 use super::name::displayable;
+use super::trust::Trust;
 
 /// SHA-256 of the public key (SubjectPublicKeyInfo, DER) in a device's certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,8 +72,7 @@ pub struct Peer {
     pub device_id: Option<DeviceId>,
     /// As a person would type it: `192.168.1.20:9000`.
     pub address: String,
-    /// It has passed the HMAC challenge–response.
-    pub verified: bool,
+    pub trust: Trust,
 }
 
 #[cfg(test)]

@@ -9,22 +9,28 @@ pub mod conflict;
 pub mod device;
 pub mod entry;
 pub mod hold;
+pub mod known;
 pub mod name;
 pub mod problem;
 pub mod progress;
 pub mod secret;
+pub mod symbols;
 pub mod transfer;
+pub mod trust;
 
 pub use address::{DEFAULT_PORT, PeerAddress};
 pub use conflict::OnConflict;
 pub use device::{DeviceId, DeviceName, Peer};
 pub use entry::{Entry, EntryKey, EntryKind, GROUP_BYTES, Manifest, ManifestError, Modified};
 pub use hold::{Hold, Holds};
+pub use known::{Allow, Bond, KnownDevice, Rule, Way};
 pub use name::{SafeName, UnsafeName, displayable};
 pub use problem::{Failure, Problem};
 pub use progress::{Meter, Progress};
 pub use secret::{Code, Secret};
+pub use symbols::{Symbol, Symbols};
 pub use transfer::{
     Direction, EntryStatus, FailedLine, FileReport, Party, Status, Summary, TransferId,
     TransferState,
 };
+pub use trust::Trust;

@@ -6,6 +6,7 @@
 
 use std::io;
 
+use super::device::DeviceName;
 use super::name::displayable;
 use super::transfer::Party;
 
@@ -193,6 +194,24 @@ pub enum Failure {
     SecretNeeded,
     #[error("that code didn't work; type the one on its screen now")]
     WrongSecret,
+    /// A device that was chosen by its name, which it says as well, proves another key.
+    #[error(
+        "this is not the {name} that you paired with; do not connect, or, if it was reinstalled, pair again"
+    )]
+    NotTheDevice { name: DeviceName },
+    /// The address of the chosen device belongs to another one now.
+    #[error(
+        "another device, {found}, is at the address of {name} now; find out the address of {name}"
+    )]
+    Moved { name: DeviceName, found: DeviceName },
+    /// A paired device refuses the pair key.
+    #[error("{name} does not know this device any more; type its code, and remember it again")]
+    ForgottenThere { name: DeviceName },
+    #[error("only devices that it knows may send to the other device")]
+    KnownOnly,
+    /// The person here saw other symbols there, or did not want to go on.
+    #[error("the symbols were not confirmed")]
+    NotConfirmed,
     #[error("the other device speaks a version of the protocol that this one does not know")]
     Version,
     #[error("the connection was lost")]
@@ -226,6 +245,11 @@ impl Failure {
             Self::Busy => "busy",
             Self::SecretNeeded => "secret-needed",
             Self::WrongSecret => "wrong-secret",
+            Self::NotTheDevice { .. } => "not-the-device",
+            Self::Moved { .. } => "moved",
+            Self::ForgottenThere { .. } => "forgotten-there",
+            Self::KnownOnly => "known-only",
+            Self::NotConfirmed => "not-confirmed",
             Self::Forgotten => "forgotten",
             Self::Version => "version",
             Self::Lost => "lost",

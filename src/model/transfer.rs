@@ -71,6 +71,8 @@ pub enum TransferState {
     Connecting,
     /// Connected; both ends prove themselves.
     Verifying,
+    /// The person here compares symbols with the other screen.
+    Confirming,
     /// Offered; a person has to answer.
     Waiting,
     /// It goes on: what is there is looked at.
@@ -88,6 +90,7 @@ impl TransferState {
         match self {
             Self::Connecting => "connecting",
             Self::Verifying => "verifying",
+            Self::Confirming => "confirming",
             Self::Waiting => "waiting",
             Self::Checking => "checking",
             Self::Running => "running",

@@ -73,6 +73,8 @@ impl Device {
     /// Listens on a free loopback port with a passphrase.
     pub fn listen(&mut self, accept: AcceptPolicy, passphrase: Option<&str>) -> SocketAddr {
         self.engine.command(Command::Listen(ListenOptions {
+            allow: ropeway::model::Allow::Code,
+            remember: false,
             bind: Bind::Exact("127.0.0.1:0".parse().unwrap()),
             save_folder: self.inbox(),
             passphrase: passphrase.map(|text| Secret::passphrase(text).unwrap()),
@@ -96,6 +98,9 @@ impl Device {
     pub fn send(&mut self, sources: &[&Path], to: SocketAddr, secret: &str) -> TransferId {
         let transfer = new_transfer_id();
         self.engine.command(Command::Send(SendRequest {
+            device: None,
+            ask: false,
+            remember: false,
             transfer,
             sources: sources.iter().map(|path| path.to_path_buf()).collect(),
             to: to.to_string().parse().unwrap(),

@@ -174,6 +174,15 @@ impl Supervisor {
                 drop(gate);
                 self.tell_code();
             }
+            // The rest of issue 4 fills these in.
+            Command::SetAllow(_)
+            | Command::LookAt(_)
+            | Command::Confirm(..)
+            | Command::Remember(_)
+            | Command::ForgetDevice(_)
+            | Command::Block(_)
+            | Command::LabelDevice(..)
+            | Command::SetRule(..) => {}
             Command::SetName(name) => *lock(&self.shared.name) = name,
             Command::SetSaveFolder(folder) => self.set_save_folder(folder),
             Command::SetOnConflict(rule) => *lock(&self.shared.on_conflict) = rule,

@@ -51,6 +51,7 @@ impl Supervisor {
             Answer::Accept {
                 folder,
                 on_conflict,
+                remember: _,
             } => {
                 let folder = folder.unwrap_or_else(|| offer.folder.clone());
                 let on_conflict = on_conflict.unwrap_or(offer.on_conflict);
@@ -304,6 +305,8 @@ impl Supervisor {
                 self.events.say(Event::Offer(offer));
             }
             None => self.events.say(Event::Offer(Offer {
+                symbols: None,
+                remembers: false,
                 transfer: id,
                 from,
                 names: counted.names,
@@ -321,6 +324,7 @@ impl Supervisor {
             let answer = Answer::Accept {
                 folder: None,
                 on_conflict: None,
+                remember: false,
             };
             self.answer(id, answer);
         }
@@ -429,6 +433,8 @@ impl OpenOffer {
         Offer {
             transfer: id,
             from: self.from.clone(),
+            symbols: None,
+            remembers: false,
             names: counted.names.clone(),
             picked: counted.picked,
             entries: counted.entries,

@@ -15,7 +15,7 @@ use crate::engine::listener::{Listener, addresses};
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
 use crate::engine::{LastWord, incoming, lock, shown};
-use crate::model::{DeviceName, Direction, Peer, TransferId};
+use crate::model::{DeviceName, Direction, Peer, TransferId, Trust};
 
 /// Connections that have not proven themselves, at most.
 const MAX_STRANGERS: usize = 64;
@@ -151,7 +151,7 @@ impl Supervisor {
             name: DeviceName::cleaned("", &address),
             device_id: None,
             address: address.clone(),
-            verified: false,
+            trust: Trust::None,
         };
         let thread = std::thread::Builder::new()
             .name(format!("client-{connection}"))

@@ -18,7 +18,7 @@ use crate::engine::sending::{Earlier, Sending};
 use crate::engine::{LastWord, absolute};
 use crate::model::{
     DeviceId, DeviceName, Direction, Failure, Hold, Holds, Meter, OnConflict, Party, Peer, Problem,
-    Progress, Status, Summary, TransferId, TransferState, displayable,
+    Progress, Status, Summary, TransferId, TransferState, Trust, displayable,
 };
 use crate::protocol::verification::SessionKey;
 
@@ -90,7 +90,7 @@ impl Supervisor {
             name: DeviceName::cleaned(known.unwrap_or(&request.to.host), "?"),
             device_id: None,
             address,
-            verified: false,
+            trust: Trust::None,
         };
         let names = sources.iter().take(Offer::MAX_NAMES).map(|path| {
             let name = path.file_name().unwrap_or(path.as_os_str());
@@ -221,6 +221,9 @@ impl Supervisor {
             && let Ok(to) = kept.address.parse()
         {
             let request = SendRequest {
+                device: None,
+                ask: false,
+                remember: false,
                 transfer: id,
                 sources: kept.places.clone(),
                 to,
@@ -526,7 +529,7 @@ impl Supervisor {
                     name: DeviceName::cleaned(&kept.peer_name, "?"),
                     device_id: Some(kept.peer),
                     address: kept.address.clone(),
-                    verified: true,
+                    trust: Trust::Verified,
                 },
                 until: kept.until(),
                 names: kept.names,

@@ -41,7 +41,7 @@ fn offer_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &mut OfferPane
                 ui.label(widgets::title(&(texts.offer_title)(
                     offer.from.name.as_str(),
                 )));
-                if offer.from.verified {
+                if offer.from.trust.is_verified() {
                     widgets::badge(ui, texts.offer_proven, palette.ok, palette.ok_soft);
                 }
                 let address = offer.from.address.as_str();
@@ -91,6 +91,7 @@ fn offer_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &mut OfferPane
                     let answer = Answer::Accept {
                         folder: None,
                         on_conflict: panel.chosen.get(&offer.transfer).copied(),
+                        remember: false,
                     };
                     scope.want(Want::Answer(offer.transfer, answer));
                 }

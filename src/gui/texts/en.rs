@@ -149,6 +149,7 @@ pub const ENGLISH: Texts = Texts {
     state: |state, peer| match state {
         TransferState::Connecting => format!("Connecting to {peer}…"),
         TransferState::Verifying => format!("Checking the code with {peer}…"),
+        TransferState::Confirming => format!("Compare the symbols with the screen of {peer}"),
         TransferState::Waiting => format!("Waiting for the person at {peer} to accept"),
         TransferState::Checking => "Looking at what is there already…".to_owned(),
         TransferState::Running => "Starting…".to_owned(),
@@ -338,6 +339,21 @@ fn failure(failure: &Failure) -> String {
         Failure::Busy => "The other device is busy. Try again in a moment.".to_owned(),
         Failure::SecretNeeded => "Type the code shown on the other device.".to_owned(),
         Failure::WrongSecret => "That code didn’t work. Type the one on its screen now.".to_owned(),
+        Failure::NotTheDevice { name } => {
+            format!("This is not the {name} you paired with.")
+        }
+        Failure::Moved { name, found } => {
+            format!("{found} has the address of {name} now. Type the new address of {name}.")
+        }
+        Failure::ForgottenThere { name } => {
+            format!(
+                "{name} does not know this device any more. Type its code to send all the same."
+            )
+        }
+        Failure::KnownOnly => {
+            "Only devices it knows may send to it. Let its person switch on “with code”.".to_owned()
+        }
+        Failure::NotConfirmed => "The symbols were not the same, so nothing was sent.".to_owned(),
         Failure::Forgotten => {
             "The other device does not have this transfer any more. Send it again.".to_owned()
         }

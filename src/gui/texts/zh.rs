@@ -132,6 +132,7 @@ pub const CHINESE: Texts = Texts {
     state: |state, peer| match state {
         TransferState::Connecting => format!("正在连接 {peer}…"),
         TransferState::Verifying => format!("正在与 {peer} 核对配对码…"),
+        TransferState::Confirming => format!("请与 {peer} 的屏幕核对图案"),
         TransferState::Waiting => format!("等待 {peer} 接受"),
         TransferState::Checking => "正在查看已有的内容…".to_owned(),
         TransferState::Running => "即将开始…".to_owned(),
@@ -300,6 +301,15 @@ fn failure(failure: &Failure) -> String {
         Failure::Busy => "对方设备正忙，请稍后再试。".to_owned(),
         Failure::SecretNeeded => "请输入对方屏幕上显示的配对码。".to_owned(),
         Failure::WrongSecret => "配对码不对，请输入对方屏幕上现在显示的配对码。".to_owned(),
+        Failure::NotTheDevice { name } => format!("这不是您配对过的 {name}。"),
+        Failure::Moved { name, found } => {
+            format!("{name} 的地址现在属于 {found}，请输入 {name} 的新地址。")
+        }
+        Failure::ForgottenThere { name } => {
+            format!("{name} 已不再记得这台设备。输入它的配对码仍可发送。")
+        }
+        Failure::KnownOnly => "对方只接收已知设备，请让对方允许“凭配对码”。".to_owned(),
+        Failure::NotConfirmed => "两边图案不一致，什么都没有发送。".to_owned(),
         Failure::Forgotten => "对方设备上已没有这次传输，请重新发送。".to_owned(),
         Failure::Version => "两台设备的 Ropeway 版本不兼容，请都更新到最新版。".to_owned(),
         Failure::Lost => "连接已断开，对方上线后请重新发送。".to_owned(),
