@@ -72,7 +72,10 @@ pub fn greeting_failure(error: GreetingError, address: &str) -> Failure {
             address: address.to_owned(),
         },
         GreetingError::Channel(_) | GreetingError::Ended => Failure::Lost,
-        GreetingError::Resting => Failure::Busy,
+        GreetingError::Resting | GreetingError::NoSeat | GreetingError::Blocked => Failure::Busy,
+        GreetingError::KnownOnly => Failure::KnownOnly,
+        GreetingError::AnotherDevice(name) => Failure::NotTheDevice { name },
+        GreetingError::NotPaired(name) => Failure::ForgottenThere { name },
     }
 }
 

@@ -3,17 +3,26 @@
 //! Nothing here waits for a person. Everything is over by the deadline that the channel carries.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
-use super::gate::{Gate, Wrong};
+use super::command::Chosen;
+use super::gate::{Gate, Ticket, Wrong};
+use super::known::KnownDevices;
 use super::ledger::{Kept, Ledger};
+use super::seats::{Seat, Seats};
 use crate::channel::{Channel, ChannelError, Received};
-use crate::model::{Code, DeviceId, DeviceName, Direction, Secret, TransferId};
+use crate::model::{
+    Bond, Code, DeviceId, DeviceName, Direction, Secret, Symbols, TransferId, Trust, Way,
+};
 use crate::protocol::message::{FEATURES, Hello, Method, VERSION};
-use crate::protocol::verification::{Binding, Client, Refusal, Server, ServerEvent, SessionKey};
+use crate::protocol::verification::{
+    Binding, Client, PairKey, Refusal, Server, ServerEvent, SessionKey,
+};
 use crate::protocol::{Buffers, Decoder, Limit, RawFrame, Violation};
 
 /// A stranger has so long from connecting to being verified, however it spends it.
@@ -30,6 +39,16 @@ pub enum GreetingError {
     Refused(#[from] Refusal),
     #[error("the server asks for a secret and none was given")]
     SecretNeeded,
+    #[error("the server lets in only devices that it knows")]
+    KnownOnly,
+    #[error("{0} is another device than the chosen one")]
+    AnotherDevice(DeviceName),
+    #[error("the server does not know the pair key")]
+    NotPaired(DeviceName),
+    #[error("the server has no place for one more who asks")]
+    NoSeat,
+    #[error("the device is blocked")]
+    Blocked,
     #[error("the connection ended in the middle of the greeting")]
     Ended,
     #[error("no more guesses are allowed now")]
@@ -147,110 +166,201 @@ fn hello(name: &DeviceName, accepts: Vec<String>) -> Hello {
     }
 }
 
-fn nobodys_key() -> SessionKey {
+fn nobodys_key() -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
     SystemRandom.fill_bytes(key.as_mut_slice());
-    SessionKey(key)
+    key
 }
 
 fn peer_name(hello: &Hello) -> DeviceName {
     DeviceName::cleaned(&hello.name, "Unnamed device")
 }
 
-/// What the client proves.
-pub enum Proving<'a> {
-    /// What the person typed, if anything.
-    Secret(Option<&'a Secret>),
-    /// That a transfer goes on.
-    Session(TransferId, &'a SessionKey),
+/// By what a client may get in, the first that fits.
+pub struct Plan<'a> {
+    /// The device that has to be there.
+    pub chosen: Option<&'a Chosen>,
+    /// A transfer goes on.
+    pub session: Option<(TransferId, &'a SessionKey)>,
+    pub pair: Option<&'a PairKey>,
+    /// What the person typed.
+    pub secret: Option<&'a Secret>,
+    /// The person would compare symbols.
+    pub ask: bool,
 }
 
-/// The client's part: gives the server's name once both ends have proven themselves.
+/// Whom a client has met, and what was proven.
+pub struct Met {
+    pub name: DeviceName,
+    pub trust: Trust,
+    pub symbols: Option<Symbols>,
+}
+
+/// What a server lets in, without going in.
+pub fn look_at_server(
+    channel: &mut Channel,
+    ours: DeviceId,
+    name: &DeviceName,
+) -> Result<(DeviceName, Vec<Way>), GreetingError> {
+    let mut wire = Lockstep::new(channel);
+    let (_machine, theirs) = hellos(&mut wire, ours, name)?;
+    let ways = [
+        (Method::Code, Way::Code),
+        (Method::Passphrase, Way::Passphrase),
+        (Method::Ask, Way::Ask),
+        (Method::Pair, Way::Pair),
+    ];
+    let ways = ways.into_iter();
+    let accepted = ways.filter(|(method, _)| accepts(&theirs, *method));
+    Ok((peer_name(&theirs), accepted.map(|(_, way)| way).collect()))
+}
+
+fn accepts(theirs: &Hello, method: Method) -> bool {
+    theirs.accepts.iter().any(|way| way == method.as_str())
+}
+
+/// The client's first step.
+fn hellos(
+    wire: &mut Lockstep,
+    ours: DeviceId,
+    name: &DeviceName,
+) -> Result<(Client, Hello), GreetingError> {
+    let binding = Binding {
+        exporter: wire.channel.exporter,
+        client: ours,
+        server: wire.channel.peer,
+    };
+    let mut machine = Client::new(binding, &hello(name, Vec::new()));
+    wire.send(machine.poll_transmit())?;
+    loop {
+        let frame = wire.receive()?;
+        if let Some(hello) = machine.handle_frame(frame)? {
+            return Ok((machine, hello));
+        }
+    }
+}
+
+/// The client's part: gives the server once both ends have proven what the plan allows.
 pub fn greet_server(
     channel: &mut Channel,
     ours: DeviceId,
     name: &DeviceName,
-    proving: &Proving,
-) -> Result<DeviceName, GreetingError> {
-    let binding = Binding {
-        exporter: channel.exporter,
-        client: ours,
-        server: channel.peer,
-    };
-    let mut machine = Client::new(binding, &hello(name, Vec::new()));
+    plan: &Plan,
+) -> Result<Met, GreetingError> {
+    let there = channel.peer;
     let mut wire = Lockstep::new(channel);
-    wire.send(machine.poll_transmit())?;
-    let theirs = loop {
-        let frame = wire.receive()?;
-        if let Some(hello) = machine.handle_frame(frame)? {
-            break hello;
-        }
-    };
-    let accepts = |method: Method| theirs.accepts.iter().any(|way| way == method.as_str());
-    match proving {
-        Proving::Session(transfer, key) => {
-            machine.prove_session(*transfer, key, &mut SystemRandom);
-        }
-        Proving::Secret(None) => return Err(GreetingError::SecretNeeded),
-        Proving::Secret(Some(secret)) if accepts(Method::Passphrase) => {
-            let bytes = secret.passphrase_bytes();
-            machine.prove(Method::Passphrase, &bytes, &mut SystemRandom);
-        }
-        Proving::Secret(Some(secret)) if accepts(Method::Code) => {
-            machine.prove(Method::Code, &secret.code_bytes(), &mut SystemRandom);
-        }
-        Proving::Secret(Some(_)) => return Err(Refusal::Secret.into()),
+    let (mut machine, theirs) = hellos(&mut wire, ours, name)?;
+    let name = peer_name(&theirs);
+    if plan.chosen.is_some_and(|chosen| chosen.id != there) {
+        return Err(GreetingError::AnotherDevice(name));
     }
+    let accepts = |method| accepts(&theirs, method);
+    let random = &mut SystemRandom;
+    let trust = if let Some((transfer, key)) = plan.session {
+        machine.prove_session(transfer, key, random);
+        Trust::Verified
+    } else if let Some(key) = plan.pair {
+        machine.prove_pair(key, random);
+        Trust::Known
+    } else if let Some(secret) = plan.secret
+        && accepts(Method::Passphrase)
+    {
+        machine.prove(Method::Passphrase, &secret.passphrase_bytes(), random);
+        Trust::Verified
+    } else if let Some(secret) = plan.secret
+        && accepts(Method::Code)
+    {
+        machine.prove(Method::Code, &secret.code_bytes(), random);
+        Trust::Verified
+    } else if plan.secret.is_none() && plan.ask && accepts(Method::Ask) {
+        machine.ask(random);
+        Trust::Asked
+    } else if accepts(Method::Passphrase) || accepts(Method::Code) {
+        return Err(GreetingError::SecretNeeded);
+    } else if accepts(Method::Ask) {
+        // What was typed is of no use here, and nobody has said that symbols would do.
+        return Err(Refusal::Secret.into());
+    } else {
+        return Err(GreetingError::KnownOnly);
+    };
     wire.send(machine.poll_transmit())?;
     while !machine.verified() {
         let frame = wire.receive()?;
-        machine.handle_frame(frame)?;
+        machine
+            .handle_frame(frame)
+            .map_err(|refusal| match (refusal, trust) {
+                (Refusal::Secret, Trust::Known) => GreetingError::NotPaired(name.clone()),
+                (Refusal::Secret, Trust::Asked) => GreetingError::NoSeat,
+                (refusal, _) => refusal.into(),
+            })?;
         wire.send(machine.poll_transmit())?;
     }
     wire.finish()?;
-    Ok(peer_name(&theirs))
+    Ok(Met {
+        name,
+        trust,
+        symbols: machine.symbols(),
+    })
 }
 
 /// What the server's part needs from the engine.
 pub struct Doorkeeper<'a> {
     pub ours: DeviceId,
+    pub from: IpAddr,
     pub name: &'a DeviceName,
     pub gate: &'a std::sync::Mutex<Gate>,
     pub ledger: &'a Ledger,
+    pub known: &'a KnownDevices,
+    pub seats: &'a Arc<Seats>,
 }
 
 /// Who was let in, and for what.
 pub struct Greeted {
     pub name: DeviceName,
+    pub trust: Trust,
     /// Only for this transfer to go on.
     pub session: Option<Kept>,
+    /// Who has proven nothing.
+    pub asked: Option<Asked>,
+}
+
+pub struct Asked {
+    pub symbols: Symbols,
+    /// Given back when it is verified or gone.
+    pub seat: Seat,
+}
+
+/// By what a client wants in.
+enum Entry {
+    Unchosen,
+    Secret(Ticket),
+    /// A transfer goes on; without one it is a key that nobody has.
+    Session(Option<Kept>),
+    Pair,
+    Ask(Seat),
 }
 
 impl Doorkeeper<'_> {
-    /// The server's part: gives the client's name once the client has proven itself and was let in.
+    /// The server's part: gives the client once it has proven itself, or asks, and was let in.
     pub fn greet_client(&self, channel: &mut Channel) -> Result<Greeted, GreetingError> {
         let binding = Binding {
             exporter: channel.exporter,
             client: channel.peer,
             server: self.ours,
         };
-        let accepts = self.gate().method().map(|way| way.as_str().to_owned());
-        let mut machine = Server::new(
-            binding.clone(),
-            &hello(self.name, accepts.into_iter().collect()),
-        );
+        let client = binding.client;
+        let mut machine = Server::new(binding, &hello(self.name, self.accepts()));
         let mut wire = Lockstep::new(channel);
         let mut client_name = None;
-        let mut ticket = None;
-        let mut session = None;
+        let mut entry = Entry::Unchosen;
         while !machine.verified() {
             let frame = wire.receive()?;
             let event = match machine.handle_frame(frame) {
                 Ok(event) => event,
                 Err(refusal) => {
                     // It counts before it is answered: a client that is gone by then has tried, too.
-                    let wrong = match (&refusal, &ticket) {
-                        (Refusal::Secret, Some(ticket)) => {
+                    let wrong = match (&refusal, &entry) {
+                        (Refusal::Secret, Entry::Secret(ticket)) => {
                             Some(self.gate().failed(ticket, Instant::now(), new_code()))
                         }
                         _ => None,
@@ -259,51 +369,115 @@ impl Doorkeeper<'_> {
                     return Err(wrong.map_or(refusal.into(), GreetingError::Wrong));
                 }
             };
-            match event {
-                None => {}
-                Some(ServerEvent::Hello(hello)) => client_name = Some(peer_name(&hello)),
-                Some(ServerEvent::Wants(method)) => {
-                    ticket = self.gate().ticket(method, Instant::now());
-                    match &ticket {
-                        Some(ticket) => machine.challenge(&ticket.secret, &mut SystemRandom)?,
-                        None => {
-                            machine.refuse();
-                            wire.send(machine.poll_transmit())?;
-                            return Err(GreetingError::Resting);
-                        }
+            let going_on = match event {
+                None => Ok(()),
+                Some(ServerEvent::Hello(hello)) => {
+                    client_name = Some(peer_name(&hello));
+                    Ok(())
+                }
+                Some(ServerEvent::Proven) => match self.admits(&entry) {
+                    true => {
+                        machine.admit();
+                        Ok(())
                     }
-                }
-                Some(ServerEvent::GoesOn(transfer)) => {
-                    // Only its own sender can prove it. A stranger to it fails like one with a wrong
-                    // key, against a key that nobody has.
-                    let known = self.ledger.get(transfer).filter(|kept| {
-                        kept.direction == Direction::Receive && kept.peer == binding.client
-                    });
-                    let key = known
-                        .as_ref()
-                        .map_or_else(nobodys_key, |kept| kept.key.clone());
-                    machine.challenge_session(&key, &mut SystemRandom)?;
-                    session = known;
-                }
-                Some(ServerEvent::Proven) if session.is_some() => machine.admit(),
-                Some(ServerEvent::Proven) => {
-                    let now = Instant::now();
-                    let admitted = ticket
-                        .as_ref()
-                        .is_some_and(|ticket| self.gate().succeeded(ticket, now, new_code()));
-                    if !admitted {
-                        machine.refuse();
-                        wire.send(machine.poll_transmit())?;
-                        return Err(Refusal::Secret.into());
-                    }
-                    machine.admit();
-                }
+                    false => Err(Refusal::Secret.into()),
+                },
+                Some(wish) => self.challenge(&mut machine, wish, client, &mut entry),
+            };
+            if let Err(error) = going_on {
+                machine.refuse();
+                wire.send(machine.poll_transmit())?;
+                return Err(error);
             }
             wire.send(machine.poll_transmit())?;
         }
         wire.finish()?;
-        let name = client_name.unwrap_or_else(|| DeviceName::cleaned("", "Unnamed device"));
-        Ok(Greeted { name, session })
+        let remembers = self.known.get(client);
+        let paired = remembers.is_some_and(|known| known.bond == Bond::Paired);
+        let (trust, session) = match &mut entry {
+            Entry::Ask(_) => (Trust::Asked, None),
+            Entry::Pair => (Trust::Known, None),
+            Entry::Session(kept) if paired => (Trust::Known, kept.take()),
+            Entry::Session(kept) => (Trust::Verified, kept.take()),
+            Entry::Secret(_) | Entry::Unchosen => (Trust::Verified, None),
+        };
+        Ok(Greeted {
+            name: client_name.unwrap_or_else(|| DeviceName::cleaned("", "Unnamed device")),
+            trust,
+            session,
+            asked: match (entry, machine.symbols()) {
+                (Entry::Ask(seat), Some(symbols)) => Some(Asked { symbols, seat }),
+                _ => None,
+            },
+        })
+    }
+
+    /// What the server's hello says.
+    fn accepts(&self) -> Vec<String> {
+        let gate = self.gate();
+        let asks = gate.asks().then_some(Method::Ask);
+        let ways = [gate.method(), asks, Some(Method::Pair)];
+        let ways = ways.into_iter().flatten();
+        ways.map(|way| way.as_str().to_owned()).collect()
+    }
+
+    /// Answers the client's choice of a way in.
+    fn challenge(
+        &self,
+        machine: &mut Server,
+        wish: ServerEvent,
+        client: DeviceId,
+        entry: &mut Entry,
+    ) -> Result<(), GreetingError> {
+        let random = &mut SystemRandom;
+        if self.known.is_blocked(client) {
+            return Err(GreetingError::Blocked);
+        }
+        match wish {
+            ServerEvent::Wants(method) => {
+                let ticket = self.gate().ticket(method, self.from, Instant::now());
+                let ticket = ticket.ok_or(GreetingError::Resting)?;
+                machine.challenge(&ticket.secret, random)?;
+                *entry = Entry::Secret(ticket);
+            }
+            ServerEvent::GoesOn(transfer) => {
+                // Only its own sender can prove it. A stranger to it fails like one with a wrong
+                // key, against a key that nobody has.
+                let kept = self
+                    .ledger
+                    .get(transfer)
+                    .filter(|kept| kept.direction == Direction::Receive && kept.peer == client);
+                let key = kept.as_ref().map(|kept| kept.key.clone());
+                let key = key.unwrap_or_else(|| SessionKey(nobodys_key()));
+                machine.challenge_session(&key, random)?;
+                *entry = Entry::Session(kept);
+            }
+            ServerEvent::IsPaired => {
+                let key = self.known.pair_key(client);
+                let key = key.unwrap_or_else(|| PairKey(nobodys_key()));
+                machine.challenge_pair(&key, random)?;
+                *entry = Entry::Pair;
+            }
+            ServerEvent::Asks => {
+                let open = self.gate().asks();
+                let seat = open.then(|| self.seats.take(self.from)).flatten();
+                let seat = seat.ok_or(GreetingError::NoSeat)?;
+                machine.challenge_ask(random)?;
+                *entry = Entry::Ask(seat);
+            }
+            ServerEvent::Hello(_) | ServerEvent::Proven => {}
+        }
+        Ok(())
+    }
+
+    /// Whether who has proven it is in time.
+    fn admits(&self, entry: &Entry) -> bool {
+        match entry {
+            Entry::Secret(ticket) => self.gate().succeeded(ticket, Instant::now(), new_code()),
+            Entry::Session(kept) => kept.is_some(),
+            Entry::Pair | Entry::Ask(_) => true,
+            Entry::Unchosen => false,
+        }
     }
 
     fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {

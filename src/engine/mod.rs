@@ -13,13 +13,18 @@ mod event;
 mod failures;
 mod gate;
 mod greeting;
+pub mod known;
 mod ledger;
+mod limits;
 mod link;
 mod listener;
 mod live;
+mod looking;
+mod meeting;
 mod note;
 mod outbox;
 mod receiving;
+mod seats;
 mod sending;
 mod supervisor;
 mod surveying;
@@ -37,6 +42,7 @@ pub use sending::new_transfer_id;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
@@ -46,14 +52,18 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
-use crate::model::{Code, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId, Trust};
+use crate::model::{
+    Code, DeviceName, KnownDevice, OnConflict, Peer, PeerAddress, Problem, TransferId,
+};
 use crate::storage::record::{self, RecordError};
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError, SERVER_DEADLINE};
+use known::KnownDevices;
 use ledger::Ledger;
 use link::Link;
 use note::{Input, Note, Notes};
 use receiving::Receiving;
+use seats::Seats;
 use supervisor::Supervisor;
 use throttle::Throttle;
 
@@ -84,6 +94,7 @@ impl Engine {
         raise_descriptor_limit();
         let identity = load_identity(&config.data_dir)?;
         let ledger = Ledger::open(&config.data_dir).map_err(StartError::Thread)?;
+        let (known, trouble) = KnownDevices::open(&config.data_dir);
         let (inputs, inbox) = channel();
         let (events, reported) = channel();
         let shared = Arc::new(Shared {
@@ -93,6 +104,9 @@ impl Engine {
             on_conflict: Mutex::new(OnConflict::default()),
             gate: Mutex::new(Gate::closed(Instant::now())),
             ledger,
+            known: Arc::new(known),
+            seats: Arc::default(),
+            remember: AtomicBool::new(false),
             throttle: Arc::default(),
         });
         let reporter = Reporter {
@@ -129,6 +143,11 @@ impl Engine {
                 .next()
                 .map(|kept| EarlierSend::Unanswered(kept.transfer))
         })
+    }
+
+    /// Everybody remembered, wished for or blocked, as [`Event::Devices`] tells.
+    pub fn known(&self) -> Vec<KnownDevice> {
+        self.shared.known.all()
     }
 
     /// Never blocks. After the engine has ended it does nothing.
@@ -189,6 +208,10 @@ struct Shared {
     on_conflict: Mutex<OnConflict>,
     gate: Mutex<Gate>,
     ledger: Ledger,
+    known: Arc<KnownDevices>,
+    seats: Arc<Seats>,
+    /// Whoever proves a secret to the server is to be remembered.
+    remember: AtomicBool,
     /// For all transfers together.
     throttle: Arc<Throttle>,
 }
@@ -221,9 +244,12 @@ fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, n
     let name = lock(&shared.name).clone();
     let doorkeeper = Doorkeeper {
         ours: shared.identity.device_id(),
+        from,
         name: &name,
         gate: &shared.gate,
         ledger: &shared.ledger,
+        known: &shared.known,
+        seats: &shared.seats,
     };
     let greeted = Channel::accept(socket, &shared.identity, deadline)
         .map_err(GreetingError::from)
@@ -235,13 +261,17 @@ fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, n
     notes.send(Note::CodeTried);
     match greeted {
         Ok((channel, greeted)) => {
-            notes.send(Note::Verified(Peer {
-                name: greeted.name,
+            let peer = Peer {
+                name: greeted.name.clone(),
                 device_id: Some(channel.peer),
                 address,
-                trust: Trust::Verified,
-            }));
-            Receiving::run(channel, greeted.session, shared, notes.clone());
+                trust: greeted.trust,
+            };
+            if shared.known.met(channel.peer, &peer.name, None) {
+                notes.send(Note::KnownChanged);
+            }
+            notes.send(Note::Verified(peer.clone()));
+            Receiving::run(channel, peer, greeted, shared, notes.clone());
         }
         Err(GreetingError::Wrong(wrong)) => {
             tracing::info!(%from, "wrong secret");

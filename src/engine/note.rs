@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender};
 
 use super::command::Command;
-use super::event::Measured;
+use super::event::{Looked, Measured};
 use super::receiving::Receiving;
 use super::surveying::Surveyed;
 use crate::model::{
-    DeviceId, Failure, FileReport, Peer, Problem, Status, TransferId, TransferState,
+    DeviceId, Failure, FileReport, Peer, Problem, Status, Symbols, TransferId, TransferState,
 };
 use crate::protocol::verification::SessionKey;
 
@@ -26,6 +26,7 @@ pub enum Input {
     ListenerEnded(io::Error),
     Note(ConnectionId, Note),
     Measured(Measured),
+    Looked(Looked),
     /// Whether the system keeps the computer awake for us now.
     KeptAwake(bool),
     ListSaved {
@@ -46,8 +47,17 @@ pub enum Note {
         from: IpAddr,
         tries_left: u32,
     },
-    /// Both ends have proven themselves.
+    /// Both ends have proven themselves, or show the same symbols; said again when people have
+    /// compared those.
     Verified(Peer),
+    /// Sending: the person here is to compare these.
+    Symbols(Symbols),
+    /// The person at the other end wishes to be remembered, and nobody here has said so.
+    Wish(Peer),
+    /// Both remember each other.
+    Paired(Peer),
+    /// What is known of devices has changed.
+    KnownChanged,
     State(TransferState),
     /// Sending: it is about to be offered, and may be accepted without our hearing of it. The sender
     /// of the note waits until that is on the disk.
@@ -88,6 +98,13 @@ pub struct Counted {
     /// What was picked ([`crate::model::Manifest::picks`]), once everything is listed.
     pub picks: Option<[u8; 32]>,
     pub free_bytes: Option<u64>,
+}
+
+impl Counted {
+    /// Nothing is listed yet, and there is more to come.
+    pub fn is_empty(&self) -> bool {
+        self.entries == 0 && self.counting
+    }
 }
 
 /// A connection's way to the supervisor.

@@ -20,22 +20,24 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::failures::ending_failure;
-use super::ledger::Kept;
+use super::greeting::Greeted;
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
+use super::meeting::Meeting;
 use super::note::{Note, Notes};
+use super::seats::Seat;
 use super::surveying::Surveying;
 use super::throttle::Throttle;
 use super::{Shared, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
-    DeviceId, EntryKey, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, OnConflict,
-    Party, Problem, Status, TransferId, TransferState,
+    DeviceId, EntryKey, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Manifest,
+    OnConflict, Party, Peer, Problem, Status, Symbols, TransferId, TransferState,
 };
 use crate::protocol::bulk::Groups;
 use crate::protocol::message::Frame;
 use crate::protocol::receiver::{Job, Receiver, ReceiverEvent};
-use crate::protocol::verification::SessionKey;
+use crate::protocol::verification::{PairKey, SessionKey};
 use crate::protocol::{Buffers, Violation};
 use crate::storage::inbox::{Committed, Full, Inbox, Rest, Target};
 use checking::KeptFile;
@@ -74,6 +76,11 @@ pub struct Receiving {
     save_folder: PathBuf,
     /// The limit for all transfers together.
     throttle: Arc<Throttle>,
+    pub meeting: Meeting,
+    /// Of who asked; both show them.
+    pub symbols: Option<Symbols>,
+    /// The place of who asked, until it is verified.
+    seat: Mutex<Option<Seat>>,
     /// Who is at both ends and what the session keys of this channel are made of.
     origin: Origin,
     /// Everything arrived and is flushed.
@@ -125,6 +132,17 @@ impl Receiving {
         let _ = self.orders.send(order);
     }
 
+    /// The person here has compared the symbols, and says that they are the same: two yeses.
+    pub fn confirm(&self) -> Peer {
+        lock(&self.seat).take();
+        self.meeting.confirmed(&self.link.outbox)
+    }
+
+    /// The person here wants to remember the sender.
+    pub fn wish(&self) {
+        self.meeting.wish(&self.link.outbox);
+    }
+
     /// Looks what the offer would meet in a folder, until it is answered.
     pub fn survey(&self, folder: PathBuf) {
         let _ = self.orders.send(Order::Survey(folder));
@@ -173,28 +191,42 @@ impl Receiving {
     }
 
     /// Runs a verified session to its end on the connection's thread.
-    pub fn run(channel: Channel, kept: Option<Kept>, shared: &Shared, notes: Notes) {
-        if let Err(error) = Self::try_run(channel, kept, shared, notes) {
+    pub fn run(channel: Channel, peer: Peer, greeted: Greeted, shared: &Shared, notes: Notes) {
+        if let Err(error) = Self::try_run(channel, peer, greeted, shared, notes) {
             tracing::warn!(%error, "a session could not be started");
         }
     }
 
     fn try_run(
         mut channel: Channel,
-        kept: Option<Kept>,
+        peer: Peer,
+        greeted: Greeted,
         shared: &Shared,
         notes: Notes,
     ) -> Result<(), ChannelError> {
+        let kept = greeted.session;
         let link = Arc::new(Link::new(channel.shutdown_handle()?));
         let ring = link.clone();
         channel.established(TICK, move || ring.outbox.flush())?;
         let Channel {
             reader,
             writer,
-            peer,
+            peer: device,
             session_secret,
             ..
         } = channel;
+        let ours = shared.identity.device_id();
+        let meeting = Meeting::new(
+            peer,
+            shared.remember.load(Ordering::SeqCst),
+            PairKey::derive(&session_secret, device, ours),
+            shared.known.clone(),
+            notes.clone(),
+        );
+        let (symbols, seat) = greeted
+            .asked
+            .map(|asked| (asked.symbols, asked.seat))
+            .unzip();
         let (orders, ordered) = mpsc::channel();
         let session = Arc::new(Self {
             machine: Mutex::new(match &kept {
@@ -210,9 +242,12 @@ impl Receiving {
             needs: Mutex::new(None),
             save_folder: lock(&shared.save_folder).clone(),
             throttle: shared.throttle.clone(),
+            meeting,
+            symbols,
+            seat: Mutex::new(seat),
             origin: Origin {
-                peer,
-                ours: shared.identity.device_id(),
+                peer: device,
+                ours,
                 secret: session_secret,
                 goes_on: kept.as_ref().map(|kept| kept.transfer),
                 arrived: kept
@@ -296,6 +331,10 @@ impl Receiving {
 
     /// One frame from the sender.
     fn handle(self: &Arc<Self>, frame: Frame, counting: &mut Counting) -> Result<(), Violation> {
+        if frame == Frame::Remember {
+            self.meeting.hear(&self.link.outbox);
+            return Ok(());
+        }
         let mut machine = self.machine();
         machine.handle_frame(frame)?;
         self.live.holds(machine.holds());
@@ -318,6 +357,8 @@ impl Receiving {
                         return Err(Violation::Malformed("another transfer than the proven one"));
                     }
                     self.notes.send(Note::Offered(transfer, self.clone()));
+                    // Not before: what follows our proof at once would be lost with the greeting.
+                    self.meeting.begin(&self.link.outbox);
                 }
                 ReceiverEvent::Listed => {
                     // What was accepted goes on, nothing else under its name.
@@ -329,6 +370,11 @@ impl Receiving {
                 }
                 ReceiverEvent::Counted => {
                     let manifest = machine.manifest();
+                    let much = manifest.len() > Manifest::UNVERIFIED_ENTRIES
+                        || manifest.name_bytes() > Manifest::UNVERIFIED_NAME_BYTES;
+                    if much && lock(&self.seat).is_some() {
+                        return Err(Violation::Malformed("too long a list for a stranger"));
+                    }
                     self.live.entries.set(manifest.len() as u64);
                     self.live.total_bytes.set(machine.wanted_bytes());
                     counted = counting.look(manifest, machine.counting());

@@ -13,25 +13,26 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::command::SendRequest;
+use super::command::{Chosen, SendRequest};
 use super::cut::Cut;
 use super::dial::dial;
 use super::failures::{channel_failure, ending_failure, greeting_failure, may_go_on};
-use super::greeting::{CLIENT_DEADLINE, Proving, greet_server};
+use super::greeting::{CLIENT_DEADLINE, GreetingError, Met, Plan, greet_server};
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
+use super::meeting::Meeting;
 use super::note::{Note, Notes};
 use super::throttle::{Throttle, let_go};
 use super::{Shared, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
-    DeviceId, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Modified, Party,
-    Peer, Problem, Status, TransferId, TransferState, Trust,
+    DeviceId, DeviceName, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Manifest,
+    Modified, Party, Peer, Problem, Status, TransferId, TransferState, Trust,
 };
 use crate::protocol::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, Groups};
 use crate::protocol::message::{self, Frame};
 use crate::protocol::sender::{Bulk, Sender, SenderEvent};
-use crate::protocol::verification::SessionKey;
+use crate::protocol::verification::{PairKey, SessionKey};
 use crate::protocol::{Buffers, Violation};
 use crate::storage::GroupedSource;
 use crate::storage::source::{Found, SourceFile, SourceTree, walk};
@@ -73,6 +74,9 @@ pub struct Sending {
     /// The limit for all transfers together.
     throttle: Arc<Throttle>,
     link: Mutex<Option<Arc<Link>>>,
+    meeting: Mutex<Option<Arc<Meeting>>>,
+    /// Names stay here until the person has compared the symbols.
+    unconfirmed: AtomicBool,
     cut: Arc<Cut>,
     /// Who accepted it. Somebody else at its address is not told of it.
     accepted_by: Mutex<Option<DeviceId>>,
@@ -125,6 +129,8 @@ impl Sending {
             waits: AtomicBool::new(false),
             throttle,
             link: Mutex::new(None),
+            meeting: Mutex::new(None),
+            unconfirmed: AtomicBool::new(false),
             cut,
             sent_before: AtomicU64::new(0),
             live: Arc::new(Live::default()),
@@ -174,6 +180,20 @@ impl Sending {
         let waits = set(&self.waits).then_some(Hold::Turn);
         machine.hold(set(&self.paused).then_some(Hold::Person).or(waits));
         self.live.holds(machine.holds());
+    }
+
+    /// The person has compared the symbols, and they are the same.
+    pub fn confirm(&self) {
+        let _machine = self.machine();
+        self.unconfirmed.store(false, Ordering::SeqCst);
+        self.changed.notify_all();
+    }
+
+    /// The person wants to remember the device at the other end.
+    pub fn wish(&self) {
+        if let (Some(meeting), Some(link)) = (lock(&self.meeting).clone(), self.link()) {
+            meeting.wish(&link.outbox);
+        }
     }
 
     /// Where it goes, as the person wrote it.
@@ -280,6 +300,7 @@ impl Sending {
         self.live.checked_bytes.set(0);
         self.live.check_bytes.set(0);
         *lock(&self.link) = None;
+        *lock(&self.meeting) = None;
         lock(&self.hashes).clear();
         lock(&self.mended).clear();
         // A cancel that came just now keeps it stopped.
@@ -289,43 +310,45 @@ impl Sending {
 
     fn attempt(self: &Arc<Self>, key: &mut Option<SessionKey>, shared: &Shared) -> Attempt {
         let failed = |failure| (Status::Failed, failure);
-        let gave_up = || self.stopped();
-        self.notes.send(Note::State(TransferState::Connecting));
-        let Some(dialled) = dial(&self.request.to, gave_up) else {
+        let Some(met) = self.meet(key.as_ref(), shared) else {
             return Ok(());
         };
-        let socket = dialled.map_err(failed)?;
-        let internal = |error: std::io::Error| failed(Failure::Internal(error.to_string()));
-        self.cut.connected(&socket).map_err(internal)?;
-        let address = socket
-            .peer_addr()
-            .map_or_else(|_| self.request.to.to_string(), super::shown);
-        self.notes.send(Note::State(TransferState::Verifying));
-        let greeted = self.greet(socket, key.as_ref(), shared, &address);
-        if self.stopped() {
-            return Ok(());
-        }
-        let (channel, peer) = greeted.map_err(failed)?;
+        let (channel, met, address) = met.map_err(failed)?;
         let ours = shared.identity.device_id();
-        let fresh = SessionKey::derive(
-            &channel.session_secret,
-            ours,
-            channel.peer,
-            self.request.transfer,
-        );
         let device = channel.peer;
+        let fresh =
+            SessionKey::derive(&channel.session_secret, ours, device, self.request.transfer);
+        let peer = Peer {
+            name: met.name,
+            device_id: Some(device),
+            address: address.clone(),
+            trust: met.trust,
+        };
+        let to = Some(self.request.to.to_string());
+        if shared.known.met(device, &peer.name, to) {
+            self.notes.send(Note::KnownChanged);
+        }
+        let meeting = Meeting::new(
+            peer.clone(),
+            self.request.remember,
+            PairKey::derive(&channel.session_secret, ours, device),
+            shared.known.clone(),
+            self.notes.clone(),
+        );
+        *lock(&self.meeting) = Some(Arc::new(meeting));
         self.notes.send(Note::Verified(peer));
         let going_on = key.is_some();
-        self.notes.send(Note::State(match going_on {
-            true => TransferState::Checking,
-            false => TransferState::Waiting,
-        }));
+        self.unconfirmed
+            .store(met.symbols.is_some(), Ordering::SeqCst);
+        self.notes.send(match met.symbols {
+            Some(symbols) => Note::Symbols(symbols),
+            None if going_on => Note::State(TransferState::Checking),
+            None => Note::State(TransferState::Waiting),
+        });
         let accepted = AtomicBool::new(false);
         let session = key.clone().unwrap_or(fresh);
-        if !going_on {
-            self.write_down(device, &session);
-        }
-        let result = self.transfer(channel, &accepted, || {
+        let offered = (!going_on).then(|| (device, session.clone()));
+        let result = self.transfer(channel, &accepted, offered, || {
             *lock(&self.accepted_by) = Some(device);
             let unheard_before = self.unanswered.swap(false, Ordering::SeqCst);
             if !going_on || unheard_before {
@@ -336,6 +359,40 @@ impl Sending {
             *key = Some(session);
         }
         result
+    }
+
+    /// Connects and greets. A device that no longer knows this one is met once more as a stranger, if
+    /// there is something to be met with. `None`: the person gave up.
+    fn meet(
+        &self,
+        key: Option<&SessionKey>,
+        shared: &Shared,
+    ) -> Option<Result<(Channel, Met, String), Failure>> {
+        let gave_up = || self.stopped();
+        let internal = |error: std::io::Error| Failure::Internal(error.to_string());
+        loop {
+            self.notes.send(Note::State(TransferState::Connecting));
+            let socket = match dial(&self.request.to, gave_up)? {
+                Ok(socket) => socket,
+                Err(failure) => return Some(Err(failure)),
+            };
+            if let Err(error) = self.cut.connected(&socket) {
+                return Some(Err(internal(error)));
+            }
+            let address = socket
+                .peer_addr()
+                .map_or_else(|_| self.request.to.to_string(), super::shown);
+            self.notes.send(Note::State(TransferState::Verifying));
+            let greeted = self.greet(socket, key, shared, &address);
+            if self.stopped() {
+                return None;
+            }
+            let otherwise = self.request.secret.is_some() || self.request.ask;
+            if matches!(greeted, Err(Failure::ForgottenThere { .. })) && otherwise {
+                continue;
+            }
+            return Some(greeted.map(|(channel, met)| (channel, met, address)));
+        }
     }
 
     /// The receiver may accept at the moment in which this device loses its power: what can go on by
@@ -355,7 +412,7 @@ impl Sending {
         key: Option<&SessionKey>,
         shared: &Shared,
         address: &str,
-    ) -> Result<(Channel, Peer), Failure> {
+    ) -> Result<(Channel, Met), Failure> {
         let deadline = Instant::now() + CLIENT_DEADLINE;
         let mut channel = Channel::connect(socket, &shared.identity, deadline)
             .map_err(|error| channel_failure(&error, address))?;
@@ -373,23 +430,30 @@ impl Sending {
         }
         let name = lock(&shared.name).clone();
         let ours = shared.identity.device_id();
-        let proving = match key {
-            Some(key) => Proving::Session(self.request.transfer, key),
-            None => Proving::Secret(self.request.secret.as_ref()),
+        let there = channel.peer;
+        let pair = shared.known.pair_key(there);
+        let plan = Plan {
+            chosen: self.request.device.as_ref(),
+            session: key.map(|key| (self.request.transfer, key)),
+            pair: pair.as_ref(),
+            secret: self.request.secret.as_ref(),
+            ask: self.request.ask,
         };
-        let theirs = greet_server(&mut channel, ours, &name, &proving).map_err(|error| {
-            match (greeting_failure(error, address), key) {
+        let met = greet_server(&mut channel, ours, &name, &plan);
+        let met = met.map_err(|error| match (error, &self.request.device) {
+            (GreetingError::AnotherDevice(found), Some(chosen)) => not_chosen(chosen, found),
+            (GreetingError::NotPaired(name), _) => {
+                if shared.known.forgotten_there(there) {
+                    self.notes.send(Note::KnownChanged);
+                }
+                Failure::ForgottenThere { name }
+            }
+            (error, _) => match (greeting_failure(error, address), key) {
                 (Failure::WrongSecret, Some(_)) => Failure::Forgotten,
                 (failure, _) => failure,
-            }
+            },
         })?;
-        let peer = Peer {
-            name: theirs,
-            device_id: Some(channel.peer),
-            address: address.to_owned(),
-            trust: Trust::Verified,
-        };
-        Ok((channel, peer))
+        Ok((channel, met))
     }
 
     /// Everything after verification.
@@ -397,6 +461,7 @@ impl Sending {
         self: &Arc<Self>,
         mut channel: Channel,
         accepted: &AtomicBool,
+        offered: Option<(DeviceId, SessionKey)>,
         on_accept: impl Fn(),
     ) -> Attempt {
         let internal = |error: ChannelError| {
@@ -410,7 +475,15 @@ impl Sending {
             .map_err(internal)?;
         let Channel { reader, writer, .. } = channel;
         *lock(&self.link) = Some(link.clone());
+        if !self.unconfirmed()
+            && let Some((device, session)) = &offered
+        {
+            self.write_down(*device, session);
+        }
         self.pump();
+        if let Some(meeting) = &*lock(&self.meeting) {
+            meeting.begin(&link.outbox);
+        }
         if self.stopped() {
             // Cancelled while the greeting ran: the offer was never made.
             link.close();
@@ -424,7 +497,7 @@ impl Sending {
                 spawn(scope, "write", &link, || {
                     link.write_frames(writer, &buffers)
                 }),
-                spawn(scope, "walk", &link, || self.walk()),
+                spawn(scope, "walk", &link, || self.walk(offered.as_ref())),
                 spawn(scope, "check", &link, move || self.compare(&to_compare)),
                 spawn(scope, "files", &link, || self.send_files(&link, &buffers)),
             ];
@@ -451,6 +524,10 @@ impl Sending {
         Err(ending_failure(ending))
     }
 
+    pub fn unconfirmed(&self) -> bool {
+        self.unconfirmed.load(Ordering::SeqCst)
+    }
+
     /// One frame from the receiver.
     fn handle(
         &self,
@@ -460,6 +537,12 @@ impl Sending {
         accepted: &AtomicBool,
         on_accept: &impl Fn(),
     ) -> Result<(), Violation> {
+        if frame == Frame::Remember {
+            if let Some(meeting) = &*lock(&self.meeting) {
+                meeting.hear(&link.outbox);
+            }
+            return Ok(());
+        }
         let mut machine = self.machine();
         machine.handle_frame(frame)?;
         self.live.held_bytes.set(machine.held_bytes());
@@ -474,6 +557,16 @@ impl Sending {
         for event in events {
             match event {
                 SenderEvent::Accepted => {
+                    if self.unconfirmed() {
+                        return Err(Violation::Malformed("accepted before anything was listed"));
+                    }
+                    if let Some(meeting) = &*lock(&self.meeting)
+                        && meeting.peer().trust == Trust::Asked
+                    {
+                        // Two yeses.
+                        let peer = meeting.confirmed(&link.outbox);
+                        self.notes.send(Note::Verified(peer));
+                    }
                     accepted.store(true, Ordering::SeqCst);
                     on_accept();
                     self.notes.send(Note::State(TransferState::Running));
@@ -578,7 +671,22 @@ impl Sending {
     }
 
     /// The `walk` thread: lists entries as they are found.
-    fn walk(&self) {
+    fn walk(&self, offered: Option<&(DeviceId, SessionKey)>) {
+        let asked = self.unconfirmed();
+        if asked {
+            let mut machine = self.machine();
+            while self.unconfirmed() && !self.stopped() {
+                machine = self.wait(machine);
+            }
+            drop(machine);
+            if self.stopped() {
+                return;
+            }
+            if let Some((device, session)) = offered {
+                self.write_down(*device, session);
+            }
+            self.notes.send(Note::State(TransferState::Waiting));
+        }
         walk(&self.request.sources, &mut |found: Found| {
             let problem = found.problem.clone();
             let entry = found.entry.clone();
@@ -586,7 +694,17 @@ impl Sending {
                 self.end_with(Problem::other(&error.to_string()));
                 return ControlFlow::Break(());
             }
+            let listed = {
+                let tree = lock(&self.tree);
+                (tree.manifest().len(), tree.manifest().name_bytes())
+            };
             let mut machine = self.machine();
+            // Strangers get no more memory than this, so the rest follows their yes.
+            let much = listed.0 > Manifest::UNVERIFIED_ENTRIES
+                || listed.1 > Manifest::UNVERIFIED_NAME_BYTES;
+            while asked && much && !machine.accepted() && !self.stopped() {
+                machine = self.wait(machine);
+            }
             machine.list(&entry, problem.as_ref());
             self.live.entries.set(machine.entries() as u64);
             self.live.total_bytes.set(machine.wanted_bytes());
@@ -906,6 +1024,17 @@ impl Sending {
         self.changed
             .wait(machine)
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A device that was reinstalled calls itself as before; another one at its old address does not.
+fn not_chosen(chosen: &Chosen, found: DeviceName) -> Failure {
+    match &chosen.name {
+        Some(name) if *name != found => Failure::Moved {
+            name: name.clone(),
+            found,
+        },
+        _ => Failure::NotTheDevice { name: found },
     }
 }
 

@@ -85,6 +85,9 @@ impl Manifest {
     pub const MAX_ENTRIES: usize = 2_000_000;
     /// 64 bytes for each of a million names.
     pub const MAX_NAME_BYTES: usize = 64 << 20;
+    /// As many as somebody may list who has proven nothing, before a person accepts.
+    pub const UNVERIFIED_ENTRIES: usize = 100_000;
+    pub const UNVERIFIED_NAME_BYTES: usize = 8 << 20;
     /// Deeper paths break most tools that would have to open them.
     pub const MAX_DEPTH: u8 = 128;
 
@@ -136,6 +139,11 @@ impl Manifest {
 
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Bytes of all names together.
+    pub fn name_bytes(&self) -> usize {
+        self.name_bytes
     }
 
     /// Content of all files together.

@@ -74,6 +74,7 @@ pub mod kind {
     pub const GO_ON: u8 = 0x1c;
     pub const KEPT: u8 = 0x1d;
     pub const COMPARE: u8 = 0x1e;
+    pub const REMEMBER: u8 = 0x1f;
 
     pub const DATA: u8 = 0x20;
     pub const BATCH: u8 = 0x21;

@@ -84,7 +84,8 @@ pub struct Verify {
     /// The transfer that goes on, where its session key is proven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Hex<16>>,
-    /// The client's random challenge.
+    /// The client's random challenge; with [`Method::Ask`] its commitment to the nonce that it reveals
+    /// in the answer.
     pub challenge: Hex<32>,
 }
 
@@ -98,6 +99,10 @@ pub enum Method {
     Passphrase,
     /// The session key of a transfer that was accepted before.
     Session,
+    /// The key of two devices that remember each other.
+    Pair,
+    /// Nothing is proven: both people compare symbols.
+    Ask,
 }
 
 impl Method {
@@ -106,6 +111,8 @@ impl Method {
             Self::Code => "code",
             Self::Passphrase => "passphrase",
             Self::Session => "session",
+            Self::Pair => "pair",
+            Self::Ask => "ask",
         }
     }
 }
@@ -118,7 +125,8 @@ pub struct Challenge {
     pub challenge: Hex<32>,
 }
 
-/// An HMAC-SHA-256: the client's answer, then the server's proof.
+/// An HMAC-SHA-256: the client's answer, then the server's proof. With [`Method::Ask`] the answer is the
+/// client's nonce.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Proof {
     pub proof: Hex<32>,
@@ -369,6 +377,8 @@ pub enum Frame {
     Groups(Groups),
     Want(Want),
     Hashes(Groups),
+    /// The person at this end wants to remember the device at the other.
+    Remember,
     Ping,
     Pong,
 }
@@ -406,6 +416,7 @@ impl Frame {
             kind::GROUPS => Self::Groups(Groups::parse(body)?),
             kind::WANT => Self::Want(Want::parse(body)?),
             kind::HASHES => Self::Hashes(Groups::parse(body)?),
+            kind::REMEMBER => empty(body, Self::Remember)?,
             kind::PING => empty(body, Self::Ping)?,
             kind::PONG => empty(body, Self::Pong)?,
             unknown if unknown & kind::OPTIONAL != 0 => return Ok(None),
@@ -443,6 +454,7 @@ impl Frame {
             Self::Groups(_) => kind::GROUPS,
             Self::Want(_) => kind::WANT,
             Self::Hashes(_) => kind::HASHES,
+            Self::Remember => kind::REMEMBER,
             Self::Ping => kind::PING,
             Self::Pong => kind::PONG,
         }
@@ -478,6 +490,7 @@ impl Frame {
             | Self::Finish
             | Self::GoOn
             | Self::Safe
+            | Self::Remember
             | Self::Ping
             | Self::Pong
             | Self::Data(_)

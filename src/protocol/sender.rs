@@ -281,6 +281,11 @@ impl Sender {
         self.holds.here = hold;
     }
 
+    /// The receiver has said yes.
+    pub fn accepted(&self) -> bool {
+        self.state != State::Offered
+    }
+
     /// Who lets no content out.
     pub fn holds(&self) -> Holds {
         self.holds

@@ -6,6 +6,10 @@
 //! the server challenges, **the client proves itself first**, then the server. A machine in the
 //! middle has two TLS connections, so two exporter values, so both proofs fail.
 //!
+//! Where nothing is typed (*ask*), people compare four symbols instead. They are made of a nonce of
+//! each end: the client commits to its own before it sees the server's, so that somebody in the
+//! middle cannot look for two that give the same symbols on both sides.
+//!
 //! No I/O, no clock; randomness is handed in. Whether a guess is allowed, and what the secret is,
 //! the engine decides between two frames.
 
@@ -18,16 +22,22 @@ use zeroize::Zeroizing;
 
 use super::frame::RawFrame;
 use super::message::{Challenge, Frame, Hello, Hex, Method, Proof, VERSION, Verify, Violation};
-use crate::model::{DeviceId, TransferId};
+use crate::model::{DeviceId, Symbols, TransferId};
 
 /// HKDF `info` of the key that the client proves; both device ids follow, client first.
 const CLIENT_KEY_LABEL: &[u8] = b"ropeway/1 client key";
 const SERVER_KEY_LABEL: &[u8] = b"ropeway/1 server key";
 /// HKDF `info` of a session key; both device ids, client first, and the transfer's id follow.
 const SESSION_KEY_LABEL: &[u8] = b"ropeway/1 session key";
+/// HKDF `info` of a pair key; both device ids, client first, follow.
+const PAIR_KEY_LABEL: &[u8] = b"ropeway/1 pair key";
 /// First bytes of what is authenticated; both challenges and the transcript hash follow.
 const CLIENT_PROOF_LABEL: &[u8] = b"ropeway/1 client proof";
 const SERVER_PROOF_LABEL: &[u8] = b"ropeway/1 server proof";
+/// First bytes of what the client commits to; its nonce follows.
+const COMMITMENT_LABEL: &[u8] = b"ropeway/1 symbols commitment";
+/// HKDF `info` of the symbols; both device ids follow, client first.
+const SYMBOLS_LABEL: &[u8] = b"ropeway/1 symbols";
 
 /// What ties a proof to one connection of two devices.
 #[derive(Clone, PartialEq, Eq)]
@@ -56,6 +66,7 @@ pub struct Client {
     transcript: Sha256,
     out: Option<Vec<u8>>,
     state: ClientState,
+    symbols: Option<Symbols>,
 }
 
 enum ClientState {
@@ -80,6 +91,8 @@ enum Exchange {
     Pake(Spake2<Ed25519Group>),
     /// Strong already.
     Key(Zeroizing<[u8; 32]>),
+    /// Nothing is known; the nonce that was committed to.
+    Ask([u8; 32]),
 }
 
 impl Client {
@@ -93,6 +106,7 @@ impl Client {
             transcript,
             out: Some(hello),
             state: ClientState::AwaitHello,
+            symbols: None,
         }
     }
 
@@ -130,7 +144,20 @@ impl Client {
                         Keys::derive(&finish(pake, &message.0)?, &self.binding)
                     }
                     (Exchange::Key(key), None) => Keys::derive(key.as_slice(), &self.binding),
-                    (Exchange::Pake(_) | Exchange::Key(_), _) => {
+                    (Exchange::Ask(nonce), None) => {
+                        let nonces = both(&nonce, &theirs.challenge.0);
+                        let keys = Keys::derive(&nonces, &self.binding);
+                        self.symbols = Some(keys.symbols(&self.binding));
+                        let signed = Signed {
+                            client_challenge: challenge,
+                            server_challenge: theirs.challenge.0,
+                            transcript: self.transcript.clone().finalize().into(),
+                        };
+                        self.out = Some(Frame::Answer(Proof { proof: Hex(nonce) }).encode());
+                        self.state = ClientState::AwaitProof { keys, signed };
+                        return Ok(None);
+                    }
+                    (Exchange::Pake(_) | Exchange::Key(_) | Exchange::Ask(_), _) => {
                         return Err(NOT_THE_METHOD.into());
                     }
                 };
@@ -197,6 +224,34 @@ impl Client {
         self.await_challenge(verify, Exchange::Key(key.0.clone()));
     }
 
+    /// The same with the key of two devices that remember each other.
+    pub fn prove_pair(&mut self, key: &PairKey, random: &mut (impl CryptoRng + RngCore)) {
+        let verify = Verify {
+            method: Method::Pair,
+            pake: None,
+            transfer: None,
+            challenge: Hex(random_challenge(random)),
+        };
+        self.await_challenge(verify, Exchange::Key(key.0.clone()));
+    }
+
+    /// Proves nothing; [`Self::symbols`] are there when the server has answered.
+    pub fn ask(&mut self, random: &mut (impl CryptoRng + RngCore)) {
+        let nonce = random_challenge(random);
+        let verify = Verify {
+            method: Method::Ask,
+            pake: None,
+            transfer: None,
+            challenge: Hex(commitment(&nonce)),
+        };
+        self.await_challenge(verify, Exchange::Ask(nonce));
+    }
+
+    /// What both people compare, after [`Self::ask`].
+    pub fn symbols(&self) -> Option<Symbols> {
+        self.symbols
+    }
+
     fn await_challenge(&mut self, verify: Verify, exchange: Exchange) {
         let challenge = verify.challenge.0;
         let verify = Frame::Verify(verify).encode();
@@ -220,6 +275,7 @@ pub struct Server {
     transcript: Sha256,
     out: Option<Vec<u8>>,
     state: ServerState,
+    symbols: Option<Symbols>,
 }
 
 enum ServerState {
@@ -229,6 +285,10 @@ enum ServerState {
     Choosing(Verify),
     AwaitAnswer {
         keys: Keys,
+        signed: Signed,
+    },
+    /// The client reveals the nonce that it has committed to.
+    AwaitNonce {
         signed: Signed,
     },
     /// The client has proven itself; the engine has the last word.
@@ -247,7 +307,11 @@ pub enum ServerEvent {
     Wants(Method),
     /// Answer with [`Server::challenge_session`] or [`Server::refuse`].
     GoesOn(TransferId),
-    /// The client knows the secret. Answer with [`Server::admit`] or [`Server::refuse`].
+    /// Answer with [`Server::challenge_pair`] or [`Server::refuse`].
+    IsPaired,
+    /// Answer with [`Server::challenge_ask`] or [`Server::refuse`].
+    Asks,
+    /// The client knows the secret; or has revealed its nonce, and [`Server::symbols`] are there. Answer with [`Server::admit`] or [`Server::refuse`].
     Proven,
 }
 
@@ -259,6 +323,7 @@ impl Server {
             transcript: Sha256::new(),
             out: None,
             state: ServerState::AwaitHello,
+            symbols: None,
         }
     }
 
@@ -294,7 +359,17 @@ impl Server {
                     (method @ (Method::Code | Method::Passphrase), Some(_), None) => {
                         ServerEvent::Wants(method)
                     }
-                    (Method::Session | Method::Code | Method::Passphrase, _, _) => {
+                    (Method::Pair, None, None) => ServerEvent::IsPaired,
+                    (Method::Ask, None, None) => ServerEvent::Asks,
+                    (
+                        Method::Session
+                        | Method::Code
+                        | Method::Passphrase
+                        | Method::Pair
+                        | Method::Ask,
+                        _,
+                        _,
+                    ) => {
                         return Err(NOT_THE_METHOD.into());
                     }
                 };
@@ -313,8 +388,24 @@ impl Server {
                 self.state = ServerState::Proven { keys, signed };
                 Ok(Some(ServerEvent::Proven))
             }
+            (ServerState::AwaitNonce { signed }, Frame::Answer(theirs)) => {
+                let nonce = theirs.proof.0;
+                if commitment(&nonce) != signed.client_challenge {
+                    return Err(Violation::Malformed("another nonce than committed to").into());
+                }
+                let nonces = both(&nonce, &signed.server_challenge);
+                let keys = Keys::derive(&nonces, &self.binding);
+                self.symbols = Some(keys.symbols(&self.binding));
+                self.state = ServerState::Proven { keys, signed };
+                Ok(Some(ServerEvent::Proven))
+            }
             (_any, _frame) => Err(Violation::Unexpected(kind).into()),
         }
+    }
+
+    /// What both people compare, if the client asked.
+    pub fn symbols(&self) -> Option<Symbols> {
+        self.symbols
     }
 
     /// Goes on with the secret that the client has to prove.
@@ -331,6 +422,7 @@ impl Server {
             ServerState::AwaitHello
             | ServerState::AwaitVerify
             | ServerState::AwaitAnswer { .. }
+            | ServerState::AwaitNonce { .. }
             | ServerState::Proven { .. }
             | ServerState::Verified
             | ServerState::Ended => return Err(Refusal::Secret),
@@ -357,23 +449,71 @@ impl Server {
         key: &SessionKey,
         random: &mut (impl CryptoRng + RngCore),
     ) -> Result<(), Refusal> {
-        let verify = match std::mem::replace(&mut self.state, ServerState::Ended) {
-            ServerState::Choosing(verify) if verify.method == Method::Session => verify,
-            ServerState::AwaitHello
-            | ServerState::AwaitVerify
-            | ServerState::Choosing(_)
-            | ServerState::AwaitAnswer { .. }
-            | ServerState::Proven { .. }
-            | ServerState::Verified
-            | ServerState::Ended => return Err(Refusal::Secret),
-        };
-        let keys = Keys::derive(key.0.as_slice(), &self.binding);
+        self.challenge_key(Method::Session, &key.0, random)
+    }
+
+    /// Goes on with the key of two devices that remember each other; as for a session, a random one
+    /// serves for a client that is not remembered.
+    pub fn challenge_pair(
+        &mut self,
+        key: &PairKey,
+        random: &mut (impl CryptoRng + RngCore),
+    ) -> Result<(), Refusal> {
+        self.challenge_key(Method::Pair, &key.0, random)
+    }
+
+    fn challenge_key(
+        &mut self,
+        method: Method,
+        key: &[u8; 32],
+        random: &mut (impl CryptoRng + RngCore),
+    ) -> Result<(), Refusal> {
+        let verify = self.chosen(method)?;
+        let keys = Keys::derive(key, &self.binding);
         let challenge = Challenge {
             pake: None,
             challenge: Hex(random_challenge(random)),
         };
         self.await_answer(&verify, keys, challenge);
         Ok(())
+    }
+
+    /// Goes on with somebody who proves nothing.
+    pub fn challenge_ask(
+        &mut self,
+        random: &mut (impl CryptoRng + RngCore),
+    ) -> Result<(), Refusal> {
+        let verify = self.chosen(Method::Ask)?;
+        let nonce = random_challenge(random);
+        let challenge = Frame::Challenge(Challenge {
+            pake: None,
+            challenge: Hex(nonce),
+        });
+        let challenge = challenge.encode();
+        self.transcript.update(&challenge);
+        self.out = Some(challenge);
+        self.state = ServerState::AwaitNonce {
+            signed: Signed {
+                client_challenge: verify.challenge.0,
+                server_challenge: nonce,
+                transcript: self.transcript.clone().finalize().into(),
+            },
+        };
+        Ok(())
+    }
+
+    fn chosen(&mut self, method: Method) -> Result<Verify, Refusal> {
+        match std::mem::replace(&mut self.state, ServerState::Ended) {
+            ServerState::Choosing(verify) if verify.method == method => Ok(verify),
+            ServerState::AwaitHello
+            | ServerState::AwaitVerify
+            | ServerState::Choosing(_)
+            | ServerState::AwaitAnswer { .. }
+            | ServerState::AwaitNonce { .. }
+            | ServerState::Proven { .. }
+            | ServerState::Verified
+            | ServerState::Ended => Err(Refusal::Secret),
+        }
     }
 
     fn await_answer(&mut self, verify: &Verify, keys: Keys, challenge: Challenge) {
@@ -422,6 +562,21 @@ fn random_challenge(random: &mut (impl CryptoRng + RngCore)) -> [u8; 32] {
     challenge
 }
 
+fn commitment(nonce: &[u8; 32]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(COMMITMENT_LABEL);
+    hash.update(nonce);
+    hash.finalize().into()
+}
+
+/// The client's nonce first.
+fn both(client: &[u8; 32], server: &[u8; 32]) -> [u8; 64] {
+    let mut nonces = [0; 64];
+    nonces[..32].copy_from_slice(client);
+    nonces[32..].copy_from_slice(server);
+    nonces
+}
+
 fn finish(pake: Spake2<Ed25519Group>, message: &[u8]) -> Result<Zeroizing<Vec<u8>>, Violation> {
     let key = pake
         .finish(message)
@@ -450,6 +605,28 @@ impl SessionKey {
             )
             .expect("32 bytes are far below HKDF's limit");
         Self(key)
+    }
+}
+
+/// What two devices that remember each other prove, whichever of them connects.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PairKey(pub Zeroizing<[u8; 32]>);
+
+impl PairKey {
+    /// `secret` is the exporter value with the label `EXPORTER-ropeway-session` of the channel in
+    /// which both said that they remember; who was client and who server there.
+    pub fn derive(secret: &[u8; 32], client: DeviceId, server: DeviceId) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::new(None, secret)
+            .expand_multi_info(&[PAIR_KEY_LABEL, &client.0, &server.0], key.as_mut_slice())
+            .expect("32 bytes are far below HKDF's limit");
+        Self(key)
+    }
+}
+
+impl std::fmt::Debug for PairKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PairKey(***)")
     }
 }
 
@@ -483,6 +660,7 @@ struct Signed {
 struct Keys {
     client: Zeroizing<[u8; 32]>,
     server: Zeroizing<[u8; 32]>,
+    prk: Hkdf<Sha256>,
 }
 
 impl Keys {
@@ -500,7 +678,19 @@ impl Keys {
         Self {
             client: key(CLIENT_KEY_LABEL),
             server: key(SERVER_KEY_LABEL),
+            prk: hkdf,
         }
+    }
+
+    fn symbols(&self, binding: &Binding) -> Symbols {
+        let mut bits = [0; 3];
+        self.prk
+            .expand_multi_info(
+                &[SYMBOLS_LABEL, &binding.client.0, &binding.server.0],
+                &mut bits,
+            )
+            .expect("3 bytes are far below HKDF's limit");
+        Symbols::from_bits(bits)
     }
 
     fn client_proof(&self, signed: &Signed) -> Hmac<Sha256> {

@@ -390,3 +390,91 @@ fn methods_and_their_messages_must_fit_each_other() {
         assert!(matches!(refused, Err(Refusal::Violation(_))), "{method:?}");
     }
 }
+
+/// Runs an ask through; gives both ends' symbols.
+fn asked(client: Binding, server: Binding) -> (Client, Server) {
+    let mut meeting = Meeting::new(client, server);
+    let hello = meeting.client.poll_transmit().expect("hello");
+    meeting.server.handle_frame(raw(&hello)).unwrap();
+    let hello = meeting.server.poll_transmit().expect("hello");
+    meeting.client.handle_frame(raw(&hello)).unwrap();
+    meeting.client.ask(&mut meeting.random);
+    let verify = meeting.client.poll_transmit().expect("verify");
+    let event = meeting.server.handle_frame(raw(&verify)).unwrap();
+    assert_eq!(event, Some(ServerEvent::Asks));
+    meeting.server.challenge_ask(&mut meeting.random).unwrap();
+    let challenge = meeting.server.poll_transmit().expect("challenge");
+    meeting.client.handle_frame(raw(&challenge)).unwrap();
+    let answer = meeting.client.poll_transmit().expect("answer");
+    let event = meeting.server.handle_frame(raw(&answer)).unwrap();
+    assert_eq!(event, Some(ServerEvent::Proven));
+    meeting.server.admit();
+    (meeting.client, meeting.server)
+}
+
+#[test]
+fn who_asks_sees_the_same_symbols_at_both_ends_and_somebody_between_others() {
+    let (mut client, mut server) = asked(binding(), binding());
+    assert_eq!(client.symbols(), server.symbols());
+    assert!(client.symbols().is_some());
+    let proof = server.poll_transmit().expect("proof");
+    client.handle_frame(raw(&proof)).unwrap();
+    assert!(client.verified() && server.verified());
+    // Two connections, so two exporters.
+    let other = Binding {
+        exporter: [8; 32],
+        ..binding()
+    };
+    let (mut client, mut server) = asked(binding(), other);
+    assert_ne!(client.symbols(), server.symbols());
+    let proof = server.poll_transmit().expect("proof");
+    assert_eq!(client.handle_frame(raw(&proof)), Err(Refusal::Secret));
+}
+
+#[test]
+fn a_nonce_other_than_the_one_committed_to_is_refused() {
+    let mut server = Server::new(binding(), &hello("server"));
+    let mut client = Client::new(binding(), &hello("client"));
+    let mut random = Seeded(1);
+    let hello = client.poll_transmit().expect("hello");
+    server.handle_frame(raw(&hello)).unwrap();
+    let hello = server.poll_transmit().expect("hello");
+    client.handle_frame(raw(&hello)).unwrap();
+    client.ask(&mut random);
+    let verify = client.poll_transmit().expect("verify");
+    server.handle_frame(raw(&verify)).unwrap();
+    server.challenge_ask(&mut random).unwrap();
+    let chosen_later = Frame::Answer(Proof {
+        proof: Hex([9; 32]),
+    });
+    let refused = server.handle_frame(raw(&chosen_later.encode()));
+    assert!(matches!(refused, Err(Refusal::Violation(_))));
+    server.admit();
+    assert!(!server.verified() && server.symbols().is_none());
+}
+
+#[test]
+fn a_pair_key_opens_and_another_one_does_not() {
+    let key = |n| PairKey::derive(&[n; 32], DeviceId([1; 32]), DeviceId([2; 32]));
+    for (theirs, opens) in [(key(1), true), (key(2), false)] {
+        let mut meeting = Meeting::new(binding(), binding());
+        let hello = meeting.client.poll_transmit().expect("hello");
+        meeting.server.handle_frame(raw(&hello)).unwrap();
+        let hello = meeting.server.poll_transmit().expect("hello");
+        meeting.client.handle_frame(raw(&hello)).unwrap();
+        meeting.client.prove_pair(&key(1), &mut meeting.random);
+        let verify = meeting.client.poll_transmit().expect("verify");
+        let event = meeting.server.handle_frame(raw(&verify)).unwrap();
+        assert_eq!(event, Some(ServerEvent::IsPaired));
+        meeting
+            .server
+            .challenge_pair(&theirs, &mut meeting.random)
+            .unwrap();
+        let challenge = meeting.server.poll_transmit().expect("challenge");
+        meeting.client.handle_frame(raw(&challenge)).unwrap();
+        let answer = meeting.client.poll_transmit().expect("answer");
+        let proven = meeting.server.handle_frame(raw(&answer));
+        assert_eq!(proven.is_ok(), opens);
+        assert_eq!(format!("{theirs:?}"), "PairKey(***)");
+    }
+}

@@ -4,6 +4,7 @@
 //! Here is what it holds, what it matches and how it ends; what it does stands in `server`,
 //! `offers` and `transfers`.
 
+mod devices;
 mod offers;
 mod server;
 mod transfers;
@@ -22,10 +23,11 @@ use super::cut::Cut;
 use super::event::{Client, Event, ListenError};
 use super::greeting::new_code;
 use super::ledger::Kept;
+use super::looking::Looking;
 use super::note::{ConnectionId, Input, Note};
 use super::receiving::Receiving;
 use super::{Reporter, Shared, lock};
-use crate::model::{Failure, Status, TransferId};
+use crate::model::{DeviceId, DeviceName, Failure, Status, TransferId, TransferState};
 use offers::OpenOffer;
 use server::{Incoming, OFFER_WITHIN, Server, Standing};
 use transfers::Transfer;
@@ -63,6 +65,10 @@ pub struct Supervisor {
     nap: Nap,
     /// Transfers to one device that move at once.
     at_once: usize,
+    /// The last one is wanted, those before are about to end.
+    looks: Vec<Looking>,
+    /// Verified in this process, by what they called themselves.
+    met: HashMap<DeviceId, DeviceName>,
     told_clients: Vec<Client>,
     clients_changed: bool,
 }
@@ -100,6 +106,8 @@ impl Supervisor {
             waiting: HashMap::new(),
             next_connection: NO_CONNECTION + 1,
             at_once: Limits::default().at_once,
+            looks: Vec::new(),
+            met: HashMap::new(),
             told_clients: Vec::new(),
             clients_changed: false,
         }
@@ -108,6 +116,9 @@ impl Supervisor {
     /// Runs until [`Input::Quit`], then ends every connection and waits for its threads.
     pub fn run(mut self, inputs: &Receiver<Input>) {
         self.tell_kept();
+        if !self.shared.known.all().is_empty() {
+            self.tell_devices();
+        }
         loop {
             let input = match self.next_wake() {
                 None => inputs
@@ -150,6 +161,7 @@ impl Supervisor {
                     self.events.say(Event::KeptAwake(kept));
                 }
             }
+            Input::Looked(looked) => self.events.say(Event::Looked(looked)),
             Input::Measured(measured) => self.events.say(Event::Measured(measured)),
             Input::ListSaved { path, problem } => {
                 self.events.say(Event::ListSaved { path, problem });
@@ -174,15 +186,25 @@ impl Supervisor {
                 drop(gate);
                 self.tell_code();
             }
-            // The rest of issue 4 fills these in.
-            Command::SetAllow(_)
-            | Command::LookAt(_)
-            | Command::Confirm(..)
-            | Command::Remember(_)
-            | Command::ForgetDevice(_)
-            | Command::Block(_)
-            | Command::LabelDevice(..)
-            | Command::SetRule(..) => {}
+            Command::SetAllow(allow) => {
+                lock(&self.shared.gate).set_allow(allow);
+                self.tell_code();
+            }
+            Command::LookAt(at) => self.look_at(at),
+            Command::Confirm(transfer, same) => self.confirm(transfer, same),
+            Command::Remember(device) => self.remember(device),
+            Command::ForgetDevice(device) => self.forget_device(device),
+            Command::Block(device) => self.block(device),
+            Command::LabelDevice(device, label) => {
+                if self.shared.known.label(device, label) {
+                    self.tell_devices();
+                }
+            }
+            Command::SetRule(device, rule) => {
+                if self.shared.known.set_rule(device, rule) {
+                    self.tell_devices();
+                }
+            }
             Command::SetName(name) => *lock(&self.shared.name) = name,
             Command::SetSaveFolder(folder) => self.set_save_folder(folder),
             Command::SetOnConflict(rule) => *lock(&self.shared.on_conflict) = rule,
@@ -215,6 +237,15 @@ impl Supervisor {
                 self.tell_code();
             }
             Note::Verified(peer) => self.verified(connection, peer),
+            Note::Symbols(symbols) => {
+                self.state(connection, TransferState::Confirming);
+                if let Some(transfer) = self.transfer_of(connection) {
+                    self.events.say(Event::Symbols(transfer, symbols));
+                }
+            }
+            Note::Wish(peer) => self.wished(connection, peer),
+            Note::Paired(peer) => self.paired(connection, peer),
+            Note::KnownChanged => self.tell_devices(),
             Note::State(state) => self.state(connection, state),
             Note::Offered(transfer, session) => self.offered(connection, transfer, session),
             Note::Counted(counted) => self.counted(connection, counted),

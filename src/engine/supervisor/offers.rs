@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::devices::Taken;
 use super::transfers::{Handle, Transfer};
 use super::{Role, Supervisor};
-use crate::engine::command::{AcceptPolicy, Answer};
+use crate::engine::command::Answer;
 use crate::engine::event::{Doing, Event, Offer, OfferFolder, Started};
 use crate::engine::ledger::Kept;
 use crate::engine::lock;
@@ -28,7 +29,15 @@ pub(super) struct OpenOffer {
 
 impl Supervisor {
     pub(super) fn answer(&mut self, transfer: TransferId, answer: Answer) {
-        let Some(offer) = self.offers.remove(&transfer) else {
+        let unlisted =
+            |offer: &OpenOffer| offer.session.symbols.is_some() && offer.counted.is_empty();
+        if matches!(answer, Answer::Accept { .. })
+            && self.offers.get(&transfer).is_some_and(unlisted)
+        {
+            // The person there has not compared the symbols yet; nobody can accept before that.
+            return;
+        }
+        let Some(mut offer) = self.offers.remove(&transfer) else {
             return;
         };
         match answer {
@@ -51,8 +60,15 @@ impl Supervisor {
             Answer::Accept {
                 folder,
                 on_conflict,
-                remember: _,
+                remember,
             } => {
+                if offer.session.symbols.is_some() {
+                    offer.from = offer.session.confirm();
+                    self.verified_peer(offer.connection, &offer.from);
+                }
+                if remember {
+                    offer.session.wish();
+                }
                 let folder = folder.unwrap_or_else(|| offer.folder.clone());
                 let on_conflict = on_conflict.unwrap_or(offer.on_conflict);
                 let by_default = folder == *lock(&self.shared.save_folder);
@@ -135,7 +151,7 @@ impl Supervisor {
             session.hang_up();
             return;
         }
-        if full {
+        if full || self.never(connection) {
             session.decline();
             return;
         }
@@ -160,8 +176,12 @@ impl Supervisor {
         let on_conflict = on_conflict.unwrap_or_else(|| *lock(&self.shared.on_conflict));
         let place = began.and_then(|kept| kept.places.into_iter().next());
         let folder = place.unwrap_or_else(|| lock(&self.shared.save_folder).clone());
-        let asks = self.server.as_ref().map(|server| server.accept) == Some(AcceptPolicy::Ask);
-        if asks && session.goes_on().is_none() {
+        let rule = self.taken_by_itself(&from);
+        let folder = rule
+            .clone()
+            .and_then(|taken| taken.folder)
+            .unwrap_or(folder);
+        if rule.is_none_or(|taken| taken.max_bytes.is_some()) && session.goes_on().is_none() {
             session.survey(folder.clone());
         }
         self.offers.insert(
@@ -179,6 +199,14 @@ impl Supervisor {
                 on_conflict,
             },
         );
+        if self
+            .offers
+            .get(&id)
+            .is_some_and(|offer| offer.session.symbols.is_some())
+        {
+            // Its symbols are to be compared before anything else is known of it.
+            self.tell_offer(id);
+        }
     }
 
     /// A transfer that was accepted before goes on; nobody is asked again, unless the person here
@@ -278,38 +306,34 @@ impl Supervisor {
     }
 
     pub(super) fn counted(&mut self, connection: ConnectionId, counted: Counted) {
-        let takes_all = self
-            .server
-            .as_ref()
-            .is_some_and(|server| server.accept == AcceptPolicy::All);
         let Some(incoming) = self.incoming(connection) else {
             return;
         };
         let (Some(id), from) = (incoming.offer, incoming.peer.clone()) else {
             return;
         };
+        let taken = self.taken_by_itself(&from);
         if counted.picks.is_some() {
             self.shared
                 .ledger
                 .update(id, |kept| kept.picks = counted.picks);
         }
+        let bytes = counted.bytes;
+        let counted_all = !counted.counting;
         match self.offers.get_mut(&id) {
             Some(offer) => offer.counted = counted.clone(),
             // Taken by itself: it is counted to its end all the same, so that it can be told.
-            None if takes_all => {}
+            None if taken.is_some() => {}
             None => return,
         }
         match self.offers.get(&id) {
-            Some(offer) => {
-                let offer = offer.told(id, &lock(&self.shared.save_folder));
-                self.events.say(Event::Offer(offer));
-            }
+            Some(_) => self.tell_offer(id),
             None => self.events.say(Event::Offer(Offer {
                 symbols: None,
                 remembers: false,
                 transfer: id,
                 from,
-                names: counted.names,
+                names: counted.names.clone(),
                 picked: counted.picked,
                 entries: counted.entries,
                 bytes: counted.bytes,
@@ -320,7 +344,11 @@ impl Supervisor {
                 existing: None,
             })),
         }
-        if takes_all {
+        let fits = |taken: &Taken| {
+            let max = taken.max_bytes;
+            max.is_none_or(|max| counted_all && bytes <= max)
+        };
+        if taken.as_ref().is_some_and(fits) {
             let answer = Answer::Accept {
                 folder: None,
                 on_conflict: None,
@@ -365,6 +393,13 @@ impl Supervisor {
             .filter(|(_, offer)| offer.folder == before && offer.session.goes_on().is_none());
         for id in moved.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.look_into(id, folder.clone());
+        }
+    }
+
+    pub(super) fn tell_offer(&mut self, id: TransferId) {
+        if let Some(offer) = self.offers.get(&id) {
+            let offer = offer.told(id, &lock(&self.shared.save_folder));
+            self.events.say(Event::Offer(offer));
         }
     }
 
@@ -433,8 +468,8 @@ impl OpenOffer {
         Offer {
             transfer: id,
             from: self.from.clone(),
-            symbols: None,
-            remembers: false,
+            symbols: self.session.symbols,
+            remembers: self.session.meeting.remembers(),
             names: counted.names.clone(),
             picked: counted.picked,
             entries: counted.entries,

@@ -80,6 +80,10 @@ impl Supervisor {
             name: lock(&self.shared.name).clone(),
             save_folder: options.save_folder,
         }));
+        self.shared
+            .remember
+            .store(options.remember, std::sync::atomic::Ordering::SeqCst);
+        lock(&self.shared.gate).set_allow(options.allow);
         match options.passphrase {
             Some(passphrase) => lock(&self.shared.gate).open_with_passphrase(passphrase),
             None => lock(&self.shared.gate).open_with_code(new_code(), Instant::now(), true),
@@ -233,6 +237,11 @@ impl Supervisor {
     }
 
     pub(super) fn verified(&mut self, connection: ConnectionId, peer: Peer) {
+        if let Some(id) = peer.device_id
+            && peer.trust.is_verified()
+        {
+            self.met.insert(id, peer.name.clone());
+        }
         if let Some(incoming) = self.incoming(connection) {
             incoming.peer = peer;
             incoming.doing = Doing::Idle;

@@ -1,0 +1,100 @@
+//! Looking what a server lets in, before anything is typed: a connection that ends after the hellos.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use super::cut::Cut;
+use super::dial::dial;
+use super::event::{Found, Looked};
+use super::failures::{channel_failure, greeting_failure};
+use super::greeting::look_at_server;
+use super::limits::CLIENT_DEADLINE;
+use super::note::Input;
+use super::{Shared, lock, shown};
+use crate::channel::Channel;
+use crate::model::{Failure, PeerAddress};
+
+/// One look; dropping it ends it and waits for that, a moment at most.
+pub struct Looking {
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Stop {
+    cut: Cut,
+    stopped: AtomicBool,
+}
+
+impl Looking {
+    /// `None` if the system has no thread for it.
+    pub fn start(at: PeerAddress, shared: Arc<Shared>, inputs: Sender<Input>) -> Option<Self> {
+        let stop = Arc::new(Stop::default());
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("look".into())
+            .spawn(move || {
+                if let Some(found) = look(&at, &shared, &stopped) {
+                    let _ = inputs.send(Input::Looked(Looked { at, found }));
+                }
+            });
+        let thread = thread.ok()?;
+        Some(Self {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Looking {
+    /// Nobody wants to know any more.
+    pub fn end(&self) {
+        self.stop.stopped.store(true, Ordering::SeqCst);
+        self.stop.cut.cut();
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.end();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// `None`: nobody wants to know any more.
+fn look(at: &PeerAddress, shared: &Shared, stop: &Stop) -> Option<Result<Found, Failure>> {
+    let gave_up = || stop.stopped.load(Ordering::SeqCst);
+    let found = dial(at, gave_up)?.and_then(|socket| {
+        let internal = |error: std::io::Error| Failure::Internal(error.to_string());
+        stop.cut.connected(&socket).map_err(internal)?;
+        let address = socket.peer_addr().map_or_else(|_| at.to_string(), shown);
+        let deadline = Instant::now() + CLIENT_DEADLINE;
+        let mut channel = Channel::connect(socket, &shared.identity, deadline)
+            .map_err(|error| channel_failure(&error, &address))?;
+        let ours = shared.identity.device_id();
+        if channel.peer == ours {
+            return Err(Failure::Ourselves);
+        }
+        let name = lock(&shared.name).clone();
+        let (name, ways) = look_at_server(&mut channel, ours, &name)
+            .map_err(|error| greeting_failure(error, &address))?;
+        // It goes without a goodbye if that would take longer.
+        let _ = channel.writer.close();
+        Ok(Found {
+            id: channel.peer,
+            name,
+            ways,
+            paired: shared.known.pair_key(channel.peer).is_some(),
+        })
+    });
+    (!gave_up()).then_some(found)
+}

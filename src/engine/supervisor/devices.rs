@@ -1,0 +1,201 @@
+//! Devices: looked at, compared with, remembered, forgotten, blocked.
+
+use std::path::PathBuf;
+
+use super::transfers::Handle;
+use super::{Role, Supervisor};
+use crate::engine::command::{AcceptPolicy, Answer};
+use crate::engine::event::Event;
+use crate::engine::looking::Looking;
+use crate::engine::note::ConnectionId;
+use crate::model::{
+    Bond, DeviceId, DeviceName, Failure, Party, Peer, PeerAddress, Rule, Status, TransferId, Trust,
+};
+
+/// Whether an offer needs no person, and what its device's rule says.
+#[derive(Clone)]
+pub(super) struct Taken {
+    pub(super) folder: Option<PathBuf>,
+    /// More is asked about.
+    pub(super) max_bytes: Option<u64>,
+}
+
+impl Supervisor {
+    pub(super) fn tell_devices(&mut self) {
+        let all = self.shared.known.all();
+        self.events.say(Event::Devices(all));
+    }
+
+    /// The looks before are not wanted any more.
+    pub(super) fn look_at(&mut self, at: PeerAddress) {
+        self.looks.iter().for_each(Looking::end);
+        self.looks.retain(|look| !look.is_over());
+        let look = Looking::start(at, self.shared.clone(), self.inputs.clone());
+        self.looks.extend(look);
+    }
+
+    /// What the person says of the symbols of a transfer to be sent.
+    pub(super) fn confirm(&mut self, id: TransferId, same: bool) {
+        let Some(transfer) = self.transfers.get(&id) else {
+            return;
+        };
+        let Handle::Sending(sending) = &transfer.handle else {
+            return;
+        };
+        if same {
+            sending.confirm();
+        } else if sending.unconfirmed() && sending.cancel() {
+            let by = Party::Us;
+            self.ended(id, Status::Cancelled(by), Some(Failure::NotConfirmed));
+        }
+    }
+
+    pub(super) fn remember(&mut self, device: DeviceId) {
+        let known = self.shared.known.get(device);
+        let name = known.map(|known| known.name);
+        let Some(name) = name.or_else(|| self.met.get(&device).cloned()) else {
+            return;
+        };
+        if self.shared.known.wish(device, &name) {
+            self.tell_devices();
+        }
+        // Sessions that are open hear of it at once.
+        for connection in self.connections.values() {
+            if let Role::Incoming(incoming) = &connection.role
+                && incoming.peer.device_id == Some(device)
+                && let Some(session) = &incoming.session
+            {
+                session.wish();
+            }
+        }
+        for transfer in self.transfers.values() {
+            if let Handle::Sending(sending) = &transfer.handle
+                && transfer.started.peer.device_id == Some(device)
+            {
+                sending.wish();
+            }
+        }
+    }
+
+    pub(super) fn forget_device(&mut self, device: DeviceId) {
+        let changed = self.shared.known.forget(device);
+        self.part_with(device);
+        if changed {
+            self.tell_devices();
+        }
+    }
+
+    pub(super) fn block(&mut self, device: DeviceId) {
+        let known = self.shared.known.get(device).map(|known| known.name);
+        let name = known
+            .or_else(|| self.met.get(&device).cloned())
+            .or_else(|| self.name_of_client(device))
+            .unwrap_or_else(|| DeviceName::cleaned("", &device.short()));
+        let changed = self.shared.known.block(device, &name);
+        self.part_with(device);
+        if changed {
+            self.tell_devices();
+        }
+    }
+
+    /// Nothing that runs with it, or could go on, outlives the acquaintance.
+    fn part_with(&mut self, device: DeviceId) {
+        let theirs = |peer: &Peer| peer.device_id == Some(device);
+        let offers = self.offers.iter();
+        let offers = offers.filter(|(_, offer)| theirs(&offer.from));
+        for id in offers.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.answer(id, Answer::Decline);
+        }
+        let kept = self.shared.ledger.all().into_iter();
+        let kept = kept.filter(|kept| kept.peer == device);
+        let mut ended: Vec<_> = kept.map(|kept| kept.transfer).collect();
+        let running = self.transfers.iter();
+        let running = running.filter(|(_, transfer)| theirs(&transfer.started.peer));
+        ended.extend(running.map(|(id, _)| *id));
+        for id in ended {
+            self.forget(id);
+        }
+        for connection in self.connections.values_mut() {
+            if matches!(&connection.role, Role::Incoming(incoming) if theirs(&incoming.peer)) {
+                connection.hang_up();
+            }
+        }
+    }
+
+    fn name_of_client(&self, device: DeviceId) -> Option<DeviceName> {
+        let mut incoming = self.connections.values();
+        incoming.find_map(|connection| match &connection.role {
+            Role::Incoming(incoming) if incoming.peer.device_id == Some(device) => {
+                Some(incoming.peer.name.clone())
+            }
+            Role::Incoming(_) | Role::Outgoing => None,
+        })
+    }
+
+    /// The person there wants to be remembered. An open offer says it itself.
+    pub(super) fn wished(&mut self, connection: ConnectionId, peer: Peer) {
+        let offer = self
+            .incoming(connection)
+            .and_then(|incoming| incoming.offer);
+        match offer.filter(|offer| self.offers.contains_key(offer)) {
+            Some(offer) => self.tell_offer(offer),
+            None => self.events.say(Event::WantsToBeRemembered(peer)),
+        }
+    }
+
+    pub(super) fn paired(&mut self, connection: ConnectionId, peer: Peer) {
+        self.tell_devices();
+        self.verified_peer(connection, &peer);
+        self.events.say(Event::Paired(peer));
+    }
+
+    /// More is known of who is at the other end of a connection.
+    pub(super) fn verified_peer(&mut self, connection: ConnectionId, peer: &Peer) {
+        if let Some(id) = peer.device_id {
+            self.met.insert(id, peer.name.clone());
+        }
+        if let Some(incoming) = self.incoming(connection) {
+            incoming.peer = peer.clone();
+        }
+        if let Some(id) = self.transfer_of(connection) {
+            if let Some(transfer) = self.transfers.get_mut(&id) {
+                transfer.started.peer = peer.clone();
+            }
+            self.events.say(Event::PeerKnown(id, peer.clone()));
+        }
+    }
+
+    /// The device of this connection has proven the pair key, and the person wants nothing from it.
+    pub(super) fn never(&mut self, connection: ConnectionId) -> bool {
+        let peer = self
+            .incoming(connection)
+            .map(|incoming| incoming.peer.clone());
+        peer.is_some_and(|peer| self.rule_of(&peer) == Some(Rule::Never))
+    }
+
+    /// Only who has proven the pair key is treated by its rule.
+    fn rule_of(&self, peer: &Peer) -> Option<Rule> {
+        if peer.trust != Trust::Known {
+            return None;
+        }
+        let known = self.shared.known.get(peer.device_id?)?;
+        (known.bond == Bond::Paired).then_some(known.rule)
+    }
+
+    /// `None`: a person is asked.
+    pub(super) fn taken_by_itself(&self, from: &Peer) -> Option<Taken> {
+        let rule = self.rule_of(from);
+        if let Some(Rule::Accept { folder, max_bytes }) = rule {
+            return Some(Taken { folder, max_bytes });
+        }
+        let takes = match self.server.as_ref()?.accept {
+            AcceptPolicy::Ask => false,
+            AcceptPolicy::Paired => from.trust == Trust::Known,
+            AcceptPolicy::All => from.trust.is_verified(),
+        };
+        takes.then_some(Taken {
+            folder: None,
+            max_bytes: None,
+        })
+    }
+}
