@@ -3,7 +3,8 @@
 //! Nothing here waits for a person. Everything is over by the deadline that the channel carries.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::net::IpAddr;
+use std::time::Instant;
 
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
@@ -15,11 +16,6 @@ use crate::model::{Code, DeviceId, DeviceName, Direction, Secret, TransferId};
 use crate::protocol::message::{FEATURES, Hello, Method, VERSION};
 use crate::protocol::verification::{Binding, Client, Refusal, Server, ServerEvent, SessionKey};
 use crate::protocol::{Buffers, Decoder, Limit, RawFrame, Violation};
-
-/// A stranger has so long from connecting to being verified, however it spends it.
-pub const SERVER_DEADLINE: Duration = Duration::from_secs(5);
-/// The client waits a little longer than the server may take.
-pub const CLIENT_DEADLINE: Duration = Duration::from_secs(8);
 
 /// Why a connection did not get as far as a session.
 #[derive(Debug, thiserror::Error)]
@@ -213,6 +209,8 @@ pub fn greet_server(
 
 /// What the server's part needs from the engine.
 pub struct Doorkeeper<'a> {
+    /// Where the client is.
+    pub from: IpAddr,
     pub ours: DeviceId,
     pub name: &'a DeviceName,
     pub gate: &'a std::sync::Mutex<Gate>,
@@ -263,7 +261,7 @@ impl Doorkeeper<'_> {
                 None => {}
                 Some(ServerEvent::Hello(hello)) => client_name = Some(peer_name(&hello)),
                 Some(ServerEvent::Wants(method)) => {
-                    ticket = self.gate().ticket(method, Instant::now());
+                    ticket = self.gate().ticket(method, self.from, Instant::now());
                     match &ticket {
                         Some(ticket) => machine.challenge(&ticket.secret, &mut SystemRandom)?,
                         None => {

@@ -14,6 +14,7 @@ mod failures;
 mod gate;
 mod greeting;
 mod ledger;
+mod limits;
 mod link;
 mod listener;
 mod live;
@@ -49,8 +50,9 @@ use crate::channel::{Channel, Identity};
 use crate::model::{Code, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId, Trust};
 use crate::storage::record::{self, RecordError};
 use gate::Gate;
-use greeting::{Doorkeeper, GreetingError, SERVER_DEADLINE};
+use greeting::{Doorkeeper, GreetingError};
 use ledger::Ledger;
+use limits::SERVER_DEADLINE;
 use link::Link;
 use note::{Input, Note, Notes};
 use receiving::Receiving;
@@ -99,6 +101,7 @@ impl Engine {
             events,
             wake: Box::new(wake),
             told_code: None,
+            told_rests: false,
         };
         let supervisor = Supervisor::new(shared.clone(), inputs.clone(), reporter);
         let thread = thread::Builder::new()
@@ -198,6 +201,7 @@ struct Reporter {
     events: Sender<Event>,
     wake: Box<dyn Fn() + Send + Sync>,
     told_code: Option<Code>,
+    told_rests: bool,
 }
 
 impl Reporter {
@@ -213,6 +217,12 @@ impl Reporter {
             self.say(Event::Code { code, valid });
         }
     }
+
+    fn say_rests(&mut self, rests: bool) {
+        if std::mem::replace(&mut self.told_rests, rests) != rests {
+            self.say(Event::CodeRests(rests));
+        }
+    }
 }
 
 /// The thread of a connection that somebody opened to us: greeting, then session.
@@ -220,6 +230,7 @@ fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, n
     let deadline = Instant::now() + SERVER_DEADLINE;
     let name = lock(&shared.name).clone();
     let doorkeeper = Doorkeeper {
+        from,
         ours: shared.identity.device_id(),
         name: &name,
         gate: &shared.gate,

@@ -22,12 +22,13 @@ use super::cut::Cut;
 use super::event::{Client, Event, ListenError};
 use super::greeting::new_code;
 use super::ledger::Kept;
+use super::limits::OFFER_WITHIN;
 use super::note::{ConnectionId, Input, Note};
 use super::receiving::Receiving;
 use super::{Reporter, Shared, lock};
 use crate::model::{Failure, Status, TransferId};
 use offers::OpenOffer;
-use server::{Incoming, OFFER_WITHIN, Server, Standing};
+use server::{Incoming, Server, Standing};
 use transfers::Transfer;
 
 /// Progress is told at most twenty times a second a transfer.
@@ -174,9 +175,12 @@ impl Supervisor {
                 drop(gate);
                 self.tell_code();
             }
+            Command::SetAllow(allow) => {
+                lock(&self.shared.gate).set_allow(allow);
+                self.tell_code();
+            }
             // The rest of issue 4 fills these in.
-            Command::SetAllow(_)
-            | Command::LookAt(_)
+            Command::LookAt(_)
             | Command::Confirm(..)
             | Command::Remember(_)
             | Command::ForgetDevice(_)

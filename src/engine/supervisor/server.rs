@@ -9,22 +9,15 @@ use super::{Connection, Role, Supervisor};
 use crate::engine::command::{AcceptPolicy, Answer, ListenOptions, StopMode};
 use crate::engine::cut::Cut;
 use crate::engine::event::{Client, Doing, Event, Listening};
-use crate::engine::gate::CODE_LIFE;
 use crate::engine::greeting::new_code;
+use crate::engine::limits::{
+    CLIENTS, CODE_LIFE, OFFER_WITHIN, STRANGERS, STRANGERS_NEAR, neighbourhood,
+};
 use crate::engine::listener::{Listener, addresses};
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
 use crate::engine::{LastWord, incoming, lock, shown};
 use crate::model::{DeviceName, Direction, Peer, TransferId, Trust};
-
-/// Connections that have not proven themselves, at most.
-const MAX_STRANGERS: usize = 64;
-/// Of those, from one address.
-const MAX_STRANGERS_PER_ADDRESS: usize = 8;
-/// Verified clients connected at once; each costs three threads and up to a window of memory.
-const MAX_CLIENTS: usize = 256;
-/// Who has proven itself and then offers nothing is holding a place.
-pub(super) const OFFER_WITHIN: Duration = Duration::from_secs(20);
 
 pub(super) struct Server {
     /// Held: dropping it ends the accepting.
@@ -80,6 +73,7 @@ impl Supervisor {
             name: lock(&self.shared.name).clone(),
             save_folder: options.save_folder,
         }));
+        lock(&self.shared.gate).set_allow(options.allow);
         match options.passphrase {
             Some(passphrase) => lock(&self.shared.gate).open_with_passphrase(passphrase),
             None => lock(&self.shared.gate).open_with_code(new_code(), Instant::now(), true),
@@ -128,9 +122,7 @@ impl Supervisor {
         }
         let from = addr.ip().to_canonical();
         self.make_room(from);
-        if self.count(Standing::Verified) >= MAX_CLIENTS
-            || self.count(Standing::Leaving) >= MAX_STRANGERS
-        {
+        if self.count(Standing::Verified) >= CLIENTS || self.count(Standing::Leaving) >= STRANGERS {
             tracing::warn!(%from, "turned away: too many clients");
             return;
         }
@@ -198,9 +190,9 @@ impl Supervisor {
         }
         let total: usize = strangers.values().map(Vec::len).sum();
         let same = strangers.get(&neighbourhood(from));
-        let busiest = if same.is_some_and(|same| same.len() >= MAX_STRANGERS_PER_ADDRESS) {
+        let busiest = if same.is_some_and(|same| same.len() >= STRANGERS_NEAR) {
             same
-        } else if total >= MAX_STRANGERS {
+        } else if total >= STRANGERS {
             strangers.values().max_by_key(|same| same.len())
         } else {
             None
@@ -285,9 +277,12 @@ impl Supervisor {
         }
     }
 
-    /// Says the code if it is another one than was said last.
+    /// Says the code if it is another one than was said last, and whether codes rest.
     pub(super) fn tell_code(&mut self) {
-        let code = lock(&self.shared.gate).code().cloned();
+        let gate = lock(&self.shared.gate);
+        let (code, rests) = (gate.code().cloned(), gate.rests());
+        drop(gate);
+        self.events.say_rests(rests);
         if let Some(code) = code {
             self.events.say_code(code, CODE_LIFE);
         }
@@ -314,13 +309,5 @@ impl Supervisor {
             self.told_clients.clone_from(&clients);
             self.events.say(Event::Clients(clients));
         }
-    }
-}
-
-/// Addresses that one subscriber has are as good as one: an IPv6 network of 64 bits.
-fn neighbourhood(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) & !u128::from(u64::MAX)).into()),
     }
 }
