@@ -9,6 +9,7 @@ use std::time::Instant;
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
+use super::cut::{Cut, Stage};
 use super::gate::{Gate, Wrong};
 use super::ledger::{Kept, Ledger};
 use crate::channel::{Channel, ChannelError, Received};
@@ -211,6 +212,8 @@ pub fn greet_server(
 pub struct Doorkeeper<'a> {
     /// Where the client is.
     pub from: IpAddr,
+    /// Told how far the client has come.
+    pub cut: &'a Cut,
     pub ours: DeviceId,
     pub name: &'a DeviceName,
     pub gate: &'a std::sync::Mutex<Gate>,
@@ -257,6 +260,15 @@ impl Doorkeeper<'_> {
                     return Err(wrong.map_or(refusal.into(), GreetingError::Wrong));
                 }
             };
+            let stage = match &event {
+                None | Some(ServerEvent::Hello(_)) => Stage::Stranger,
+                Some(ServerEvent::Wants(_) | ServerEvent::GoesOn(_)) => Stage::Challenged,
+                Some(ServerEvent::Proven) => Stage::Proven,
+            };
+            // Nobody is let in, and no code is used up, for a client that was turned away.
+            if !self.cut.reached(stage) {
+                return Err(GreetingError::Ended);
+            }
             match event {
                 None => {}
                 Some(ServerEvent::Hello(hello)) => client_name = Some(peer_name(&hello)),

@@ -17,9 +17,11 @@ pub const STRANGERS_NEAR: usize = 8;
 pub const SERVER_DEADLINE: Duration = Duration::from_secs(5);
 /// The client waits a little longer than the server may take.
 pub const CLIENT_DEADLINE: Duration = Duration::from_secs(8);
-/// Accepted sockets that the supervisor has not taken yet. Whoever comes beyond waits in the
-/// system's own queue, which costs us nothing.
-pub const AT_THE_DOOR: usize = 32;
+/// Whoever is turned away for others learns it so much later, and then comes back: a crowd that comes
+/// back at once leaves an honest client at its side time enough.
+pub const TURNED_AWAY_FOR: Duration = Duration::from_secs(1);
+/// Of those, at most; the longest there goes first. Each costs a descriptor, nothing else.
+pub const TURNED_AWAY: usize = 256;
 /// Connections that the system may keep ready for us.
 pub const BACKLOG: i32 = 128;
 /// Without descriptors left, accept fails at once; the next try waits so long.

@@ -49,6 +49,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::channel::{Channel, Identity};
 use crate::model::{Code, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId, Trust};
 use crate::storage::record::{self, RecordError};
+use cut::Cut;
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError};
 use ledger::Ledger;
@@ -225,12 +226,21 @@ impl Reporter {
     }
 }
 
+/// Who has just connected.
+struct Arriving<'a> {
+    from: IpAddr,
+    address: String,
+    cut: &'a Cut,
+}
+
 /// The thread of a connection that somebody opened to us: greeting, then session.
-fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, notes: &Notes) {
+fn incoming(socket: TcpStream, client: Arriving, shared: &Shared, notes: &Notes) {
+    let Arriving { from, address, cut } = client;
     let deadline = Instant::now() + SERVER_DEADLINE;
     let name = lock(&shared.name).clone();
     let doorkeeper = Doorkeeper {
         from,
+        cut,
         ours: shared.identity.device_id(),
         name: &name,
         gate: &shared.gate,

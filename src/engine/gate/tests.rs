@@ -27,7 +27,8 @@ fn anywhere(n: u32) -> IpAddr {
     if n.is_multiple_of(2) {
         from(n)
     } else {
-        Ipv6Addr::from((0x2001_0db8_u128 << 96) | (u128::from(n) << 64) | u128::from(n) * 7).into()
+        Ipv6Addr::from((0x2001_0db8_u128 << 96) | (u128::from(n) << 64) | (u128::from(n) * 7))
+            .into()
     }
 }
 
@@ -113,7 +114,7 @@ fn one_neighbourhood_alone_never_brings_the_rest_about() {
         }
     }
     let minutes = 500_000 / 60;
-    println!("a million guesses from one address in {minutes} minutes: {evaluated} evaluated");
+    eprintln!("a million guesses from one address in {minutes} minutes: {evaluated} evaluated");
     assert!(evaluated <= CODE_GUESSES_NEAR + minutes);
     assert!(!gate.rests());
 }
@@ -150,7 +151,7 @@ fn of_a_million_guesses_over_many_addresses_and_codes_few_are_evaluated() {
         assert_eq!(rested.is_some(), !patient);
         let until = rested.unwrap_or(now) - start;
         let minutes = u32::try_from(until.as_secs() / GUESS_BACK_EVERY.as_secs()).unwrap();
-        println!(
+        eprintln!(
             "a million guesses over a million networks, patient: {patient}: {evaluated} evaluated \
              in the {minutes} minutes before code entry rested, if it did"
         );

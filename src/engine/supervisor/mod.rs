@@ -4,6 +4,7 @@
 //! Here is what it holds, what it matches and how it ends; what it does stands in `server`,
 //! `offers` and `transfers`.
 
+mod crowd;
 mod offers;
 mod server;
 mod transfers;
@@ -27,6 +28,7 @@ use super::note::{ConnectionId, Input, Note};
 use super::receiving::Receiving;
 use super::{Reporter, Shared, lock};
 use crate::model::{Failure, Status, TransferId};
+use crowd::TurnedAway;
 use offers::OpenOffer;
 use server::{Incoming, Server, Standing};
 use transfers::Transfer;
@@ -64,6 +66,7 @@ pub struct Supervisor {
     nap: Nap,
     /// Transfers to one device that move at once.
     at_once: usize,
+    turned_away: TurnedAway,
     told_clients: Vec<Client>,
     clients_changed: bool,
 }
@@ -101,6 +104,7 @@ impl Supervisor {
             waiting: HashMap::new(),
             next_connection: NO_CONNECTION + 1,
             at_once: Limits::default().at_once,
+            turned_away: TurnedAway::default(),
             told_clients: Vec::new(),
             clients_changed: false,
         }
@@ -127,6 +131,7 @@ impl Supervisor {
             self.tell_progress();
             self.renew_code();
             self.end_idle();
+            self.turned_away.let_go();
             if std::mem::take(&mut self.clients_changed) {
                 self.tell_clients();
             }
@@ -340,7 +345,8 @@ impl Supervisor {
             (OFFER_WITHIN + PROGRESS_EVERY).saturating_sub(since.elapsed())
         });
         let awake = self.awake.next_look();
-        let next = [progress, code, idle.min(), awake];
+        let away = self.turned_away.next_wake();
+        let next = [progress, code, idle.min(), awake, away];
         next.into_iter().flatten().min()
     }
 

@@ -1,22 +1,19 @@
 //! The server's side of the supervisor: who is at the door, who is let in, who has to go.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Connection, Role, Supervisor};
 use crate::engine::command::{AcceptPolicy, Answer, ListenOptions, StopMode};
 use crate::engine::cut::Cut;
 use crate::engine::event::{Client, Doing, Event, Listening};
 use crate::engine::greeting::new_code;
-use crate::engine::limits::{
-    CLIENTS, CODE_LIFE, OFFER_WITHIN, STRANGERS, STRANGERS_NEAR, neighbourhood,
-};
+use crate::engine::limits::{CODE_LIFE, OFFER_WITHIN, STRANGERS};
 use crate::engine::listener::{Listener, addresses};
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
-use crate::engine::{LastWord, incoming, lock, shown};
+use crate::engine::{Arriving, LastWord, incoming, lock, shown};
 use crate::model::{DeviceName, Direction, Peer, TransferId, Trust};
 
 pub(super) struct Server {
@@ -47,6 +44,15 @@ pub(super) enum Standing {
     Verified,
     /// It was cut; its thread is about to say so.
     Leaving,
+}
+
+impl Incoming {
+    /// It shows symbols, and nobody here has said yet that they are the same.
+    pub(super) fn is_asking(&self) -> bool {
+        self.standing == Standing::Verified
+            && self.peer.trust == Trust::Asked
+            && self.about.is_none()
+    }
 }
 
 impl Supervisor {
@@ -91,6 +97,7 @@ impl Supervisor {
         if self.server.take().is_none() {
             return;
         }
+        self.turned_away.clear();
         lock(&self.shared.gate).close();
         for transfer in self.offers.keys().copied().collect::<Vec<_>>() {
             self.answer(transfer, Answer::Decline);
@@ -122,8 +129,8 @@ impl Supervisor {
         }
         let from = addr.ip().to_canonical();
         self.make_room(from);
-        if self.count(Standing::Verified) >= CLIENTS || self.count(Standing::Leaving) >= STRANGERS {
-            tracing::warn!(%from, "turned away: too many clients");
+        if self.count(Standing::Leaving) >= STRANGERS {
+            tracing::warn!(%from, "turned away: too many are about to leave");
             return;
         }
         let cut = Arc::new(Cut::default());
@@ -139,6 +146,7 @@ impl Supervisor {
         };
         let shared = self.shared.clone();
         let address = shown(addr);
+        let cut_by_thread = cut.clone();
         let peer = Peer {
             name: DeviceName::cleaned("", &address),
             device_id: None,
@@ -149,7 +157,12 @@ impl Supervisor {
             .name(format!("client-{connection}"))
             .spawn(move || {
                 let _last = LastWord(notes.clone());
-                incoming(socket, from, address, &shared, &notes);
+                let client = Arriving {
+                    from,
+                    address,
+                    cut: &cut_by_thread,
+                };
+                incoming(socket, client, &shared, &notes);
             });
         match thread {
             Ok(thread) => {
@@ -177,44 +190,6 @@ impl Supervisor {
         }
     }
 
-    /// Ends the oldest stranger of this neighbourhood, or of the busiest one, if there are too many.
-    pub(super) fn make_room(&mut self, from: IpAddr) {
-        let mut strangers: HashMap<IpAddr, Vec<(Instant, ConnectionId)>> = HashMap::new();
-        for (id, connection) in &self.connections {
-            if let Role::Incoming(incoming) = &connection.role
-                && incoming.standing == Standing::Stranger
-            {
-                let same = strangers.entry(neighbourhood(incoming.from)).or_default();
-                same.push((incoming.since, *id));
-            }
-        }
-        let total: usize = strangers.values().map(Vec::len).sum();
-        let same = strangers.get(&neighbourhood(from));
-        let busiest = if same.is_some_and(|same| same.len() >= STRANGERS_NEAR) {
-            same
-        } else if total >= STRANGERS {
-            strangers.values().max_by_key(|same| same.len())
-        } else {
-            None
-        };
-        let oldest = busiest.and_then(|same| same.iter().min().copied());
-        if let Some((_, oldest)) = oldest
-            && let Some(connection) = self.connections.get_mut(&oldest)
-        {
-            connection.hang_up();
-        }
-    }
-
-    pub(super) fn count(&self, standing: Standing) -> usize {
-        let incoming = self.connections.values();
-        incoming
-            .filter(|connection| match &connection.role {
-                Role::Incoming(incoming) => incoming.standing == standing,
-                Role::Outgoing => false,
-            })
-            .count()
-    }
-
     /// To look at or to change.
     pub(super) fn incoming(&mut self, connection: ConnectionId) -> Option<&mut Incoming> {
         self.clients_changed = true;
@@ -231,6 +206,7 @@ impl Supervisor {
             if incoming.standing == Standing::Stranger {
                 incoming.standing = Standing::Verified;
             }
+            self.make_room_inside(connection);
         } else if let Some(id) = self.transfer_of(connection) {
             if let Some(transfer) = self.transfers.get_mut(&id) {
                 transfer.started.peer = peer.clone();
