@@ -26,6 +26,9 @@ mod supervisor;
 mod surveying;
 mod throttle;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::{
     AcceptPolicy, Answer, Bind, Chosen, Command, Limits, ListenOptions, SendRequest, StopMode,
 };
@@ -256,6 +259,8 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Shared, notes: &Notes)
     notes.send(Note::CodeTried);
     match greeted {
         Ok((channel, greeted)) => {
+            #[cfg(test)]
+            assert_ne!(greeted.name.as_str(), tests::DEFECT, "planted");
             notes.send(Note::Verified(Peer {
                 name: greeted.name,
                 device_id: Some(channel.peer),
