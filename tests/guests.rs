@@ -7,7 +7,7 @@
 mod support;
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,9 @@ use ropeway::model::Hold;
 use ropeway::protocol::message::{
     FEATURES, Hello, Hex, ManifestEnd, ManifestPart, Method, Offer, Pause, VERSION,
 };
-use ropeway::protocol::verification::{Binding, Client};
+use ropeway::protocol::verification::{Binding, Client, Refusal};
 use ropeway::protocol::{Buffers, Decoder, Frame, Limit};
+use socket2::{Domain, Socket, Type};
 use support::{Device, PASSPHRASE};
 
 /// They count this process's memory and connections, so one after the other.
@@ -60,7 +61,21 @@ struct Guest(Channel);
 
 impl Guest {
     fn enter(to: SocketAddr, identity: &Identity) -> Self {
-        let socket = TcpStream::connect(to).unwrap();
+        let here = Ipv4Addr::LOCALHOST;
+        Self::prove(to, here, identity, Method::Passphrase, PASSPHRASE).unwrap()
+    }
+
+    fn prove(
+        to: SocketAddr,
+        from: Ipv4Addr,
+        identity: &Identity,
+        method: Method,
+        secret: &str,
+    ) -> Result<Self, Refusal> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+        socket.connect(&to.into()).unwrap();
+        let socket = socket.into();
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut channel = Channel::connect(socket, identity, deadline).unwrap();
         let binding = Binding {
@@ -87,8 +102,8 @@ impl Guest {
             plaintext = input.to_vec();
             match frame {
                 Some(frame) => {
-                    if machine.handle_frame(frame).unwrap().is_some() {
-                        machine.prove(Method::Passphrase, PASSPHRASE.as_bytes(), &mut Random);
+                    if machine.handle_frame(frame)?.is_some() {
+                        machine.prove(method, secret.as_bytes(), &mut Random);
                     }
                 }
                 None => {
@@ -100,7 +115,7 @@ impl Guest {
         channel
             .established(Duration::from_millis(50), || {})
             .unwrap();
-        Self(channel)
+        Ok(Self(channel))
     }
 
     fn say(&mut self, frame: &Frame) -> bool {
@@ -298,4 +313,52 @@ fn whoever_floods_and_never_reads_costs_bounded_memory() {
         let grown = flood(&frames, offers);
         assert!(grown < 16 << 20, "{frames:?}: {grown}");
     }
+}
+
+#[test]
+fn wrong_codes_from_two_addresses_rest_the_code_and_a_person_ends_that() {
+    let _alone = alone();
+    let mut garden = Device::new("Garden");
+    let to = garden.listen(AcceptPolicy::All, None);
+    garden.code();
+    let guesser = Identity::generate().unwrap();
+    // The first address alone cannot do it, however often it tries.
+    for (host, tries) in [(2, 8), (3, 5)] {
+        for _ in 0..tries {
+            let from = Ipv4Addr::new(127, 0, 0, host);
+            let tried = Guest::prove(to, from, &guesser, Method::Code, "not it");
+            assert_eq!(
+                tried.err(),
+                Some(Refusal::Secret),
+                "all failures look alike"
+            );
+        }
+    }
+    // What was not evaluated is no wrong try.
+    let (mut wrong, mut resting) = (0, false);
+    garden.wait("the rest after ten wrong tries", |event| {
+        wrong += usize::from(matches!(event, Event::WrongSecret { .. }));
+        resting |= matches!(event, Event::CodeRests(true));
+        (resting && wrong == 10).then_some(())
+    });
+    // Not even the right one is taken now.
+    let shown = |garden: &Device| {
+        let codes = garden.said.iter().rev().find_map(|event| match event {
+            Event::Code { code, .. } => Some(code.digits().to_owned()),
+            _ => None,
+        });
+        codes.unwrap()
+    };
+    let here = Ipv4Addr::LOCALHOST;
+    let right = shown(&garden);
+    let resting = Guest::prove(to, here, &guesser, Method::Code, &right);
+    assert_eq!(resting.err(), Some(Refusal::Secret));
+    garden.engine.command(Command::NewCode);
+    garden.wait("the end of the rest", |event| match event {
+        Event::CodeRests(rests) => (!rests).then_some(()),
+        _ => None,
+    });
+    let fresh = garden.code();
+    let fresh = fresh.replace(' ', "");
+    assert!(Guest::prove(to, here, &guesser, Method::Code, &fresh).is_ok());
 }
