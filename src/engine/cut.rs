@@ -8,7 +8,13 @@ use super::lock;
 /// Holds a connection's socket besides the threads that use it. One that was cut before there was a
 /// socket cuts the socket it then gets.
 #[derive(Default)]
-pub struct Cut(Mutex<State>);
+pub struct Cut(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    state: State,
+    stage: Stage,
+}
 
 #[derive(Default)]
 enum State {
@@ -18,29 +24,75 @@ enum State {
     Cut,
 }
 
+/// How far a client has come in being verified.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Stage {
+    #[default]
+    Stranger,
+    /// It has said by which way it enters, and perhaps paid for it; its proof is on its way.
+    Challenged,
+    /// It knows the secret: it is not turned away for others any more.
+    Proven,
+}
+
 impl Cut {
     /// An error if the system has no descriptor left: such a connection could not be ended.
     pub fn connected(&self, socket: &TcpStream) -> std::io::Result<()> {
-        let mut state = lock(&self.0);
-        match *state {
+        let mut held = lock(&self.0);
+        match held.state {
             State::Cut => socket.shutdown(Shutdown::Both),
             State::Unconnected | State::Connected(_) => {
-                *state = State::Connected(socket.try_clone()?);
+                held.state = State::Connected(socket.try_clone()?);
                 Ok(())
             }
         }
     }
 
+    /// Says how far the client has come. `false`: it was cut before that, and is not to go on.
+    pub fn reached(&self, stage: Stage) -> bool {
+        let mut held = lock(&self.0);
+        held.stage = held.stage.max(stage);
+        !matches!(held.state, State::Cut)
+    }
+
+    pub fn stage(&self) -> Stage {
+        lock(&self.0).stage
+    }
+
+    /// Ends it, unless the client has proven itself in the meantime. The client is not told yet: it
+    /// is when the socket that this gives is dropped.
+    pub fn turn_away(&self) -> Option<TcpStream> {
+        let mut held = lock(&self.0);
+        if held.stage == Stage::Proven {
+            return None;
+        }
+        match std::mem::replace(&mut held.state, State::Cut) {
+            State::Connected(socket) => {
+                // On other systems this alone does not end a read that is blocked.
+                let how = if cfg!(unix) {
+                    Shutdown::Read
+                } else {
+                    Shutdown::Both
+                };
+                // It may be closed already; that is what was wanted.
+                let _ = socket.shutdown(how);
+                Some(socket)
+            }
+            State::Unconnected | State::Cut => None,
+        }
+    }
+
     /// As if the network had ended it: who wants can connect anew.
     pub fn lose(&self) {
-        if let State::Connected(socket) = &*lock(&self.0) {
+        if let State::Connected(socket) = &lock(&self.0).state {
             let _ = socket.shutdown(Shutdown::Both);
         }
     }
 
     /// Reads and writes blocked in the connection come back at once.
     pub fn cut(&self) {
-        if let State::Connected(socket) = std::mem::replace(&mut *lock(&self.0), State::Cut) {
+        let state = std::mem::replace(&mut lock(&self.0).state, State::Cut);
+        if let State::Connected(socket) = state {
             // It may be closed already; that is what was wanted.
             let _ = socket.shutdown(Shutdown::Both);
         }

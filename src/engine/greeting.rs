@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::command::Chosen;
 use super::gate::{Gate, Ticket, Wrong};
 use super::known::KnownDevices;
+use super::cut::{Cut, Stage};
 use super::ledger::{Kept, Ledger};
 use super::seats::{Seat, Seats};
 use crate::channel::{Channel, ChannelError, Received};
@@ -24,11 +25,6 @@ use crate::protocol::verification::{
     Binding, Client, PairKey, Refusal, Server, ServerEvent, SessionKey,
 };
 use crate::protocol::{Buffers, Decoder, Limit, RawFrame, Violation};
-
-/// A stranger has so long from connecting to being verified, however it spends it.
-pub const SERVER_DEADLINE: Duration = Duration::from_secs(5);
-/// The client waits a little longer than the server may take.
-pub const CLIENT_DEADLINE: Duration = Duration::from_secs(8);
 
 /// Why a connection did not get as far as a session.
 #[derive(Debug, thiserror::Error)]
@@ -305,8 +301,11 @@ pub fn greet_server(
 
 /// What the server's part needs from the engine.
 pub struct Doorkeeper<'a> {
-    pub ours: DeviceId,
+    /// Where the client is.
     pub from: IpAddr,
+    /// Told how far the client has come.
+    pub cut: &'a Cut,
+    pub ours: DeviceId,
     pub name: &'a DeviceName,
     pub gate: &'a std::sync::Mutex<Gate>,
     pub ledger: &'a Ledger,
@@ -369,6 +368,20 @@ impl Doorkeeper<'_> {
                     return Err(wrong.map_or(refusal.into(), GreetingError::Wrong));
                 }
             };
+            let stage = match &event {
+                None | Some(ServerEvent::Hello(_)) => Stage::Stranger,
+                Some(
+                    ServerEvent::Wants(_)
+                    | ServerEvent::GoesOn(_)
+                    | ServerEvent::IsPaired
+                    | ServerEvent::Asks,
+                ) => Stage::Challenged,
+                Some(ServerEvent::Proven) => Stage::Proven,
+            };
+            // Nobody is let in, and no code is used up, for a client that was turned away.
+            if !self.cut.reached(stage) {
+                return Err(GreetingError::Ended);
+            }
             let going_on = match event {
                 None => Ok(()),
                 Some(ServerEvent::Hello(hello)) => {

@@ -14,14 +14,11 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::command::Bind;
 use super::event::ListenError;
+use super::limits::{BACKLOG, REST_AFTER_ERROR};
 use super::note::Input;
 
-/// Connections the system may keep ready for us; more than may be unverified at once.
-const BACKLOG: i32 = 128;
 /// How many ports after the preferred one are tried.
 const PORTS_TRIED: u16 = 100;
-/// Without descriptors left, accept fails at once; the next try waits so long.
-const REST_AFTER_ERROR: Duration = Duration::from_millis(100);
 /// The knock that ends the accepting thread reaches it at once or never.
 const KNOCK_WITHIN: Duration = Duration::from_millis(200);
 

@@ -30,6 +30,9 @@ mod supervisor;
 mod surveying;
 mod throttle;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::{
     AcceptPolicy, Answer, Bind, Chosen, Command, Limits, ListenOptions, SendRequest, StopMode,
 };
@@ -56,10 +59,12 @@ use crate::model::{
     Code, DeviceName, KnownDevice, OnConflict, Peer, PeerAddress, Problem, TransferId,
 };
 use crate::storage::record::{self, RecordError};
+use cut::Cut;
 use gate::Gate;
-use greeting::{Doorkeeper, GreetingError, SERVER_DEADLINE};
+use greeting::{Doorkeeper, GreetingError};
 use known::KnownDevices;
 use ledger::Ledger;
+use limits::SERVER_DEADLINE;
 use link::Link;
 use note::{Input, Note, Notes};
 use receiving::Receiving;
@@ -113,6 +118,7 @@ impl Engine {
             events,
             wake: Box::new(wake),
             told_code: None,
+            told_rests: false,
         };
         let supervisor = Supervisor::new(shared.clone(), inputs.clone(), reporter);
         let thread = thread::Builder::new()
@@ -221,6 +227,7 @@ struct Reporter {
     events: Sender<Event>,
     wake: Box<dyn Fn() + Send + Sync>,
     told_code: Option<Code>,
+    told_rests: bool,
 }
 
 impl Reporter {
@@ -236,13 +243,29 @@ impl Reporter {
             self.say(Event::Code { code, valid });
         }
     }
+
+    fn say_rests(&mut self, rests: bool) {
+        if std::mem::replace(&mut self.told_rests, rests) != rests {
+            self.say(Event::CodeRests(rests));
+        }
+    }
+}
+
+/// Who has just connected.
+struct Arriving<'a> {
+    from: IpAddr,
+    address: String,
+    cut: &'a Cut,
 }
 
 /// The thread of a connection that somebody opened to us: greeting, then session.
-fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, notes: &Notes) {
+fn incoming(socket: TcpStream, client: Arriving, shared: &Shared, notes: &Notes) {
+    let Arriving { from, address, cut } = client;
     let deadline = Instant::now() + SERVER_DEADLINE;
     let name = lock(&shared.name).clone();
     let doorkeeper = Doorkeeper {
+        from,
+        cut,
         ours: shared.identity.device_id(),
         from,
         name: &name,
@@ -261,6 +284,8 @@ fn incoming(socket: TcpStream, from: IpAddr, address: String, shared: &Shared, n
     notes.send(Note::CodeTried);
     match greeted {
         Ok((channel, greeted)) => {
+            #[cfg(test)]
+            assert_ne!(greeted.name.as_str(), tests::DEFECT, "planted");
             let peer = Peer {
                 name: greeted.name.clone(),
                 device_id: Some(channel.peer),

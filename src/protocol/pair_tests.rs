@@ -3,6 +3,7 @@
 
 mod compare_tests;
 mod early_tests;
+mod wrong_way_tests;
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@
 //! `offers` and `transfers`.
 
 mod devices;
+mod crowd;
 mod offers;
 mod server;
 mod transfers;
@@ -28,8 +29,10 @@ use super::note::{ConnectionId, Input, Note};
 use super::receiving::Receiving;
 use super::{Reporter, Shared, lock};
 use crate::model::{DeviceId, DeviceName, Failure, Status, TransferId, TransferState};
+use super::limits::OFFER_WITHIN;
+use crowd::TurnedAway;
 use offers::OpenOffer;
-use server::{Incoming, OFFER_WITHIN, Server, Standing};
+use server::{Incoming, Server, Standing};
 use transfers::Transfer;
 
 /// Progress is told at most twenty times a second a transfer.
@@ -69,6 +72,7 @@ pub struct Supervisor {
     looks: Vec<Looking>,
     /// Verified in this process, by what they called themselves.
     met: HashMap<DeviceId, DeviceName>,
+    turned_away: TurnedAway,
     told_clients: Vec<Client>,
     clients_changed: bool,
 }
@@ -108,6 +112,7 @@ impl Supervisor {
             at_once: Limits::default().at_once,
             looks: Vec::new(),
             met: HashMap::new(),
+            turned_away: TurnedAway::default(),
             told_clients: Vec::new(),
             clients_changed: false,
         }
@@ -137,6 +142,7 @@ impl Supervisor {
             self.tell_progress();
             self.renew_code();
             self.end_idle();
+            self.turned_away.let_go();
             if std::mem::take(&mut self.clients_changed) {
                 self.tell_clients();
             }
@@ -367,7 +373,8 @@ impl Supervisor {
             (OFFER_WITHIN + PROGRESS_EVERY).saturating_sub(since.elapsed())
         });
         let awake = self.awake.next_look();
-        let next = [progress, code, idle.min(), awake];
+        let away = self.turned_away.next_wake();
+        let next = [progress, code, idle.min(), awake, away];
         next.into_iter().flatten().min()
     }
 

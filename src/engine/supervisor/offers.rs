@@ -167,9 +167,16 @@ impl Supervisor {
         let Some(incoming) = self.incoming(connection) else {
             return;
         };
+        let from = incoming.peer.clone();
+        if !self.may_offer(&from) {
+            session.hang_up();
+            return;
+        }
+        let Some(incoming) = self.incoming(connection) else {
+            return;
+        };
         incoming.doing = Doing::Waiting;
         incoming.offer = Some(id);
-        let from = incoming.peer.clone();
         // What goes on stays where it began and as it began, unless the person says otherwise.
         let began = session.goes_on().and_then(|id| self.shared.ledger.get(id));
         let on_conflict = began.as_ref().map(|kept| kept.on_conflict);

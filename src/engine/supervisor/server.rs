@@ -1,30 +1,20 @@
 //! The server's side of the supervisor: who is at the door, who is let in, who has to go.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Connection, Role, Supervisor};
 use crate::engine::command::{AcceptPolicy, Answer, ListenOptions, StopMode};
 use crate::engine::cut::Cut;
 use crate::engine::event::{Client, Doing, Event, Listening};
-use crate::engine::gate::CODE_LIFE;
 use crate::engine::greeting::new_code;
+use crate::engine::limits::{CODE_LIFE, OFFER_WITHIN, STRANGERS};
 use crate::engine::listener::{Listener, addresses};
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
-use crate::engine::{LastWord, incoming, lock, shown};
+use crate::engine::{Arriving, LastWord, incoming, lock, shown};
 use crate::model::{DeviceName, Direction, Peer, TransferId, Trust};
-
-/// Connections that have not proven themselves, at most.
-const MAX_STRANGERS: usize = 64;
-/// Of those, from one address.
-const MAX_STRANGERS_PER_ADDRESS: usize = 8;
-/// Verified clients connected at once; each costs three threads and up to a window of memory.
-const MAX_CLIENTS: usize = 256;
-/// Who has proven itself and then offers nothing is holding a place.
-pub(super) const OFFER_WITHIN: Duration = Duration::from_secs(20);
 
 pub(super) struct Server {
     /// Held: dropping it ends the accepting.
@@ -54,6 +44,15 @@ pub(super) enum Standing {
     Verified,
     /// It was cut; its thread is about to say so.
     Leaving,
+}
+
+impl Incoming {
+    /// It shows symbols, and nobody here has said yet that they are the same.
+    pub(super) fn is_asking(&self) -> bool {
+        self.standing == Standing::Verified
+            && self.peer.trust == Trust::Asked
+            && self.about.is_none()
+    }
 }
 
 impl Supervisor {
@@ -101,6 +100,7 @@ impl Supervisor {
         if self.server.take().is_none() {
             return;
         }
+        self.turned_away.clear();
         lock(&self.shared.gate).close();
         for transfer in self.offers.keys().copied().collect::<Vec<_>>() {
             self.answer(transfer, Answer::Decline);
@@ -132,10 +132,8 @@ impl Supervisor {
         }
         let from = addr.ip().to_canonical();
         self.make_room(from);
-        if self.count(Standing::Verified) >= MAX_CLIENTS
-            || self.count(Standing::Leaving) >= MAX_STRANGERS
-        {
-            tracing::warn!(%from, "turned away: too many clients");
+        if self.count(Standing::Leaving) >= STRANGERS {
+            tracing::warn!(%from, "turned away: too many are about to leave");
             return;
         }
         let cut = Arc::new(Cut::default());
@@ -151,6 +149,7 @@ impl Supervisor {
         };
         let shared = self.shared.clone();
         let address = shown(addr);
+        let cut_by_thread = cut.clone();
         let peer = Peer {
             name: DeviceName::cleaned("", &address),
             device_id: None,
@@ -161,7 +160,12 @@ impl Supervisor {
             .name(format!("client-{connection}"))
             .spawn(move || {
                 let _last = LastWord(notes.clone());
-                incoming(socket, from, address, &shared, &notes);
+                let client = Arriving {
+                    from,
+                    address,
+                    cut: &cut_by_thread,
+                };
+                incoming(socket, client, &shared, &notes);
             });
         match thread {
             Ok(thread) => {
@@ -189,44 +193,6 @@ impl Supervisor {
         }
     }
 
-    /// Ends the oldest stranger of this neighbourhood, or of the busiest one, if there are too many.
-    pub(super) fn make_room(&mut self, from: IpAddr) {
-        let mut strangers: HashMap<IpAddr, Vec<(Instant, ConnectionId)>> = HashMap::new();
-        for (id, connection) in &self.connections {
-            if let Role::Incoming(incoming) = &connection.role
-                && incoming.standing == Standing::Stranger
-            {
-                let same = strangers.entry(neighbourhood(incoming.from)).or_default();
-                same.push((incoming.since, *id));
-            }
-        }
-        let total: usize = strangers.values().map(Vec::len).sum();
-        let same = strangers.get(&neighbourhood(from));
-        let busiest = if same.is_some_and(|same| same.len() >= MAX_STRANGERS_PER_ADDRESS) {
-            same
-        } else if total >= MAX_STRANGERS {
-            strangers.values().max_by_key(|same| same.len())
-        } else {
-            None
-        };
-        let oldest = busiest.and_then(|same| same.iter().min().copied());
-        if let Some((_, oldest)) = oldest
-            && let Some(connection) = self.connections.get_mut(&oldest)
-        {
-            connection.hang_up();
-        }
-    }
-
-    pub(super) fn count(&self, standing: Standing) -> usize {
-        let incoming = self.connections.values();
-        incoming
-            .filter(|connection| match &connection.role {
-                Role::Incoming(incoming) => incoming.standing == standing,
-                Role::Outgoing => false,
-            })
-            .count()
-    }
-
     /// To look at or to change.
     pub(super) fn incoming(&mut self, connection: ConnectionId) -> Option<&mut Incoming> {
         self.clients_changed = true;
@@ -248,6 +214,7 @@ impl Supervisor {
             if incoming.standing == Standing::Stranger {
                 incoming.standing = Standing::Verified;
             }
+            self.make_room_inside(connection);
         } else if let Some(id) = self.transfer_of(connection) {
             if let Some(transfer) = self.transfers.get_mut(&id) {
                 transfer.started.peer = peer.clone();
@@ -294,9 +261,12 @@ impl Supervisor {
         }
     }
 
-    /// Says the code if it is another one than was said last.
+    /// Says the code if it is another one than was said last, and whether codes rest.
     pub(super) fn tell_code(&mut self) {
-        let code = lock(&self.shared.gate).code().cloned();
+        let gate = lock(&self.shared.gate);
+        let (code, rests) = (gate.code().cloned(), gate.rests());
+        drop(gate);
+        self.events.say_rests(rests);
         if let Some(code) = code {
             self.events.say_code(code, CODE_LIFE);
         }
@@ -323,13 +293,5 @@ impl Supervisor {
             self.told_clients.clone_from(&clients);
             self.events.say(Event::Clients(clients));
         }
-    }
-}
-
-/// Addresses that one subscriber has are as good as one: an IPv6 network of 64 bits.
-fn neighbourhood(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) & !u128::from(u64::MAX)).into()),
     }
 }

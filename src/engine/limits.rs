@@ -1,0 +1,77 @@
+//! Every limit on who may enter and on what a peer may hold, each with its reason.
+//!
+//! What one connection may *say* is bounded where it is read, below the engine: bytes before
+//! verification in `channel::stream`, lengths in `protocol::frame`, entries, names and sizes in
+//! `model::entry`, credit in `protocol::receiver`. SECURITY.md has all of them in a table.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+// Before verification.
+
+/// Connections that have not proven themselves. Each costs a thread and two descriptors, no more.
+pub const STRANGERS: usize = 64;
+/// Of those, from one neighbourhood: some people behind one address, not a crowd.
+pub const STRANGERS_NEAR: usize = 8;
+/// A stranger has so long from connecting to being verified, however it spends it.
+pub const SERVER_DEADLINE: Duration = Duration::from_secs(5);
+/// The client waits a little longer than the server may take.
+pub const CLIENT_DEADLINE: Duration = Duration::from_secs(8);
+/// Whoever is turned away for others learns it so much later, and then comes back: a crowd that comes
+/// back at once leaves an honest client at its side time enough.
+pub const TURNED_AWAY_FOR: Duration = Duration::from_secs(1);
+/// Of those, at most; the longest there goes first. Each costs a descriptor, nothing else.
+pub const TURNED_AWAY: usize = 256;
+/// Connections that the system may keep ready for us.
+pub const BACKLOG: i32 = 128;
+/// Without descriptors left, accept fails at once; the next try waits so long.
+pub const REST_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+// Guessing.
+
+/// A code is read aloud and typed at once; later it is only a risk.
+pub const CODE_LIFE: Duration = Duration::from_secs(600);
+/// Somebody may be typing the old code when its time is over.
+pub const CODE_GRACE: Duration = Duration::from_secs(30);
+/// Enough for a slip of the finger.
+pub const CODE_TRIES: u32 = 3;
+/// Wrong tries at all codes of this device together, whoever makes them: ten in a million. Then code
+/// entry rests until a person wants a new code.
+pub const CODE_GUESSES: u32 = 10;
+/// Of those, from one neighbourhood: half, so that one alone does not bring the rest about.
+pub const CODE_GUESSES_NEAR: u32 = 5;
+/// Wrong tries at a passphrase. Many clients may prove it at the same moment, and of eight
+/// characters or more it bears more guesses.
+pub const PASSPHRASE_GUESSES: u32 = 256;
+/// Of those, from one neighbourhood.
+pub const PASSPHRASE_GUESSES_NEAR: u32 = 32;
+/// How soon one guess comes back: slowly enough that a year of them does not find a passphrase.
+pub const GUESS_BACK_EVERY: Duration = Duration::from_secs(60);
+/// Neighbourhoods whose guesses are counted apart. Forgetting one helps nobody against the guesses
+/// that all share.
+pub const NEIGHBOURHOODS: usize = 1024;
+
+// After verification.
+
+/// Connections that show symbols and wait for people: as many as a person can compare.
+pub const ASKING: usize = 8;
+/// Of those, from one neighbourhood: one, and another one by mistake.
+pub const ASKING_NEAR: usize = 2;
+/// Verified clients at once; each costs three threads and up to a window (8 MiB) of memory.
+pub const CLIENTS: usize = 256;
+/// Of those, of one device: it has many transfers side by side, and leaves room for other devices.
+pub const CLIENTS_OF_DEVICE: usize = 64;
+/// Offers that wait for an answer: more than a person goes through.
+pub const OFFERS: usize = 32;
+/// Of those, of one device.
+pub const OFFERS_OF_DEVICE: usize = 8;
+/// Who has proven itself and then offers nothing is holding a place.
+pub const OFFER_WITHIN: Duration = Duration::from_secs(20);
+
+/// Addresses that one subscriber has are as good as one: an IPv6 network of 64 bits.
+pub fn neighbourhood(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.into(),
+        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) & !u128::from(u64::MAX)).into()),
+    }
+}

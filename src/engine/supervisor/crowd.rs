@@ -1,0 +1,171 @@
+//! Who has to go when there are too many: at the door, and of those who have proven themselves.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::server::{Incoming, Standing};
+use super::{Role, Supervisor};
+use crate::engine::cut::Stage;
+use crate::engine::limits::{
+    ASKING, ASKING_NEAR, CLIENTS, CLIENTS_OF_DEVICE, OFFERS, OFFERS_OF_DEVICE, STRANGERS,
+    STRANGERS_NEAR, TURNED_AWAY, TURNED_AWAY_FOR, neighbourhood,
+};
+use crate::engine::note::ConnectionId;
+use crate::model::{DeviceId, Peer, Trust};
+
+/// Connections that were turned away and do not know it yet: who comes back at once each time it is
+/// dropped does so once a second, and leaves others the time to prove themselves.
+#[derive(Default)]
+pub(super) struct TurnedAway(VecDeque<(Instant, TcpStream)>);
+
+impl TurnedAway {
+    pub(super) fn keep(&mut self, socket: TcpStream) {
+        if self.0.len() >= TURNED_AWAY {
+            self.0.pop_front();
+        }
+        self.0.push_back((Instant::now(), socket));
+    }
+
+    pub(super) fn let_go(&mut self) {
+        let over = |(since, _): &mut (Instant, TcpStream)| since.elapsed() >= TURNED_AWAY_FOR;
+        while self.0.front_mut().is_some_and(over) {
+            self.0.pop_front();
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn next_wake(&self) -> Option<Duration> {
+        let (since, _) = self.0.front()?;
+        Some(TURNED_AWAY_FOR.saturating_sub(since.elapsed()))
+    }
+}
+
+impl Supervisor {
+    /// Every connection that a client has opened.
+    pub(super) fn clients(&self) -> impl Iterator<Item = (ConnectionId, &Incoming)> {
+        self.connections
+            .iter()
+            .filter_map(|(id, connection)| match &connection.role {
+                Role::Incoming(incoming) => Some((*id, incoming)),
+                Role::Outgoing => None,
+            })
+    }
+
+    pub(super) fn count(&self, standing: Standing) -> usize {
+        let clients = self.clients();
+        clients
+            .filter(|(_, client)| client.standing == standing)
+            .count()
+    }
+
+    /// Turns a stranger of this neighbourhood away, or of the busiest one, if there are too many: the
+    /// oldest that has not come as far as a challenge.
+    pub(super) fn make_room(&mut self, from: IpAddr) {
+        let mut strangers: HashMap<IpAddr, Vec<(Stage, Instant, ConnectionId)>> = HashMap::new();
+        for (id, connection) in &self.connections {
+            if let Role::Incoming(incoming) = &connection.role
+                && incoming.standing == Standing::Stranger
+                && connection.cut.stage() < Stage::Proven
+            {
+                let near = strangers.entry(neighbourhood(incoming.from)).or_default();
+                near.push((connection.cut.stage(), incoming.since, *id));
+            }
+        }
+        let total: usize = strangers.values().map(Vec::len).sum();
+        let near = strangers.get(&neighbourhood(from));
+        let busiest = if near.is_some_and(|near| near.len() >= STRANGERS_NEAR) {
+            near
+        } else if total >= STRANGERS {
+            // Of equally busy ones that of the oldest stranger.
+            let oldest = |near: &Vec<_>| near.iter().map(|(_, since, _)| *since).min();
+            let busy = strangers.values();
+            busy.max_by_key(|near| (near.len(), oldest(near).map(std::cmp::Reverse)))
+        } else {
+            None
+        };
+        let first = busiest.and_then(|near| near.iter().min().copied());
+        if let Some((_, _, first)) = first
+            && let Some(connection) = self.connections.get_mut(&first)
+            && let Some(socket) = connection.cut.turn_away()
+        {
+            self.turned_away.keep(socket);
+            if let Role::Incoming(incoming) = &mut connection.role {
+                incoming.standing = Standing::Leaving;
+            }
+        }
+    }
+
+    /// A client has just proven itself, or shows symbols: somebody has to go if that is one too many.
+    pub(super) fn make_room_inside(&mut self, newcomer: ConnectionId) {
+        let Some((from, peer)) = self
+            .clients()
+            .find(|(id, _)| *id == newcomer)
+            .map(|(_, client)| (client.from, client.peer.clone()))
+        else {
+            return;
+        };
+        if peer.trust == Trust::Asked {
+            let asking = self.clients().filter(|(_, client)| client.is_asking());
+            let asking: Vec<_> = asking
+                .map(|(_, client)| neighbourhood(client.from))
+                .collect();
+            let near = asking.iter().filter(|near| **near == neighbourhood(from));
+            if asking.len() > ASKING || near.count() > ASKING_NEAR {
+                // Those who are here are being compared; whoever comes later comes again.
+                return self.hang_up(newcomer);
+            }
+        }
+        let of_device = self
+            .inside()
+            .filter(|(_, client)| client.peer.device_id == peer.device_id);
+        if of_device.count() > CLIENTS_OF_DEVICE {
+            return self.hang_up(newcomer);
+        }
+        if self.inside().count() > CLIENTS {
+            let idle = self.idlest();
+            self.hang_up(idle.unwrap_or(newcomer));
+        }
+    }
+
+    fn inside(&self) -> impl Iterator<Item = (ConnectionId, &Incoming)> {
+        self.clients()
+            .filter(|(_, client)| client.standing == Standing::Verified)
+    }
+
+    /// Of those who offer nothing: one of the busiest device, and the oldest; paired devices last.
+    fn idlest(&self) -> Option<ConnectionId> {
+        let mut busy: HashMap<Option<DeviceId>, usize> = HashMap::new();
+        for (_, client) in self.inside() {
+            *busy.entry(client.peer.device_id).or_default() += 1;
+        }
+        self.inside()
+            .filter(|(_, client)| client.session.is_none())
+            .max_by_key(|(_, client)| {
+                let of_device = busy.get(&client.peer.device_id).copied();
+                let stranger = client.peer.trust < Trust::Known;
+                (stranger, of_device, client.since.elapsed())
+            })
+            .map(|(id, _)| id)
+    }
+
+    fn hang_up(&mut self, connection: ConnectionId) {
+        tracing::warn!(connection, "turned away: too many clients");
+        if let Some(connection) = self.connections.get_mut(&connection) {
+            connection.hang_up();
+        }
+    }
+
+    /// Whether one more offer of this peer may wait for an answer. A paired device is not kept out by
+    /// what others offer.
+    pub(super) fn may_offer(&self, peer: &Peer) -> bool {
+        let waiting = || self.offers.values().map(|offer| &offer.from);
+        let known = |peer: &Peer| peer.trust == Trust::Known;
+        let of_device = waiting().filter(|from| from.device_id == peer.device_id);
+        let of_its_kind = waiting().filter(|from| known(from) == known(peer));
+        of_device.count() < OFFERS_OF_DEVICE && of_its_kind.count() < OFFERS
+    }
+}

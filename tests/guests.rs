@@ -1,0 +1,364 @@
+//! Clients that have proven a secret and then take more than their share, as raw connections that
+//! speak the protocol by the library's own machines.
+#![cfg(target_os = "linux")]
+// Helpers of tests are tests, too; clippy only knows the functions that are marked.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rand_core::{CryptoRng, RngCore};
+use ropeway::channel::{Channel, Identity, Received};
+use ropeway::engine::{AcceptPolicy, Command, Event, StopMode};
+use ropeway::model::Hold;
+use ropeway::protocol::message::{
+    FEATURES, Hello, Hex, ManifestEnd, ManifestPart, Method, Offer, Pause, VERSION,
+};
+use ropeway::protocol::verification::{Binding, Client, Refusal};
+use ropeway::protocol::{Buffers, Decoder, Frame, Limit};
+use socket2::{Domain, Socket, Type};
+use support::{Device, PASSPHRASE};
+
+/// They count this process's memory and connections, so one after the other.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Random;
+
+impl RngCore for Random {
+    fn next_u32(&mut self) -> u32 {
+        let mut bytes = [0; 4];
+        self.fill_bytes(&mut bytes);
+        u32::from_ne_bytes(bytes)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill_bytes(&mut bytes);
+        u64::from_ne_bytes(bytes)
+    }
+
+    fn fill_bytes(&mut self, dest: &mut [u8]) {
+        getrandom::fill(dest).unwrap();
+    }
+
+    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), rand_core::Error> {
+        self.fill_bytes(dest);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Random {}
+
+/// A client that has proven the passphrase and is left to the test.
+struct Guest(Channel);
+
+impl Guest {
+    fn enter(to: SocketAddr, identity: &Identity) -> Self {
+        let here = Ipv4Addr::LOCALHOST;
+        Self::prove(to, here, identity, Method::Passphrase, PASSPHRASE).unwrap()
+    }
+
+    fn prove(
+        to: SocketAddr,
+        from: Ipv4Addr,
+        identity: &Identity,
+        method: Method,
+        secret: &str,
+    ) -> Result<Self, Refusal> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+        socket.connect(&to.into()).unwrap();
+        let socket = socket.into();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut channel = Channel::connect(socket, identity, deadline).unwrap();
+        let binding = Binding {
+            exporter: channel.exporter,
+            client: identity.device_id(),
+            server: channel.peer,
+        };
+        let hello = Hello {
+            versions: vec![VERSION],
+            features: FEATURES.map(str::to_owned).to_vec(),
+            name: "Guest".into(),
+            system: "linux".into(),
+            accepts: Vec::new(),
+        };
+        let mut machine = Client::new(binding, &hello);
+        let mut decoder = Decoder::new(Buffers::new(1));
+        let mut plaintext = Vec::new();
+        while !machine.verified() {
+            if let Some(frame) = machine.poll_transmit() {
+                channel.writer.write(&frame).unwrap();
+            }
+            let mut input = plaintext.as_slice();
+            let frame = decoder.feed(&mut input, Limit::Greeting).unwrap();
+            plaintext = input.to_vec();
+            match frame {
+                Some(frame) => {
+                    if machine.handle_frame(frame)?.is_some() {
+                        machine.prove(method, secret.as_bytes(), &mut Random);
+                    }
+                }
+                None => {
+                    channel.reader.read(&mut plaintext).unwrap();
+                }
+            }
+        }
+        // What a server owes to a whole test is not waited for any longer.
+        channel
+            .established(Duration::from_millis(50), || {})
+            .unwrap();
+        Ok(Self(channel))
+    }
+
+    fn say(&mut self, frame: &Frame) -> bool {
+        self.0.writer.write(&frame.encode()).is_ok()
+    }
+
+    fn offer(&mut self, n: u8) {
+        let offer = Offer {
+            transfer: Hex([n; 16]),
+        };
+        self.say(&Frame::Offer(offer));
+        self.say(&Frame::ManifestEnd(ManifestEnd {
+            entries: 0,
+            bytes: 0,
+        }));
+    }
+
+    /// The server has ended it.
+    fn is_closed(&mut self) -> bool {
+        let mut came = Vec::new();
+        loop {
+            match self.0.reader.read(&mut came) {
+                Ok(Received::Bytes(_)) => {}
+                Ok(Received::Idle) => return false,
+                Ok(Received::Closed) | Err(_) => return true,
+            }
+        }
+    }
+
+    fn wait_for_the_end(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while !self.is_closed() {
+            assert!(Instant::now() < deadline, "it is still open");
+        }
+    }
+}
+
+fn open_ones(guests: &mut [Guest]) -> usize {
+    guests
+        .iter_mut()
+        .map(|guest| usize::from(!guest.is_closed()))
+        .sum()
+}
+
+fn resident_bytes() -> u64 {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
+
+fn honest(garden: &mut Device, to: SocketAddr) {
+    let mut study = Device::new("Study");
+    let file = study.home.path().join("a.txt");
+    fs::write(&file, "hello").unwrap();
+    study.send(&[&file], to, PASSPHRASE);
+    study.arrived();
+    garden.wait("Arrived", |event| match event {
+        Event::Ended(summary) => (summary.peer.name.as_str() == "Study").then_some(()),
+        _ => None,
+    });
+}
+
+#[test]
+fn one_device_has_64_connections_at_most_and_others_still_get_in() {
+    let _alone = alone();
+    let mut garden = Device::new("Garden");
+    let to = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let greedy = Identity::generate().unwrap();
+    let mut guests: Vec<_> = (0..64).map(|_| Guest::enter(to, &greedy)).collect();
+    for _ in 0..4 {
+        Guest::enter(to, &greedy).wait_for_the_end();
+    }
+    honest(&mut garden, to);
+    // Those who were here stay, until their time to offer something is over.
+    assert!(open_ones(&mut guests[32..]) > 0);
+}
+
+#[test]
+fn one_device_has_8_offers_waiting_at_most_and_others_still_get_theirs_seen() {
+    let _alone = alone();
+    let mut garden = Device::new("Garden");
+    let to = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    let greedy = Identity::generate().unwrap();
+    let mut guests = Vec::new();
+    for n in 0..8 {
+        let mut guest = Guest::enter(to, &greedy);
+        guest.offer(n);
+        garden.offer();
+        guests.push(guest);
+    }
+    let mut ninth = Guest::enter(to, &greedy);
+    ninth.offer(9);
+    ninth.wait_for_the_end();
+    assert_eq!(open_ones(&mut guests), 8);
+    let mut other = Guest::enter(to, &Identity::generate().unwrap());
+    other.offer(10);
+    assert_eq!(garden.offer().transfer.0, [10; 16]);
+    // Whoever takes one back makes room for one.
+    drop(guests.pop());
+    garden.wait("OfferWithdrawn", |event| {
+        matches!(event, Event::OfferWithdrawn(_)).then_some(())
+    });
+    let mut tenth = Guest::enter(to, &greedy);
+    tenth.offer(11);
+    assert_eq!(garden.offer().transfer.0, [11; 16]);
+}
+
+#[test]
+fn however_many_devices_offer_no_more_than_32_offers_wait() {
+    let _alone = alone();
+    let mut garden = Device::new("Garden");
+    let to = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    let mut guests = Vec::new();
+    for n in 0..32 {
+        let mut guest = Guest::enter(to, &Identity::generate().unwrap());
+        guest.offer(n);
+        garden.offer();
+        guests.push(guest);
+    }
+    let mut late = Guest::enter(to, &Identity::generate().unwrap());
+    late.offer(99);
+    late.wait_for_the_end();
+    assert_eq!(open_ones(&mut guests), 32);
+}
+
+#[test]
+fn who_offers_nothing_is_hung_up_on_after_twenty_seconds() {
+    let _alone = alone();
+    let mut garden = Device::new("Garden");
+    let to = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    let mut idle = Guest::enter(to, &Identity::generate().unwrap());
+    let begun = Instant::now();
+    while !idle.is_closed() {
+        // Life alone is not enough.
+        idle.say(&Frame::Ping);
+        assert!(begun.elapsed() < Duration::from_secs(40));
+    }
+    assert!(begun.elapsed() > Duration::from_secs(15));
+}
+
+/// Sends frames as fast as they go and never reads an answer; gives how much memory that took.
+fn flood(frames: &[Frame], offers: bool) -> u64 {
+    let mut garden = Device::new("Garden");
+    let to = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    let mut guest = Guest::enter(to, &Identity::generate().unwrap());
+    if offers {
+        guest.say(&Frame::Offer(Offer {
+            transfer: Hex([1; 16]),
+        }));
+    }
+    let bytes: Vec<u8> = frames.iter().flat_map(Frame::encode).collect();
+    let many = bytes.repeat((64 << 10) / bytes.len());
+    let send = |guest: &mut Guest, seconds: u64| {
+        let begun = Instant::now();
+        let mut sent = 0;
+        while begun.elapsed() < Duration::from_secs(seconds) {
+            if guest.0.writer.write(&many).is_err() {
+                break;
+            }
+            sent += many.len();
+        }
+        sent
+    };
+    assert!(send(&mut guest, 1) > 0);
+    let before = resident_bytes();
+    let sent = send(&mut guest, 3);
+    let grown = resident_bytes().saturating_sub(before);
+    eprintln!("{frames:?}: {sent} bytes sent, {grown} bytes of memory");
+    // It costs its own connection, and others are served.
+    garden
+        .engine
+        .command(Command::StopListening(StopMode::LetFinish));
+    let to = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    honest(&mut garden, to);
+    grown
+}
+
+#[test]
+fn whoever_floods_and_never_reads_costs_bounded_memory() {
+    let _alone = alone();
+    for (frames, offers) in [
+        (vec![Frame::Ping], false),
+        (vec![Frame::Pong], false),
+        (
+            vec![Frame::Manifest(ManifestPart {
+                entries: Vec::new(),
+            })],
+            true,
+        ),
+        (
+            vec![Frame::Pause(Pause::from(Hold::Person)), Frame::GoOn],
+            true,
+        ),
+    ] {
+        let grown = flood(&frames, offers);
+        assert!(grown < 16 << 20, "{frames:?}: {grown}");
+    }
+}
+
+#[test]
+fn wrong_codes_from_two_addresses_rest_the_code_and_a_person_ends_that() {
+    let _alone = alone();
+    let mut garden = Device::new("Garden");
+    let to = garden.listen(AcceptPolicy::All, None);
+    garden.code();
+    let guesser = Identity::generate().unwrap();
+    // The first address alone cannot do it, however often it tries.
+    for (host, tries) in [(2, 8), (3, 5)] {
+        for _ in 0..tries {
+            let from = Ipv4Addr::new(127, 0, 0, host);
+            let tried = Guest::prove(to, from, &guesser, Method::Code, "not it");
+            assert_eq!(
+                tried.err(),
+                Some(Refusal::Secret),
+                "all failures look alike"
+            );
+        }
+    }
+    // What was not evaluated is no wrong try.
+    let (mut wrong, mut resting) = (0, false);
+    garden.wait("the rest after ten wrong tries", |event| {
+        wrong += usize::from(matches!(event, Event::WrongSecret { .. }));
+        resting |= matches!(event, Event::CodeRests(true));
+        (resting && wrong == 10).then_some(())
+    });
+    // Not even the right one is taken now.
+    let shown = |garden: &Device| {
+        let codes = garden.said.iter().rev().find_map(|event| match event {
+            Event::Code { code, .. } => Some(code.digits().to_owned()),
+            _ => None,
+        });
+        codes.unwrap()
+    };
+    let here = Ipv4Addr::LOCALHOST;
+    let right = shown(&garden);
+    let resting = Guest::prove(to, here, &guesser, Method::Code, &right);
+    assert_eq!(resting.err(), Some(Refusal::Secret));
+    garden.engine.command(Command::NewCode);
+    garden.wait("the end of the rest", |event| match event {
+        Event::CodeRests(rests) => (!rests).then_some(()),
+        _ => None,
+    });
+    let fresh = garden.code();
+    let fresh = fresh.replace(' ', "");
+    assert!(Guest::prove(to, here, &guesser, Method::Code, &fresh).is_ok());
+}
