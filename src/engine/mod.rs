@@ -13,6 +13,7 @@ mod event;
 mod failures;
 mod gate;
 mod greeting;
+mod known;
 mod ledger;
 mod link;
 mod listener;
@@ -32,6 +33,7 @@ pub use event::{
     Client, Doing, Event, Existing, Found, Interrupted, ListenError, Listening, Looked, Measured,
     Offer, OfferFolder, StartError, Started,
 };
+pub use known::KnownDevices;
 pub use sending::new_transfer_id;
 
 use std::io;

@@ -9,6 +9,8 @@
 //! No I/O, no clock; randomness is handed in. Whether a guess is allowed, and what the secret is,
 //! the engine decides between two frames.
 
+use std::fmt;
+
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
 use rand_core::{CryptoRng, RngCore};
@@ -25,6 +27,8 @@ const CLIENT_KEY_LABEL: &[u8] = b"ropeway/1 client key";
 const SERVER_KEY_LABEL: &[u8] = b"ropeway/1 server key";
 /// HKDF `info` of a session key; both device ids, client first, and the transfer's id follow.
 const SESSION_KEY_LABEL: &[u8] = b"ropeway/1 session key";
+/// HKDF `info` of a pair key; both device ids, client first, follow.
+const PAIR_KEY_LABEL: &[u8] = b"ropeway/1 pair key";
 /// First bytes of what is authenticated; both challenges and the transcript hash follow.
 const CLIENT_PROOF_LABEL: &[u8] = b"ropeway/1 client proof";
 const SERVER_PROOF_LABEL: &[u8] = b"ropeway/1 server proof";
@@ -450,6 +454,28 @@ impl SessionKey {
             )
             .expect("32 bytes are far below HKDF's limit");
         Self(key)
+    }
+}
+
+/// What two devices that remember each other prove: known to them alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PairKey(pub Zeroizing<[u8; 32]>);
+
+impl PairKey {
+    /// `secret` is the exporter value with the label `EXPORTER-ropeway-session` of the channel in
+    /// which both ends said that they want to remember each other.
+    pub fn derive(secret: &[u8; 32], client: DeviceId, server: DeviceId) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::new(None, secret)
+            .expand_multi_info(&[PAIR_KEY_LABEL, &client.0, &server.0], key.as_mut_slice())
+            .expect("32 bytes are far below HKDF's limit");
+        Self(key)
+    }
+}
+
+impl fmt::Debug for PairKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PairKey(***)")
     }
 }
 
