@@ -48,7 +48,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
-use crate::model::{Code, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId, Trust};
+use crate::model::{
+    Code, DeviceName, KnownDevice, OnConflict, Peer, PeerAddress, Problem, TransferId, Trust,
+};
 use crate::storage::record::{self, RecordError};
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError, SERVER_DEADLINE};
@@ -69,6 +71,7 @@ pub struct Config {
 
 pub struct Engine {
     shared: Arc<Shared>,
+    data_dir: PathBuf,
     inputs: Sender<Input>,
     supervisor: Option<JoinHandle<()>>,
 }
@@ -109,6 +112,7 @@ impl Engine {
             .map_err(StartError::Thread)?;
         let engine = Self {
             shared,
+            data_dir: config.data_dir,
             inputs,
             supervisor: Some(thread),
         };
@@ -131,6 +135,11 @@ impl Engine {
                 .next()
                 .map(|kept| EarlierSend::Unanswered(kept.transfer))
         })
+    }
+
+    /// Everybody remembered, wished for or blocked.
+    pub fn known(&self) -> Vec<KnownDevice> {
+        KnownDevices::open(&self.data_dir).0.all()
     }
 
     /// Never blocks. After the engine has ended it does nothing.
