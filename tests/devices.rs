@@ -188,7 +188,7 @@ impl Two {
     fn devices(&self, home: &str) -> Vec<Value> {
         let mut list = Running::start(ropeway(&self.path(home), &["devices", "--json"]));
         assert_eq!(list.code(), Some(0));
-        list.said
+        std::mem::take(&mut list.said)
     }
 
     fn forget(&self, home: &str, name: &str) {

@@ -164,8 +164,8 @@ impl From<Rule> for OnConflict {
 #[derive(Args, Debug)]
 #[command(after_help = format!("\
 {SECRET_HELP}
-A known device needs none. Where the other device lets in anyone, an empty code means that both people
-compare four symbols.
+A known device needs none. Where the other device lets in anyone, an empty code means that both \
+people compare four symbols.
 
 Examples:
   ropeway send Holiday report.pdf --to 192.168.1.20 --pair
@@ -199,8 +199,8 @@ pub struct Send {
 /// Lists or forgets devices that are remembered, or blocked
 #[derive(Args, Debug)]
 #[command(after_help = format!("\
-Only while no other Ropeway runs with the same data folder: what runs would not notice, and write down
-what it knows.
+Only while no other Ropeway runs with the same data folder: what runs would not notice, and write \
+down what it knows.
 
 Examples:
   ropeway devices
