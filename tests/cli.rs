@@ -7,122 +7,16 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant, SystemTime};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
-use support::{BIG_BYTES, PASSPHRASE, PATIENCE, noise, tree};
-
-/// `ropeway` with a data folder of its own and no terminal.
-fn ropeway(home: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ropeway"));
-    command
-        .args(arguments)
-        .arg("--data-dir")
-        .arg(home)
-        .env_remove("ROPEWAY_CODE")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-/// A running `ropeway … --json`.
-struct Running {
-    child: Child,
-    lines: Receiver<Value>,
-    said: Vec<Value>,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in out.lines() {
-                let line = line.unwrap();
-                let value = serde_json::from_str(&line).expect("nothing but JSON on stdout");
-                if sender.send(value).is_err() {
-                    return;
-                }
-            }
-        });
-        Self {
-            child,
-            lines,
-            said: Vec::new(),
-        }
-    }
-
-    /// Waits for the next event of that name.
-    fn wait(&mut self, event: &str) -> Value {
-        self.wait_for(event, |line| line["event"] == event)
-    }
-
-    fn wait_for(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left);
-            let line = line.unwrap_or_else(|_| panic!("no {what}; said: {:#?}", self.said));
-            self.said.push(line.clone());
-            if wanted(&line) {
-                return line;
-            }
-        }
-    }
-
-    fn moving(&mut self) {
-        self.wait_for("bytes moving", |line| {
-            line["event"] == "progress" && line["bytes"].as_u64() > Some(1_000_000)
-        });
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).unwrap();
-    }
-
-    /// Waits for the end; everything it said is in `said` then.
-    fn end(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        while let Ok(line) = self
-            .lines
-            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        {
-            self.said.push(line);
-        }
-        self.child.wait().unwrap()
-    }
-
-    fn code(&mut self) -> Option<i32> {
-        self.end().code()
-    }
-
-    fn all(&self, event: &str) -> Vec<&Value> {
-        let said = self.said.iter();
-        said.filter(|line| line["event"] == event).collect()
-    }
-
-    fn last(&self, event: &str) -> &Value {
-        self.all(event)
-            .last()
-            .unwrap_or_else(|| panic!("no {event}: {:#?}", self.said))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use support::program::{Running, fields, outcome, ropeway};
+use support::{BIG_BYTES, PASSPHRASE, noise, tree};
 
 /// A folder for two devices, and the receiving one already running.
 struct Pair {
@@ -205,12 +99,6 @@ impl Pair {
         names
             .filter(|name: &PathBuf| name != Path::new(".ropeway"))
             .collect()
-    }
-}
-
-fn fields(line: &Value, names: &[&str]) {
-    for name in names {
-        assert!(!line[name].is_null(), "{name} in {line}");
     }
 }
 
@@ -325,12 +213,6 @@ fn a_code_file_loses_one_newline_and_a_short_passphrase_is_a_usage_error() {
     let (code, sentence) = outcome(command);
     assert_eq!(code, Some(2), "{sentence}");
     assert!(sentence.contains('8'), "{sentence}");
-}
-
-/// Exit status and what stood on stderr.
-fn outcome(mut command: Command) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } = command.output().unwrap();
-    (status.code(), String::from_utf8(stderr).unwrap())
 }
 
 /// `ropeway` as a user for whom permissions count, also where the tests run as root; the program is
@@ -977,4 +859,179 @@ fn a_rule_is_kept_for_a_transfer_that_goes_on_after_kills() {
     let arrived = fs::read(there.join(largest.file_name())).unwrap();
     assert!(arrived == fs::read(largest.path()).unwrap());
     assert_eq!(fs::read_dir(&there).unwrap().count(), names.len() + 2);
+}
+
+/// A data folder that knows four devices.
+fn home_with_known(folder: &Path) -> PathBuf {
+    let home = folder.join("home");
+    let device = |byte: &str, more: &str| format!("{{\"id\":\"{}\",{more}}}", byte.repeat(32));
+    let key = format!("\"key\":\"{}\"", "77".repeat(32));
+    let devices = [
+        device(
+            "a1",
+            &format!(
+                "\"name\":\"DESKTOP-1\",\"label\":\"书房电脑\",\"bond\":\"paired\",\"met\":1700000000,\
+                 \"rule\":{{\"accept\":{{\"folder\":null,\"max_bytes\":5000000}}}},\
+                 \"address\":\"192.168.1.20:9000\",{key}"
+            ),
+        ),
+        device("b2", "\"name\":\"Twin\",\"bond\":\"wished\",\"met\":1"),
+        device(
+            "c3",
+            "\"name\":\"twin\",\"bond\":\"forgotten-there\",\"met\":1",
+        ),
+        device(
+            "d4",
+            "\"name\":\"Stranger\\u001b[31m\",\"bond\":\"blocked\",\"met\":1",
+        ),
+    ];
+    fs::create_dir_all(&home).unwrap();
+    let file = format!("{{\"version\":1,\"devices\":[{}]}}", devices.join(","));
+    fs::write(home.join("known.json"), file).unwrap();
+    home
+}
+
+fn stdout(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn known_devices_are_listed_for_people_and_for_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = home_with_known(folder.path());
+    let text = stdout(ropeway(&home, &["devices"]));
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 4, "{text}");
+    assert!(!text.contains('\u{1b}') && !text.contains("7777"), "{text}");
+    let study = lines.iter().find(|line| line.contains("书房电脑")).unwrap();
+    for part in [
+        "a1a1a1a1",
+        "known",
+        "accept up to 5 MB",
+        "192.168.1.20:9000",
+        "ago",
+    ] {
+        assert!(study.contains(part), "{part} in {study}");
+    }
+    assert_eq!(text, stdout(ropeway(&home, &["devices", "list"])));
+
+    for arguments in [&["devices", "--json"][..], &["devices", "list", "--json"]] {
+        let text = stdout(ropeway(&home, arguments));
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let lines: Vec<serde_json::Value> = lines.collect();
+        assert!(lines.iter().all(|line| line["event"] == "device"));
+        let named = |name: &str| lines.iter().find(|line| line["name"] == name).unwrap();
+        let study = named("书房电脑");
+        assert_eq!(study["device_id"], "a1".repeat(32));
+        assert_eq!(study["bond"], "paired");
+        assert_eq!(study["rule"]["accept"]["max_bytes"], 5_000_000);
+        assert_eq!(study["addr"], "192.168.1.20:9000");
+        assert_eq!(study["met"], 1_700_000_000);
+        assert_eq!(named("Twin")["rule"], "ask");
+        assert!(named("Twin")["addr"].is_null());
+        assert_eq!(named("Stranger\\u{1b}[31m")["bond"], "blocked");
+    }
+    let empty = stdout(ropeway(&folder.path().join("new"), &["devices"]));
+    assert!(empty.contains("--pair"), "{empty}");
+    let empty = stdout(ropeway(&folder.path().join("new"), &["devices", "--json"]));
+    assert_eq!(empty, "");
+}
+
+#[test]
+fn a_device_is_forgotten_by_its_name_or_its_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = home_with_known(folder.path());
+    let forget = |name: &str| outcome(ropeway(&home, &["devices", "forget", name]));
+    for (name, helps) in [
+        ("DESKTOP-1", "no known device"),
+        ("a1a1a1a", "8 digits"),
+        ("a1a1a1a2", "no known device"),
+        ("", "no known device"),
+        ("TWIN", "b2b2b2b2"),
+        ("TWIN", "c3c3c3c3"),
+    ] {
+        let (code, sentence) = forget(name);
+        assert_eq!(code, Some(2), "{name}: {sentence}");
+        let said = sentence.to_lowercase();
+        assert!(said.contains(helps), "{name}: {sentence}");
+    }
+    let left = || stdout(ropeway(&home, &["devices"])).lines().count();
+    assert_eq!(left(), 4);
+    assert_eq!(forget("书房电脑").0, Some(0));
+    assert_eq!(forget("B2B2B2B2b2").0, Some(0));
+    assert_eq!(left(), 2);
+    let file = fs::read_to_string(home.join("known.json")).unwrap();
+    assert!(!file.contains("7777"), "no key is left");
+    let mode = fs::metadata(home.join("known.json")).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+    assert_eq!(forget("twin").0, Some(0), "one of that name now");
+}
+
+#[test]
+fn a_damaged_list_of_devices_is_said_and_kept_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = home_with_known(folder.path());
+    fs::write(home.join("known.json"), "garbage").unwrap();
+    let (code, sentence) = outcome(ropeway(&home, &["devices", "--json"]));
+    assert_eq!(code, Some(0));
+    assert!(sentence.contains("known.json.damaged"), "{sentence}");
+    fs::write(home.join("known.json"), "{\"version\":9}").unwrap();
+    let (code, sentence) = outcome(ropeway(&home, &["devices", "forget", "twin"]));
+    assert_eq!(code, Some(2), "{sentence}");
+    assert!(sentence.contains("newer version"), "{sentence}");
+    let file = fs::read_to_string(home.join("known.json")).unwrap();
+    assert_eq!(file, "{\"version\":9}");
+}
+
+#[test]
+fn whom_a_name_means_is_clear_before_anything_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = home_with_known(folder.path());
+    let file = folder.path().join("a.txt");
+    fs::write(&file, "hello").unwrap();
+    let file = file.to_str().unwrap();
+    let damaged = format!("ropeway://127.0.0.1/?id={}", "a1".repeat(31));
+    for (to, helps) in [
+        ("TWIN", "c3c3c3c3"),
+        ("Study PC", "Study PC"),
+        ("ropeway://127.0.0.1/path", "address"),
+        ("http://127.0.0.1/", "address"),
+        (&damaged, "id"),
+    ] {
+        let (code, sentence) = outcome(ropeway(&home, &["send", file, "--to", to]));
+        assert_eq!(code, Some(2), "{to}: {sentence}");
+        assert!(sentence.contains(helps), "{to}: {sentence}");
+    }
+    let forgotten = outcome(ropeway(&home, &["devices", "forget", "b2b2b2b2"]));
+    assert_eq!(forgotten.0, Some(0));
+    let (code, sentence) = outcome(ropeway(&home, &["send", file, "--to", "twin"]));
+    assert_eq!(code, Some(2), "{sentence}");
+    assert!(sentence.contains("never reached"), "{sentence}");
+}
+
+#[test]
+fn a_link_is_an_address() {
+    let pair = Pair::new(&["--accept", "all"]);
+    let file = pair.path("a.txt");
+    fs::write(&file, "hello").unwrap();
+    let link = format!("ropeway://{}/", pair.to);
+    let arguments = ["send", file.to_str().unwrap(), "--to", &link, "--json"];
+    let mut command = ropeway(&pair.path("study"), &arguments);
+    command.env("ROPEWAY_CODE", PASSPHRASE);
+    assert_eq!(Running::start(command).code(), Some(0));
+    assert_eq!(pair.final_names(), [Path::new("a.txt")]);
+}
+
+#[test]
+fn who_may_enter_is_chosen_from_a_list() {
+    let folder = tempfile::tempdir().unwrap();
+    for wrong in [["--allow", "nobody"], ["--accept", "some"]] {
+        let arguments = ["receive", wrong[0], wrong[1]];
+        let (code, sentence) = outcome(ropeway(folder.path(), &arguments));
+        assert_eq!(code, Some(2));
+        assert!(sentence.contains("paired"), "{sentence}");
+    }
 }

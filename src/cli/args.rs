@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
 
-use crate::model::{OnConflict, PeerAddress};
+use crate::model::OnConflict;
 
 const EXIT_STATUSES: &str = "\
 Exit status:
     0  everything arrived, checked and under its final name
     2  the command was not understood, or names something that does not exist
     3  the other person declined or cancelled
-    4  the code or passphrase was wrong or missing
+    4  the code or passphrase was wrong or missing, the symbols were not confirmed, or it is another
+       device than the one that was meant
     5  no connection, or it was lost
     6  some entries could not be sent or saved
     7  trouble with a disk or the save folder
@@ -47,6 +48,7 @@ pub struct Arguments {
 pub enum Subcommand {
     Receive(Receive),
     Send(Send),
+    Devices(Devices),
 }
 
 /// Waits for others to send here
@@ -60,6 +62,7 @@ Examples:
   ropeway receive --dir Downloads
   ROPEWAY_CODE='correct horse battery' ropeway receive --accept all --listen 0.0.0.0:9000
   ropeway receive --once --accept all --json
+  ropeway receive --allow anyone --pair
 
 {EXIT_STATUSES}"))]
 pub struct Receive {
@@ -76,9 +79,18 @@ pub struct Receive {
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 
-    /// What happens to an offer: you are asked, or all are taken. Without a terminal, `ask` declines
-    #[arg(long, value_enum, default_value_t = Accept::Ask)]
+    /// Who may send here
+    #[arg(long, value_enum, value_name = "WHO", default_value_t = Allow::Code)]
+    pub allow: Allow,
+
+    /// Whose offers are taken without asking you; a known device may have a rule of its own. Where you
+    /// would be asked and there is no terminal, offers are declined
+    #[arg(long, value_enum, value_name = "WHOSE", default_value_t = Accept::Ask)]
     pub accept: Accept,
+
+    /// Remembers who sends here, if the other person wants that, too: from then on no code is needed
+    #[arg(long)]
+    pub pair: bool,
 
     /// What happens to a file whose name another one has here: both are kept, the new one is left out,
     /// it replaces the other, or does so if it was modified later [default: as in the settings, rename]
@@ -100,8 +112,33 @@ pub struct Receive {
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Accept {
+    /// Nobody's
     Ask,
+    /// Those of known devices
+    Paired,
+    /// Those of everybody who has proven a code, or is known
     All,
+}
+
+/// Each includes those below.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Allow {
+    /// Everybody; without a code, both people compare four symbols
+    Anyone,
+    /// Who has the code or the passphrase
+    Code,
+    /// Known devices alone
+    Paired,
+}
+
+impl From<Allow> for crate::model::Allow {
+    fn from(allow: Allow) -> Self {
+        match allow {
+            Allow::Anyone => Self::Anyone,
+            Allow::Code => Self::Code,
+            Allow::Paired => Self::Paired,
+        }
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,9 +164,12 @@ impl From<Rule> for OnConflict {
 #[derive(Args, Debug)]
 #[command(after_help = format!("\
 {SECRET_HELP}
+A known device needs none. Where the other device lets in anyone, an empty code means that both \
+people compare four symbols.
 
 Examples:
-  ropeway send Holiday report.pdf --to 192.168.1.20
+  ropeway send Holiday report.pdf --to 192.168.1.20 --pair
+  ropeway send report.pdf --to 'Study PC'
   ROPEWAY_CODE='427 913' ropeway send backup.tar --to garden-laptop.local:9001 --json
 
 {EXIT_STATUSES}"))]
@@ -138,9 +178,14 @@ pub struct Send {
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 
-    /// The other device: a name or an address, with its port if that is not 9000
-    #[arg(long, value_name = "HOST[:PORT]")]
-    pub to: PeerAddress,
+    /// The other device: the name of a known device, a host name or an address, with its port if that
+    /// is not 9000, or its ropeway:// link
+    #[arg(long, value_name = "HOST[:PORT]|NAME")]
+    pub to: String,
+
+    /// Remembers the other device, if its person wants that, too: from then on no code is needed
+    #[arg(long)]
+    pub pair: bool,
 
     /// Reads the code or passphrase from this file
     #[arg(long, value_name = "FILE")]
@@ -149,6 +194,39 @@ pub struct Send {
     /// Prints one JSON object a line
     #[arg(long)]
     pub json: bool,
+}
+
+/// Lists or forgets devices that are remembered, or blocked
+#[derive(Args, Debug)]
+#[command(after_help = format!("\
+Only while no other Ropeway runs with the same data folder: what runs would not notice, and write \
+down what it knows.
+
+Examples:
+  ropeway devices
+  ropeway devices forget 'Study PC'
+  ropeway devices forget 3f9a0c17
+
+{EXIT_STATUSES}"))]
+pub struct Devices {
+    #[command(subcommand)]
+    pub action: Option<DevicesAction>,
+
+    /// Prints one JSON object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(clap::Subcommand, Debug)]
+pub enum DevicesAction {
+    /// One line a device: name, id, whether both remember each other, what happens to its offers,
+    /// address, when it was last met [default]
+    List,
+    /// Ends the acquaintance; a blocked device is blocked no longer
+    Forget {
+        /// Its name, or the first 8 or more digits of its id
+        name: String,
+    },
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! meaning ([`Exit`]).
 
 mod args;
+mod devices;
 mod input;
 mod output;
 mod receive;
 mod secret;
 mod send;
+mod target;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,6 +56,24 @@ impl Trouble {
             exit: Exit::Usage,
             code,
             sentence: sentence.into(),
+        }
+    }
+
+    fn interrupted() -> Self {
+        Self {
+            exit: Exit::Interrupted,
+            code: "interrupted",
+            sentence: "Interrupted.".into(),
+        }
+    }
+}
+
+impl From<&Failure> for Trouble {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            exit: exit_of_failure(failure),
+            code: failure.code(),
+            sentence: secret::capital(failure),
         }
     }
 }
@@ -121,11 +141,13 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
     let json = match &subcommand {
         Subcommand::Receive(receive) => receive.json,
         Subcommand::Send(send) => send.json,
+        Subcommand::Devices(devices) => devices.json,
     };
     let output = Output::new(json);
     let result = match subcommand {
         Subcommand::Receive(arguments) => receive::run(arguments, data_dir, wait, &output),
         Subcommand::Send(arguments) => send::run(arguments, data_dir, wait, &output),
+        Subcommand::Devices(arguments) => devices::run(arguments.action, &data_dir, &output),
     };
     result.unwrap_or_else(|trouble| {
         tracing::warn!(code = trouble.code, "{}", trouble.sentence);
@@ -166,6 +188,11 @@ impl Session {
     }
 }
 
+/// What a person typed after a question with `[y/N]`.
+fn is_yes(line: &str) -> bool {
+    matches!(line.trim(), "y" | "Y" | "yes" | "Yes")
+}
+
 /// What a transfer's end means for the shell.
 fn exit_of(summary: &Summary) -> Exit {
     match summary.status {
@@ -173,35 +200,37 @@ fn exit_of(summary: &Summary) -> Exit {
         Status::Problems => Exit::SomeFailed,
         Status::Declined | Status::Cancelled(crate::model::Party::Peer) => Exit::Declined,
         Status::Cancelled(crate::model::Party::Us) => Exit::Interrupted,
-        Status::Interrupted | Status::Failed => match &summary.failure {
-            Some(
-                Failure::WrongSecret
-                | Failure::SecretNeeded
-                | Failure::NotTheDevice { .. }
-                | Failure::ForgottenThere { .. }
-                | Failure::KnownOnly
-                | Failure::NotConfirmed,
-            ) => Exit::Verification,
-            Some(Failure::Disk(_) | Failure::PeerDisk(_)) => Exit::Disk,
-            Some(Failure::Declined) => Exit::Declined,
-            Some(Failure::Cancelled(_)) => Exit::Interrupted,
-            Some(Failure::NothingToSend) => Exit::SomeFailed,
-            Some(
-                Failure::Unresolvable { .. }
-                | Failure::Refused { .. }
-                | Failure::Unreachable { .. }
-                | Failure::NotRopeway { .. }
-                | Failure::Ourselves
-                | Failure::Moved { .. }
-                | Failure::Forgotten
-                | Failure::Busy
-                | Failure::Version
-                | Failure::Lost
-                | Failure::Silent
-                | Failure::Protocol(_)
-                | Failure::Internal(_),
-            )
-            | None => Exit::Connection,
-        },
+        Status::Interrupted | Status::Failed => {
+            let failure = summary.failure.as_ref();
+            failure.map_or(Exit::Connection, exit_of_failure)
+        }
+    }
+}
+
+fn exit_of_failure(failure: &Failure) -> Exit {
+    match failure {
+        Failure::WrongSecret
+        | Failure::SecretNeeded
+        | Failure::NotTheDevice { .. }
+        | Failure::ForgottenThere { .. }
+        | Failure::KnownOnly
+        | Failure::NotConfirmed => Exit::Verification,
+        Failure::Disk(_) | Failure::PeerDisk(_) => Exit::Disk,
+        Failure::Declined => Exit::Declined,
+        Failure::Cancelled(_) => Exit::Interrupted,
+        Failure::NothingToSend => Exit::SomeFailed,
+        Failure::Unresolvable { .. }
+        | Failure::Refused { .. }
+        | Failure::Unreachable { .. }
+        | Failure::NotRopeway { .. }
+        | Failure::Ourselves
+        | Failure::Moved { .. }
+        | Failure::Forgotten
+        | Failure::Busy
+        | Failure::Version
+        | Failure::Lost
+        | Failure::Silent
+        | Failure::Protocol(_)
+        | Failure::Internal(_) => Exit::Connection,
     }
 }

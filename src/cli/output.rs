@@ -15,8 +15,8 @@ use super::Trouble;
 use super::secret::capital;
 use crate::engine::{Listening, Offer};
 use crate::model::{
-    Code, Direction, EntryStatus, FileReport, Hold, Holds, Problem, Progress, Status, Summary,
-    TransferId, TransferState,
+    Code, Direction, EntryStatus, FileReport, Hold, Holds, Peer, Problem, Progress, Status,
+    Summary, Symbol, Symbols, TransferId, TransferState,
 };
 
 /// Failures named at the end of a transfer: what fits on a screen. `--json` names all.
@@ -39,6 +39,10 @@ fn shortened(name: &str) -> String {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.to_owned(),
     }
+}
+
+fn same(symbols: &Symbols) -> String {
+    format!("Does the other screen show {}?", symbols.words())
 }
 
 fn items(count: u64) -> String {
@@ -94,13 +98,18 @@ impl Output {
 
     pub fn offer(&self, offer: &Offer) {
         if self.json {
-            self.line(&json!({
+            let mut line = json!({
                 "event": "offer",
                 "transfer": offer.transfer.to_string(),
                 "from": offer.from.name.as_str(),
+                "trust": offer.from.trust.as_str(),
                 "entries": offer.entries,
                 "bytes": offer.bytes,
-            }));
+            });
+            if let Some(symbols) = &offer.symbols {
+                line["symbols"] = json!(symbols.0.map(Symbol::name));
+            }
+            self.line(&line);
         } else {
             self.say(&format!("{}.", Self::offered(offer)));
         }
@@ -129,8 +138,66 @@ impl Output {
             Some(_) | None => "",
         };
         let mut err = std::io::stderr().lock();
-        let _ = write!(err, "{}.{room} Accept? [y/N] ", Self::offered(offer));
+        let offered = Self::offered(offer);
+        let _ = match &offer.symbols {
+            Some(symbols) => write!(err, "{offered}.{room} {} Accept? [y/N] ", same(symbols)),
+            None => write!(err, "{offered}.{room} Accept? [y/N] "),
+        };
         let _ = err.flush();
+    }
+
+    /// Asks whether this very device is at the other end.
+    pub fn compare(&self, symbols: &Symbols) {
+        let mut err = std::io::stderr().lock();
+        let _ = write!(err, "{} [y/N] ", same(symbols));
+        let _ = err.flush();
+    }
+
+    /// What both screens show, if nobody is in between.
+    pub fn symbols(&self, transfer: TransferId, symbols: &Symbols) {
+        if self.json {
+            self.line(&json!({
+                "event": "symbols",
+                "transfer": transfer.to_string(),
+                "symbols": symbols.0.map(Symbol::name),
+            }));
+        }
+    }
+
+    /// Of an offer whose sender has still to confirm the symbols, and looks at this screen.
+    pub fn shows(&self, from: &Peer, symbols: &Symbols) {
+        self.say(&format!(
+            "{} ({}), not verified, wants to send. Both screens show {}.",
+            from.name,
+            from.address,
+            symbols.words()
+        ));
+    }
+
+    pub fn paired(&self, peer: &Peer) {
+        if self.json {
+            self.line(&json!({
+                "event": "paired",
+                "name": peer.name.as_str(),
+                "device_id": peer.device_id.map(|id| id.to_string()),
+            }));
+        } else {
+            self.say(&format!("{} is remembered from now on.", peer.name));
+        }
+    }
+
+    pub fn wants_to_be_remembered(&self, peer: &Peer) {
+        self.say(&format!(
+            "{} wants to be remembered. With --pair it would be, and need no code again.",
+            peer.name
+        ));
+    }
+
+    /// One JSON line; nothing for people.
+    pub fn json(&self, value: &Value) {
+        if self.json {
+            self.line(value);
+        }
     }
 
     pub fn is_json(&self) -> bool {

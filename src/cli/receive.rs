@@ -5,14 +5,14 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::args::{Accept, Receive};
+use super::args::{Accept, Allow, Receive};
 use super::input::{Input, Inputs};
 use super::output::Output;
-use super::{Exit, Session, Trouble, exit_of, secret};
+use super::{Exit, Session, Trouble, exit_of, is_yes, secret};
 use crate::engine::{
     AcceptPolicy, Answer, Bind, Command, Event, ListenError, ListenOptions, Listening, Offer,
 };
-use crate::model::{Allow, Problem, Status, Summary, TransferId, TransferState};
+use crate::model::{Problem, Rule, Status, Summary, TransferId, TransferState, Trust};
 
 /// What has arrived is flushed; a disk may take its time.
 const SAFE_WITHIN: Duration = Duration::from_secs(120);
@@ -35,13 +35,14 @@ pub fn run(
         None => Bind::Preferred(session.settings.port),
     };
     session.engine.command(Command::Listen(ListenOptions {
-        allow: Allow::Code,
-        remember: false,
+        allow: arguments.allow.into(),
+        remember: arguments.pair,
         bind,
         save_folder: folder,
         passphrase: passphrase.clone(),
         accept: match arguments.accept {
             Accept::Ask => AcceptPolicy::Ask,
+            Accept::Paired => AcceptPolicy::Paired,
             Accept::All => AcceptPolicy::All,
         },
         on_conflict: arguments
@@ -60,18 +61,23 @@ pub fn run(
         has_passphrase: passphrase.is_some(),
         listening: Some(listening),
         offered: HashSet::new(),
+        shown: HashSet::new(),
         questions: VecDeque::new(),
         asked: None,
         wait,
         lost: HashMap::new(),
         full: HashMap::new(),
         last: None,
+        running: HashSet::new(),
+        reads_lines: false,
     };
-    if passphrase.is_some() {
+    if passphrase.is_some() || receiving.arguments.allow == Allow::Paired {
         receiving.announce(None);
     }
-    if receiving.arguments.accept == Accept::Ask && std::io::stdin().is_terminal() {
-        receiving.session.inputs.read_lines();
+    let (allow, accept) = (receiving.arguments.allow, receiving.arguments.accept);
+    if allow == Allow::Anyone || accept != Accept::All {
+        // Otherwise there is seldom a question, and a run in the background may not read.
+        receiving.read_lines();
     }
     receiving.serve()
 }
@@ -103,11 +109,7 @@ fn wait_for_listening(session: &Session) -> Result<Listening, Trouble> {
             Input::Event(_other) => {}
             Input::Line(..) => {}
             Input::Interrupt => {
-                return Err(Trouble {
-                    exit: Exit::Interrupted,
-                    code: "interrupted",
-                    sentence: "Interrupted.".into(),
-                });
+                return Err(Trouble::interrupted());
             }
         }
     }
@@ -132,6 +134,8 @@ struct Receiving<'a> {
     /// Until it has been announced, with the first code if codes are used.
     listening: Option<Listening>,
     offered: HashSet<TransferId>,
+    /// Whose symbols were shown.
+    shown: HashSet<TransferId>,
     /// Offers that wait for the person; the first is being asked about.
     questions: VecDeque<Offer>,
     /// When the question on the screen was put. What was typed before is no answer to it.
@@ -143,14 +147,16 @@ struct Receiving<'a> {
     full: HashMap<TransferId, Instant>,
     /// With `--once`: the transfer that ended, and when.
     last: Option<(Summary, Instant)>,
+    /// Accepted and not over.
+    running: HashSet<TransferId>,
+    reads_lines: bool,
 }
 
 impl Receiving<'_> {
     fn serve(mut self) -> Result<Exit, Trouble> {
         let mut interrupted: Option<Instant> = None;
-        let mut running: HashSet<TransferId> = HashSet::new();
         loop {
-            if interrupted.is_some() && running.is_empty() {
+            if interrupted.is_some() && self.running.is_empty() {
                 return Ok(Exit::Interrupted);
             }
             let deadline = match (&self.last, interrupted) {
@@ -176,16 +182,19 @@ impl Receiving<'_> {
                 Some(Input::Interrupt) if interrupted.is_some() => return Ok(Exit::Interrupted),
                 Some(Input::Interrupt) => {
                     interrupted = Some(Instant::now());
-                    for transfer in &running {
+                    for transfer in &self.running {
                         self.session.engine.command(Command::Cancel(*transfer));
                     }
                 }
                 Some(Input::Line(line, at)) => self.answered(&line, at),
                 Some(Input::Event(Event::Started(started))) => {
-                    running.insert(started.transfer);
+                    self.running.insert(started.transfer);
+                    // It was taken without an answer from here.
+                    self.take_back(started.transfer);
+                    self.ask();
                 }
                 Some(Input::Event(Event::Ended(summary))) => {
-                    running.remove(&summary.transfer);
+                    self.running.remove(&summary.transfer);
                     self.lost.remove(&summary.transfer);
                     self.full.remove(&summary.transfer);
                     self.take_back(summary.transfer);
@@ -230,12 +239,22 @@ impl Receiving<'_> {
             Event::WrongSecret { from, tries_left } => {
                 self.output.warn(&match tries_left {
                     _ if self.has_passphrase => format!("Wrong passphrase from {from}."),
-                    0 => format!(
-                        "Wrong code from {from}. After too many tries codes rest for a while; \
-                         restarting ends that."
-                    ),
+                    0 => format!("Wrong code from {from}; it was the last try for this one."),
                     left => format!("Wrong code from {from}; {left} tries left."),
                 });
+            }
+            Event::CodeRests(true) => self
+                .output
+                .warn("Too many wrong codes: none is taken now. Restarting ends that."),
+            Event::Paired(peer) => self.output.paired(&peer),
+            Event::WantsToBeRemembered(peer) => {
+                if !self.arguments.pair {
+                    self.output.wants_to_be_remembered(&peer);
+                }
+            }
+            Event::OfferWithdrawn(transfer) => {
+                self.take_back(transfer);
+                self.ask();
             }
             Event::Offer(offer) => self.offer(offer),
             Event::State(transfer, state) => {
@@ -268,15 +287,12 @@ impl Receiving<'_> {
             | Event::KeptAwake(_)
             | Event::ListenFailed(_)
             | Event::ListenStopped
-            | Event::CodeRests(_)
+            | Event::CodeRests(false)
             | Event::Looked(_)
             | Event::Symbols(..)
             | Event::Devices(_)
-            | Event::WantsToBeRemembered(_)
-            | Event::Paired(_)
             | Event::Clients(_)
             | Event::OfferFolder(_)
-            | Event::OfferWithdrawn(_)
             | Event::Kept(_)
             | Event::Renamed { .. }
             | Event::Started(_)
@@ -309,25 +325,68 @@ impl Receiving<'_> {
     }
 
     fn offer(&mut self, offer: Offer) {
+        let has_terminal = std::io::stdin().is_terminal();
+        if let Some(symbols) = &offer.symbols
+            && self.shown.insert(offer.transfer)
+        {
+            self.output.symbols(offer.transfer, symbols);
+            if has_terminal {
+                // The person there compares before names come.
+                self.output.shows(&offer.from, symbols);
+            }
+        }
+        let hopeless = offer.symbols.is_some() && !has_terminal;
         // What is taken by itself runs already; its offer is told all the same, once it is counted.
-        if offer.counting || !self.offered.insert(offer.transfer) {
+        if (offer.counting && !hopeless) || !self.offered.insert(offer.transfer) {
             return;
         }
-        if self.output.is_json() || self.arguments.accept == Accept::All {
+        let by_itself = self.taken_by_itself(&offer);
+        if self.output.is_json() || by_itself || !has_terminal {
             self.output.offer(&offer);
         }
-        if self.arguments.accept == Accept::All {
+        if by_itself {
             return;
         }
-        if !std::io::stdin().is_terminal() {
-            self.output.offer(&offer);
-            self.output
-                .warn("Declined: without a terminal nobody can be asked. Use --accept all.");
+        if !has_terminal {
+            self.output.warn(if hopeless {
+                "Declined: symbols are compared by people, and there is no terminal."
+            } else {
+                "Declined: without a terminal nobody can be asked. Use --accept all."
+            });
             self.answer(offer.transfer, false);
             return;
         }
+        self.read_lines();
         self.questions.push_back(offer);
         self.ask();
+    }
+
+    /// The engine answers it, by the device's own rule or because of `--accept`.
+    fn taken_by_itself(&self, offer: &Offer) -> bool {
+        if self.running.contains(&offer.transfer) {
+            return true;
+        }
+        let known = self.session.engine.known();
+        let of = |id| known.iter().find(|device| device.id == id);
+        let rule = offer.from.device_id.and_then(of);
+        let accept = self.arguments.accept;
+        match (offer.from.trust, rule.map(|device| &device.rule)) {
+            (Trust::Known, Some(Rule::Never)) => true,
+            (Trust::Known, Some(Rule::Accept { max_bytes, .. })) => {
+                max_bytes.is_none_or(|most| offer.bytes <= most)
+            }
+            (Trust::Known, Some(Rule::Ask) | None) => accept != Accept::Ask,
+            (Trust::Verified, _) => accept == Accept::All,
+            (Trust::None | Trust::Asked, _) => false,
+        }
+    }
+
+    /// From now on what is typed may be an answer.
+    fn read_lines(&mut self) {
+        if !self.reads_lines && std::io::stdin().is_terminal() {
+            self.reads_lines = true;
+            self.session.inputs.read_lines();
+        }
     }
 
     /// Puts the question about the first offer that waits, if none is on the screen.
@@ -347,8 +406,7 @@ impl Receiving<'_> {
         }
         self.asked = None;
         if let Some(offer) = self.questions.pop_front() {
-            let yes = matches!(line.trim(), "y" | "Y" | "yes" | "Yes");
-            self.answer(offer.transfer, yes);
+            self.answer(offer.transfer, is_yes(line));
         }
         self.ask();
     }
@@ -358,7 +416,7 @@ impl Receiving<'_> {
             Answer::Accept {
                 folder: None,
                 on_conflict: None,
-                remember: false,
+                remember: self.arguments.pair,
             }
         } else {
             Answer::Decline

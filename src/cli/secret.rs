@@ -40,21 +40,31 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Trouble> {
     ))
 }
 
-/// For `send`: what was given, else what the person types, else nothing.
+/// For `send`: what was given, if anything.
 pub fn to_prove(code_file: Option<&Path>) -> Result<Option<Secret>, Trouble> {
-    let text = match given(code_file)? {
-        Some(text) => text,
-        None if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => {
-            let _echo = EchoSaved::now();
-            let typed = rpassword::prompt_password("Code on the other screen: ");
-            Zeroizing::new(typed.map_err(|error| {
-                Trouble::usage("secret", format!("The code could not be read: {error}."))
-            })?)
-        }
-        None => return Ok(None),
-    };
-    let secret = Secret::new(&text).map_err(|error| Trouble::usage("secret", capital(&error)))?;
-    Ok(Some(secret))
+    given(code_file)?.map(|text| understood(&text)).transpose()
+}
+
+/// A person is there to type and to read.
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// What the person types; `None` for an empty line, where that means something.
+pub fn typed(prompt: &str, may_be_empty: bool) -> Result<Option<Secret>, Trouble> {
+    let _echo = EchoSaved::now();
+    let typed = rpassword::prompt_password(prompt).map_err(|error| {
+        Trouble::usage("secret", format!("The code could not be read: {error}."))
+    })?;
+    let typed = Zeroizing::new(typed);
+    if may_be_empty && typed.trim().is_empty() {
+        return Ok(None);
+    }
+    understood(&typed).map(Some)
+}
+
+fn understood(text: &str) -> Result<Secret, Trouble> {
+    Secret::new(text).map_err(|error| Trouble::usage("secret", capital(&error)))
 }
 
 /// How the terminal was before a prompt that does not echo, so that Ctrl-C can put it back.

@@ -6,14 +6,17 @@ use std::time::{Duration, Instant};
 use super::args::Send;
 use super::input::{Input, Inputs};
 use super::output::Output;
-use super::{Exit, Session, Trouble, exit_of, secret};
-use crate::engine::{Command, EarlierSend, Event, SendRequest, new_transfer_id};
-use crate::model::{Failure, Status, Summary, TransferId, TransferState};
+use super::target::{Target, resolve};
+use super::{Exit, Session, Trouble, exit_of, is_yes, secret};
+use crate::engine::{Command, EarlierSend, Event, Looked, SendRequest, new_transfer_id};
+use crate::model::{Failure, PeerAddress, Secret, Status, Summary, TransferId, TransferState, Way};
 
 /// After Ctrl-C the other side is told; nobody waits longer for that.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 /// What has arrived is flushed over there; a disk may take its time.
 const SAFE_WITHIN: Duration = Duration::from_secs(120);
+/// Longer than the engine itself tries.
+const LOOK_WITHIN: Duration = Duration::from_secs(12);
 
 pub fn run(
     arguments: Send,
@@ -24,32 +27,122 @@ pub fn run(
     super::must_exist(&arguments.paths)?;
     let waking = Inputs::new()?;
     let session = Session::start(&data_dir, waking, output)?;
-    let interrupted = session.engine.interrupted(&arguments.paths, &arguments.to);
+    let target = resolve(&arguments.to, &session.engine.known())?;
+    let how = Follow {
+        wait,
+        remembers: arguments.pair,
+    };
+    let interrupted = session.engine.interrupted(&arguments.paths, &target.to);
     if let Some(earlier) = interrupted {
         let (EarlierSend::Accepted(transfer) | EarlierSend::Unanswered(transfer)) = earlier;
         // It was let in before: no code, no question.
         session.engine.command(Command::Resume(transfer));
-        match (follow(&session, transfer, wait, output)?, earlier) {
+        match (follow(&session, transfer, how, output)?, earlier) {
             (Outcome::Exit(exit), _) => return Ok(exit),
             (Outcome::Forgotten, EarlierSend::Accepted(_)) => output.warn("It is sent anew."),
             // It was never begun, so there is nothing to say.
             (Outcome::Forgotten, EarlierSend::Unanswered(_)) => {}
         }
     }
-    let secret = secret::to_prove(arguments.code_file.as_deref())?;
+    let given = secret::to_prove(arguments.code_file.as_deref())?;
+    let Proof { secret, ask } = proof(&session, &target, given)?;
+    if ask {
+        // From now on, so that nothing typed before the question is taken for its answer.
+        session.inputs.read_lines();
+    }
     let transfer = new_transfer_id();
     session.engine.command(Command::Send(SendRequest {
-        device: None,
-        ask: false,
-        remember: false,
+        device: target.device,
+        ask,
+        remember: arguments.pair,
         transfer,
         sources: arguments.paths,
-        to: arguments.to,
+        to: target.to,
         secret,
     }));
-    match follow(&session, transfer, wait, output)? {
+    match follow(&session, transfer, how, output)? {
         Outcome::Exit(exit) => Ok(exit),
         Outcome::Forgotten => Ok(Exit::Connection),
+    }
+}
+
+/// How this device shows who it is.
+#[derive(Default)]
+struct Proof {
+    secret: Option<Secret>,
+    /// Nothing is proven: people compare symbols.
+    ask: bool,
+}
+
+/// Asks the person only for what the other device wants to know.
+fn proof(session: &Session, target: &Target, given: Option<Secret>) -> Result<Proof, Trouble> {
+    if given.is_some() || target.paired {
+        let secret = given;
+        return Ok(Proof { secret, ask: false });
+    }
+    let found = match look(session, &target.to)? {
+        Some(looked) => looked.found.map_err(|failure| Trouble::from(&failure))?,
+        // Sending fails with the reason.
+        None => return Ok(Proof::default()),
+    };
+    let accepts = |way| found.ways.contains(&way);
+    if found.paired {
+        return Ok(Proof::default());
+    }
+    let (code, passphrase, ask) = (
+        accepts(Way::Code),
+        accepts(Way::Passphrase),
+        accepts(Way::Ask),
+    );
+    if !code && !passphrase && !ask {
+        return Err(Trouble::from(&Failure::KnownOnly));
+    }
+    if !secret::can_ask() {
+        if code || passphrase {
+            return Err(Trouble::from(&Failure::SecretNeeded));
+        }
+        return Err(Trouble {
+            exit: Exit::Verification,
+            code: "terminal-needed",
+            sentence:
+                "Without a code, four symbols are compared with the other screen: run this on a \
+                       terminal."
+                    .into(),
+        });
+    }
+    let secret = if code || passphrase {
+        let what = match code {
+            true => "Code on the other screen",
+            false => "Passphrase of the other device",
+        };
+        let or = if ask {
+            " (or Enter to compare symbols)"
+        } else {
+            ""
+        };
+        secret::typed(&format!("{what}{or}: "), ask)?
+    } else {
+        None
+    };
+    Ok(Proof {
+        ask: secret.is_none(),
+        secret,
+    })
+}
+
+/// What is there; `None` if that is not known in time.
+fn look(session: &Session, to: &PeerAddress) -> Result<Option<Looked>, Trouble> {
+    session.engine.command(Command::LookAt(to.clone()));
+    let deadline = Instant::now() + LOOK_WITHIN;
+    loop {
+        match session.inputs.next_before(deadline) {
+            Some(Input::Event(Event::Looked(looked))) if looked.at == *to => {
+                return Ok(Some(looked));
+            }
+            Some(Input::Event(_) | Input::Line(..)) => {}
+            Some(Input::Interrupt) => return Err(Trouble::interrupted()),
+            None => return Ok(None),
+        }
     }
 }
 
@@ -59,17 +152,27 @@ enum Outcome {
     Forgotten,
 }
 
+#[derive(Clone, Copy)]
+struct Follow {
+    /// For a lost peer, or for room on its disk.
+    wait: Duration,
+    /// The person wants to remember the other device.
+    remembers: bool,
+}
+
 /// Reports on a transfer until it is over.
 fn follow(
     session: &Session,
     mut transfer: TransferId,
-    wait: Duration,
+    Follow { wait, remembers }: Follow,
     output: &Output,
 ) -> Result<Outcome, Trouble> {
     let mut cancelled: Option<Instant> = None;
     let mut ended: Option<(Summary, Instant)> = None;
     let mut lost: Option<Instant> = None;
     let mut full: Option<Instant> = None;
+    // When the question was put; what was typed before is no answer to it.
+    let mut asked: Option<Instant> = None;
     let exit = loop {
         let deadline = match (&ended, cancelled, lost.or(full)) {
             (Some((_, at)), _, _) => Some(*at + SAFE_WITHIN),
@@ -109,7 +212,20 @@ fn follow(
             Some(Input::Event(Event::Files(_, files))) => {
                 files.iter().for_each(|file| output.file(transfer, file));
             }
+            Some(Input::Event(Event::Symbols(_, symbols))) => {
+                output.symbols(transfer, &symbols);
+                output.compare(&symbols);
+                asked = Some(Instant::now());
+            }
+            Some(Input::Event(Event::Paired(peer))) => output.paired(&peer),
+            Some(Input::Event(Event::WantsToBeRemembered(peer))) if !remembers => {
+                output.wants_to_be_remembered(&peer);
+            }
             Some(Input::Event(Event::Ended(summary))) => {
+                if asked.take().is_some() {
+                    // Ends the line of the question.
+                    output.warn("");
+                }
                 if summary.failure == Some(Failure::Forgotten) {
                     session.engine.command(Command::Forget(transfer));
                     return Ok(Outcome::Forgotten);
@@ -136,7 +252,12 @@ fn follow(
             Some(Input::Event(Event::Slept(slept))) => output.slept(slept),
             Some(Input::Event(Event::Renamed { now, .. })) => transfer = now,
             Some(Input::Event(_other)) => {}
-            Some(Input::Line(..)) => {}
+            Some(Input::Line(line, at)) => {
+                if asked.take_if(|asked| at >= *asked).is_some() {
+                    let same = is_yes(&line);
+                    session.engine.command(Command::Confirm(transfer, same));
+                }
+            }
             Some(Input::Interrupt) => match &ended {
                 Some((summary, _)) => break exit_of(summary),
                 None if cancelled.is_some() => break Exit::Interrupted,

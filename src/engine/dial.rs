@@ -46,6 +46,7 @@ fn with_port(address: &PeerAddress) -> PeerAddress {
     PeerAddress {
         host: address.host.clone(),
         port: Some(address.port()),
+        device: None,
     }
 }
 

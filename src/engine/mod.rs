@@ -13,7 +13,7 @@ mod event;
 mod failures;
 mod gate;
 mod greeting;
-pub mod known;
+mod known;
 mod ledger;
 mod limits;
 mod link;
@@ -40,6 +40,7 @@ pub use event::{
     Client, Doing, Event, Existing, Found, Interrupted, ListenError, Listening, Looked, Measured,
     Offer, OfferFolder, StartError, Started,
 };
+pub use known::KnownDevices;
 pub use sending::new_transfer_id;
 
 use std::io;
@@ -82,6 +83,7 @@ pub struct Config {
 
 pub struct Engine {
     shared: Arc<Shared>,
+    data_dir: PathBuf,
     inputs: Sender<Input>,
     supervisor: Option<JoinHandle<()>>,
 }
@@ -127,6 +129,7 @@ impl Engine {
             .map_err(StartError::Thread)?;
         let engine = Self {
             shared,
+            data_dir: config.data_dir,
             inputs,
             supervisor: Some(thread),
         };

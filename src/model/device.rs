@@ -1,6 +1,7 @@
 //! A device: one installation, known by the hash of its public key and called by a name.
 
 use std::fmt;
+use std::str::FromStr;
 
 use data_encoding::HEXLOWER;
 
@@ -21,6 +22,20 @@ impl DeviceId {
 impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a device id is 64 lower-case hex digits")]
+pub struct DeviceIdError;
+
+impl FromStr for DeviceId {
+    type Err = DeviceIdError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceIdError> {
+        let bytes = HEXLOWER.decode(text.as_bytes());
+        let bytes = bytes.map_err(|_digits| DeviceIdError)?;
+        Ok(Self(bytes.try_into().map_err(|_length| DeviceIdError)?))
     }
 }
 
@@ -78,6 +93,21 @@ pub struct Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_id_reads_back_what_it_prints() {
+        let id = DeviceId([0xab; 32]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in [
+            "",
+            "ab",
+            &"AB".repeat(32),
+            &"ab".repeat(33),
+            &"xy".repeat(32),
+        ] {
+            assert_eq!(wrong.parse::<DeviceId>(), Err(DeviceIdError), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_name_is_cut_cleaned_and_never_empty() {

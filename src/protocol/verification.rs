@@ -13,6 +13,8 @@
 //! No I/O, no clock; randomness is handed in. Whether a guess is allowed, and what the secret is,
 //! the engine decides between two frames.
 
+use std::fmt;
+
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
 use rand_core::{CryptoRng, RngCore};
@@ -614,7 +616,7 @@ pub struct PairKey(pub Zeroizing<[u8; 32]>);
 
 impl PairKey {
     /// `secret` is the exporter value with the label `EXPORTER-ropeway-session` of the channel in
-    /// which both said that they remember; who was client and who server there.
+    /// which both ends said that they want to remember each other.
     pub fn derive(secret: &[u8; 32], client: DeviceId, server: DeviceId) -> Self {
         let mut key = Zeroizing::new([0; 32]);
         Hkdf::<Sha256>::new(None, secret)

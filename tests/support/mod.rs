@@ -3,6 +3,9 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
+#[cfg(unix)]
+pub mod program;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -37,6 +37,7 @@ pub const ENGLISH: Texts = Texts {
         AddressError::Host => {
             "That is not an address. It looks like 192.168.1.20 or garden-laptop."
         }
+        AddressError::Device => "The part behind id= is damaged. Copy the address once more.",
     },
     code_label: "Code on its screen",
     code_hint: "000 000",

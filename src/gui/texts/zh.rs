@@ -35,6 +35,7 @@ pub const CHINESE: Texts = Texts {
         AddressError::Empty => "请输入对方屏幕上显示的地址。",
         AddressError::Port => "冒号后的端口应为 1 到 65535 的数字。",
         AddressError::Host => "这不是有效的地址，例如 192.168.1.20 或 garden-laptop。",
+        AddressError::Device => "地址中 id= 后的部分已损坏，请重新复制地址。",
     },
     code_label: "对方屏幕上的配对码",
     code_hint: "000 000",
