@@ -89,9 +89,13 @@ fn check(path: &Path) {
 fn every_golden_frame_means_what_its_file_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut checked = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        check(&entry.unwrap().path());
+    // The folders beside the frames have tests of their own.
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    for path in files.filter(|path| path.is_file()) {
+        check(&path);
         checked += 1;
     }
-    assert!(checked >= 52, "only {checked} golden frames were found");
+    assert!(checked >= 70, "only {checked} golden frames were found");
 }

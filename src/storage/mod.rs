@@ -12,7 +12,7 @@ mod commit;
 mod conflict;
 pub mod existing;
 mod grouped;
-mod groups;
+pub mod groups;
 mod handle;
 mod mending;
 mod names;

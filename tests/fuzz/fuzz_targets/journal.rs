@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ropeway_fuzz::journal(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ropeway_fuzz::disk::journal(data));

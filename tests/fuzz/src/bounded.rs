@@ -1,33 +1,37 @@
 //! The same functions without libFuzzer: a corpus, mutated by chance, for so many seconds.
 //!
-//! `bounded SECONDS [SEED]`. A panic prints the target, the seed and the input's bytes.
+//! `bounded SECONDS [SEED [TARGET]]`. A panic prints the target, the seed and the input's bytes. What is
+//! in `corpus` is changed by chance; inputs that were kept find no new way, as libFuzzer's would.
 
+use std::fs;
 use std::panic::catch_unwind;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ropeway::protocol::frame::{encode, kind};
+use ropeway_fuzz::TARGETS;
 
 type Corpus = Vec<Vec<u8>>;
-type Fuzzed = (&'static str, fn(&[u8]), Corpus);
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
-    let (seconds, seed) = match (arguments.next(), arguments.next()) {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let number = |at: usize| arguments.get(at).map(|text| text.parse::<u64>());
+    let (seconds, seed) = match (number(0), number(1)) {
         (Some(Ok(seconds)), None) => (seconds, 1),
         (Some(Ok(seconds)), Some(Ok(seed))) => (seconds, seed),
         _ => {
-            eprintln!("usage: bounded SECONDS [SEED]");
+            eprintln!("usage: bounded SECONDS [SEED [TARGET]]");
             return ExitCode::from(2);
         }
     };
-    let targets: [Fuzzed; 3] = [
-        ("frames", ropeway_fuzz::frames, streams()),
-        ("names", ropeway_fuzz::names, lists_of_names()),
-        ("journal", ropeway_fuzz::journal, journals()),
-    ];
-    let each = Duration::from_secs(seconds) / targets.len() as u32;
-    for (name, target, corpus) in targets {
+    let chosen = |name: &str| arguments.get(2).is_none_or(|only| only == name);
+    let targets: Vec<_> = TARGETS
+        .into_iter()
+        .filter(|(name, _)| chosen(name))
+        .collect();
+    let each = Duration::from_secs(seconds) / targets.len().max(1) as u32;
+    for (name, target) in targets {
+        let corpus = corpus(name);
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let until = Instant::now() + each;
         let mut runs = 0_u64;
@@ -49,6 +53,21 @@ fn main() -> ExitCode {
         println!("{name}: {runs} inputs");
     }
     ExitCode::SUCCESS
+}
+
+fn corpus(target: &str) -> Corpus {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target);
+    let files = fs::read_dir(&folder).expect("a folder of seeds for every target");
+    let mut files: Vec<_> = files
+        .map(|entry| entry.expect("a readable folder").path())
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .map(|path| fs::read(path).expect("a readable seed"))
+        .collect()
 }
 
 /// xorshift64*.
@@ -105,127 +124,4 @@ fn mutated(dice: &mut Dice, corpus: &Corpus) -> Vec<u8> {
     }
     input.truncate(1 << 16);
     input
-}
-
-/// Honest transfers of a few entries, under each behaviour of the receiver.
-fn streams() -> Corpus {
-    let offer = encode(
-        kind::OFFER,
-        br#"{"transfer":"abababababababababababababababab"}"#,
-    );
-    let manifest = encode(
-        kind::MANIFEST,
-        br#"{"entries":[{"name":"d","modified":[1,0]},{"parent":0,"name":"s","size":2},{"name":"l","size":1048577}]}"#,
-    );
-    let end = encode(kind::MANIFEST_END, br#"{"entries":3,"bytes":1048579}"#);
-    let mut batch = Vec::new();
-    batch.extend(1_u32.to_be_bytes());
-    batch.extend(2_u32.to_be_bytes());
-    batch.extend([7; 32]);
-    batch.extend(b"hi");
-    let batch = encode(kind::BATCH, &batch);
-    let data = |offset: u64, len: usize| {
-        let mut body = 2_u32.to_be_bytes().to_vec();
-        body.extend(offset.to_be_bytes());
-        body.extend(vec![9; len]);
-        encode(kind::DATA, &body)
-    };
-    let mut file_end = 2_u32.to_be_bytes().to_vec();
-    file_end.extend(1_048_577_u64.to_be_bytes());
-    file_end.extend([8; 32]);
-    let file_end = encode(kind::FILE_END, &file_end);
-    let failed = |entry: u32| {
-        encode(
-            kind::FAILED,
-            format!(r#"{{"entry":{entry},"code":"changed"}}"#).as_bytes(),
-        )
-    };
-    let finish = encode(kind::FINISH, b"");
-    let cancel = encode(kind::CANCEL, b"{}");
-    let given_up = [failed(1), failed(2), finish.clone()].concat();
-    let (begin, ping) = ([offer, manifest, end].concat(), encode(kind::PING, b""));
-    let mut corpus = Vec::new();
-    for choice in 0..=15 {
-        for tail in [
-            given_up.clone(),
-            [batch.clone(), data(0, 1000), cancel.clone()].concat(),
-            [
-                batch.clone(),
-                data(1 << 20, 1),
-                data(0, 1000),
-                data(1000, 1000),
-            ]
-            .concat(),
-            [
-                ping.clone(),
-                data(1 << 20, 1),
-                file_end.clone(),
-                batch.clone(),
-                finish.clone(),
-            ]
-            .concat(),
-            [data(0, 1000), failed(2), batch.clone(), finish.clone()].concat(),
-        ] {
-            corpus.push([vec![choice], begin.clone(), tail].concat());
-        }
-    }
-    corpus
-}
-
-fn lists_of_names() -> Corpus {
-    let long = |what: &str| what.repeat(300);
-    vec![
-        b"a\nb.txt\n/folder\n>inside\n>/deeper\n>x".to_vec(),
-        b"x\n/x\nx\n/x\n>x\nX\n>/x".to_vec(),
-        "/.ropeway\n>lock\n.Ropeway\nropewa~1\n合同.pdf\ne\u{301}\n\u{e9}"
-            .as_bytes()
-            .to_vec(),
-        format!("/..{}\n>plain\n..{}\n.{}", long(" "), long(" "), long(" ")).into_bytes(),
-        format!(
-            "{}\n{}.pdf\n/{}\n>{}",
-            long("合"),
-            long("合"),
-            long("夹"),
-            long("x")
-        )
-        .into_bytes(),
-        "a (1)\na\na\na (1)\n-rf\n~\nCON\nnul.txt\n\u{202e}gpj.exe"
-            .as_bytes()
-            .to_vec(),
-    ]
-}
-
-fn journals() -> Corpus {
-    let header = format!(r#"{{"version":2,"transfer":"{}"}}"#, "ab".repeat(16));
-    let hash = "00".repeat(32);
-    let commit = |place: &str| {
-        format!(
-            r#"{{"commit":"{}","place":{place},"len_bytes":5,"modified":[1,0],"on_disk":[1,0],"blake3":"{hash}"}}"#,
-            "11".repeat(16)
-        )
-    };
-    let placed = format!(
-        r#"{{"placed":"{}","name":"a","ours":true}}"#,
-        "11".repeat(16)
-    );
-    let making = r#"{"making":["top"]}"#;
-    vec![
-        [
-            &header,
-            &commit(r#"["top","a"]"#),
-            placed.as_str(),
-            making,
-            "",
-        ]
-        .join("\n")
-        .into_bytes(),
-        [&header, &commit(r#"["..","outside"]"#), placed.as_str()]
-            .join("\n")
-            .into_bytes(),
-        [&header, making, &commit(r#"["b"]"#)]
-            .join("\n")
-            .into_bytes(),
-        header.into_bytes(),
-        Vec::new(),
-    ]
 }
