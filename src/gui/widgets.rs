@@ -4,7 +4,7 @@ use egui::accesskit::Role;
 use egui::{
     Align2, Button, Color32, Context, CornerRadius, FontId, Frame, Id, Key, Margin, Modal,
     ModalResponse, Modifiers, Pos2, Rect, Response, RichText, ScrollArea, Sense, Shape, Stroke,
-    StrokeKind, Ui, Vec2, WidgetInfo, WidgetText, pos2, vec2,
+    StrokeKind, TextWrapMode, Ui, UiBuilder, Vec2, WidgetInfo, WidgetText, pos2, vec2,
 };
 use lucide_icons::Icon;
 
@@ -61,6 +61,12 @@ fn modal(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> ModalRes
             .min_scrolled_height(height)
             .show(ui, content);
     })
+}
+
+/// Something that stays itself, and keeps the keyboard, whatever appears before it.
+pub fn part<R>(ui: &mut Ui, id: &str, content: impl FnOnce(&mut Ui) -> R) -> R {
+    let builder = UiBuilder::new().scope_id(Id::unique(id));
+    ui.scope_builder(builder, content).inner
 }
 
 /// A surface within a card.
@@ -140,7 +146,10 @@ pub fn choice(ui: &mut Ui, chosen: bool, word: &str) -> bool {
 /// A button that looks like a word.
 pub fn link(ui: &mut Ui, text: &str) -> Response {
     let label = RichText::new(text).color(palette(ui).link);
-    let button = Button::new(label).frame(false);
+    // A word goes to the next line as a whole.
+    let button = Button::new(label)
+        .frame(false)
+        .wrap_mode(TextWrapMode::Extend);
     // As high as the words around it, so that they share a line.
     let response = ui
         .scope(|ui| {

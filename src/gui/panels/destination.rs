@@ -47,6 +47,10 @@ pub fn ready(
         return Err(texts.need_address);
     }
     let to = draft.address.parse().map_err(texts.address_error)?;
+    if draft.missed.is_some() {
+        // The person has to say first what is to be done about that.
+        return Err(texts.nothing_sent);
+    }
     let (secret, ask) = match draft.entry(devices) {
         Entry::Known => (None, false),
         Entry::Closed => return Err(texts.need_known),
@@ -76,7 +80,9 @@ pub fn destination_ui(
     panel: &mut DestinationPanel,
 ) {
     known_ui(ui, scope, draft, devices, panel);
-    address_ui(ui, scope, draft, devices, panel);
+    widgets::part(ui, "address", |ui| {
+        address_ui(ui, scope, draft, devices, panel);
+    });
     recent_ui(ui, scope, draft, devices);
     if draft.failure.is_some() {
         failure_ui(ui, scope, draft);
@@ -84,7 +90,7 @@ pub fn destination_ui(
         status_ui(ui, scope, draft, devices);
     }
     if draft.to().is_some() {
-        entry_ui(ui, scope, draft, devices);
+        widgets::part(ui, "entry", |ui| entry_ui(ui, scope, draft, devices));
     }
 }
 
@@ -243,6 +249,10 @@ fn status_ui(ui: &mut Ui, scope: &Scope, draft: &Draft, devices: &[KnownDevice])
     let palette = theme::palette(ui);
     let name = draft.name(devices);
     let entry = draft.entry(devices);
+    if entry == Entry::Known && draft.chosen.is_some() {
+        // Its card says so already.
+        return;
+    }
     let (symbol, color, about) = match (draft.looked(), entry) {
         (_, Entry::Known) => (Icon::Check, palette.ok, texts.nothing_to_type.to_owned()),
         (Some(Ok(_)), Entry::Closed) => (Icon::Lock, palette.warn, texts.known_only.to_owned()),
@@ -334,12 +344,14 @@ fn entry_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, devices: &[KnownD
 }
 
 pub fn remember_box(ui: &mut Ui, texts: &Texts, remember: &mut bool) {
-    ui.scope(|ui| {
-        ui.spacing_mut().icon_spacing = theme::GRID;
-        let response = ui.checkbox(remember, texts.remember_this);
-        widgets::focus_ring(ui, &response);
-        response.on_hover_text(texts.remember_hint);
-    });
+    let style = ui.style().clone();
+    ui.spacing_mut().icon_spacing = theme::GRID;
+    // It goes to the next line as a whole.
+    ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
+    let response = ui.checkbox(remember, texts.remember_this);
+    ui.set_style(style);
+    widgets::focus_ring(ui, &response);
+    response.on_hover_text(texts.remember_hint);
 }
 
 /// Why the last attempt did not begin, and the ways out.
@@ -355,7 +367,6 @@ fn failure_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft) {
     };
     widgets::inset(ui, palette.danger_soft, |ui| {
         sentence(ui, Icon::ShieldAlert, palette.danger, &text);
-        ui.colored_label(palette.danger, texts.nothing_sent);
         ui.add_space(theme::GRID);
         ui.horizontal_wrapped(|ui| {
             if widgets::button(ui, texts.dont_connect).clicked() {

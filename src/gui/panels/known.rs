@@ -91,9 +91,11 @@ pub fn known_ui(
         ui.label(widgets::muted(ui, texts.no_known_hint));
         return;
     }
+    let height = ui.ctx().content_rect().height() - theme::DIALOG_REST;
+    let height = height.max(theme::LIST_HEIGHT);
     ScrollArea::vertical()
         .id_salt("known devices")
-        .max_height(theme::KNOWN_HEIGHT)
+        .max_height(height)
         .min_scrolled_height(theme::LIST_HEIGHT)
         .auto_shrink([false, true])
         .show(ui, |ui| {
@@ -149,7 +151,7 @@ fn headline(ui: &mut Ui, scope: &Scope, device: &KnownDevice, panel: &mut KnownP
         Bond::ForgottenThere => (Icon::TriangleAlert, palette.warn),
         Bond::Blocked => (Icon::Ban, palette.danger),
     };
-    let size = vec2(ui.available_width(), theme::DEVICE_HEIGHT);
+    let size = vec2(ui.available_width(), theme::KNOWN_ROW);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
         widgets::tile(ui, symbol, color);
         ui.add_space(theme::GRID);

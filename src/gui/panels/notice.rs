@@ -9,29 +9,32 @@ use crate::gui::{theme, widgets};
 use crate::model::{DeviceId, displayable};
 
 pub fn notices_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
-    for peer in &view.wishes {
-        if let Some(device) = peer.device_id {
-            ui.push_id(device, |ui| {
-                wish_ui(ui, scope, device, peer.name.as_str());
-            });
-        }
+    if view.wishes.is_empty() && view.notice.is_none() {
+        return;
     }
-    if let Some(notice) = &view.notice {
-        notice_ui(ui, scope, notice);
-    }
-}
-
-fn bar(ui: &mut Ui, symbol: Icon, front: Color32, soft: Color32, content: impl FnOnce(&mut Ui)) {
     let margin = Margin {
         bottom: 0,
         ..Margin::same(theme::WINDOW_MARGIN)
     };
     Frame::new().inner_margin(margin).show(ui, |ui| {
-        widgets::inset(ui, soft, |ui| {
-            ui.horizontal_wrapped(|ui| {
-                ui.label(widgets::icon(symbol, front));
-                content(ui);
-            });
+        for peer in &view.wishes {
+            if let Some(device) = peer.device_id {
+                ui.push_id(device, |ui| {
+                    wish_ui(ui, scope, device, peer.name.as_str());
+                });
+            }
+        }
+        if let Some(notice) = &view.notice {
+            notice_ui(ui, scope, notice);
+        }
+    });
+}
+
+fn bar(ui: &mut Ui, symbol: Icon, front: Color32, soft: Color32, content: impl FnOnce(&mut Ui)) {
+    widgets::inset(ui, soft, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.label(widgets::icon(symbol, front));
+            content(ui);
         });
     });
 }
@@ -47,7 +50,7 @@ fn wish_ui(ui: &mut Ui, scope: &mut Scope, device: DeviceId, name: &str) {
         |ui| {
             ui.colored_label(palette.text, (texts.wants_to_be_remembered)(name));
             for (word, remember) in [(texts.remember, true), (texts.no, false)] {
-                if widgets::link(ui, word).clicked() {
+                if widgets::button(ui, word).clicked() {
                     scope.want(Want::AnswerWish(device, remember));
                 }
             }
@@ -73,8 +76,7 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
         Notice::NotRead(why) => (texts.settings_not_read)(why),
     };
     let (front, soft, symbol) = match notice {
-        Notice::ListSaved(_) => (palette.ok, palette.ok_soft, Icon::Check),
-        Notice::Paired(_) => (palette.ok, palette.ok_soft, Icon::Handshake),
+        Notice::ListSaved(_) | Notice::Paired(_) => (palette.ok, palette.ok_soft, Icon::Check),
         Notice::Blocked(..) => (palette.warn, palette.warn_soft, Icon::Ban),
         Notice::CommandFailed(..)
         | Notice::ListNotSaved(..)

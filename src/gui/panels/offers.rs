@@ -56,7 +56,9 @@ fn offer_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &mut OfferPane
                 ui.label(widgets::strong(scope.texts.offer_same));
                 pictures_ui(ui, scope.texts, symbols);
             }
-            remember_ui(ui, scope, offer, panel);
+            if !unconfirmed(offer) {
+                remember_ui(ui, scope, offer, panel);
+            }
             ui.add_space(theme::GRID);
             answers_ui(ui, scope, offer, panel);
         });

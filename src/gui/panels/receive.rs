@@ -169,7 +169,7 @@ fn no_code(ui: &mut Ui, scope: &Scope, view: &View) {
         .iter()
         .any(|device| device.bond == Bond::Paired);
     let (symbol, color, words) = match anybody {
-        true => (Icon::Handshake, palette.muted, texts.only_known),
+        true => (Icon::Laptop, palette.muted, texts.only_known),
         false => (Icon::TriangleAlert, palette.warn, texts.only_known_nobody),
     };
     widgets::inset(ui, palette.inset, |ui| {

@@ -52,7 +52,9 @@ pub fn send_ui(
     ui.add_space(theme::GAP);
     destination_ui(ui, scope, draft, devices, &mut panel.destination);
     ui.add_space(theme::GAP);
-    send_button(ui, scope, draft, devices, panel);
+    widgets::part(ui, "send", |ui| {
+        send_button(ui, scope, draft, devices, panel);
+    });
     if !draft.picks.is_empty() {
         ui.scope(|ui| {
             ui.spacing_mut().icon_spacing = theme::GRID;
@@ -221,6 +223,21 @@ fn send_button(
         Err(missing) => (*missing).to_owned(),
     };
     let may_ask = matches!(entry, Entry::Secret { can_ask: true, .. });
+    let wrong_address = panel.destination.address_judged
+        && !draft.address.trim().is_empty()
+        && draft.to().is_none();
+    let mut words = widgets::muted(ui, hint);
+    if wrong_address {
+        words = words.color(theme::palette(ui).danger);
+    }
+    let words = egui::Label::new(words).wrap();
+    let beside = !may_ask || ui.available_width() >= theme::HINT_BESIDE_FROM;
+    let words = if beside {
+        Some(words)
+    } else {
+        ui.add(words);
+        None
+    };
     let size_of_row = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
     let layout = Layout::right_to_left(Align::Center);
     ui.allocate_ui_with_layout(size_of_row, layout, |ui| {
@@ -228,7 +245,7 @@ fn send_button(
         if response.on_hover_text("Ctrl+Enter").clicked() {
             scope.want(Want::SendNow);
         }
-        if may_ask && draft.code.is_empty() {
+        if may_ask {
             let can_ask = ready(draft, devices, texts, true).is_ok();
             ui.add_enabled_ui(can_ask, |ui| {
                 let response = widgets::button(ui, texts.ask_without);
@@ -237,15 +254,8 @@ fn send_button(
                 }
             });
         }
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            let wrong_address = panel.destination.address_judged
-                && !draft.address.trim().is_empty()
-                && draft.to().is_none();
-            let mut words = widgets::muted(ui, hint);
-            if wrong_address {
-                words = words.color(theme::palette(ui).danger);
-            }
-            ui.add(egui::Label::new(words).wrap());
-        });
+        if let Some(words) = words {
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(words));
+        }
     });
 }

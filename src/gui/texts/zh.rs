@@ -394,7 +394,7 @@ fn failure(failure: &Failure) -> String {
         Failure::Busy => "对方设备正忙，请稍后再试。".to_owned(),
         Failure::SecretNeeded => "请输入对方屏幕上显示的配对码。".to_owned(),
         Failure::WrongSecret => "配对码不对，请输入对方屏幕上现在显示的配对码。".to_owned(),
-        Failure::NotTheDevice { name } => format!("这不是您配对过的 {name}。"),
+        Failure::NotTheDevice { name } => format!("这不是您配对过的“{name}”。"),
         Failure::Moved { name, found } => {
             format!("{name} 的地址现在属于 {found}，请输入 {name} 的新地址。")
         }
