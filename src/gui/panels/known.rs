@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use egui::{Align, Layout, ScrollArea, TextEdit, Ui, vec2};
+use egui::{Align, Layout, Response, ScrollArea, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
 
 use super::{Scope, Want};
@@ -26,9 +26,9 @@ pub struct KnownPanel {
 /// The fields of the device that is unfolded.
 struct Open {
     device: DeviceId,
-    label: String,
-    folder: String,
-    max_size: String,
+    label: Field,
+    folder: Field,
+    max_size: Field,
     /// Forgetting is asked once.
     forgetting: bool,
 }
@@ -38,11 +38,39 @@ impl Open {
         let (folder, max_bytes) = limits(&device.rule);
         Self {
             device: device.id,
-            label: device.shown().to_string(),
-            folder: shown_folder(folder.as_ref()),
-            max_size: shown_size(max_bytes),
+            label: Field::new(device.shown().to_string()),
+            folder: Field::new(shown_folder(folder.as_ref())),
+            max_size: Field::new(shown_size(max_bytes)),
             forgetting: false,
         }
+    }
+}
+
+/// A text that acts when its field is left, once.
+struct Field {
+    text: String,
+    said: String,
+}
+
+impl Field {
+    fn new(text: String) -> Self {
+        let said = text.clone();
+        Self { text, said }
+    }
+
+    /// What is to be said now; follows what became of it, and what was chosen elsewhere.
+    fn left(&mut self, response: &Response, present: &str) -> Option<&str> {
+        if response.lost_focus() {
+            if self.text.trim() == self.said {
+                return None;
+            }
+            self.text.trim().clone_into(&mut self.said);
+            return Some(&self.said);
+        }
+        if !response.has_focus() && self.said != present {
+            *self = Self::new(present.to_owned());
+        }
+        None
     }
 }
 
@@ -191,21 +219,17 @@ fn line(ui: &mut Ui, label: &str, content: impl FnOnce(&mut Ui, egui::Id)) {
 
 fn label_ui(ui: &mut Ui, scope: &mut Scope, device: &KnownDevice, open: &mut Open) {
     line(ui, scope.texts.device_label, |ui, label| {
-        let field = TextEdit::singleline(&mut open.label)
+        let field = TextEdit::singleline(&mut open.label.text)
             .char_limit(DeviceName::MAX_CHARS)
             .hint_text(device.name.as_str())
             .align(egui::Align2::LEFT_CENTER)
             .desired_width(theme::FIELD_WIDTH);
         let response = ui.add(field).labelled_by(label);
-        let typed = open.label.trim();
-        if response.lost_focus() && typed != device.shown().as_str() {
+        if let Some(typed) = open.label.left(&response, device.shown().as_str()) {
             // Its own name, or nothing: as it calls itself, whatever that will be.
             let own = typed.is_empty() || typed == device.name.as_str();
             let label = (!own).then(|| DeviceName::cleaned(typed, device.name.as_str()));
             scope.want(Want::Engine(Command::LabelDevice(device.id, label)));
-            if typed.is_empty() {
-                open.label = device.name.to_string();
-            }
         }
     });
 }
@@ -255,44 +279,37 @@ fn accept_ui(
     };
     line(ui, texts.rule_folder, |ui, label| {
         let hint = crate::model::displayable(&settings.save_folder.to_string_lossy());
-        let field = TextEdit::singleline(&mut open.folder)
+        let field = TextEdit::singleline(&mut open.folder.text)
             .hint_text(hint)
             .align(egui::Align2::LEFT_CENTER)
             .desired_width(theme::FIELD_WIDTH);
         let response = ui.add(field).labelled_by(label);
         let present = shown_folder(folder.as_ref());
-        let typed = open.folder.trim();
-        if response.lost_focus() {
+        if let Some(typed) = open.folder.left(&response, &present) {
             let path = (!typed.is_empty()).then(|| PathBuf::from(typed));
-            if typed != present && path.as_ref().is_none_or(|path| path.is_absolute()) {
+            if path.as_ref().is_none_or(|path| path.is_absolute()) {
                 scope.want(set(path, max_bytes));
             }
-        } else if !response.has_focus() && typed != present && !present.is_empty() {
-            // Chosen in the system's dialog meanwhile.
-            open.folder = present;
         }
         if widgets::link(ui, texts.change).clicked() {
             scope.want(Want::PickRuleFolder(device.id));
         }
     });
     line(ui, texts.rule_size, |ui, label| {
-        let field = TextEdit::singleline(&mut open.max_size)
+        let field = TextEdit::singleline(&mut open.max_size.text)
             .char_limit(9)
             .hint_text(texts.rule_any_size)
             .align(egui::Align2::LEFT_CENTER)
             .desired_width(theme::PORT_WIDTH * 1.5);
         let response = ui.add(field).labelled_by(label);
-        let typed = typed_size(&open.max_size);
-        let color = match typed {
+        let color = match typed_size(&open.max_size.text) {
             Some(_) => theme::palette(ui).muted,
             None => theme::palette(ui).danger,
         };
         ui.colored_label(color, texts.size_unit);
         ui.label(widgets::muted(ui, texts.rule_size_hint).size(theme::SMALL));
-        if let Some(limit) = typed
-            && response.lost_focus()
-            && limit != max_bytes
-        {
+        let typed = open.max_size.left(&response, &shown_size(max_bytes));
+        if let Some(limit) = typed.and_then(typed_size) {
             scope.want(set(folder.clone(), limit));
         }
     });
