@@ -60,7 +60,7 @@ pub struct App {
 enum ModalState {
     Stop,
     Quit,
-    Settings(SettingsDialog),
+    Settings(Box<SettingsDialog>),
 }
 
 impl App {

@@ -237,7 +237,7 @@ impl View {
     }
 
     fn devices(&mut self, mut devices: Vec<KnownDevice>) {
-        devices.sort_by(|one, other| other.met.cmp(&one.met));
+        devices.sort_by_key(|device| std::cmp::Reverse(device.met));
         self.draft.devices_changed(&devices);
         self.devices = devices;
         let wishes = std::mem::take(&mut self.wishes);

@@ -96,11 +96,11 @@ impl App {
             }
             Want::OpenSettings => {
                 let dialog = SettingsDialog::new(&self.settings);
-                self.modal = Some(ModalState::Settings(dialog));
+                self.modal = Some(ModalState::Settings(Box::new(dialog)));
             }
             Want::OpenKnown => {
                 let dialog = SettingsDialog::at_known(&self.settings);
-                self.modal = Some(ModalState::Settings(dialog));
+                self.modal = Some(ModalState::Settings(Box::new(dialog)));
             }
             Want::Rename(name) => {
                 self.settings.name = name;
