@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Limits;
-use crate::model::{DEFAULT_PORT, DeviceName, OnConflict};
+use crate::model::{Allow, DEFAULT_PORT, DeviceName, OnConflict};
 use crate::storage::record::{self, RecordError};
 
 const FILE: &str = "settings.json";
@@ -25,6 +25,8 @@ pub struct Settings {
     pub port: u16,
     /// The server was on when the window closed.
     pub receive_on: bool,
+    /// Who gets as far as an offer.
+    pub allow: Allow,
     /// For all transfers together, in bytes a second; 0 for none.
     pub speed_limit: u64,
     /// Transfers to one device that move at once.
@@ -60,6 +62,7 @@ impl Default for Settings {
             save_folder: default_save_folder(),
             port: DEFAULT_PORT,
             receive_on: false,
+            allow: Allow::Anyone,
             speed_limit: 0,
             at_once: 3,
             on_conflict: OnConflict::default(),

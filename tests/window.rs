@@ -5,218 +5,27 @@
 #![allow(clippy::unwrap_used)]
 
 mod support;
+#[path = "support/window.rs"]
+mod window;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use egui::accesskit::{Role, Toggled};
 use egui::{Key, Modifiers};
-use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ropeway::engine::{
-    AcceptPolicy, Answer, Command, Event, Existing, Interrupted, Listening, Measured, Offer,
-    OfferFolder, Started, StopMode,
+    AcceptPolicy, Answer, Command, Event, Existing, Interrupted, Measured, OfferFolder, StopMode,
 };
-use ropeway::gui::app::App;
-use ropeway::gui::theme;
 use ropeway::gui::view::{RowState, Server};
 use ropeway::model::{
-    Code, DeviceId, DeviceName, Direction, EntryStatus, Failure, FileReport, Hold, Holds,
-    OnConflict, Peer, Problem, Progress, Status, Summary, TransferId, TransferState,
+    Direction, EntryStatus, Failure, FileReport, Hold, Holds, OnConflict, Problem, Status, Summary,
+    TransferId, TransferState,
 };
-use ropeway::settings::{Language, Settings};
+use ropeway::settings::Language;
 use support::{Device, PASSPHRASE};
-
-const TRANSFER: TransferId = TransferId([7; 16]);
-
-struct Window<'a> {
-    harness: Harness<'a, App>,
-    events: Sender<Event>,
-    commands: Receiver<Command>,
-}
-
-impl Window<'_> {
-    fn new(language: Language) -> Self {
-        let (commands_tx, commands) = channel();
-        let (events, events_rx) = channel();
-        let settings = Settings {
-            name: "Study PC".into(),
-            save_folder: "/home/me/Downloads/Ropeway".into(),
-            language,
-            ..Settings::default()
-        };
-        let send = move |command| {
-            let _ = commands_tx.send(command);
-        };
-        let app = App::new(settings, None, Box::new(send), events_rx);
-        let harness = Harness::builder()
-            .with_size([1280.0, 860.0])
-            .with_theme(egui::Theme::Light)
-            .with_context_setup(theme::install)
-            .build_ui_state(
-                |ui, app: &mut App| {
-                    app.drain(&ui.ctx().clone());
-                    app.ui(ui, None);
-                },
-                app,
-            );
-        let mut window = Self {
-            harness,
-            events,
-            commands,
-        };
-        window.harness.run();
-        window
-    }
-
-    fn english() -> Self {
-        Self::new(Language::English)
-    }
-
-    fn say(&mut self, event: Event) {
-        self.events.send(event).unwrap();
-        self.harness.run();
-    }
-
-    fn click(&mut self, label: &str) {
-        self.harness.get_by_label(label).click();
-        self.harness.run();
-    }
-
-    fn type_into(&mut self, label: &str, text: &str) {
-        let field = self.harness.get_by_role_and_label(Role::TextInput, label);
-        field.focus();
-        self.harness.run();
-        let field = self.harness.get_by_role_and_label(Role::TextInput, label);
-        field.type_text(text);
-        self.harness.run();
-    }
-
-    fn drop_file(&mut self, path: &str) {
-        self.harness.input_mut().dropped_files = vec![Arc::new(Dropped(path.into()))];
-        self.harness.step();
-        self.harness.input_mut().dropped_files.clear();
-        self.harness.run();
-    }
-
-    fn press(&mut self, modifiers: Modifiers, key: Key) {
-        self.harness.key_press_modifiers(modifiers, key);
-        self.harness.run();
-    }
-
-    /// The next command that is not about counting.
-    fn command(&self) -> Option<Command> {
-        self.commands
-            .try_iter()
-            .find(|command| !matches!(command, Command::Measure(_)))
-    }
-}
-
-#[derive(Debug)]
-struct Dropped(PathBuf);
-
-impl egui::DroppedFile for Dropped {
-    fn path(&self) -> &Path {
-        &self.0
-    }
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        Err("nobody reads a dropped file into memory".into())
-    }
-}
-
-fn peer(name: &str) -> Peer {
-    Peer {
-        name: DeviceName::cleaned(name, "?"),
-        device_id: None,
-        address: "192.168.1.20:9000".into(),
-        trust: ropeway::model::Trust::Verified,
-    }
-}
-
-fn started(direction: Direction) -> Event {
-    Event::Started(Started {
-        transfer: TRANSFER,
-        direction,
-        peer: peer("Garden laptop"),
-        names: vec!["Holiday 2026".into()],
-        picked: 1,
-        places: vec!["/home/me/Downloads/Ropeway".into()],
-    })
-}
-
-fn progress(bytes: u64) -> Event {
-    Event::Progress(Progress {
-        transfer: TRANSFER,
-        bytes,
-        total_bytes: 1_000_000,
-        entries_done: 3,
-        entries: 10,
-        checked_bytes: 0,
-        check_bytes: 0,
-        bytes_per_second: 94_200_000,
-        eta: Some(Duration::from_secs(114)),
-    })
-}
-
-fn ended(direction: Direction, status: Status, failure: Option<Failure>) -> Event {
-    Event::Ended(Summary {
-        transfer: TRANSFER,
-        direction,
-        peer: peer("Garden laptop"),
-        status,
-        failure,
-        entries: 10,
-        bytes: 1_000_000,
-        failed: 0,
-        can_retry: false,
-        skipped: 0,
-        elapsed: Duration::from_secs(13),
-        sent_bytes: 1_000_000,
-    })
-}
-
-fn listening() -> Event {
-    Event::Listening(Listening {
-        addr: "[::]:9000".parse().unwrap(),
-        addresses: vec!["192.168.1.20".parse().unwrap()],
-        port_moved: false,
-        device_id: DeviceId([1; 32]),
-        name: DeviceName::cleaned("Study PC", "?"),
-        save_folder: "/home/me/Downloads/Ropeway".into(),
-    })
-}
-
-fn code() -> Event {
-    let code = Code::generate(|bytes| {
-        bytes.copy_from_slice(&427_913_u32.to_be_bytes());
-        Ok::<(), ()>(())
-    });
-    Event::Code {
-        code: code.unwrap(),
-        valid: Duration::from_secs(600),
-    }
-}
-
-fn offer(bytes: u64) -> Event {
-    Event::Offer(Offer {
-        symbols: None,
-        remembers: false,
-        transfer: TRANSFER,
-        from: peer("Garden laptop"),
-        names: vec!["Kitchen plans".into()],
-        picked: 1,
-        entries: 307,
-        bytes,
-        counting: false,
-        folder: "/home/me/Downloads/Ropeway".into(),
-        free_bytes: Some(2_000_000_000),
-        on_conflict: OnConflict::default(),
-        existing: None,
-    })
-}
+use window::*;
 
 #[test]
 fn dropped_files_and_a_code_become_one_send_command_and_the_list_is_empty_again() {

@@ -1,30 +1,31 @@
 //! The window's state between frames, and what happens when a person wants something.
 
-use std::path::{Path, PathBuf};
+mod fulfil;
+
+use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 
 use egui::{
     CentralPanel, Context, Frame, Key, KeyboardShortcut, Margin, Modifiers, Panel, ScrollArea,
     ThemePreference, Ui, ViewportCommand,
 };
-use lucide_icons::Icon;
 
-use super::dialogs::{Dialogs, Kind, Picked};
+use super::dialogs::{Dialogs, Picked};
+use super::panels::confirm::symbols_question_ui;
 use super::panels::header::{NameEditor, header_ui};
 use super::panels::modals::{Question, ask, quit_question, stop_question};
+use super::panels::notice::notices_ui;
 use super::panels::offers::{OfferPanel, offers_ui};
 use super::panels::receive::{ReceivePanel, receive_ui};
-use super::panels::send::{SendPanel, ready, send_ui};
+use super::panels::send::{SendPanel, send_ui};
 use super::panels::settings::{SettingsDialog, settings_ui};
 use super::panels::transfers::transfers_ui;
 use super::panels::{Scope, Want};
 use super::texts::{Texts, texts};
-use super::view::{Notice, Server, View};
+use super::view::{Notice, View};
 use super::{theme, widgets};
-use crate::engine::{
-    AcceptPolicy, Bind, Command, Event, ListenOptions, SendRequest, StopMode, new_transfer_id,
-};
-use crate::model::{Allow, FailedLine, Secret, displayable};
+use crate::engine::{Command, Event, StopMode};
+use crate::model::FailedLine;
 use crate::settings::{Settings, Theme};
 
 const PICK_FILES: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::O);
@@ -59,7 +60,7 @@ pub struct App {
 enum ModalState {
     Stop,
     Quit,
-    Settings(SettingsDialog),
+    Settings(Box<SettingsDialog>),
 }
 
 impl App {
@@ -116,6 +117,7 @@ impl App {
             }
             Some(Picked::OtherFolder(id, folder)) => (self.commands)(Command::MoveTo(id, folder)),
             Some(Picked::OfferFolder(id, folder)) => (self.commands)(Command::LookInto(id, folder)),
+            Some(Picked::RuleFolder(id, folder)) => self.set_rule_folder(id, folder),
             Some(Picked::NoDialog) => self.send_panel.without_dialog = true,
             Some(Picked::Nothing) | None => {}
         }
@@ -160,7 +162,7 @@ impl App {
             .frame(Frame::central_panel(ui.style()).inner_margin(Margin::same(0)))
             .show(ui, |ui| {
                 // In sight wherever the person has scrolled to.
-                self.notice(ui, &mut scope);
+                notices_ui(ui, &mut scope, &self.view);
                 ScrollArea::vertical()
                     .auto_shrink([false, false])
                     .show(ui, |ui| {
@@ -170,6 +172,7 @@ impl App {
                     });
             });
         self.modal(&context, &mut scope);
+        symbols_question_ui(&context, &mut scope, &self.view);
         self.close_request(&context);
         self.overlay(&context);
         for want in wants {
@@ -214,60 +217,17 @@ impl App {
     }
 
     fn send(&mut self, ui: &mut Ui, scope: &mut Scope) {
-        send_ui(ui, scope, &mut self.view.draft, &mut self.send_panel);
+        let View { draft, devices, .. } = &mut self.view;
+        send_ui(ui, scope, draft, devices, &mut self.send_panel);
     }
 
     fn receive(&mut self, ui: &mut Ui, scope: &mut Scope) {
-        receive_ui(ui, scope, &self.view, &mut self.receive_panel);
-    }
-
-    /// A sentence about something that is nobody's row.
-    fn notice(&self, ui: &mut Ui, scope: &mut Scope) {
-        let Some(notice) = &self.view.notice else {
-            return;
-        };
-        let palette = theme::palette(ui);
-        let sentence = match notice {
-            Notice::CommandFailed(path, problem) => {
-                let path = displayable(&path.to_string_lossy());
-                (scope.texts.command_failed)(&path, &(scope.texts.problem)(problem))
-            }
-            Notice::ListSaved(path) => {
-                (scope.texts.list_saved)(&displayable(&path.to_string_lossy()))
-            }
-            Notice::ListNotSaved(path, problem) => {
-                let path = displayable(&path.to_string_lossy());
-                (scope.texts.list_not_saved)(&path, &(scope.texts.problem)(problem))
-            }
-            Notice::NotSaved(why) => (scope.texts.settings_not_saved)(why),
-            Notice::NotRead(why) => (scope.texts.settings_not_read)(why),
-        };
-        let (front, soft, symbol) = match notice {
-            Notice::ListSaved(_) => (palette.ok, palette.ok_soft, Icon::Check),
-            Notice::CommandFailed(..)
-            | Notice::ListNotSaved(..)
-            | Notice::NotSaved(_)
-            | Notice::NotRead(_) => (palette.warn, palette.warn_soft, Icon::TriangleAlert),
-        };
-        let margin = Margin {
-            bottom: 0,
-            ..Margin::same(theme::WINDOW_MARGIN)
-        };
-        Frame::new().inner_margin(margin).show(ui, |ui| {
-            widgets::inset(ui, soft, |ui| {
-                ui.horizontal_wrapped(|ui| {
-                    ui.label(widgets::icon(symbol, front));
-                    ui.colored_label(front, sentence);
-                    if widgets::link(ui, scope.texts.done).clicked() {
-                        scope.want(Want::DismissNotice);
-                    }
-                });
-            });
-        });
+        let allow = self.settings.allow;
+        receive_ui(ui, scope, &self.view, allow, &mut self.receive_panel);
     }
 
     fn shortcuts(&self, context: &Context, wants: &mut Vec<Want>) {
-        if self.modal.is_some() {
+        if self.modal.is_some() || !self.view.questions.is_empty() {
             return;
         }
         // The longer combination first, or the shorter one would take its key.
@@ -320,7 +280,7 @@ impl App {
         match &mut self.modal {
             None => {}
             Some(ModalState::Settings(dialog)) => {
-                let stays = settings_ui(context, scope, &self.settings, dialog);
+                let stays = settings_ui(context, scope, &self.settings, &self.view.devices, dialog);
                 if !stays {
                     self.modal = None;
                 }
@@ -366,225 +326,6 @@ impl App {
             // In the same frame, or the window is gone.
             context.send_viewport_cmd(ViewportCommand::CancelClose);
             self.modal = Some(ModalState::Quit);
-        }
-    }
-
-    fn fulfil(&mut self, want: Want, context: &Context, frame: Option<&eframe::Frame>) {
-        match want {
-            // A second dialog is not shown, and that is no loss.
-            Want::PickFiles => _ = self.dialog(Kind::Files, context, frame),
-            Want::PickFolder => _ = self.dialog(Kind::Folder, context, frame),
-            Want::PickSaveFolder => _ = self.dialog(Kind::SaveFolder, context, frame),
-            Want::Add(path) => self.add(path),
-            Want::Remove(index) => {
-                if index < self.view.draft.picks.len() {
-                    self.view.draft.picks.remove(index);
-                }
-            }
-            Want::ClearPicks => self.view.draft.picks.clear(),
-            Want::SendNow => self.send_now(),
-            Want::SwitchOn => self.switch_on(),
-            Want::SwitchOff => self.switch_off(),
-            Want::Answer(transfer, answer) => {
-                // It is answered now; a second click would answer nothing.
-                self.view.offers.retain(|offer| offer.transfer != transfer);
-                (self.commands)(Command::Answer(transfer, answer));
-            }
-            Want::PickOtherFolder(id) => _ = self.dialog(Kind::OtherFolder(id), context, frame),
-            Want::PickOfferFolder(id) => _ = self.dialog(Kind::OfferFolder(id), context, frame),
-            Want::SetOnConflict(rule) => {
-                self.settings.on_conflict = rule;
-                (self.commands)(Command::SetOnConflict(rule));
-                self.save();
-            }
-            Want::SendAgain(id) => self.send_again(id),
-            Want::ClearFinished => self.view.rows.retain(|row| !row.finished()),
-            Want::Delete(id) => {
-                (self.commands)(Command::Forget(id));
-                self.view.rows.retain(|row| row.id != id);
-            }
-            Want::ToggleDetails(id) => {
-                if let Some(row) = self.view.row(id) {
-                    row.open = !row.open;
-                }
-            }
-            Want::Filter(id, filter) => {
-                if let Some(row) = self.view.row(id) {
-                    row.filter = filter;
-                }
-            }
-            Want::SaveList(lines) => {
-                if self.dialog(Kind::List, context, frame) {
-                    self.list = lines;
-                }
-            }
-            Want::OpenSettings => {
-                let dialog = SettingsDialog::new(&self.settings);
-                self.modal = Some(ModalState::Settings(dialog));
-            }
-            Want::Rename(name) => {
-                self.settings.name = name;
-                (self.commands)(Command::SetName(self.settings.device_name()));
-                self.save();
-            }
-            Want::SetPort(port) => {
-                self.settings.port = port;
-                self.save();
-                if matches!(self.view.server, Server::On(_)) {
-                    self.listen();
-                }
-            }
-            Want::LimitSpeed(id, limit) => {
-                if let Some(row) = self.view.row(id) {
-                    row.limit = limit;
-                }
-                (self.commands)(Command::LimitSpeed(id, limit));
-            }
-            Want::SetSpeedLimit(limit) => {
-                self.settings.speed_limit = limit;
-                self.set_limits();
-                self.save();
-            }
-            Want::SetAtOnce(at_once) => {
-                self.settings.at_once = at_once;
-                self.set_limits();
-                self.save();
-            }
-            Want::SetTheme(theme) => {
-                self.settings.theme = theme;
-                self.save();
-            }
-            Want::SetLanguage(language) => {
-                self.settings.language = language;
-                self.texts = texts(language);
-                self.save();
-            }
-            Want::SetSaveFolder(folder) => self.set_save_folder(folder),
-            Want::DismissNotice => self.view.notice = None,
-            Want::Copy(text) => context.copy_text(text),
-            Want::Engine(command) => (self.commands)(command),
-        }
-    }
-
-    fn dialog(&mut self, kind: Kind, context: &Context, frame: Option<&eframe::Frame>) -> bool {
-        let start = match kind {
-            Kind::Files | Kind::Folder | Kind::List => None,
-            Kind::SaveFolder | Kind::OtherFolder(_) => Some(&self.settings.save_folder),
-            Kind::OfferFolder(id) => {
-                let mut offers = self.view.offers.iter();
-                offers
-                    .find(|offer| offer.transfer == id)
-                    .map(|offer| &offer.folder)
-            }
-        };
-        self.dialogs.show(kind, self.texts, start, context, frame)
-    }
-
-    fn add(&mut self, path: PathBuf) {
-        // What the shell handed over may be relative; the list shows and sends the real place.
-        let path = std::path::absolute(&path).unwrap_or(path);
-        if self.view.draft.add(path.clone()) {
-            (self.commands)(Command::Measure(path));
-        }
-    }
-
-    fn send_now(&mut self) {
-        let Ok(to) = ready(&self.view.draft, self.texts) else {
-            return;
-        };
-        let Ok(secret) = Secret::new(&self.view.draft.code) else {
-            return;
-        };
-        let picks = self.view.draft.picks.iter();
-        let sources: Vec<_> = picks.map(|pick| pick.path.clone()).collect();
-        if let Some(interrupted) = self.view.kept_like(&sources, &to) {
-            // The same things to the same device: it goes on instead of beginning anew.
-            (self.commands)(Command::Resume(interrupted));
-            self.view.draft.sent(interrupted, to);
-            return;
-        }
-        let transfer = new_transfer_id();
-        (self.commands)(Command::Send(SendRequest {
-            device: None,
-            ask: false,
-            remember: false,
-            transfer,
-            sources,
-            to: to.clone(),
-            secret: Some(secret),
-        }));
-        self.view.draft.sent(transfer, to);
-    }
-
-    fn send_again(&mut self, id: crate::model::TransferId) {
-        let Some(row) = self.view.row(id) else { return };
-        let (places, address) = (row.places.clone(), row.peer.address.clone());
-        self.view.draft.address = address;
-        places.into_iter().for_each(|path| self.add(path));
-    }
-
-    fn switch_on(&mut self) {
-        self.settings.receive_on = true;
-        self.save();
-        self.listen();
-    }
-
-    fn switch_off(&mut self) {
-        if self.view.receiving() > 0 {
-            self.modal = Some(ModalState::Stop);
-        } else {
-            self.stop_listening(StopMode::LetFinish);
-        }
-    }
-
-    fn stop_listening(&mut self, mode: StopMode) {
-        self.settings.receive_on = false;
-        self.save();
-        (self.commands)(Command::StopListening(mode));
-    }
-
-    fn listen(&mut self) {
-        self.view.server = Server::Starting;
-        (self.commands)(Command::Listen(ListenOptions {
-            allow: Allow::Code,
-            remember: false,
-            bind: Bind::Preferred(self.settings.port),
-            save_folder: self.settings.save_folder.clone(),
-            passphrase: None,
-            once: false,
-            accept: AcceptPolicy::Ask,
-            on_conflict: self.settings.on_conflict,
-        }));
-    }
-
-    fn set_limits(&self) {
-        (self.commands)(Command::SetLimits(self.settings.limits()));
-    }
-
-    fn set_save_folder(&mut self, folder: PathBuf) {
-        self.settings.save_folder.clone_from(&folder);
-        self.save();
-        if let Server::On(listening) = &mut self.view.server {
-            listening.save_folder.clone_from(&folder);
-        }
-        (self.commands)(Command::SetSaveFolder(folder));
-    }
-
-    /// The port really got is kept from then on.
-    fn notice_port(&mut self, event: &Event) {
-        if let Event::Listening(listening) = event
-            && listening.addr.port() != self.settings.port
-        {
-            self.settings.port = listening.addr.port();
-            self.save();
-        }
-    }
-
-    fn save(&mut self) {
-        if let Some(data_dir) = &self.data_dir
-            && let Err(error) = self.settings.save(Path::new(data_dir))
-        {
-            self.view.notice = Some(Notice::NotSaved(error.to_string()));
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use egui::Context;
 
 use super::texts::Texts;
-use crate::model::TransferId;
+use crate::model::{DeviceId, TransferId};
 
 /// What a dialog brought.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +16,8 @@ pub enum Picked {
     /// Where the list of failures goes.
     List(PathBuf),
     OfferFolder(TransferId, PathBuf),
+    /// Where what a known device sends is saved.
+    RuleFolder(DeviceId, PathBuf),
     /// Where a transfer is to go from now on.
     OtherFolder(TransferId, PathBuf),
     Nothing,
@@ -33,6 +35,8 @@ pub enum Kind {
     OfferFolder(TransferId),
     /// Where a transfer whose disk is full is to go.
     OtherFolder(TransferId),
+    /// Where what a known device sends is saved.
+    RuleFolder(DeviceId),
 }
 
 /// At most one dialog is open; a second click is ignored while it is.
@@ -64,7 +68,10 @@ impl Dialogs {
         let dialog = dialog.set_title(match kind {
             Kind::Files => texts.pick_files_title,
             Kind::Folder => texts.pick_folder_title,
-            Kind::SaveFolder | Kind::OfferFolder(_) | Kind::OtherFolder(_) => texts.pick_save_title,
+            Kind::SaveFolder
+            | Kind::OfferFolder(_)
+            | Kind::OtherFolder(_)
+            | Kind::RuleFolder(_) => texts.pick_save_title,
             Kind::List => texts.save_list_title,
         });
         let dialog = match kind {
@@ -75,7 +82,8 @@ impl Dialogs {
             | Kind::Folder
             | Kind::SaveFolder
             | Kind::OfferFolder(_)
-            | Kind::OtherFolder(_) => dialog,
+            | Kind::OtherFolder(_)
+            | Kind::RuleFolder(_) => dialog,
         };
         let (answer, answered) = channel();
         let context = context.clone();
@@ -136,6 +144,10 @@ fn run(kind: Kind, dialog: rfd::FileDialog) -> Picked {
         },
         Kind::OtherFolder(transfer) => match dialog.pick_folder() {
             Some(folder) => Picked::OtherFolder(transfer, folder),
+            None => Picked::Nothing,
+        },
+        Kind::RuleFolder(device) => match dialog.pick_folder() {
+            Some(folder) => Picked::RuleFolder(device, folder),
             None => Picked::Nothing,
         },
         Kind::OfferFolder(transfer) => match dialog.pick_folder() {

@@ -1,10 +1,12 @@
 //! Numbers and names as people read them.
 
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime};
 
 use humansize::{DECIMAL, format_size};
 
 use super::texts::Texts;
+use crate::engine::Listening;
 
 /// Bytes in decimal units with one place, as file managers show them: `18.4 GB`.
 pub fn size(bytes: u64) -> String {
@@ -22,6 +24,17 @@ pub fn size_of(done: u64, total: u64) -> (String, String) {
         return (number.to_owned(), all);
     }
     (part, all)
+}
+
+/// What another device needs to find this one, and nobody in its place: address and device.
+pub fn link_of(listening: &Listening, ip: IpAddr) -> String {
+    let at = SocketAddr::new(ip, listening.addr.port());
+    format!("ropeway://{at}/?id={}", listening.device_id)
+}
+
+/// Whole hours from then to now; 0 for what is yet to come.
+pub fn hours_since(then: SystemTime, now: SystemTime) -> u64 {
+    now.duration_since(then).unwrap_or_default().as_secs() / 3600
 }
 
 /// `3412` as `3,412`.

@@ -8,6 +8,7 @@ pub mod app;
 mod dialogs;
 pub mod format;
 pub mod panels;
+mod symbols;
 pub mod texts;
 pub mod theme;
 pub mod view;

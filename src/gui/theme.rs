@@ -129,11 +129,20 @@ pub const ROW_LINE_GAP: f32 = 6.0;
 pub const BADGE_PADDING: Vec2 = Vec2::new(10.0, 4.0);
 pub const TEXT_LINE: f32 = 18.0;
 pub const TILE: f32 = 32.0;
+/// A known device in the settings.
+pub const KNOWN_ROW: f32 = 44.0;
+/// A device to choose, and the middle of the icon in it.
+pub const DEVICE_HEIGHT: f32 = 52.0;
+pub const DEVICE_ICON: f32 = 22.0;
+pub const DEVICE_WIDTH: f32 = 160.0;
+/// A symbol to compare, with its word.
+pub const PICTURE: Vec2 = Vec2::new(99.0, 88.0);
+pub const PICTURE_ICON: f32 = 36.0;
 pub const BAR_HEIGHT: f32 = 6.0;
 pub const SWITCH: Vec2 = Vec2::new(44.0, 24.0);
 pub const SWITCH_INSET: f32 = 3.0;
 pub const PLOT: Vec2 = Vec2::new(150.0, 34.0);
-pub const LABEL_COLUMN: f32 = 92.0;
+pub const LABEL_COLUMN: f32 = 104.0;
 pub const BADGE_COLUMN: f32 = 104.0;
 pub const DIALOG_WIDTH: f32 = 420.0;
 pub const DIALOG_PADDING: i8 = 20;
@@ -142,9 +151,13 @@ pub const CODE_WIDTH: f32 = 160.0;
 pub const PORT_WIDTH: f32 = 72.0;
 pub const NAME_WIDTH: f32 = 180.0;
 pub const LIST_HEIGHT: f32 = 190.0;
+/// What a dialog needs besides its list.
+pub const DIALOG_REST: f32 = 240.0;
 pub const DETAILS_HEIGHT: f32 = 180.0;
 /// Of a line in a list of failures; the reason has the rest.
 pub const PATH_SHARE: f32 = 0.4;
+/// Of a line that says more than a name; the rest has the rest.
+pub const NAME_SHARE: f32 = 0.5;
 pub const LINE: f32 = 1.0;
 pub const FOCUS_LINE: f32 = 2.0;
 pub const DASH: f32 = 4.0;
@@ -153,6 +166,8 @@ pub const DASH: f32 = 4.0;
 pub const TWO_COLUMNS_FROM: f32 = 840.0;
 /// Below this the drop zone's buttons stand under its words.
 pub const DROP_LINE_FROM: f32 = 460.0;
+/// Below this a hint stands above the buttons it is about.
+pub const HINT_BESIDE_FROM: f32 = 500.0;
 /// Below this a transfer's row has no plot.
 pub const PLOT_FROM: f32 = 760.0;
 pub const WINDOW_SIZE: [f32; 2] = [1280.0, 860.0];

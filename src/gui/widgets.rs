@@ -2,9 +2,9 @@
 
 use egui::accesskit::Role;
 use egui::{
-    Align2, Button, Color32, Context, CornerRadius, FontId, Frame, Id, Margin, Modal, Pos2, Rect,
-    Response, RichText, ScrollArea, Sense, Shape, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
-    WidgetText, pos2, vec2,
+    Align2, Button, Color32, Context, CornerRadius, FontId, Frame, Id, Key, Margin, Modal,
+    ModalResponse, Modifiers, Pos2, Rect, Response, RichText, ScrollArea, Sense, Shape, Stroke,
+    StrokeKind, TextWrapMode, Ui, UiBuilder, Vec2, WidgetInfo, WidgetText, pos2, vec2,
 };
 use lucide_icons::Icon;
 
@@ -36,20 +36,37 @@ pub fn outline(ui: &Ui, rect: Rect) {
 
 /// A dialog over everything else. Says whether it was dismissed: Escape, or a click beside it.
 pub fn dialog(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> bool {
+    modal(context, id, content).should_close()
+}
+
+/// A dialog that a click beside it does not end. Says whether Escape was pressed.
+pub fn firm_dialog(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> bool {
+    let response = modal(context, id, content);
+    response.is_top_modal
+        && !response.any_popup_open
+        && context.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
+}
+
+fn modal(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> ModalResponse<()> {
     let frame = Frame::popup(&context.global_style())
         .corner_radius(CornerRadius::same(theme::RADIUS_DIALOG))
         .inner_margin(Margin::same(theme::DIALOG_PADDING));
     let modal = Modal::new(Id::unique(id)).frame(frame);
     // A window may be lower than a dialog is.
     let height = context.content_rect().height() - 4.0 * f32::from(theme::DIALOG_PADDING);
-    let response = modal.show(context, |ui| {
+    modal.show(context, |ui| {
         ui.set_width(theme::DIALOG_WIDTH);
         ScrollArea::vertical()
             .max_height(height)
             .min_scrolled_height(height)
             .show(ui, content);
-    });
-    response.should_close()
+    })
+}
+
+/// Something that stays itself, and keeps the keyboard, whatever appears before it.
+pub fn part<R>(ui: &mut Ui, id: &str, content: impl FnOnce(&mut Ui) -> R) -> R {
+    let builder = UiBuilder::new().scope_id(Id::unique(id));
+    ui.scope_builder(builder, content).inner
 }
 
 /// A surface within a card.
@@ -129,7 +146,10 @@ pub fn choice(ui: &mut Ui, chosen: bool, word: &str) -> bool {
 /// A button that looks like a word.
 pub fn link(ui: &mut Ui, text: &str) -> Response {
     let label = RichText::new(text).color(palette(ui).link);
-    let button = Button::new(label).frame(false);
+    // A word goes to the next line as a whole.
+    let button = Button::new(label)
+        .frame(false)
+        .wrap_mode(TextWrapMode::Extend);
     // As high as the words around it, so that they share a line.
     let response = ui
         .scope(|ui| {
@@ -219,6 +239,86 @@ pub fn tile(ui: &mut Ui, symbol: Icon, color: Color32) {
         FontId::new(theme::ICON, theme::icons()),
         color,
     );
+}
+
+/// One of several devices: what it is called, and a word about it.
+pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, name: &str, about: &str) -> Response {
+    let size = vec2(width, theme::DEVICE_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, name));
+    let palette = palette(ui);
+    let marked = chosen || response.hovered();
+    let fill = if marked {
+        palette.accent_soft
+    } else {
+        palette.inset
+    };
+    let radius = CornerRadius::same(theme::RADIUS_CARD);
+    ui.painter().rect_filled(rect, radius, fill);
+    if chosen {
+        let stroke = Stroke::new(theme::LINE, palette.link);
+        ui.painter()
+            .rect_stroke(rect, radius, stroke, StrokeKind::Inside);
+    }
+    let color = if chosen { palette.link } else { palette.muted };
+    ui.painter().text(
+        pos2(rect.left() + theme::DEVICE_ICON, rect.center().y),
+        Align2::CENTER_CENTER,
+        char::from(Icon::Laptop),
+        FontId::new(theme::ICON, theme::icons()),
+        color,
+    );
+    let left = rect.left() + theme::DEVICE_ICON * 2.0 - theme::GRID;
+    let room = rect.right() - theme::GAP - left;
+    let line = |text: &str, font: FontId, color: Color32, y: f32, align: Align2| {
+        let shown = elide_middle(text, |text| {
+            let galley = ui
+                .painter()
+                .layout_no_wrap(text.to_owned(), font.clone(), color);
+            galley.size().x <= room
+        });
+        ui.painter().text(pos2(left, y), align, shown, font, color);
+    };
+    let middle = rect.center().y;
+    let strong = theme::strong_font(theme::BODY);
+    line(name, strong, palette.text, middle, Align2::LEFT_BOTTOM);
+    let small = theme::small_font();
+    line(about, small, palette.muted, middle, Align2::LEFT_TOP);
+    focus_ring(ui, &response);
+    response.on_hover_cursor(egui::CursorIcon::PointingHand)
+}
+
+/// Pictures with their words side by side; all together they are read as `words`.
+pub fn pictures<const N: usize>(ui: &mut Ui, pictures: [(Icon, &str); N], words: &str) {
+    let gap = theme::GAP;
+    let count = N as f32;
+    let room = (ui.available_width() - gap * (count - 1.0)) / count;
+    let width = room.min(theme::PICTURE.x);
+    let size = vec2(width * count + gap * (count - 1.0), theme::PICTURE.y);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words));
+    let palette = palette(ui);
+    let radius = CornerRadius::same(theme::RADIUS_CARD);
+    let mut left = rect.left();
+    for (symbol, word) in pictures {
+        let tile = Rect::from_min_size(pos2(left, rect.top()), vec2(width, rect.height()));
+        left = tile.right() + gap;
+        ui.painter().rect_filled(tile, radius, palette.inset);
+        ui.painter().text(
+            pos2(tile.center().x, tile.top() + tile.height() * 0.4),
+            Align2::CENTER_CENTER,
+            char::from(symbol),
+            FontId::new(theme::PICTURE_ICON, theme::icons()),
+            palette.text,
+        );
+        ui.painter().text(
+            pos2(tile.center().x, tile.bottom() - theme::GAP),
+            Align2::CENTER_BOTTOM,
+            word,
+            theme::strong_font(theme::BODY),
+            palette.text,
+        );
+    }
 }
 
 /// A thin bar; `name` is what a screen reader says.

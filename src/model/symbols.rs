@@ -40,14 +40,14 @@ impl Symbols {
 /// Things that are told apart at a glance, in a picture and in a word, in both languages.
 #[rustfmt::skip]
 const NAMES: [&str; Symbol::COUNT] = [
-    "Fish", "Key", "Cloud", "Tree", "Anchor", "Apple", "Bell", "Bird",
-    "Book", "Bug", "Cake", "Camera", "Car", "Carrot", "Cat", "Cherry",
-    "Clock", "Coffee", "Crown", "Diamond", "Dog", "Drum", "Egg", "Eye",
-    "Feather", "Flag", "Flame", "Flower", "Gift", "Glasses", "Globe", "Grapes",
+    "Fish", "Key", "Cloud", "Tree", "Anchor", "Apple", "Bell", "Bike",
+    "Bird", "Book", "Bug", "Cake", "Camera", "Car", "Carrot", "Cat",
+    "Cherry", "Clock", "Coffee", "Crown", "Diamond", "Dog", "Drum", "Egg",
+    "Eye", "Flag", "Flame", "Flower", "Gift", "Glasses", "Globe", "Grapes",
     "Guitar", "Hammer", "Hand", "Heart", "House", "Ice cream", "Leaf", "Light bulb",
     "Magnet", "Moon", "Mountain", "Music", "Paperclip", "Piano", "Pizza", "Plane",
-    "Puzzle", "Rabbit", "Rainbow", "Rocket", "Sailboat", "Scissors", "Shell", "Ship",
-    "Snail", "Snowflake", "Star", "Sun", "Tent", "Train", "Turtle", "Umbrella",
+    "Puzzle", "Rabbit", "Rainbow", "Robot", "Rocket", "Sailboat", "Scissors", "Snail",
+    "Snowflake", "Star", "Sun", "Tent", "Train", "Trophy", "Turtle", "Umbrella",
 ];
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! The parts of the window. Each draws from the view and says what the person wants; none acts.
 
+pub mod confirm;
+pub mod destination;
 pub mod failures;
 pub mod header;
+pub mod known;
 pub mod modals;
+pub mod notice;
 pub mod offers;
 pub mod receive;
 pub mod send;
@@ -13,7 +17,8 @@ use std::path::PathBuf;
 
 use crate::engine::{Answer, Command};
 use crate::gui::texts::Texts;
-use crate::model::{FailedLine, OnConflict, TransferId};
+use crate::gui::view::draft::Missed;
+use crate::model::{Allow, DeviceId, FailedLine, OnConflict, Peer, TransferId};
 use crate::settings::{Language, Theme};
 
 /// What a person asked for by a click or a key.
@@ -26,9 +31,22 @@ pub enum Want {
     Remove(usize),
     ClearPicks,
     SendNow,
+    /// Without a code: the two people compare symbols.
+    AskNow,
+    /// The symbols of a transfer to be sent are the same on the other screen, or not.
+    Confirm(TransferId, bool),
+    /// Another key answered for a device that was chosen, because it was reinstalled.
+    PairAgain(Missed),
     SwitchOn,
     SwitchOff,
     Answer(TransferId, Answer),
+    /// Declines, and never lets its device in again.
+    Block(TransferId, Peer),
+    Unblock(DeviceId),
+    /// A device wants to be remembered.
+    AnswerWish(DeviceId, bool),
+    SetAllow(Allow),
+    PickRuleFolder(DeviceId),
     /// Another folder for one offer.
     PickOtherFolder(TransferId),
     PickOfferFolder(TransferId),
@@ -43,6 +61,8 @@ pub enum Want {
     /// Asks where, then writes it there.
     SaveList(Vec<FailedLine>),
     OpenSettings,
+    /// The settings, where the known devices are.
+    OpenKnown,
     Rename(String),
     SetPort(u16),
     LimitSpeed(TransferId, Option<u64>),

@@ -5,22 +5,25 @@ use std::collections::HashMap;
 use egui::Ui;
 use lucide_icons::Icon;
 
+use super::confirm::pictures_ui;
+use super::destination::remember_box;
 use super::{Scope, Want};
 use crate::engine::{Answer, Existing, Offer};
 use crate::gui::format::size;
 use crate::gui::{theme, widgets};
-use crate::model::{OnConflict, TransferId};
+use crate::model::{OnConflict, TransferId, Trust};
 
 /// What the person has chosen in offers that are not answered yet.
 #[derive(Default)]
 pub struct OfferPanel {
     chosen: HashMap<TransferId, OnConflict>,
+    remember: HashMap<TransferId, bool>,
 }
 
 pub fn offers_ui(ui: &mut Ui, scope: &mut Scope, offers: &[Offer], panel: &mut OfferPanel) {
-    panel
-        .chosen
-        .retain(|id, _| offers.iter().any(|offer| offer.transfer == *id));
+    let waits = |id: &TransferId| offers.iter().any(|offer| offer.transfer == *id);
+    panel.chosen.retain(|id, _| waits(id));
+    panel.remember.retain(|id, _| waits(id));
     for offer in offers {
         ui.push_id(offer.transfer, |ui| {
             let drawn = ui.scope(|ui| widgets::card(ui, |ui| offer_ui(ui, scope, offer, panel)));
@@ -31,75 +34,147 @@ pub fn offers_ui(ui: &mut Ui, scope: &mut Scope, offers: &[Offer], panel: &mut O
 }
 
 fn offer_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &mut OfferPanel) {
-    let texts = scope.texts;
     let palette = theme::palette(ui);
     ui.horizontal_top(|ui| {
         widgets::tile(ui, Icon::Download, palette.link);
         ui.add_space(theme::GAP);
         ui.vertical(|ui| {
-            ui.horizontal_wrapped(|ui| {
-                ui.label(widgets::title(&(texts.offer_title)(
-                    offer.from.name.as_str(),
-                )));
-                if offer.from.trust.is_verified() {
-                    widgets::badge(ui, texts.offer_proven, palette.ok, palette.ok_soft);
+            who_ui(ui, scope, offer);
+            if unconfirmed(offer) {
+                let waits = (scope.texts.offer_unconfirmed)(offer.from.name.as_str());
+                ui.label(widgets::muted(ui, waits));
+            } else {
+                what_ui(ui, scope, offer);
+                where_ui(ui, scope, offer);
+                let existing = offer.existing.as_deref();
+                if let Some(existing) = existing.filter(|existing| existing.picked > 0) {
+                    conflicts_ui(ui, scope, offer, existing, panel);
                 }
-                let address = offer.from.address.as_str();
-                let host = address
-                    .rsplit_once(':')
-                    .map_or(address, |(host, _port)| host);
-                ui.label(widgets::muted(ui, host));
-            });
-            let mut what = format!("{} · {}", (texts.items)(offer.entries), size(offer.bytes));
-            if offer.counting {
-                what = format!("{what} · {}", texts.counting);
             }
-            ui.label(widgets::strong(what));
-            for name in &offer.names {
-                let width = ui.available_width();
-                widgets::name_label(ui, name, theme::body_font(), palette.text, width);
+            if let Some(symbols) = &offer.symbols {
+                ui.add_space(theme::GRID);
+                ui.label(widgets::strong(scope.texts.offer_same));
+                pictures_ui(ui, scope.texts, symbols);
             }
-            let more = offer.picked.saturating_sub(offer.names.len() as u64);
-            if more > 0 {
-                ui.label(widgets::muted(ui, (texts.offer_more)(more)));
-            }
-            let folder = crate::model::displayable(&offer.folder.to_string_lossy());
-            ui.horizontal_wrapped(|ui| {
-                ui.label(widgets::muted(ui, (texts.offer_into)(&folder)));
-                if let Some(free) = offer.free_bytes {
-                    let shown = size(free);
-                    if free < offer.bytes {
-                        ui.colored_label(palette.danger, (texts.offer_no_room)(&shown));
-                    } else {
-                        ui.label(widgets::muted(
-                            ui,
-                            format!("· {}", (texts.offer_free)(&shown)),
-                        ));
-                    }
-                }
-                if widgets::link(ui, texts.offer_change).clicked() {
-                    scope.want(Want::PickOfferFolder(offer.transfer));
-                }
-            });
-            let existing = offer.existing.as_deref();
-            if let Some(existing) = existing.filter(|existing| existing.picked > 0) {
-                conflicts_ui(ui, scope, offer, existing, panel);
+            if !unconfirmed(offer) {
+                remember_ui(ui, scope, offer, panel);
             }
             ui.add_space(theme::GRID);
-            ui.horizontal(|ui| {
-                if widgets::primary(ui, true, texts.accept).clicked() {
-                    let answer = Answer::Accept {
-                        folder: None,
-                        on_conflict: panel.chosen.get(&offer.transfer).copied(),
-                        remember: false,
-                    };
-                    scope.want(Want::Answer(offer.transfer, answer));
-                }
-                if widgets::button(ui, texts.decline).clicked() {
-                    scope.want(Want::Answer(offer.transfer, Answer::Decline));
-                }
-            });
+            answers_ui(ui, scope, offer, panel);
         });
+    });
+}
+
+/// The person there has not said yet that the symbols are the same: nothing is told before.
+fn unconfirmed(offer: &Offer) -> bool {
+    offer.symbols.is_some() && offer.names.is_empty() && offer.entries == 0
+}
+
+fn who_ui(ui: &mut Ui, scope: &Scope, offer: &Offer) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    ui.horizontal_wrapped(|ui| {
+        let name = offer.from.name.as_str();
+        ui.label(widgets::title(&(texts.offer_title)(name)));
+        let (word, front, back) = match offer.from.trust {
+            Trust::Known => (texts.known, palette.ok, palette.ok_soft),
+            // Verified without a code: both have compared the symbols.
+            Trust::Verified => (texts.offer_proven, palette.ok, palette.ok_soft),
+            Trust::Asked | Trust::None => {
+                (texts.offer_not_verified, palette.warn, palette.warn_soft)
+            }
+        };
+        widgets::badge(ui, word, front, back);
+        let address = offer.from.address.as_str();
+        let host = address
+            .rsplit_once(':')
+            .map_or(address, |(host, _port)| host);
+        ui.label(widgets::muted(ui, host));
+    });
+}
+
+fn what_ui(ui: &mut Ui, scope: &Scope, offer: &Offer) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    let mut what = format!("{} · {}", (texts.items)(offer.entries), size(offer.bytes));
+    if offer.counting {
+        what = format!("{what} · {}", texts.counting);
+    }
+    ui.label(widgets::strong(what));
+    for name in &offer.names {
+        let width = ui.available_width();
+        widgets::name_label(ui, name, theme::body_font(), palette.text, width);
+    }
+    let more = offer.picked.saturating_sub(offer.names.len() as u64);
+    if more > 0 {
+        ui.label(widgets::muted(ui, (texts.offer_more)(more)));
+    }
+}
+
+fn where_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    let folder = crate::model::displayable(&offer.folder.to_string_lossy());
+    ui.horizontal_wrapped(|ui| {
+        ui.label(widgets::muted(ui, (texts.offer_into)(&folder)));
+        if let Some(free) = offer.free_bytes {
+            let shown = size(free);
+            if free < offer.bytes {
+                ui.colored_label(palette.danger, (texts.offer_no_room)(&shown));
+            } else {
+                let free = format!("· {}", (texts.offer_free)(&shown));
+                ui.label(widgets::muted(ui, free));
+            }
+        }
+        if widgets::link(ui, texts.offer_change).clicked() {
+            scope.want(Want::PickOfferFolder(offer.transfer));
+        }
+    });
+}
+
+/// Of a device that is not known yet.
+fn remember_ui(ui: &mut Ui, scope: &Scope, offer: &Offer, panel: &mut OfferPanel) {
+    let texts = scope.texts;
+    if offer.from.trust == Trust::Known || offer.from.device_id.is_none() {
+        return;
+    }
+    ui.horizontal_wrapped(|ui| {
+        let remember = panel.remember.entry(offer.transfer).or_default();
+        remember_box(ui, texts, remember);
+        let about = if offer.remembers {
+            (texts.offer_remembers)(offer.from.name.as_str())
+        } else if *remember {
+            texts.remember_hint.to_owned()
+        } else {
+            return;
+        };
+        ui.label(widgets::muted(ui, about));
+    });
+}
+
+fn answers_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &OfferPanel) {
+    let texts = scope.texts;
+    let transfer = offer.transfer;
+    ui.horizontal_wrapped(|ui| {
+        let accept = match offer.symbols {
+            Some(_) => texts.accept_same,
+            None => texts.accept,
+        };
+        if widgets::primary(ui, !unconfirmed(offer), accept).clicked() {
+            let answer = Answer::Accept {
+                folder: None,
+                on_conflict: panel.chosen.get(&transfer).copied(),
+                remember: panel.remember.get(&transfer).copied().unwrap_or_default(),
+            };
+            scope.want(Want::Answer(transfer, answer));
+        }
+        if widgets::button(ui, texts.decline).clicked() {
+            scope.want(Want::Answer(transfer, Answer::Decline));
+        }
+        let blockable = offer.from.trust != Trust::Known && offer.from.device_id.is_some();
+        if blockable && widgets::button(ui, texts.block).clicked() {
+            scope.want(Want::Block(transfer, offer.from.clone()));
+        }
     });
 }
 

@@ -1,12 +1,16 @@
 //! Receive, the server panel: one switch, and what others need to reach this device.
 
+use std::net::{IpAddr, SocketAddr};
+
 use egui::{Align, Layout, RichText, Ui, vec2};
 use lucide_icons::Icon;
 
 use super::{Scope, Want};
 use crate::engine::{Command, Listening};
+use crate::gui::format::link_of;
 use crate::gui::view::{Server, View};
 use crate::gui::{theme, widgets};
+use crate::model::{Allow, Bond};
 
 /// What the panel keeps between frames.
 #[derive(Default)]
@@ -17,7 +21,13 @@ pub struct ReceivePanel {
     pub switched_by_key: bool,
 }
 
-pub fn receive_ui(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
+pub fn receive_ui(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    view: &View,
+    allow: Allow,
+    panel: &mut ReceivePanel,
+) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let on = matches!(view.server, Server::On(_) | Server::Starting);
@@ -52,10 +62,14 @@ pub fn receive_ui(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut Recei
             }
         }
         Server::On(listening) => {
-            code(ui, scope, view, panel);
+            match allow {
+                Allow::Anyone | Allow::Code => code(ui, scope, view, panel),
+                Allow::Paired => no_code(ui, scope, view),
+            }
             ui.add_space(theme::GRID);
             addresses(ui, scope, listening, panel);
             folder(ui, scope, listening);
+            who_may(ui, scope, allow);
             clients(ui, scope, view);
         }
     }
@@ -86,24 +100,36 @@ fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let Some(code) = &view.code else { return };
-    widgets::inset(ui, palette.inset, |ui| {
+    let rests = view.code_rests;
+    let (fill, front) = match rests {
+        true => (palette.warn_soft, palette.warn),
+        false => (palette.inset, palette.muted),
+    };
+    widgets::inset(ui, fill, |ui| {
         ui.horizontal_wrapped(|ui| {
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
-                let label = RichText::new(texts.pairing_code)
-                    .small()
-                    .color(palette.muted);
-                ui.label(label);
-                let shown = if panel.code_hidden {
+                let small = |text: &str| RichText::new(text).small().color(front);
+                ui.label(small(texts.pairing_code));
+                let shown = if panel.code_hidden || rests {
                     "••• •••".to_owned()
                 } else {
                     code.grouped()
                 };
+                let color = if rests { palette.warn } else { palette.text };
                 let big = RichText::new(shown).font(theme::strong_font(theme::HUGE));
-                ui.label(big);
-                ui.label(RichText::new(texts.code_once).small().color(palette.muted));
+                ui.label(big.color(color));
+                if !rests {
+                    ui.label(small(texts.code_once));
+                }
             });
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if rests {
+                    if widgets::primary(ui, true, texts.new_code).clicked() {
+                        scope.want(Want::Engine(Command::NewCode));
+                    }
+                    return;
+                }
                 let toggle = if panel.code_hidden {
                     texts.show
                 } else {
@@ -120,13 +146,66 @@ fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
                 }
             });
         });
+        if rests {
+            ui.colored_label(palette.warn, texts.code_rests);
+        }
     });
-    if let Some((from, left)) = view.wrong_code {
+    if let Some((from, left)) = view.wrong_code
+        && !rests
+    {
         ui.horizontal_wrapped(|ui| {
             ui.label(widgets::icon(Icon::TriangleAlert, palette.warn));
             ui.colored_label(palette.warn, (texts.wrong_code)(from, left));
         });
     }
+}
+
+/// Where a code would be of no use.
+fn no_code(ui: &mut Ui, scope: &Scope, view: &View) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    let anybody = view
+        .devices
+        .iter()
+        .any(|device| device.bond == Bond::Paired);
+    let (symbol, color, words) = match anybody {
+        true => (Icon::Laptop, palette.muted, texts.only_known),
+        false => (Icon::TriangleAlert, palette.warn, texts.only_known_nobody),
+    };
+    widgets::inset(ui, palette.inset, |ui| {
+        ui.horizontal(|ui| {
+            ui.label(widgets::icon(symbol, color));
+            ui.add(egui::Label::new(widgets::muted(ui, words)).wrap());
+        });
+    });
+}
+
+/// Who gets as far as an offer.
+fn who_may(ui: &mut Ui, scope: &mut Scope, allow: Allow) {
+    let texts = scope.texts;
+    label_and(ui, texts.who_may, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            for one in [Allow::Anyone, Allow::Code, Allow::Paired] {
+                let word = (texts.allow)(one);
+                if widgets::choice(ui, one == allow, word) && one != allow {
+                    scope.want(Want::SetAllow(one));
+                }
+            }
+        });
+    });
+}
+
+/// A label in its column, then what may take several lines.
+fn label_and(ui: &mut Ui, label: &str, content: impl FnOnce(&mut Ui)) {
+    ui.horizontal_top(|ui| {
+        let column = vec2(theme::LABEL_COLUMN, theme::CONTROL_HEIGHT);
+        let text = widgets::muted(ui, label);
+        ui.allocate_ui_with_layout(column, Layout::left_to_right(Align::Center), |ui| {
+            ui.set_width(theme::LABEL_COLUMN);
+            ui.label(text);
+        });
+        content(ui);
+    });
 }
 
 /// A label in its column, then whatever belongs to it.
@@ -147,11 +226,20 @@ fn addresses(ui: &mut Ui, scope: &mut Scope, listening: &Listening, panel: &mut 
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let port = listening.addr.port();
-    let shown = |ip: &std::net::IpAddr| std::net::SocketAddr::new(*ip, port).to_string();
-    let first = listening.addresses.first().map(shown).unwrap_or_default();
+    let shown = |ip: &IpAddr| SocketAddr::new(*ip, port).to_string();
+    let mut copy = |ui: &mut Ui, ip: &IpAddr| {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let response = widgets::link(ui, texts.copy).on_hover_text(texts.copy_link_hint);
+            if response.clicked() {
+                scope.want(Want::Copy(link_of(listening, *ip)));
+            }
+        });
+    };
+    let mut all = listening.addresses.iter();
+    let Some(first) = all.next() else { return };
     line(ui, texts.addresses, |ui| {
-        ui.label(widgets::strong(&first));
-        if listening.addresses.len() > 1 {
+        ui.label(widgets::strong(shown(first)));
+        if all.len() > 0 {
             let word = if panel.all_addresses {
                 texts.fewer
             } else {
@@ -161,21 +249,13 @@ fn addresses(ui: &mut Ui, scope: &mut Scope, listening: &Listening, panel: &mut 
                 panel.all_addresses = !panel.all_addresses;
             }
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if widgets::link(ui, texts.copy).clicked() {
-                scope.want(Want::Copy(first.clone()));
-            }
-        });
+        copy(ui, first);
     });
     if panel.all_addresses {
-        for address in listening.addresses.iter().skip(1).map(shown) {
+        for address in all {
             line(ui, "", |ui| {
-                ui.label(&address);
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    if widgets::link(ui, texts.copy).clicked() {
-                        scope.want(Want::Copy(address.clone()));
-                    }
-                });
+                ui.label(shown(address));
+                copy(ui, address);
             });
         }
     }

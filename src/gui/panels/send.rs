@@ -6,11 +6,12 @@ use egui::accesskit::Role;
 use egui::{Align, Layout, ScrollArea, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
 
+use super::destination::{DestinationPanel, Ready, destination_ui, ready};
 use super::{Scope, Want};
 use crate::gui::format::size;
-use crate::gui::view::{Draft, Pick};
+use crate::gui::view::{Draft, Entry, Pick};
 use crate::gui::{theme, widgets};
-use crate::model::{PeerAddress, Secret};
+use crate::model::KnownDevice;
 
 /// What the panel keeps between frames, besides the draft.
 #[derive(Default)]
@@ -18,27 +19,16 @@ pub struct SendPanel {
     /// There is no file dialog on this system: a path can be typed instead.
     pub without_dialog: bool,
     path: String,
-    /// The person has left the address field, so that it may be judged.
-    address_judged: bool,
+    destination: DestinationPanel,
 }
 
-/// Whether it can go, and if not, what is missing.
-pub fn ready(draft: &Draft, texts: &super::Texts) -> Result<PeerAddress, &'static str> {
-    if draft.picks.is_empty() {
-        return Err(texts.need_picks);
-    }
-    if draft.address.trim().is_empty() {
-        return Err(texts.need_address);
-    }
-    let address = draft
-        .address
-        .parse::<PeerAddress>()
-        .map_err(texts.address_error)?;
-    Secret::new(&draft.code).map_err(|_missing| texts.need_code)?;
-    Ok(address)
-}
-
-pub fn send_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, panel: &mut SendPanel) {
+pub fn send_ui(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    draft: &mut Draft,
+    devices: &[KnownDevice],
+    panel: &mut SendPanel,
+) {
     let texts = scope.texts;
     ui.horizontal(|ui| {
         ui.label(widgets::title(texts.send));
@@ -60,9 +50,11 @@ pub fn send_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, panel: &mut Se
     }
     picks(ui, scope, draft);
     ui.add_space(theme::GAP);
-    destination(ui, scope, draft, panel);
+    destination_ui(ui, scope, draft, devices, &mut panel.destination);
     ui.add_space(theme::GAP);
-    send_button(ui, scope, draft, panel);
+    widgets::part(ui, "send", |ui| {
+        send_button(ui, scope, draft, devices, panel);
+    });
     if !draft.picks.is_empty() {
         ui.scope(|ui| {
             ui.spacing_mut().icon_spacing = theme::GRID;
@@ -205,98 +197,65 @@ fn pick_row(ui: &mut Ui, scope: &mut Scope, index: usize, pick: &Pick) {
     });
 }
 
-fn destination(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, panel: &mut SendPanel) {
+fn send_button(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    draft: &Draft,
+    devices: &[KnownDevice],
+    panel: &SendPanel,
+) {
     let texts = scope.texts;
-    let palette = theme::palette(ui);
-    let address_width = ui.available_width() - theme::CODE_WIDTH - theme::GAP;
-    ui.horizontal(|ui| {
-        ui.vertical(|ui| {
-            ui.set_width(address_width);
-            let label = ui.label(widgets::muted(ui, texts.address_label));
-            let field = TextEdit::singleline(&mut draft.address)
-                .hint_text(texts.address_hint)
-                .align(egui::Align2::LEFT_CENTER)
-                .min_size(vec2(address_width, theme::CONTROL_HEIGHT))
-                .desired_width(address_width);
-            let response = ui.add(field).labelled_by(label.id);
-            if response.changed() {
-                panel.address_judged = false;
-                draft.failure = None;
-            }
-            if response.lost_focus() {
-                panel.address_judged = true;
-            }
-        });
-        ui.vertical(|ui| {
-            ui.set_width(theme::CODE_WIDTH);
-            let label = ui.label(widgets::muted(ui, texts.code_label));
-            let field = TextEdit::singleline(&mut draft.code)
-                .hint_text(texts.code_hint)
-                .align(egui::Align2::LEFT_CENTER)
-                .char_limit(Secret::MAX_BYTES)
-                .min_size(vec2(theme::CODE_WIDTH, theme::CONTROL_HEIGHT))
-                .desired_width(theme::CODE_WIDTH);
-            let response = ui.add(field).labelled_by(label.id);
-            if std::mem::take(&mut draft.focus_code) {
-                response.request_focus();
-            }
-            if response.changed() {
-                draft.failure = None;
-            }
-            let enter =
-                response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-            if enter {
-                scope.want(Want::SendNow);
-            }
-        });
-    });
-    if !draft.recent.is_empty() {
-        ui.horizontal_wrapped(|ui| {
-            ui.label(widgets::muted(ui, texts.recent));
-            for address in draft.recent.clone() {
-                let text = address.to_string();
-                if widgets::link(ui, &text).clicked() {
-                    draft.address = text;
-                    draft.failure = None;
-                }
-            }
-        });
-    }
-    if let Some(failure) = &draft.failure {
-        ui.horizontal_wrapped(|ui| {
-            ui.label(widgets::icon(Icon::CircleAlert, palette.danger));
-            ui.colored_label(palette.danger, (texts.failure)(failure));
-        });
-    }
-}
-
-fn send_button(ui: &mut Ui, scope: &mut Scope, draft: &Draft, panel: &SendPanel) {
-    let texts = scope.texts;
-    let ready = ready(draft, texts);
     let text = match draft.picks.len() {
         0 => texts.send_nothing.to_owned(),
         _ => (texts.send_items)(draft.entries()),
     };
-    let hint = match &ready {
-        Ok(address) => (texts.send_to)(&address.to_string()),
+    let entry = draft.entry(devices);
+    let ready_to_send = ready(draft, devices, texts, false);
+    let hint = match &ready_to_send {
+        Ok(Ready { ask: true, .. }) => texts.ask_hint.to_owned(),
+        Ok(Ready { to, .. }) => {
+            let name = draft.name(devices).unwrap_or_else(|| to.to_string());
+            match entry {
+                Entry::Known => (texts.send_to_known)(&name),
+                Entry::Closed | Entry::Secret { .. } | Entry::Ask => (texts.send_to)(&name),
+            }
+        }
         Err(missing) => (*missing).to_owned(),
+    };
+    let may_ask = matches!(entry, Entry::Secret { can_ask: true, .. });
+    let wrong_address = panel.destination.address_judged
+        && !draft.address.trim().is_empty()
+        && draft.to().is_none();
+    let mut words = widgets::muted(ui, hint);
+    if wrong_address {
+        words = words.color(theme::palette(ui).danger);
+    }
+    let words = egui::Label::new(words).wrap();
+    let beside = !may_ask || ui.available_width() >= theme::HINT_BESIDE_FROM;
+    let words = if beside {
+        Some(words)
+    } else {
+        ui.add(words);
+        None
     };
     let size_of_row = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
     let layout = Layout::right_to_left(Align::Center);
     ui.allocate_ui_with_layout(size_of_row, layout, |ui| {
-        let response = widgets::primary(ui, ready.is_ok(), &text);
+        let response = widgets::primary(ui, ready_to_send.is_ok(), &text);
         if response.on_hover_text("Ctrl+Enter").clicked() {
             scope.want(Want::SendNow);
         }
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            let wrong_address = panel.address_judged
-                && !draft.address.trim().is_empty()
-                && draft.address.parse::<PeerAddress>().is_err();
-            let mut words = widgets::muted(ui, hint);
-            if wrong_address {
-                words = words.color(theme::palette(ui).danger);
-            }
-            ui.add(egui::Label::new(words).wrap());
-        });
+        if may_ask {
+            let can_ask = ready(draft, devices, texts, true).is_ok();
+            ui.add_enabled_ui(can_ask, |ui| {
+                let response = widgets::button(ui, texts.ask_without);
+                if response.on_hover_text(texts.ask_hint).clicked() {
+                    scope.want(Want::AskNow);
+                }
+            });
+        }
+        if let Some(words) = words {
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(words));
+        }
     });
 }

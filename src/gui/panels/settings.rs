@@ -2,27 +2,46 @@
 
 use egui::{Align, Context, Id, Layout, TextEdit, Ui, vec2};
 
+use super::known::{KnownPanel, known_ui};
 use super::{Scope, Want};
 use crate::gui::texts::Texts;
 use crate::gui::{theme, widgets};
-use crate::model::{DeviceName, OnConflict};
+use crate::model::{DeviceName, KnownDevice, OnConflict};
 use crate::settings::{Language, Settings, Theme};
 
 /// The fields while they are edited.
 pub struct SettingsDialog {
+    page: Page,
+    known: KnownPanel,
     name: String,
     folder: String,
     port: String,
     speed: String,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Page {
+    General,
+    Known,
+}
+
 impl SettingsDialog {
     pub fn new(settings: &Settings) -> Self {
         Self {
+            page: Page::General,
+            known: KnownPanel::default(),
             name: settings.name.clone(),
             folder: settings.save_folder.to_string_lossy().into_owned(),
             port: settings.port.to_string(),
             speed: megabytes(settings.speed_limit),
+        }
+    }
+
+    /// Opened where the known devices are.
+    pub fn at_known(settings: &Settings) -> Self {
+        Self {
+            page: Page::Known,
+            ..Self::new(settings)
         }
     }
 }
@@ -32,18 +51,35 @@ pub fn settings_ui(
     context: &Context,
     scope: &mut Scope,
     settings: &Settings,
+    devices: &[KnownDevice],
     dialog: &mut SettingsDialog,
 ) -> bool {
     let texts = scope.texts;
     let mut open = true;
     let dismissed = widgets::dialog(context, "settings", |ui| {
         ui.label(widgets::title(texts.settings));
+        ui.add_space(theme::GRID);
+        ui.horizontal(|ui| {
+            for (page, word) in [
+                (Page::General, texts.set_general),
+                (Page::Known, texts.known_devices),
+            ] {
+                if widgets::choice(ui, dialog.page == page, word) {
+                    dialog.page = page;
+                }
+            }
+        });
         ui.add_space(theme::GAP);
-        name(ui, scope, settings, dialog);
-        folder(ui, scope, settings, dialog);
-        port(ui, scope, settings, dialog);
-        speed(ui, scope, settings, dialog);
-        choices(ui, scope, settings);
+        match dialog.page {
+            Page::Known => known_ui(ui, scope, settings, devices, &mut dialog.known),
+            Page::General => {
+                name(ui, scope, settings, dialog);
+                folder(ui, scope, settings, dialog);
+                port(ui, scope, settings, dialog);
+                speed(ui, scope, settings, dialog);
+                choices(ui, scope, settings);
+            }
+        }
         ui.add_space(theme::SECTION);
         let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
         ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {

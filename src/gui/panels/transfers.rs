@@ -11,7 +11,9 @@ use crate::engine::Command;
 use crate::gui::format::{duration, size, size_of};
 use crate::gui::view::{Row, RowState, View};
 use crate::gui::{theme, widgets};
-use crate::model::{Direction, Hold, Progress, Status, Summary, TransferId, TransferState};
+use crate::model::{
+    Bond, Direction, Hold, Progress, Status, Summary, TransferId, TransferState, Trust,
+};
 
 pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
     let texts = scope.texts;
@@ -42,8 +44,48 @@ pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
         if index > 0 {
             ui.separator();
         }
-        ui.push_id(row.id, |ui| row_ui(ui, scope, row));
+        ui.push_id(row.id, |ui| {
+            row_ui(ui, scope, row);
+            let mut newer = view.rows.iter().take(index);
+            if newer.all(|newer| newer.peer.device_id != row.peer.device_id) {
+                remember_ui(ui, scope, view, row);
+            }
+        });
     }
+}
+
+/// Once for a device: it has proven itself and is not remembered, or not by both.
+fn remember_ui(ui: &mut Ui, scope: &mut Scope, view: &View, row: &Row) {
+    let texts = scope.texts;
+    let Some(device) = row.peer.device_id else {
+        return;
+    };
+    let met = !matches!(row.state, RowState::Kept(_));
+    let bond = view.bond(device);
+    let can = met && row.peer.trust == Trust::Verified;
+    let can = can && matches!(bond, None | Some(Bond::ForgottenThere));
+    if !can && bond != Some(Bond::Wished) {
+        return;
+    }
+    let name = row.peer.name.as_str();
+    beside_the_tile(ui, |ui| {
+        if can {
+            if widgets::link(ui, &(texts.remember_peer)(name)).clicked() {
+                scope.want(Want::Engine(Command::Remember(device)));
+            }
+        } else {
+            let words = widgets::muted(ui, (texts.remembered_here)(name));
+            ui.add(egui::Label::new(words.size(theme::SMALL)).wrap());
+        }
+    });
+    ui.add_space(theme::GRID);
+}
+
+fn beside_the_tile(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        ui.add_space(theme::TILE + theme::GRID + ui.spacing().item_spacing.x);
+        content(ui);
+    });
 }
 
 /// Pause and go on with everything, where that is more than one click.
@@ -156,8 +198,7 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
         }
     });
     if let Some(note) = &looks.note {
-        ui.horizontal(|ui| {
-            ui.add_space(theme::TILE + theme::GRID + ui.spacing().item_spacing.x);
+        beside_the_tile(ui, |ui| {
             let note = egui::RichText::new(note).small().color(looks.front);
             ui.add(egui::Label::new(note).wrap());
         });

@@ -3,7 +3,7 @@
 use super::Texts;
 use crate::engine::{Doing, Existing, ListenError};
 use crate::model::address::AddressError;
-use crate::model::{Failure, OnConflict, Party, Problem, TransferState};
+use crate::model::{Allow, Bond, Failure, OnConflict, Party, Problem, Symbol, TransferState};
 
 pub const CHINESE: Texts = Texts {
     this_device: "本机",
@@ -43,10 +43,36 @@ pub const CHINESE: Texts = Texts {
     send_nothing: "发送",
     send_items: |count| format!("发送 {}", items(count)),
     send_to: |to| format!("发送到 {to} · 全程加密并校验"),
+    send_to_known: |to| format!("发送给“{to}” · 已知设备，全程加密"),
+    known_devices: "已知设备",
+    manage: "管理",
+    known: "已知",
+    forgotten_there: "需重新输入配对码",
+    more_devices: |count| format!("另有 {count} 台"),
+    looking: "正在查看…",
+    nothing_to_type: "已知设备，无需输入",
+    not_known_yet: "尚未记住",
+    known_only: "只接收已知设备，请对方在其屏幕上选择“凭配对码”。",
+    passphrase_label: "对方的口令",
+    ask_without: "不用配对码，直接询问",
+    ask_hint: "双方先核对四个图案，然后才会发送。",
+    remember_this: "记住这台设备",
+    remember_hint: "对方也选择记住后生效。",
+    nothing_sent: "没有发送任何内容。",
+    dont_connect: "不连接",
+    pair_again: "对方重装过：重新配对",
     keep_list: "保留列表，以便再发给其他设备",
     need_picks: "请先选择或拖入要发送的内容。",
     need_address: "请输入对方屏幕上显示的地址。",
     need_code: "请输入对方屏幕上显示的配对码。",
+    need_code_or_ask: "请输入对方屏幕上显示的配对码，或直接询问。",
+    need_known: "对方只接收已知设备。",
+    need_passphrase: "请输入对方设备的口令。",
+    symbols_question: |words| format!("对方屏幕上显示的是 {words} 吗？"),
+    symbols_hint: |peer| format!("您回答之前，不会向“{peer}”发送任何名称或内容。"),
+    symbols_yes: "是，发送",
+    symbols_no: "不是，停止",
+    symbol: |symbol| SYMBOLS[symbol.index()],
 
     receive: "接收",
     receive_switch: "接收其他设备的文件",
@@ -56,16 +82,26 @@ pub const CHINESE: Texts = Texts {
     receive_on: "已开启，可以接收",
     pairing_code: "配对码",
     code_once: "在对方设备上输入 · 只能用一次",
+    code_rests: "错误的配对码过多，按“换一个”之前不再接受任何配对码。",
     hide: "隐藏",
     show: "显示",
     new_code: "换一个",
     addresses: "本机地址",
+    copy_link_hint: "复制链接，对方粘贴到“发送到”即可",
     more: "更多",
     fewer: "收起",
     save_to: "保存到",
     change: "更改",
     open: "打开",
     pick_save_title: "选择保存位置",
+    who_may: "谁可以发送",
+    allow: |allow| match allow {
+        Allow::Anyone => "任何人（需我同意）",
+        Allow::Code => "凭配对码",
+        Allow::Paired => "仅已知设备",
+    },
+    only_known: "无需配对码：只有互相记住的设备可以发送。",
+    only_known_nobody: "还没有已知设备，所以谁都不能发送。请先用配对码让对方发送一次，并互相记住。",
     connected: "当前连接",
     nobody: "暂无设备连接",
     doing: |doing| match doing {
@@ -96,6 +132,10 @@ pub const CHINESE: Texts = Texts {
 
     offer_title: |name| format!("“{name}”想发送给您"),
     offer_proven: "已输入您的配对码",
+    offer_not_verified: "未验证",
+    offer_same: "对方屏幕上的图案相同吗？",
+    offer_unconfirmed: |name| format!("等待“{name}”一方确认"),
+    offer_remembers: |name| format!("“{name}”希望被记住。"),
     offer_more: |count| format!("等，另有 {count} 项"),
     offer_into: |folder| format!("保存到 {folder}"),
     offer_free: |free| format!("可用 {free}"),
@@ -117,7 +157,17 @@ pub const CHINESE: Texts = Texts {
         OnConflict::Separate => "保存到旁边的一个新文件夹，不与您的文件混在一起。",
     },
     accept: "接受",
+    accept_same: "图案相同，接受",
     decline: "拒绝",
+    block: "屏蔽",
+    blocked: |name| format!("已屏蔽“{name}”，它无法再连接本机。"),
+    undo: "撤销",
+    wants_to_be_remembered: |name| format!("“{name}”希望本机记住它。"),
+    remember: "记住",
+    no: "不用",
+    paired: |name| format!("您和“{name}”已互相记住。"),
+    remember_peer: |name| format!("记住“{name}”"),
+    remembered_here: |name| format!("本机已记住；“{name}”也选择记住后生效。"),
 
     transfers: "传输",
     transfers_empty: "发送和接收的内容会显示在这里。",
@@ -241,6 +291,36 @@ pub const CHINESE: Texts = Texts {
     quit_now: "退出",
     keep_running: "继续传输",
 
+    set_general: "常规",
+    no_known: "还没有已知设备",
+    no_known_hint: "发送或接受时选择“记住这台设备”，并请对方也这样做。此后两台设备之间无需配对码。",
+    bond: |bond| match bond {
+        Bond::Wished => "等待对方也记住",
+        Bond::Paired => "已知",
+        Bond::ForgottenThere => "已不再记得本机",
+        Bond::Blocked => "已屏蔽",
+    },
+    met: |hours| match (hours, hours / 24) {
+        (0, _) => "一小时内连接过".to_owned(),
+        (hours, 0) => format!("{hours} 小时前连接过"),
+        (_, days) => format!("{} 天前连接过", crate::gui::format::grouped(days)),
+    },
+    details_of: |name| format!("“{name}”的详情"),
+    device_label: "在本机的名称",
+    rule: "它发来的内容",
+    rule_ask: "每次询问",
+    rule_accept: "自动接受",
+    rule_never: "从不接受",
+    rule_folder: "保存到",
+    rule_size: "不超过",
+    rule_size_hint: "超过时会先问您。",
+    rule_any_size: "不限大小",
+    size_unit: "GB",
+    forget: "忘记",
+    forget_question: |name| format!("忘记“{name}”？与它的传输会立即结束。"),
+    keep: "保留",
+    unblock: "取消屏蔽",
+
     set_name: "本机名称",
     set_name_hint: "您发送时，对方看到的名称。",
     set_folder: "保存位置",
@@ -262,6 +342,19 @@ pub const CHINESE: Texts = Texts {
     settings_not_saved: |why| format!("设置未能保存：{why}"),
     settings_not_read: |why| format!("未能读取设置：{why}"),
 };
+
+/// In the order of `model::Symbol`.
+#[rustfmt::skip]
+const SYMBOLS: [&str; Symbol::COUNT] = [
+    "鱼", "钥匙", "云", "树", "锚", "苹果", "铃铛", "自行车",
+    "小鸟", "书", "甲虫", "蛋糕", "相机", "汽车", "胡萝卜", "猫",
+    "樱桃", "时钟", "咖啡", "皇冠", "钻石", "狗", "鼓", "鸡蛋",
+    "眼睛", "旗子", "火焰", "花", "礼物", "眼镜", "地球仪", "葡萄",
+    "吉他", "锤子", "手", "爱心", "房子", "冰淇淋", "树叶", "灯泡",
+    "磁铁", "月亮", "山", "音符", "回形针", "钢琴", "比萨", "飞机",
+    "拼图", "兔子", "彩虹", "机器人", "火箭", "帆船", "剪刀", "蜗牛",
+    "雪花", "星星", "太阳", "帐篷", "火车", "奖杯", "乌龟", "雨伞",
+];
 
 fn items(count: u64) -> String {
     format!("{} 项", crate::gui::format::grouped(count))
@@ -302,7 +395,7 @@ fn failure(failure: &Failure) -> String {
         Failure::Busy => "对方设备正忙，请稍后再试。".to_owned(),
         Failure::SecretNeeded => "请输入对方屏幕上显示的配对码。".to_owned(),
         Failure::WrongSecret => "配对码不对，请输入对方屏幕上现在显示的配对码。".to_owned(),
-        Failure::NotTheDevice { name } => format!("这不是您配对过的 {name}。"),
+        Failure::NotTheDevice { name } => format!("这不是您配对过的“{name}”。"),
         Failure::Moved { name, found } => {
             format!("{name} 的地址现在属于 {found}，请输入 {name} 的新地址。")
         }

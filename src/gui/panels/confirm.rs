@@ -1,0 +1,59 @@
+//! The symbols that two people compare, and the sender's question about them.
+
+use egui::{Align, Context, Layout, Ui, vec2};
+
+use super::{Scope, Want};
+use crate::gui::symbols::icon;
+use crate::gui::texts::Texts;
+use crate::gui::view::View;
+use crate::gui::{theme, widgets};
+use crate::model::Symbols;
+
+/// `Fish · Key · Cloud · Tree`, in the person's language.
+pub fn words(texts: &Texts, symbols: &Symbols) -> String {
+    symbols.0.map(texts.symbol).join(" · ")
+}
+
+pub fn pictures_ui(ui: &mut Ui, texts: &Texts, symbols: &Symbols) {
+    let pictures = symbols.0.map(|one| (icon(one), (texts.symbol)(one)));
+    widgets::pictures(ui, pictures, &words(texts, symbols));
+}
+
+/// Asks about one transfer after the other. Only an answer ends it: a click beside it would be
+/// none, and Escape is a no.
+pub fn symbols_question_ui(context: &Context, scope: &mut Scope, view: &View) {
+    let Some((transfer, symbols)) = &view.questions.first() else {
+        return;
+    };
+    let texts = scope.texts;
+    let row = view.rows.iter().find(|row| row.id == *transfer);
+    let mut answer = None;
+    let escaped = widgets::firm_dialog(context, "symbols", |ui| {
+        let words = words(texts, symbols);
+        ui.label(widgets::title(&(texts.symbols_question)(&words)));
+        ui.add_space(theme::SECTION);
+        pictures_ui(ui, texts, symbols);
+        ui.add_space(theme::SECTION);
+        if let Some(row) = row {
+            let hint = (texts.symbols_hint)(row.peer.name.as_str());
+            ui.label(widgets::muted(ui, hint));
+            ui.add_space(theme::SECTION);
+        }
+        let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
+        // From the right. Neither has the keyboard: Enter may still be meant for what was typed.
+        ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+            if widgets::primary(ui, true, texts.symbols_yes).clicked() {
+                answer = Some(true);
+            }
+            if widgets::button(ui, texts.symbols_no).clicked() {
+                answer = Some(false);
+            }
+        });
+    });
+    if escaped {
+        answer = Some(false);
+    }
+    if let Some(same) = answer {
+        scope.want(Want::Confirm(*transfer, same));
+    }
+}
