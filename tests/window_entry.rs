@@ -12,10 +12,11 @@ use std::time::{Duration, SystemTime};
 use egui::accesskit::{Role, Toggled};
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use ropeway::engine::KnownDevice;
 use ropeway::engine::{Answer, Command, Event, Found, Looked, Offer, SendRequest};
 use ropeway::model::{
-    Allow, Bond, DeviceId, DeviceName, Direction, Failure, KnownDevice, Peer, PeerAddress, Rule,
-    Status, Symbols, TransferId, TransferState, Trust, Way,
+    Allow, Bond, DeviceId, DeviceName, Direction, Failure, Peer, PeerAddress, Rule, Status,
+    Symbols, TransferId, TransferState, Trust, Way,
 };
 use ropeway::settings::{Language, Settings};
 use window::*;

@@ -9,8 +9,9 @@ use unicode_width::UnicodeWidthStr as _;
 use super::args::DevicesAction;
 use super::output::{Output, size};
 use super::{Exit, Trouble, target};
+use crate::engine::KnownDevice;
 use crate::engine::KnownDevices;
-use crate::model::{Bond, KnownDevice, Rule};
+use crate::model::{Bond, Rule};
 
 /// As many digits of an id as are shown.
 const LEAST_DIGITS: usize = 8;

@@ -196,6 +196,7 @@ fn is_yes(line: &str) -> bool {
 /// What a transfer's end means for the shell.
 fn exit_of(summary: &Summary) -> Exit {
     match summary.status {
+        _ if summary.failure == Some(Failure::NotConfirmed) => Exit::Verification,
         Status::Arrived => Exit::Arrived,
         Status::Problems => Exit::SomeFailed,
         Status::Declined | Status::Cancelled(crate::model::Party::Peer) => Exit::Declined,

@@ -283,6 +283,7 @@ impl Receiving<'_> {
                     .for_each(|file| self.output.file(transfer, file));
             }
             Event::Slept(slept) => self.output.slept(slept),
+            Event::DevicesNotRead(why) => self.output.warn(&why),
             Event::Listening(_)
             | Event::KeptAwake(_)
             | Event::ListenFailed(_)

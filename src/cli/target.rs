@@ -2,7 +2,8 @@
 
 use super::Trouble;
 use crate::engine::Chosen;
-use crate::model::{Bond, KnownDevice, PeerAddress};
+use crate::engine::KnownDevice;
+use crate::model::{Bond, PeerAddress};
 
 /// Where to send, and to whom.
 #[derive(PartialEq, Eq, Debug)]

@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use super::known::KnownDevice;
 use crate::model::{
-    Code, DeviceId, DeviceName, Direction, Failure, FileReport, Holds, KnownDevice, OnConflict,
-    Peer, PeerAddress, Problem, Progress, Summary, Symbols, TransferId, TransferState, Way,
+    Code, DeviceId, DeviceName, Direction, Failure, FileReport, Holds, OnConflict, Peer,
+    PeerAddress, Problem, Progress, Summary, Symbols, TransferId, TransferState, Way,
 };
 
 #[derive(Clone, Debug)]
@@ -37,6 +38,9 @@ pub enum Event {
     Symbols(TransferId, Symbols),
     /// Everybody remembered, wished for or blocked; said at the start and on each change.
     Devices(Vec<KnownDevice>),
+    /// Said at the start if the list could not be read, or not all of it: a sentence with the reason. Who
+    /// is not in the list is not known, and not blocked.
+    DevicesNotRead(String),
     /// The person there wants to be remembered here, and the one here has not said so yet. It can be
     /// answered with [`super::Command::Remember`] while the device is connected.
     WantsToBeRemembered(Peer),

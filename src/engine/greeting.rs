@@ -11,9 +11,9 @@ use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
 use super::command::Chosen;
+use super::cut::{Cut, Stage};
 use super::gate::{Gate, Ticket, Wrong};
 use super::known::KnownDevices;
-use super::cut::{Cut, Stage};
 use super::ledger::{Kept, Ledger};
 use super::seats::{Seat, Seats};
 use crate::channel::{Channel, ChannelError, Received};

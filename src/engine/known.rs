@@ -8,7 +8,9 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use data_encoding::HEXLOWER;
@@ -17,7 +19,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::lock;
-use crate::model::{Bond, DeviceId, DeviceName, KnownDevice, PeerAddress, Rule};
+use crate::model::{Bond, DeviceId, DeviceName, PeerAddress, Rule};
 use crate::protocol::verification::PairKey;
 use crate::storage::record::{self, RecordError};
 
@@ -29,6 +31,27 @@ const MOST_WISHES: usize = 1_000;
 /// That a device was met again is not worth a flush each time.
 const MET_WRITTEN_EVERY: Duration = Duration::from_secs(3600);
 
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KnownDevice {
+    pub id: DeviceId,
+    /// As it called itself when last met.
+    pub name: DeviceName,
+    /// As the person here calls it.
+    pub label: Option<DeviceName>,
+    pub bond: Bond,
+    pub rule: Rule,
+    /// Where it was last reached by us, as a person would type it.
+    pub address: Option<String>,
+    pub met: SystemTime,
+}
+
+impl KnownDevice {
+    /// What it is called here.
+    pub fn shown(&self) -> &DeviceName {
+        self.label.as_ref().unwrap_or(&self.name)
+    }
+}
+
 /// All methods that change something return whether anything changed that a person can see.
 pub struct KnownDevices {
     path: PathBuf,
@@ -38,6 +61,8 @@ pub struct KnownDevices {
     /// Of the state that the file holds. Held while the file is written.
     written: Mutex<u64>,
     problem: Mutex<Option<String>>,
+    /// Wakes the thread that writes, if there is one.
+    beside: Mutex<Option<Sender<()>>>,
 }
 
 #[derive(Default)]
@@ -54,7 +79,37 @@ struct Entry {
     met_written: SystemTime,
 }
 
+/// The thread that writes changes down, so that who makes them does not wait for a disk. Dropping it
+/// waits until all are.
+pub struct Writer {
+    known: Arc<KnownDevices>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        *lock(&self.known.beside) = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
 impl KnownDevices {
+    /// From now on changes are written on a thread of their own.
+    pub fn write_beside(self: &Arc<Self>) -> std::io::Result<Writer> {
+        let (changed, changes) = channel();
+        let known = self.clone();
+        let thread = std::thread::Builder::new()
+            .name("known".into())
+            .spawn(move || changes.iter().for_each(|()| known.save()))?;
+        *lock(&self.beside) = Some(changed);
+        Ok(Writer {
+            known: self.clone(),
+            thread: Some(thread),
+        })
+    }
+
     /// Reads what earlier runs kept. A sentence says what is wrong with it, if anything is.
     pub fn open(data_dir: &Path) -> (Self, Option<String>) {
         let path = data_dir.join(FILE);
@@ -65,6 +120,7 @@ impl KnownDevices {
             state: Mutex::default(),
             written: Mutex::new(0),
             problem: Mutex::new(None),
+            beside: Mutex::new(None),
         };
         let problem = known.read();
         if let Some(problem) = &problem {
@@ -306,7 +362,10 @@ impl KnownDevices {
             }
             state.generation += 1;
         }
-        self.save();
+        let beside = lock(&self.beside).clone();
+        if beside.is_none_or(|beside| beside.send(()).is_err()) {
+            self.save();
+        }
         true
     }
 

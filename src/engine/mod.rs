@@ -40,7 +40,7 @@ pub use event::{
     Client, Doing, Event, Existing, Found, Interrupted, ListenError, Listening, Looked, Measured,
     Offer, OfferFolder, StartError, Started,
 };
-pub use known::KnownDevices;
+pub use known::{KnownDevice, KnownDevices};
 pub use sending::new_transfer_id;
 
 use std::io;
@@ -56,14 +56,11 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
-use crate::model::{
-    Code, DeviceName, KnownDevice, OnConflict, Peer, PeerAddress, Problem, TransferId,
-};
+use crate::model::{Code, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId};
 use crate::storage::record::{self, RecordError};
 use cut::Cut;
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError};
-use known::KnownDevices;
 use ledger::Ledger;
 use limits::SERVER_DEADLINE;
 use link::Link;
@@ -83,9 +80,10 @@ pub struct Config {
 
 pub struct Engine {
     shared: Arc<Shared>,
-    data_dir: PathBuf,
     inputs: Sender<Input>,
     supervisor: Option<JoinHandle<()>>,
+    /// Dropped last: everything is written then.
+    _known: known::Writer,
 }
 
 impl Engine {
@@ -102,6 +100,8 @@ impl Engine {
         let identity = load_identity(&config.data_dir)?;
         let ledger = Ledger::open(&config.data_dir).map_err(StartError::Thread)?;
         let (known, trouble) = KnownDevices::open(&config.data_dir);
+        let known = Arc::new(known);
+        let writer = known.write_beside().map_err(StartError::Thread)?;
         let (inputs, inbox) = channel();
         let (events, reported) = channel();
         let shared = Arc::new(Shared {
@@ -111,17 +111,20 @@ impl Engine {
             on_conflict: Mutex::new(OnConflict::default()),
             gate: Mutex::new(Gate::closed(Instant::now())),
             ledger,
-            known: Arc::new(known),
+            known: known.clone(),
             seats: Arc::default(),
             remember: AtomicBool::new(false),
             throttle: Arc::default(),
         });
-        let reporter = Reporter {
+        let mut reporter = Reporter {
             events,
             wake: Box::new(wake),
             told_code: None,
             told_rests: false,
         };
+        if let Some(why) = trouble {
+            reporter.say(Event::DevicesNotRead(why));
+        }
         let supervisor = Supervisor::new(shared.clone(), inputs.clone(), reporter);
         let thread = thread::Builder::new()
             .name("supervisor".into())
@@ -129,9 +132,9 @@ impl Engine {
             .map_err(StartError::Thread)?;
         let engine = Self {
             shared,
-            data_dir: config.data_dir,
             inputs,
             supervisor: Some(thread),
+            _known: writer,
         };
         Ok((engine, reported))
     }
@@ -270,7 +273,6 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Shared, notes: &Notes)
         from,
         cut,
         ours: shared.identity.device_id(),
-        from,
         name: &name,
         gate: &shared.gate,
         ledger: &shared.ledger,

@@ -98,6 +98,14 @@ pub struct Earlier {
     pub unanswered: bool,
 }
 
+/// What a run offers.
+struct Offered {
+    /// To whom, and the key with which it can go on if it is accepted; `None` if it goes on already.
+    to: Option<(DeviceId, SessionKey)>,
+    /// Nothing is listed before the person has compared symbols, and not all before the other one has.
+    asked: bool,
+}
+
 /// How a run ended, if the machine did not say it itself.
 type Attempt = Result<(), (Status, Failure)>;
 
@@ -348,7 +356,10 @@ impl Sending {
         });
         let accepted = AtomicBool::new(false);
         let session = key.clone().unwrap_or(fresh);
-        let offered = (!going_on).then(|| (device, session.clone()));
+        let offered = Offered {
+            to: (!going_on).then(|| (device, session.clone())),
+            asked: met.symbols.is_some(),
+        };
         let result = self.transfer(channel, &accepted, offered, || {
             *lock(&self.accepted_by) = Some(device);
             let unheard_before = self.unanswered.swap(false, Ordering::SeqCst);
@@ -398,11 +409,14 @@ impl Sending {
 
     /// The receiver may accept at the moment in which this device loses its power: what can go on by
     /// then is on the disk before it is offered.
-    fn write_down(&self, device: DeviceId, key: &SessionKey) {
+    fn write_down(&self, offered: &Offered) {
         /// How soon a cancel is noticed while the disk takes its time.
         const LOOK_EVERY: Duration = Duration::from_millis(100);
+        let Some((device, key)) = &offered.to else {
+            return;
+        };
         let (written, waits) = mpsc::sync_channel(1);
-        self.notes.send(Note::Offers(device, key.clone(), written));
+        self.notes.send(Note::Offers(*device, key.clone(), written));
         while !self.stopped() && waits.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {}
     }
 
@@ -462,7 +476,7 @@ impl Sending {
         self: &Arc<Self>,
         mut channel: Channel,
         accepted: &AtomicBool,
-        offered: Option<(DeviceId, SessionKey)>,
+        offered: Offered,
         on_accept: impl Fn(),
     ) -> Attempt {
         let internal = |error: ChannelError| {
@@ -476,10 +490,8 @@ impl Sending {
             .map_err(internal)?;
         let Channel { reader, writer, .. } = channel;
         *lock(&self.link) = Some(link.clone());
-        if !self.unconfirmed()
-            && let Some((device, session)) = &offered
-        {
-            self.write_down(*device, session);
+        if !offered.asked {
+            self.write_down(&offered);
         }
         self.pump();
         if let Some(meeting) = &*lock(&self.meeting) {
@@ -498,7 +510,7 @@ impl Sending {
                 spawn(scope, "write", &link, || {
                     link.write_frames(writer, &buffers)
                 }),
-                spawn(scope, "walk", &link, || self.walk(offered.as_ref())),
+                spawn(scope, "walk", &link, || self.walk(&offered)),
                 spawn(scope, "check", &link, move || self.compare(&to_compare)),
                 spawn(scope, "files", &link, || self.send_files(&link, &buffers)),
             ];
@@ -672,8 +684,8 @@ impl Sending {
     }
 
     /// The `walk` thread: lists entries as they are found.
-    fn walk(&self, offered: Option<&(DeviceId, SessionKey)>) {
-        let asked = self.unconfirmed();
+    fn walk(&self, offered: &Offered) {
+        let asked = offered.asked;
         if asked {
             let mut machine = self.machine();
             while self.unconfirmed() && !self.stopped() {
@@ -683,9 +695,7 @@ impl Sending {
             if self.stopped() {
                 return;
             }
-            if let Some((device, session)) = offered {
-                self.write_down(*device, session);
-            }
+            self.write_down(offered);
             self.notes.send(Note::State(TransferState::Waiting));
         }
         walk(&self.request.sources, &mut |found: Found| {

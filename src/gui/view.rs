@@ -8,10 +8,11 @@ pub mod row;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::engine::KnownDevice;
 use crate::engine::{Client, Event, ListenError, Listening, Offer};
 use crate::model::{
-    Bond, Code, DeviceId, DeviceName, Direction, EntryStatus, KnownDevice, Peer, PeerAddress,
-    Problem, Progress, Status, Summary, Symbols, TransferId, TransferState,
+    Bond, Code, DeviceId, DeviceName, Direction, EntryStatus, Peer, PeerAddress, Problem, Progress,
+    Status, Summary, Symbols, TransferId, TransferState,
 };
 
 pub use draft::{Draft, Entry, Pick};
@@ -58,6 +59,7 @@ pub enum Notice {
     Blocked(DeviceId, DeviceName),
     NotSaved(String),
     NotRead(String),
+    DevicesNotRead(String),
 }
 
 #[derive(Default)]
@@ -180,6 +182,7 @@ impl View {
                 self.questions.push((id, symbols));
             }
             Event::Devices(devices) => self.devices(devices),
+            Event::DevicesNotRead(why) => self.notice = Some(Notice::DevicesNotRead(why)),
             Event::WantsToBeRemembered(peer) => {
                 self.wishes
                     .retain(|known| known.device_id != peer.device_id);

@@ -1,32 +1,8 @@
 //! Devices that are remembered, and what they may.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-
-use super::device::{DeviceId, DeviceName};
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct KnownDevice {
-    pub id: DeviceId,
-    /// As it called itself when last met.
-    pub name: DeviceName,
-    /// As the person here calls it.
-    pub label: Option<DeviceName>,
-    pub bond: Bond,
-    pub rule: Rule,
-    /// Where it was last reached by us, as a person would type it.
-    pub address: Option<String>,
-    pub met: SystemTime,
-}
-
-impl KnownDevice {
-    /// What it is called here.
-    pub fn shown(&self) -> &DeviceName {
-        self.label.as_ref().unwrap_or(&self.name)
-    }
-}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

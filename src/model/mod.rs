@@ -23,7 +23,7 @@ pub use conflict::OnConflict;
 pub use device::{DeviceId, DeviceName, Peer};
 pub use entry::{Entry, EntryKey, EntryKind, GROUP_BYTES, Manifest, ManifestError, Modified};
 pub use hold::{Hold, Holds};
-pub use known::{Allow, Bond, KnownDevice, Rule, Way};
+pub use known::{Allow, Bond, Rule, Way};
 pub use name::{SafeName, UnsafeName, displayable};
 pub use problem::{Failure, Problem};
 pub use progress::{Meter, Progress};

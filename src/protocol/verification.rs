@@ -13,8 +13,6 @@
 //! No I/O, no clock; randomness is handed in. Whether a guess is allowed, and what the secret is,
 //! the engine decides between two frames.
 
-use std::fmt;
-
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
 use rand_core::{CryptoRng, RngCore};

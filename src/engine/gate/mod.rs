@@ -126,10 +126,6 @@ impl Gate {
     }
 
     /// Whether who proves nothing may show symbols.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the hello, once it lists `ask`")
-    )]
     pub fn asks(&self) -> bool {
         self.allow == Allow::Anyone && !matches!(self.mode, Mode::Closed)
     }

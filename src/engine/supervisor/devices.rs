@@ -144,9 +144,30 @@ impl Supervisor {
     }
 
     pub(super) fn paired(&mut self, connection: ConnectionId, peer: Peer) {
+        if let Some(id) = peer.device_id {
+            let address = self.reachable_at(connection, id);
+            self.shared.known.met(id, &peer.name, address);
+        }
         self.tell_devices();
         self.verified_peer(connection, &peer);
         self.events.say(Event::Paired(peer));
+    }
+
+    /// Where it was reached; or, of a device that came to us, where it may be if it receives as well.
+    fn reachable_at(&mut self, connection: ConnectionId, device: DeviceId) -> Option<String> {
+        if let Some(id) = self.transfer_of(connection)
+            && let Some(transfer) = self.transfers.get(&id)
+            && let Handle::Sending(sending) = &transfer.handle
+        {
+            return Some(sending.address());
+        }
+        let known = self.shared.known.get(device)?;
+        let guess = PeerAddress {
+            host: self.incoming(connection)?.from.to_string(),
+            port: None,
+            device: None,
+        };
+        Some(known.address.unwrap_or_else(|| guess.to_string()))
     }
 
     /// More is known of who is at the other end of a connection.

@@ -4,8 +4,8 @@
 //! Here is what it holds, what it matches and how it ends; what it does stands in `server`,
 //! `offers` and `transfers`.
 
-mod devices;
 mod crowd;
+mod devices;
 mod offers;
 mod server;
 mod transfers;
@@ -24,12 +24,12 @@ use super::cut::Cut;
 use super::event::{Client, Event, ListenError};
 use super::greeting::new_code;
 use super::ledger::Kept;
+use super::limits::OFFER_WITHIN;
 use super::looking::Looking;
 use super::note::{ConnectionId, Input, Note};
 use super::receiving::Receiving;
 use super::{Reporter, Shared, lock};
 use crate::model::{DeviceId, DeviceName, Failure, Status, TransferId, TransferState};
-use super::limits::OFFER_WITHIN;
 use crowd::TurnedAway;
 use offers::OpenOffer;
 use server::{Incoming, Server, Standing};

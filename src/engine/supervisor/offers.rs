@@ -68,6 +68,10 @@ impl Supervisor {
                 }
                 if remember {
                     offer.session.wish();
+                } else if offer.session.meeting.remembers() {
+                    // The offer said so; now it is nobody's any more.
+                    self.events
+                        .say(Event::WantsToBeRemembered(offer.from.clone()));
                 }
                 let folder = folder.unwrap_or_else(|| offer.folder.clone());
                 let on_conflict = on_conflict.unwrap_or(offer.on_conflict);

@@ -5,10 +5,11 @@ use lucide_icons::Icon;
 
 use super::{Scope, Want};
 use crate::engine::Command;
+use crate::engine::KnownDevice;
 use crate::gui::texts::Texts;
 use crate::gui::view::{Draft, Entry};
 use crate::gui::{theme, widgets};
-use crate::model::{Bond, Failure, KnownDevice, PeerAddress, Secret};
+use crate::model::{Bond, Failure, PeerAddress, Secret};
 
 /// Nobody pauses that long within an address.
 const LOOK_AFTER_SECONDS: f64 = 0.6;

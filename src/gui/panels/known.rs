@@ -8,9 +8,10 @@ use lucide_icons::Icon;
 
 use super::{Scope, Want};
 use crate::engine::Command;
+use crate::engine::KnownDevice;
 use crate::gui::format::hours_since;
 use crate::gui::{theme, widgets};
-use crate::model::{Bond, DeviceId, DeviceName, KnownDevice, Rule};
+use crate::model::{Bond, DeviceId, DeviceName, Rule};
 use crate::settings::Settings;
 
 /// In the unit that is typed.

@@ -74,6 +74,7 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
         Notice::Blocked(_, name) => (texts.blocked)(name.as_str()),
         Notice::NotSaved(why) => (texts.settings_not_saved)(why),
         Notice::NotRead(why) => (texts.settings_not_read)(why),
+        Notice::DevicesNotRead(why) => (texts.devices_not_read)(why),
     };
     let (front, soft, symbol) = match notice {
         Notice::ListSaved(_) | Notice::Paired(_) => (palette.ok, palette.ok_soft, Icon::Check),
@@ -81,7 +82,8 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
         Notice::CommandFailed(..)
         | Notice::ListNotSaved(..)
         | Notice::NotSaved(_)
-        | Notice::NotRead(_) => (palette.warn, palette.warn_soft, Icon::TriangleAlert),
+        | Notice::NotRead(_)
+        | Notice::DevicesNotRead(_) => (palette.warn, palette.warn_soft, Icon::TriangleAlert),
     };
     bar(ui, symbol, front, soft, |ui| {
         ui.colored_label(front, sentence);

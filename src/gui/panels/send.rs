@@ -1,5 +1,6 @@
 //! Send, the client panel: pick or drop, say to whom, send.
 
+use crate::engine::KnownDevice;
 use std::path::PathBuf;
 
 use egui::accesskit::Role;
@@ -11,7 +12,6 @@ use super::{Scope, Want};
 use crate::gui::format::size;
 use crate::gui::view::{Draft, Entry, Pick};
 use crate::gui::{theme, widgets};
-use crate::model::KnownDevice;
 
 /// What the panel keeps between frames, besides the draft.
 #[derive(Default)]

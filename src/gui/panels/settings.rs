@@ -4,9 +4,10 @@ use egui::{Align, Context, Id, Layout, TextEdit, Ui, vec2};
 
 use super::known::{KnownPanel, known_ui};
 use super::{Scope, Want};
+use crate::engine::KnownDevice;
 use crate::gui::texts::Texts;
 use crate::gui::{theme, widgets};
-use crate::model::{DeviceName, KnownDevice, OnConflict};
+use crate::model::{DeviceName, OnConflict};
 use crate::settings::{Language, Settings, Theme};
 
 /// The fields while they are edited.

@@ -376,6 +376,7 @@ pub const ENGLISH: Texts = Texts {
     theme_dark: "Dark",
     language_system: "System",
     settings_not_saved: |why| format!("The settings could not be saved: {why}"),
+    devices_not_read: |why| why.to_owned(),
     settings_not_read: |why| format!("The settings were not read: {why}"),
 };
 

@@ -272,6 +272,7 @@ pub struct Texts {
     pub language_system: &'static str,
     pub settings_not_saved: fn(&str) -> String,
     pub settings_not_read: fn(&str) -> String,
+    pub devices_not_read: fn(&str) -> String,
 }
 
 /// The table for a setting; `System` follows the system's locale.

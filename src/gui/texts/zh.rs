@@ -340,6 +340,7 @@ pub const CHINESE: Texts = Texts {
     theme_dark: "深色",
     language_system: "跟随系统",
     settings_not_saved: |why| format!("设置未能保存：{why}"),
+    devices_not_read: |why| format!("已知设备列表未能完整读取，请检查列表。（{why}）"),
     settings_not_read: |why| format!("未能读取设置：{why}"),
 };
 

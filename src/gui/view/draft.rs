@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::engine::KnownDevice;
 use crate::engine::{Chosen, Found, Looked, Measured};
 use crate::model::{
-    Bond, DeviceId, Failure, KnownDevice, Party, PeerAddress, Problem, Summary, TransferId, Way,
+    Bond, DeviceId, Failure, Party, PeerAddress, Problem, Summary, TransferId, Way,
 };
 
 /// Addresses kept at hand: what fits in a line.

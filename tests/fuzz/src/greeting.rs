@@ -10,7 +10,9 @@ use rand_core::{CryptoRng, RngCore};
 use ropeway::model::{DeviceId, TransferId};
 use ropeway::protocol::frame::{RawFrame, encode, kind};
 use ropeway::protocol::message::{FEATURES, Hello, Method, VERSION};
-use ropeway::protocol::verification::{Binding, Client, Refusal, Server, ServerEvent, SessionKey};
+use ropeway::protocol::verification::{
+    Binding, Client, PairKey, Refusal, Server, ServerEvent, SessionKey,
+};
 use ropeway::protocol::{Buffers, Decoder, Limit};
 
 use super::input::Input;
@@ -65,11 +67,18 @@ fn session_key(byte: u8) -> SessionKey {
     SessionKey::derive(&[byte; 32], DeviceId([1; 32]), DeviceId([2; 32]), TRANSFER)
 }
 
+fn pair_key(byte: u8) -> PairKey {
+    PairKey::derive(&[byte; 32], DeviceId([1; 32]), DeviceId([2; 32]))
+}
+
 /// What both ends do when they have a choice. The lowest bits of the first byte of the input.
 #[derive(Clone, Copy)]
 struct Choices {
     client_is_right: bool,
     session: bool,
+    /// In place of a code: the pair key, or nothing at all.
+    pair: bool,
+    ask: bool,
     /// The gate gives no more guesses, or the transfer is over.
     rests: bool,
     /// The code died while the client proved it.
@@ -81,6 +90,8 @@ impl Choices {
         Self {
             client_is_right: byte & 1 == 0,
             session: byte & 2 != 0,
+            pair: byte & 16 != 0,
+            ask: byte & 32 != 0,
             rests: byte & 4 != 0,
             died: byte & 8 != 0,
         }
@@ -89,6 +100,10 @@ impl Choices {
     fn method(self) -> Method {
         if self.session {
             Method::Session
+        } else if self.pair {
+            Method::Pair
+        } else if self.ask {
+            Method::Ask
         } else {
             Method::Code
         }
@@ -136,6 +151,15 @@ impl End for ServerEnd {
                 let key = session_key(if known { 3 } else { 99 });
                 self.machine.challenge_session(&key, &mut self.random)
             }
+            Some(ServerEvent::IsPaired) => {
+                let key = pair_key(if self.choices.rests { 99 } else { 3 });
+                self.machine.challenge_pair(&key, &mut self.random)
+            }
+            Some(ServerEvent::Asks) if self.choices.rests => {
+                self.machine.refuse();
+                Err(Refusal::Secret)
+            }
+            Some(ServerEvent::Asks) => self.machine.challenge_ask(&mut self.random),
             Some(ServerEvent::Proven) if self.choices.died => {
                 self.machine.refuse();
                 Err(Refusal::Secret)
@@ -184,6 +208,12 @@ impl End for ClientEnd {
                 let key = session_key(if right { 3 } else { 4 });
                 self.machine.prove_session(TRANSFER, &key, &mut self.random);
             }
+            Method::Pair => {
+                let key = pair_key(if right { 3 } else { 4 });
+                self.machine.prove_pair(&key, &mut self.random);
+            }
+            // Who asks has nothing to be wrong about.
+            Method::Ask => self.machine.ask(&mut self.random),
             _ if theirs.accepts.iter().any(|way| way == method.as_str()) => {
                 let secret = if right { RIGHT } else { WRONG };
                 self.machine.prove(method, secret, &mut self.random);
@@ -209,7 +239,10 @@ pub fn server(data: &[u8]) {
         Some((&kind::REFUSED, before)) => assert!(whole[..2].starts_with(before), "{said:?}"),
         _ => assert!(whole.starts_with(&said), "{said:?}"),
     }
-    if meeting.looked_at.verified() {
+    if meeting.looked_at.verified() && choices.method() == Method::Ask {
+        // Whoever keeps to the commitment is let in; the symbols are for people.
+        assert!(!choices.rests && !choices.died && meeting.looked_at.machine.symbols().is_some());
+    } else if meeting.looked_at.verified() {
         assert!(choices.client_is_right && !choices.rests && !choices.died);
         meeting.assert_untouched(&[kind::HELLO, kind::VERIFY, kind::ANSWER]);
     } else {
@@ -226,7 +259,8 @@ pub fn client(data: &[u8]) {
     let whole = [kind::HELLO, kind::VERIFY, kind::ANSWER];
     assert!(whole.starts_with(&said), "{said:?}");
     if meeting.looked_at.verified() {
-        assert!(choices.client_is_right && !choices.rests && !choices.died);
+        let right = choices.client_is_right || choices.method() == Method::Ask;
+        assert!(right && !choices.rests && !choices.died);
         meeting.assert_untouched(&[kind::HELLO, kind::CHALLENGE, kind::PROOF]);
     }
 }
