@@ -324,7 +324,7 @@ fn one_wish_alone_changes_nothing_and_is_met_the_next_time() {
     // Neither is let in by a key that is not there.
     let on = options(&garden, Allow::Paired, AcceptPolicy::All);
     let closed = listen(&mut garden, on);
-    send(&study, request(source.clone(), closed));
+    send(&study, request(source, closed));
     assert_eq!(study.ended().failure, Some(Failure::KnownOnly));
 
     garden
@@ -377,7 +377,7 @@ fn symbols_that_both_have_confirmed_are_enough_to_remember() {
     let wish = SendRequest {
         ask: true,
         remember: true,
-        ..request(source.clone(), addr)
+        ..request(source, addr)
     };
     send(&study, wish);
     let (transfer, _) = symbols(&mut study);

@@ -334,7 +334,7 @@ enum Entry {
     Unchosen,
     Secret(Ticket),
     /// A transfer goes on; without one it is a key that nobody has.
-    Session(Option<Kept>),
+    Session(Option<Box<Kept>>),
     Pair,
     Ask(Seat),
 }
@@ -410,8 +410,8 @@ impl Doorkeeper<'_> {
         let (trust, session) = match &mut entry {
             Entry::Ask(_) => (Trust::Asked, None),
             Entry::Pair => (Trust::Known, None),
-            Entry::Session(kept) if paired => (Trust::Known, kept.take()),
-            Entry::Session(kept) => (Trust::Verified, kept.take()),
+            Entry::Session(kept) if paired => (Trust::Known, kept.take().map(|kept| *kept)),
+            Entry::Session(kept) => (Trust::Verified, kept.take().map(|kept| *kept)),
             Entry::Secret(_) | Entry::Unchosen => (Trust::Verified, None),
         };
         Ok(Greeted {
@@ -463,7 +463,7 @@ impl Doorkeeper<'_> {
                 let key = kept.as_ref().map(|kept| kept.key.clone());
                 let key = key.unwrap_or_else(|| SessionKey(nobodys_key()));
                 machine.challenge_session(&key, random)?;
-                *entry = Entry::Session(kept);
+                *entry = Entry::Session(kept.map(Box::new));
             }
             ServerEvent::IsPaired => {
                 let key = self.known.pair_key(client);

@@ -111,7 +111,7 @@ impl Engine {
             on_conflict: Mutex::new(OnConflict::default()),
             gate: Mutex::new(Gate::closed(Instant::now())),
             ledger,
-            known: known.clone(),
+            known,
             seats: Arc::default(),
             remember: AtomicBool::new(false),
             throttle: Arc::default(),

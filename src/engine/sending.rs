@@ -330,7 +330,7 @@ impl Sending {
         let peer = Peer {
             name: met.name,
             device_id: Some(device),
-            address: address.clone(),
+            address,
             trust: met.trust,
         };
         let to = Some(self.request.to.to_string());
