@@ -991,3 +991,35 @@ fn who_may_enter_is_said_in_chinese() {
         assert!(sees(&window, label), "{label}");
     }
 }
+
+#[test]
+fn who_was_looked_at_and_is_remembered_since_needs_no_code() {
+    let mut window = Window::english();
+    addressed(&mut window);
+    window.say(found(&[Way::Code, Way::Pair]));
+    assert!(sees(&window, "Code on its screen"));
+    window.say(Event::Devices(vec![device(
+        STRANGER,
+        "Kitchen PC",
+        Bond::Paired,
+    )]));
+    assert!(!sees(&window, "Code on its screen"));
+}
+
+#[test]
+fn a_link_says_which_device_is_meant() {
+    let mut window = Window::english();
+    window.drop_file("/home/me/a.txt");
+    let link = format!("ropeway://{ADDRESS}:9000/?id={STRANGER}");
+    window.type_into("To", &link);
+    window.press(Modifiers::NONE, Key::Enter);
+    window.type_into("Code on its screen", "427913");
+    window.press(Modifiers::NONE, Key::Enter);
+    let mut sends = window.commands.try_iter();
+    let request = sends.find_map(|command| match command {
+        Command::Send(request) => Some(request),
+        _other => None,
+    });
+    let chosen = request.and_then(|request| request.device);
+    assert_eq!(chosen.map(|chosen| chosen.id), Some(STRANGER));
+}

@@ -1,12 +1,13 @@
 //! Numbers and names as people read them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use humansize::{DECIMAL, format_size};
 
 use super::texts::Texts;
 use crate::engine::Listening;
+use crate::model::PeerAddress;
 
 /// Bytes in decimal units with one place, as file managers show them: `18.4 GB`.
 pub fn size(bytes: u64) -> String {
@@ -28,8 +29,7 @@ pub fn size_of(done: u64, total: u64) -> (String, String) {
 
 /// What another device needs to find this one, and nobody in its place: address and device.
 pub fn link_of(listening: &Listening, ip: IpAddr) -> String {
-    let at = SocketAddr::new(ip, listening.addr.port());
-    format!("ropeway://{at}/?id={}", listening.device_id)
+    PeerAddress::of_server(ip, listening.addr.port(), listening.device_id).link()
 }
 
 /// Whole hours from then to now; 0 for what is yet to come.

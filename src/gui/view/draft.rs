@@ -169,8 +169,10 @@ impl Draft {
     }
 
     /// The person types another address: it is no longer the device that was chosen.
+    /// A link says itself which one is meant.
     pub fn edited(&mut self) {
-        self.chosen = None;
+        let meant = self.to().and_then(|to| to.device);
+        self.chosen = meant.map(|id| Chosen { id, name: None });
         self.forget_failure();
     }
 
@@ -292,8 +294,13 @@ impl Draft {
             .or_else(|| found.map(|found| found.name.to_string()))
     }
 
-    /// Who is gone cannot stay chosen.
+    /// Who is gone cannot stay chosen, and who was found may be known by now, or no longer.
     pub(super) fn devices_changed(&mut self, devices: &[KnownDevice]) {
+        if let Look::Done(looked) = &mut self.look
+            && let Ok(found) = &mut looked.found
+        {
+            found.paired = bond(devices, found.id) == Some(Bond::Paired);
+        }
         let gone = |chosen: &Chosen| chosen.name.is_some() && bond(devices, chosen.id).is_none();
         if self.chosen.as_ref().is_some_and(gone) {
             self.chosen = None;
