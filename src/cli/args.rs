@@ -220,7 +220,7 @@ pub struct Devices {
 #[derive(clap::Subcommand, Debug)]
 pub enum DevicesAction {
     /// One line a device: name, id, whether both remember each other, what happens to its offers,
-    /// address, when it was last met [default]
+    /// address, when it was last met (default)
     List,
     /// Ends the acquaintance; a blocked device is blocked no longer
     Forget {

@@ -65,6 +65,9 @@ pub const CLIENTS_OF_DEVICE: usize = 64;
 pub const OFFERS: usize = 32;
 /// Of those, of one device.
 pub const OFFERS_OF_DEVICE: usize = 8;
+/// Who asks and is not accepted by then gives its place to others: two people have looked at their
+/// screens by then, or will not.
+pub const ASKING_WITHIN: Duration = Duration::from_secs(600);
 /// Who has proven itself and then offers nothing is holding a place.
 pub const OFFER_WITHIN: Duration = Duration::from_secs(20);
 

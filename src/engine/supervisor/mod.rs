@@ -24,7 +24,6 @@ use super::cut::Cut;
 use super::event::{Client, Event, ListenError};
 use super::greeting::new_code;
 use super::ledger::Kept;
-use super::limits::OFFER_WITHIN;
 use super::looking::Looking;
 use super::note::{ConnectionId, Input, Note};
 use super::receiving::Receiving;
@@ -368,9 +367,9 @@ impl Supervisor {
         let code = lock(&self.shared.gate)
             .next_change()
             .map(|at| at.saturating_duration_since(Instant::now()));
-        let idle = self.idle().map(|(_, since)| {
+        let idle = self.idle().map(|(_, until)| {
             // A moment later, so that it is over then.
-            (OFFER_WITHIN + PROGRESS_EVERY).saturating_sub(since.elapsed())
+            PROGRESS_EVERY + until.saturating_duration_since(Instant::now())
         });
         let awake = self.awake.next_look();
         let away = self.turned_away.next_wake();

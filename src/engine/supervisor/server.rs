@@ -9,7 +9,7 @@ use crate::engine::command::{AcceptPolicy, Answer, ListenOptions, StopMode};
 use crate::engine::cut::Cut;
 use crate::engine::event::{Client, Doing, Event, Listening};
 use crate::engine::greeting::new_code;
-use crate::engine::limits::{CODE_LIFE, OFFER_WITHIN, STRANGERS};
+use crate::engine::limits::{ASKING_WITHIN, CODE_LIFE, OFFER_WITHIN, STRANGERS};
 use crate::engine::listener::{Listener, addresses};
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
@@ -223,24 +223,29 @@ impl Supervisor {
         }
     }
 
-    /// Clients that have proven themselves and offered nothing yet.
+    /// Clients that hold a place and have so far offered nothing, or proven nothing; until when.
     pub(super) fn idle(&self) -> impl Iterator<Item = (ConnectionId, Instant)> {
         self.connections
             .iter()
             .filter_map(|(id, connection)| match &connection.role {
-                Role::Incoming(Incoming {
-                    standing: Standing::Verified,
-                    session: None,
-                    since,
-                    ..
-                }) => Some((*id, *since)),
+                Role::Incoming(incoming) if incoming.standing == Standing::Verified => {
+                    let within = if incoming.session.is_none() {
+                        OFFER_WITHIN
+                    } else if incoming.peer.trust == Trust::Asked {
+                        ASKING_WITHIN
+                    } else {
+                        return None;
+                    };
+                    Some((*id, incoming.since + within))
+                }
                 Role::Incoming(_) | Role::Outgoing => None,
             })
     }
 
     pub(super) fn end_idle(&mut self) {
         let idle = self.idle();
-        let late = idle.filter(|(_, since)| since.elapsed() >= OFFER_WITHIN);
+        let now = Instant::now();
+        let late = idle.filter(|(_, until)| *until <= now);
         for id in late.map(|(id, _)| id).collect::<Vec<_>>() {
             if let Some(connection) = self.connections.get_mut(&id) {
                 connection.hang_up();

@@ -321,6 +321,8 @@ fn end_ui(ui: &mut Ui, scope: &mut Scope, device: &KnownDevice, open: &mut Open)
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let mut stays = true;
+    // Not one more of the choices above it.
+    ui.add_space(theme::GAP);
     ui.horizontal_wrapped(|ui| {
         let word = match device.bond {
             Bond::Blocked => texts.unblock,

@@ -297,7 +297,11 @@ fn clients(ui: &mut Ui, scope: &Scope, view: &View) {
         let label = if index == 0 { texts.connected } else { "" };
         line(ui, label, |ui| {
             let doing = format!("· {}", (texts.doing)(client.doing));
-            let width = ui.available_width() - theme::FIELD_WIDTH;
+            let said =
+                ui.painter()
+                    .layout_no_wrap(doing.clone(), theme::body_font(), palette.muted);
+            // The name gives way, not what it is doing.
+            let width = ui.available_width() - said.size().x - theme::GAP;
             let name = client.peer.name.as_str();
             widgets::name_label(ui, name, theme::body_font(), palette.text, width)
                 .on_hover_text(&client.peer.address);

@@ -8,6 +8,7 @@ pub mod disk;
 pub mod frames;
 pub mod greeting;
 pub mod input;
+pub mod known;
 pub mod manifest;
 pub mod receiving;
 pub mod sending;
@@ -17,7 +18,7 @@ pub mod source;
 pub type Target = fn(&[u8]);
 
 /// By the names of their folders in `corpus` and their files in `fuzz_targets`.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("frames", frames::frames),
     ("server_greeting", greeting::server),
     ("client_greeting", greeting::client),
@@ -27,4 +28,5 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("names", disk::names),
     ("journal", disk::journal),
     ("settings", settings::settings),
+    ("known", known::known),
 ];

@@ -20,6 +20,7 @@ fn main() {
         ("names", lists_of_names()),
         ("journal", journals()),
         ("settings", settings()),
+        ("known", known()),
     ] {
         let folder = folder.join(target);
         fs::create_dir_all(&folder).expect("a folder for seeds");
@@ -295,6 +296,32 @@ fn manifests() -> Corpus {
         .collect();
     corpus.push(entry(&deep.join(",")));
     corpus
+}
+
+fn known() -> Corpus {
+    let (id, other, key) = ("0a".repeat(32), "0b".repeat(32), "0c".repeat(32));
+    let paired = format!(
+        r#"{{"id":"{id}","name":"Garden","bond":"paired","rule":"ask","key":"{key}","met":1764000000,"address":"192.168.1.20:9000"}}"#
+    );
+    let blocked = format!(r#"{{"id":"{other}","name":"Thief","bond":"blocked"}}"#);
+    let of = |entries: &str| format!(r#"{{"version":1,"devices":[{entries}]}}"#);
+    let whole = of(&format!("{paired},{blocked}"));
+    [
+        whole.clone(),
+        of(""),
+        of(&format!("{blocked},{}", paired.replace(&id, &other))),
+        of(&paired.replace("paired", "friend")),
+        of(&paired.replace(&key, "0c")),
+        of(&paired.replace(r#""ask""#, r#"{"accept":{"folder":"/tmp","max_bytes":-1}}"#)),
+        of(&paired.replace("Garden", r"\u001b[31m\u202e")),
+        of(&paired.replace("1764000000", "18446744073709551615")),
+        of("7,null,[],{}"),
+        whole.replace(r#""version":1"#, r#""version":2"#),
+        whole[..whole.len() / 2].to_owned(),
+        String::new(),
+    ]
+    .map(String::into_bytes)
+    .to_vec()
 }
 
 fn settings() -> Corpus {
