@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ropeway::engine::KnownDevice;
@@ -16,8 +16,8 @@ use ropeway::engine::{
     new_transfer_id,
 };
 use ropeway::model::{
-    Allow, Bond, DeviceId, DeviceName, Failure, OnConflict, Party, Peer, Rule, Secret, Status,
-    Symbols, TransferId, Trust, Way,
+    Allow, Bond, DeviceId, DeviceName, Failure, OnConflict, Party, Peer, Problem, Rule, Secret,
+    Status, Symbols, TransferId, Trust, Way,
 };
 use support::{Device, PASSPHRASE, noise};
 
@@ -116,6 +116,18 @@ fn accept() -> Answer {
         folder: None,
         on_conflict: None,
         remember: false,
+    }
+}
+
+/// A folder that was named in a rule is made when the rule is.
+fn made(folder: &Path) {
+    let deadline = std::time::Instant::now() + support::PATIENCE;
+    while !folder.is_dir() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the folder is not made"
+        );
+        std::thread::yield_now();
     }
 }
 
@@ -548,6 +560,7 @@ fn a_device_has_its_own_rule() {
         .engine
         .command(Command::SetRule(device, rule.clone()));
     devices(&mut garden, |all| all.iter().any(|one| one.rule == rule));
+    made(&elsewhere);
     let small = file(&study, "small", &noise(1, 1000));
     send(&study, request(small, addr));
     study.arrived();
@@ -651,4 +664,134 @@ fn a_list_too_long_for_a_stranger_is_held_back_until_it_is_accepted() {
     );
     garden.engine.command(Command::Answer(transfer, accept()));
     assert_eq!(study.arrived().entries, count + 1);
+}
+
+#[test]
+fn who_asks_again_and_again_in_vain_has_to_wait() {
+    let mut garden = Device::new("Garden");
+    let on = options(&garden, Allow::Anyone, AcceptPolicy::Ask);
+    let addr = listen(&mut garden, on);
+    let mut study = Device::new("Study");
+    let source = file(&study, "a.txt", b"content");
+    let asking = || SendRequest {
+        ask: true,
+        ..request(source.clone(), addr)
+    };
+    for _ in 0..8 {
+        send(&study, asking());
+        let (transfer, _) = symbols(&mut study);
+        garden.wait("the ask", |event| {
+            matches!(event, Event::Offer(offer) if offer.transfer == transfer).then_some(())
+        });
+        garden
+            .engine
+            .command(Command::Answer(transfer, Answer::Decline));
+        assert_eq!(study.ended().transfer, transfer);
+    }
+    send(&study, asking());
+    assert_eq!(study.ended().failure, Some(Failure::Busy));
+    // Who has a secret is not concerned.
+    send(&study, with_passphrase(request(source, addr)));
+    garden.offer();
+}
+
+#[test]
+fn nothing_is_wanted_of_a_device_by_whichever_way_it_comes() {
+    let (mut garden, mut study, _) = acquainted(AcceptPolicy::All);
+    let device = garden.engine.known()[0].id;
+    garden.engine.command(Command::SetRule(device, Rule::Never));
+    devices(&mut garden, |all| {
+        all.iter().any(|one| one.rule == Rule::Never)
+    });
+    // It comes as if it knew nothing of the acquaintance.
+    study.engine.command(Command::ForgetDevice(id_of(&garden)));
+    devices(&mut study, |all| all.is_empty());
+    let on = options(&garden, Allow::Anyone, AcceptPolicy::All);
+    let addr = listen(&mut garden, on);
+    let source = file(&study, "unwanted", b"content");
+    send(&study, with_passphrase(request(source.clone(), addr)));
+    assert_eq!(study.ended().status, Status::Declined);
+    let asking = SendRequest {
+        ask: true,
+        ..request(source, addr)
+    };
+    let transfer = send(&study, asking);
+    let ended = study.wait("its end", |event| match event {
+        Event::Ended(summary) if summary.transfer == transfer => Some(summary.clone()),
+        _ => None,
+    });
+    assert_eq!(ended.status, Status::Declined);
+    silent(&mut garden, |event| {
+        matches!(event, Event::Offer(_) | Event::Started(_))
+    });
+    assert!(!garden.inbox().join("unwanted").exists());
+}
+
+#[test]
+fn an_offer_that_waits_is_declined_when_nothing_is_wanted_of_its_device_any_more() {
+    let (mut garden, mut study, addr) = acquainted(AcceptPolicy::Ask);
+    let source = file(&study, "waiting", b"content");
+    send(&study, request(source, addr));
+    let device = garden.offer().from.device_id.unwrap();
+    garden.engine.command(Command::SetRule(device, Rule::Never));
+    assert_eq!(study.ended().status, Status::Declined);
+}
+
+#[test]
+fn the_folder_of_a_rule_is_not_made_anew_where_a_drive_was() {
+    let (mut garden, mut study, addr) = acquainted(AcceptPolicy::Ask);
+    let device = garden.engine.known()[0].id;
+    let drive = garden.home.path().join("drive that is unplugged");
+    let rule = Rule::Accept {
+        folder: Some(drive.clone()),
+        max_bytes: None,
+    };
+    garden
+        .engine
+        .command(Command::SetRule(device, rule.clone()));
+    devices(&mut garden, |all| all.iter().any(|one| one.rule == rule));
+    made(&drive);
+    fs::remove_dir(&drive).unwrap();
+    let source = file(&study, "a.txt", b"content");
+    send(&study, request(source.clone(), addr));
+    let failure = study.ended().failure;
+    assert_eq!(failure, Some(Failure::PeerDisk(Problem::Gone)));
+    assert!(!drive.exists());
+    fs::create_dir(&drive).unwrap();
+    send(&study, request(source, addr));
+    study.arrived();
+    assert!(drive.join("a.txt").exists());
+}
+
+#[test]
+fn a_rule_does_not_begin_again_what_the_person_has_cancelled() {
+    let (mut garden, mut study, addr) = acquainted(AcceptPolicy::Paired);
+    let device = garden.engine.known()[0].id;
+    let rule = Rule::Accept {
+        folder: None,
+        max_bytes: None,
+    };
+    garden
+        .engine
+        .command(Command::SetRule(device, rule.clone()));
+    devices(&mut garden, |all| all.iter().any(|one| one.rule == rule));
+    let big = study.home.path().join("big");
+    fs::File::create(&big).unwrap().set_len(4 << 30).unwrap();
+    let transfer = send(&study, request(big, addr));
+    garden.wait("bytes moving", |event| match event {
+        Event::Progress(progress) => (progress.bytes > 1_000_000).then_some(()),
+        _ => None,
+    });
+    garden.engine.command(Command::Cancel(transfer));
+    assert_eq!(study.ended().status, Status::Cancelled(Party::Peer));
+    assert_eq!(garden.ended().status, Status::Cancelled(Party::Us));
+    study.engine.command(Command::Resume(transfer));
+    garden.wait("a question", |event| {
+        matches!(event, Event::Offer(offer) if offer.transfer == transfer).then_some(())
+    });
+    silent(&mut garden, |event| matches!(event, Event::Started(_)));
+    garden
+        .engine
+        .command(Command::Answer(transfer, Answer::Decline));
+    assert_eq!(study.ended().status, Status::Declined);
 }

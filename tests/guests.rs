@@ -11,7 +11,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rand_core::{CryptoRng, RngCore};
 use ropeway::channel::{Channel, Identity, Received};
 use ropeway::engine::{AcceptPolicy, Command, Event, StopMode};
 use ropeway::model::Hold;
@@ -21,6 +20,7 @@ use ropeway::protocol::message::{
 use ropeway::protocol::verification::{Binding, Client, Refusal};
 use ropeway::protocol::{Buffers, Decoder, Frame, Limit};
 use socket2::{Domain, Socket, Type};
+use support::random::Random;
 use support::{Device, PASSPHRASE};
 
 /// They count this process's memory and connections, so one after the other.
@@ -28,33 +28,6 @@ fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-struct Random;
-
-impl RngCore for Random {
-    fn next_u32(&mut self) -> u32 {
-        let mut bytes = [0; 4];
-        self.fill_bytes(&mut bytes);
-        u32::from_ne_bytes(bytes)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        let mut bytes = [0; 8];
-        self.fill_bytes(&mut bytes);
-        u64::from_ne_bytes(bytes)
-    }
-
-    fn fill_bytes(&mut self, dest: &mut [u8]) {
-        getrandom::fill(dest).unwrap();
-    }
-
-    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(dest);
-        Ok(())
-    }
-}
-
-impl CryptoRng for Random {}
 
 /// A client that has proven the passphrase and is left to the test.
 struct Guest(Channel);

@@ -1023,3 +1023,21 @@ fn a_link_says_which_device_is_meant() {
     let chosen = request.and_then(|request| request.device);
     assert_eq!(chosen.map(|chosen| chosen.id), Some(STRANGER));
 }
+
+#[test]
+fn what_a_rule_took_while_it_was_counted_is_a_row_and_no_question() {
+    let mut window = Window::english();
+    let Event::Started(begun) = started(Direction::Receive) else {
+        panic!("a start");
+    };
+    let Event::Offer(counted) = offer(5) else {
+        panic!("an offer");
+    };
+    let counted = Offer {
+        transfer: begun.transfer,
+        ..counted
+    };
+    window.say(Event::Started(begun));
+    window.say(Event::Offer(counted));
+    assert!(!sees(&window, "Accept"));
+}

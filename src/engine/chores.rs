@@ -48,6 +48,18 @@ impl Chores {
         self.start("sweep", save_folder, move || sweep(&subject));
     }
 
+    /// Makes a folder that a rule names, while the person who named it is there.
+    pub fn make_folder(&mut self, folder: PathBuf) {
+        let inputs = self.inputs.clone();
+        let path = folder.clone();
+        self.start("make", folder, move || {
+            if let Err(error) = std::fs::create_dir_all(&path) {
+                let problem = Problem::writing(&error);
+                let _ = inputs.send(Input::CommandFailed { path, problem });
+            }
+        });
+    }
+
     /// Removes what is kept of an interrupted transfer.
     pub fn discard(&mut self, save_folder: PathBuf, transfer: TransferId) {
         let subject = save_folder.clone();

@@ -183,6 +183,8 @@ pub struct Plan<'a> {
     pub secret: Option<&'a Secret>,
     /// The person would compare symbols.
     pub ask: bool,
+    /// Called before the answer goes out: from then on a server has something to try a guess on.
+    pub answering: &'a dyn Fn(),
 }
 
 /// Whom a client has met, and what was proven.
@@ -286,10 +288,17 @@ pub fn greet_server(
             .handle_frame(frame)
             .map_err(|refusal| match (refusal, trust) {
                 (Refusal::Secret, Trust::Known) => GreetingError::NotPaired(name.clone()),
+                // Its proof does not fit what was said.
+                (Refusal::Secret, Trust::Asked) if machine.symbols().is_some() => {
+                    Refusal::Violation(Violation::Malformed("a false proof")).into()
+                }
                 (Refusal::Secret, Trust::Asked) => GreetingError::NoSeat,
                 (refusal, _) => refusal.into(),
             })?;
-        wire.send(machine.poll_transmit())?;
+        if let Some(answer) = machine.poll_transmit() {
+            (plan.answering)();
+            wire.send(Some(answer))?;
+        }
     }
     wire.finish()?;
     Ok(Met {
@@ -472,9 +481,11 @@ impl Doorkeeper<'_> {
                 *entry = Entry::Pair;
             }
             ServerEvent::Asks => {
-                let open = self.gate().asks();
-                let seat = open.then(|| self.seats.take(self.from)).flatten();
+                let seat = self.seats.take(self.from);
                 let seat = seat.ok_or(GreetingError::NoSeat)?;
+                if !self.gate().ask(self.from, Instant::now()) {
+                    return Err(GreetingError::NoSeat);
+                }
                 machine.challenge_ask(random)?;
                 *entry = Entry::Ask(seat);
             }

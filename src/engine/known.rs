@@ -251,13 +251,17 @@ impl KnownDevices {
         })
     }
 
-    /// Both remember each other from now on. Who is blocked stays so.
+    /// Both remember each other from now on. `false` if the person here does not want it, or not any
+    /// more: who is not wished for or paired already stays as it is.
     pub fn pair(&self, id: DeviceId, name: &DeviceName, key: PairKey) -> bool {
         self.change(|entries| {
-            let entry = Entry::of(entries, id, name, Bond::Paired);
-            if entry.device.bond == Bond::Blocked {
+            let wanted = |entry: &&mut Entry| match entry.device.bond {
+                Bond::Wished | Bond::Paired => true,
+                Bond::ForgottenThere | Bond::Blocked => false,
+            };
+            let Some(entry) = entries.get_mut(&id).filter(wanted) else {
                 return false;
-            }
+            };
             entry.device.bond = Bond::Paired;
             entry.device.name = name.clone();
             entry.device.met = SystemTime::now();

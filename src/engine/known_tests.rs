@@ -106,6 +106,7 @@ fn who_forgot_us_has_no_key_any_more_and_can_be_wished_for_again() {
     let store = Store::new();
     let garden = name("Garden laptop");
     assert!(!store.known.forgotten_there(id(1)), "a stranger");
+    store.known.wish(id(1), &garden);
     store.known.pair(id(1), &garden, key(7));
     store.known.label(id(1), Some(name("Gartenrechner")));
     assert!(store.known.forgotten_there(id(1)));
@@ -115,6 +116,7 @@ fn who_forgot_us_has_no_key_any_more_and_can_be_wished_for_again() {
     assert!(!store.known.wishes(id(1)));
     assert!(store.known.wish(id(1), &garden));
     assert_eq!(store.bond(1), Some(Bond::Wished));
+    store.known.wish(id(1), &garden);
     store.known.pair(id(1), &garden, key(9));
     let device = store.reopened().get(id(1)).unwrap();
     assert_eq!(device.shown().as_str(), "Gartenrechner");
@@ -123,7 +125,9 @@ fn who_forgot_us_has_no_key_any_more_and_can_be_wished_for_again() {
 #[test]
 fn forgetting_leaves_nothing_of_a_device_in_the_file() {
     let store = Store::new();
+    store.known.wish(id(1), &name("Garden laptop"));
     store.known.pair(id(1), &name("Garden laptop"), key(7));
+    store.known.wish(id(2), &name("Study PC"));
     store.known.pair(id(2), &name("Study PC"), key(8));
     assert!(store.known.forget(id(1)));
     assert!(!store.known.forget(id(1)));
@@ -137,6 +141,7 @@ fn forgetting_leaves_nothing_of_a_device_in_the_file() {
 fn who_is_blocked_stays_so_until_it_is_forgotten() {
     let store = Store::new();
     let garden = name("Garden laptop");
+    store.known.wish(id(1), &garden);
     store.known.pair(id(1), &garden, key(7));
     assert!(store.known.block(id(1), &garden));
     assert!(!store.known.block(id(1), &garden));
@@ -157,8 +162,11 @@ fn who_is_blocked_stays_so_until_it_is_forgotten() {
 #[test]
 fn names_of_ones_own_and_rules_are_kept() {
     let store = Store::new();
+    store.known.wish(id(1), &name("Garden laptop"));
     store.known.pair(id(1), &name("Garden laptop"), key(1));
+    store.known.wish(id(2), &name("study pc"));
     store.known.pair(id(2), &name("study pc"), key(2));
+    store.known.wish(id(3), &name("Study PC"));
     store.known.pair(id(3), &name("Study PC"), key(3));
     let rule = Rule::Accept {
         folder: Some("/photos".into()),
@@ -184,6 +192,7 @@ fn names_of_ones_own_and_rules_are_kept() {
 fn a_folder_that_cannot_be_written_down_changes_no_rule_and_is_said() {
     use std::os::unix::ffi::OsStrExt as _;
     let store = Store::new();
+    store.known.wish(id(1), &name("Garden laptop"));
     store.known.pair(id(1), &name("Garden laptop"), key(1));
     let folder = std::ffi::OsStr::from_bytes(b"/\xff").into();
     let rule = Rule::Accept {
@@ -205,6 +214,7 @@ fn meeting_a_device_is_written_down_when_it_says_something_new() {
     let address = Some("192.168.1.20:9000".to_owned());
     assert!(!store.known.met(id(1), &garden, address.clone()));
     assert_eq!(store.known.all(), [], "strangers are not kept");
+    store.known.wish(id(1), &garden);
     store.known.pair(id(1), &garden, key(1));
     let now = store.known.get(id(1)).unwrap().met;
     let later = |seconds| now + Duration::from_secs(seconds);
@@ -231,6 +241,7 @@ fn meeting_a_device_is_written_down_when_it_says_something_new() {
 #[test]
 fn wishes_are_bounded_and_the_oldest_go_while_paired_and_blocked_devices_stay() {
     let store = Store::new();
+    store.known.wish(id(254), &name("Paired"));
     store.known.pair(id(254), &name("Paired"), key(1));
     store.known.block(id(255), &name("Blocked"));
     let numbered = |n: u32| {
@@ -286,6 +297,7 @@ fn a_file_of_a_newer_version_is_never_overwritten() {
     let (store, problem) = Store::holding(newer);
     assert!(problem.unwrap().contains("newer version (2)"));
     assert_eq!(store.known.all(), []);
+    store.known.wish(id(1), &name("Garden laptop"));
     assert!(store.known.pair(id(1), &name("Garden laptop"), key(1)));
     assert!(store.known.pair_key(id(1)).is_some(), "for this run");
     assert_eq!(fs::read_to_string(store.path()).unwrap(), newer);
@@ -350,6 +362,7 @@ fn damaged_entries_take_no_others_along_and_open_nothing() {
 fn a_file_that_others_could_read_becomes_the_owners_again() {
     use std::os::unix::fs::PermissionsExt as _;
     let store = Store::new();
+    store.known.wish(id(1), &name("Garden laptop"));
     store.known.pair(id(1), &name("Garden laptop"), key(1));
     let mode = || fs::metadata(store.path()).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(), 0o600);
@@ -361,6 +374,7 @@ fn a_file_that_others_could_read_becomes_the_owners_again() {
 #[test]
 fn what_happens_to_the_file_meanwhile_changes_nothing_in_memory() {
     let store = Store::new();
+    store.known.wish(id(1), &name("Garden laptop"));
     store.known.pair(id(1), &name("Garden laptop"), key(1));
     fs::remove_file(store.path()).unwrap();
     assert!(store.known.pair_key(id(1)).is_some());
@@ -403,7 +417,10 @@ fn changes_from_many_threads_are_all_written() {
     std::thread::scope(|scope| {
         for byte in 1..=8 {
             let known = &store.known;
-            scope.spawn(move || known.pair(id(byte), &name("Device"), key(byte)));
+            scope.spawn(move || {
+                known.wish(id(byte), &name("Device"));
+                known.pair(id(byte), &name("Device"), key(byte));
+            });
         }
     });
     let known = store.reopened();
@@ -420,4 +437,19 @@ fn debug_prints_no_key() {
     assert_eq!(derived, PairKey::derive(&secret, id(1), id(2)));
     assert_ne!(derived, PairKey::derive(&secret, id(2), id(1)));
     assert_ne!(derived, PairKey::derive(&[8; 32], id(1), id(2)));
+}
+
+#[test]
+fn nobody_is_paired_whom_the_person_does_not_want() {
+    let store = Store::new();
+    let garden = name("Garden laptop");
+    assert!(!store.known.pair(id(1), &garden, key(7)), "never wished");
+    store.known.wish(id(1), &garden);
+    store.known.forget(id(1));
+    assert!(!store.known.pair(id(1), &garden, key(7)), "forgotten since");
+    store.known.wish(id(1), &garden);
+    assert!(store.known.pair(id(1), &garden, key(7)));
+    store.known.forgotten_there(id(1));
+    assert!(!store.known.pair(id(1), &garden, key(7)), "gone there");
+    assert_eq!(store.reopened().pair_key(id(1)), None);
 }

@@ -57,6 +57,11 @@ pub const NEIGHBOURHOODS: usize = 1024;
 pub const ASKING: usize = 8;
 /// Of those, from one neighbourhood: one, and another one by mistake.
 pub const ASKING_NEAR: usize = 2;
+/// Times that somebody may ask and is not accepted, one back a minute: nobody sees an ask before its
+/// offer, so somebody between two people could otherwise look for symbols that look alike.
+pub const ASKS: u32 = 32;
+/// Of those, from one neighbourhood.
+pub const ASKS_NEAR: u32 = 8;
 /// Verified clients at once; each costs three threads and up to a window (8 MiB) of memory.
 pub const CLIENTS: usize = 256;
 /// Of those, of one device: it has many transfers side by side, and leaves room for other devices.

@@ -118,12 +118,117 @@ impl Meeting {
         }
         if state.heard && state.said {
             state.done = true;
-            state.peer.trust = Trust::Known;
-            self.known.pair(id, &name, self.key.clone());
-            self.notes.send(Note::Paired(state.peer.clone()));
+            // Unless the person has changed their mind in between.
+            if self.known.pair(id, &name, self.key.clone()) {
+                state.peer.trust = Trust::Known;
+                self.notes.send(Note::Paired(state.peer.clone()));
+            }
         } else if state.heard && !state.asked && before != Some(Bond::Blocked) {
             state.asked = true;
             self.notes.send(Note::Wish(state.peer.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use crate::engine::note::Input;
+    use crate::engine::outbox::Next;
+    use crate::model::{DeviceId, DeviceName};
+
+    struct Ours {
+        meeting: Meeting,
+        known: Arc<KnownDevices>,
+        outbox: Outbox,
+        inputs: Receiver<Input>,
+        _home: tempfile::TempDir,
+    }
+
+    const THERE: DeviceId = DeviceId([2; 32]);
+
+    fn met(trust: Trust, wishes: bool) -> Ours {
+        let home = tempfile::tempdir().unwrap();
+        let known = Arc::new(KnownDevices::open(home.path()).0);
+        let (sender, inputs) = channel();
+        let peer = Peer {
+            name: DeviceName::cleaned("Garden", ""),
+            device_id: Some(THERE),
+            address: String::new(),
+            trust,
+        };
+        let key = PairKey::derive(&[1; 32], DeviceId([1; 32]), THERE);
+        let notes = Notes {
+            connection: 1,
+            inputs: sender,
+        };
+        Ours {
+            meeting: Meeting::new(peer, wishes, key, known.clone(), notes),
+            known,
+            outbox: Outbox::default(),
+            inputs,
+            _home: home,
+        }
+    }
+
+    impl Ours {
+        fn paired(&self) -> bool {
+            let said = self.inputs.try_iter();
+            let said = said
+                .filter(|input| matches!(input, Input::Note(_, Note::Paired(_))))
+                .count();
+            assert_eq!(said == 1, self.known.pair_key(THERE).is_some());
+            said == 1
+        }
+
+        fn says(&self) -> bool {
+            self.outbox.close();
+            matches!(self.outbox.next(), Next::Write(frame) if frame == Frame::Remember.encode())
+        }
+    }
+
+    #[test]
+    fn two_wishes_pair_in_either_order() {
+        let ours = met(Trust::Verified, true);
+        ours.meeting.begin(&ours.outbox);
+        assert!(!ours.paired());
+        ours.meeting.hear(&ours.outbox);
+        assert!(ours.paired() && ours.says());
+        let ours = met(Trust::Verified, false);
+        ours.meeting.hear(&ours.outbox);
+        assert!(ours.meeting.remembers() && !ours.paired());
+        ours.meeting.wish(&ours.outbox);
+        assert!(ours.paired() && ours.says());
+    }
+
+    #[test]
+    fn nothing_is_said_or_kept_before_people_have_compared_the_symbols() {
+        let ours = met(Trust::Asked, true);
+        ours.meeting.begin(&ours.outbox);
+        ours.meeting.hear(&ours.outbox);
+        assert!(!ours.paired());
+        assert_eq!(ours.known.all(), []);
+        assert_eq!(ours.meeting.confirmed(&ours.outbox).trust, Trust::Known);
+        assert!(ours.paired() && ours.says());
+        let ours = met(Trust::Asked, true);
+        ours.meeting.begin(&ours.outbox);
+        assert!(!ours.says());
+    }
+
+    #[test]
+    fn a_wish_that_was_taken_back_pairs_nobody_however_late_the_other_one_is() {
+        let ours = met(Trust::Verified, true);
+        ours.meeting.begin(&ours.outbox);
+        ours.known.forget(THERE);
+        ours.meeting.hear(&ours.outbox);
+        assert!(!ours.paired());
+        assert_eq!(ours.meeting.peer().trust, Trust::Verified);
+        let ours = met(Trust::Verified, true);
+        ours.meeting.begin(&ours.outbox);
+        ours.known.block(THERE, &DeviceName::cleaned("Garden", ""));
+        ours.meeting.hear(&ours.outbox);
+        assert!(!ours.paired() && ours.known.is_blocked(THERE));
     }
 }

@@ -108,8 +108,14 @@ struct Origin {
 
 /// What the disk thread is told.
 enum Order {
-    /// The offer is accepted into this folder, by this rule.
-    Open(PathBuf, TransferId, OnConflict),
+    /// The offer is accepted.
+    Open {
+        folder: PathBuf,
+        transfer: TransferId,
+        on_conflict: OnConflict,
+        /// A folder that is not there is not made.
+        must_exist: bool,
+    },
     /// The manifest of a transfer that goes on is complete.
     Listed,
     /// While the offer waits: what would it meet in this folder?
@@ -126,10 +132,20 @@ enum Order {
 
 impl Receiving {
     /// The offer is taken. The folder is prepared first; only then does the sender hear of it.
-    pub fn accept(&self, transfer: TransferId, folder: PathBuf, on_conflict: OnConflict) {
+    pub fn accept(
+        &self,
+        transfer: TransferId,
+        folder: PathBuf,
+        on_conflict: OnConflict,
+        must_exist: bool,
+    ) {
         self.accepted.store(true, Ordering::SeqCst);
-        let order = Order::Open(folder, transfer, on_conflict);
-        let _ = self.orders.send(order);
+        let _ = self.orders.send(Order::Open {
+            folder,
+            transfer,
+            on_conflict,
+            must_exist,
+        });
     }
 
     /// The person here has compared the symbols, and says that they are the same: two yeses.
@@ -457,33 +473,36 @@ impl Receiving {
                         survey.more();
                     }
                 }
-                Ok(Order::Open(folder, transfer, rule)) => {
-                    match self.open(&mut disk, folder, transfer) {
-                        None => break,
-                        Some(Ok(mut inbox)) => {
-                            self.notes.send(Note::Placed);
-                            disk.survey = None;
-                            inbox.set_rule(rule);
-                            self.machine().look_ahead(1);
-                            let (tasks, to_compare) = mpsc::channel();
-                            disk.compare = (beside.compare)(to_compare).then_some(tasks);
-                            disk.inbox = Some(inbox);
-                            if self.origin.goes_on.is_none() {
-                                self.machine().accept();
-                                self.begin();
-                            } else if disk.listed {
-                                self.go_on(&mut disk, check);
-                            }
-                        }
-                        Some(Err(problem)) => {
-                            self.machine().cancel(Some(&problem));
-                            tracing::warn!(%problem, "the save folder cannot be used");
-                            self.report(Status::Failed, Some(Failure::Disk(problem)));
-                            self.finish_up();
-                            return;
+                Ok(Order::Open {
+                    folder,
+                    transfer,
+                    on_conflict,
+                    must_exist,
+                }) => match self.open(&mut disk, folder, transfer, must_exist) {
+                    None => break,
+                    Some(Ok(mut inbox)) => {
+                        self.notes.send(Note::Placed);
+                        disk.survey = None;
+                        inbox.set_rule(on_conflict);
+                        self.machine().look_ahead(1);
+                        let (tasks, to_compare) = mpsc::channel();
+                        disk.compare = (beside.compare)(to_compare).then_some(tasks);
+                        disk.inbox = Some(inbox);
+                        if self.origin.goes_on.is_none() {
+                            self.machine().accept();
+                            self.begin();
+                        } else if disk.listed {
+                            self.go_on(&mut disk, check);
                         }
                     }
-                }
+                    Some(Err(problem)) => {
+                        self.machine().cancel(Some(&problem));
+                        tracing::warn!(%problem, "the save folder cannot be used");
+                        self.report(Status::Failed, Some(Failure::Disk(problem)));
+                        self.finish_up();
+                        return;
+                    }
+                },
                 Ok(Order::Listed) => {
                     disk.listed = true;
                     if disk.inbox.is_some() {
@@ -543,10 +562,12 @@ impl Receiving {
         disk: &mut Disk,
         folder: PathBuf,
         transfer: TransferId,
+        must_exist: bool,
     ) -> Option<Result<Inbox, Problem>> {
         let chosen = self.save_folder.clone();
         // A drive that was pulled out, for example.
-        let gone = self.origin.began_in.as_ref() == Some(&folder) && !folder.exists();
+        let was_there = must_exist || self.origin.began_in.as_ref() == Some(&folder);
+        let gone = was_there && !folder.exists();
         // A person who has chosen another save folder since has that one.
         let elsewhere = gone && self.origin.by_default && chosen != folder;
         disk.folder = match elsewhere {
@@ -554,6 +575,7 @@ impl Receiving {
             false => folder.clone(),
         };
         self.open_with_room(disk, || match self.origin.goes_on {
+            None if gone => Err(Problem::Gone),
             None => Inbox::create(&folder, transfer),
             Some(_) if elsewhere => Inbox::go_on(&chosen, transfer),
             // Its place is not filled with another folder.

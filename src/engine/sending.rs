@@ -66,6 +66,8 @@ pub struct Sending {
     stopped: AtomicBool,
     /// The person ended it, or gave up waiting.
     ended: AtomicBool,
+    /// Nothing was said yet that somebody could try a guess on, so another knock costs nothing.
+    knocks: AtomicBool,
     /// The person does not want to wait for the next try.
     hurry: AtomicBool,
     /// The person lets nothing out.
@@ -133,6 +135,7 @@ impl Sending {
             compare: Mutex::new(None),
             stopped: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            knocks: AtomicBool::new(true),
             hurry: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             waits: AtomicBool::new(false),
@@ -253,6 +256,7 @@ impl Sending {
             // Dropped before it was let in: others were in the way.
             let dropped = status == Status::Failed
                 && matches!(failure, Failure::Busy | Failure::Lost)
+                && self.knocks.load(Ordering::SeqCst)
                 && !accepted;
             if dropped && !over && begun.elapsed() < KNOCK_FOR && self.rest(KNOCK_EVERY) {
                 self.begin_again(key.is_some());
@@ -453,6 +457,7 @@ impl Sending {
             pair: pair.as_ref(),
             secret: self.request.secret.as_ref(),
             ask: self.request.ask,
+            answering: &|| self.knocks.store(false, Ordering::SeqCst),
         };
         let met = greet_server(&mut channel, ours, &name, &plan);
         let met = met.map_err(|error| match (error, &self.request.device) {
@@ -462,6 +467,11 @@ impl Sending {
                     self.notes.send(Note::KnownChanged);
                 }
                 Failure::ForgottenThere { name }
+            }
+            (GreetingError::NoSeat, _) => {
+                // It has said no; it would say so again.
+                self.knocks.store(false, Ordering::SeqCst);
+                Failure::Busy
             }
             (error, _) => match (greeting_failure(error, address), key) {
                 (Failure::WrongSecret, Some(_)) => Failure::Forgotten,

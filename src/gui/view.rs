@@ -258,6 +258,11 @@ impl View {
     }
 
     fn offer(&mut self, offer: Offer) {
+        // It was taken by a rule while it was still being counted.
+        let runs = |row: &Row| row.id == offer.transfer && row.active();
+        if self.rows.iter().any(runs) {
+            return;
+        }
         let known = self
             .offers
             .iter_mut()

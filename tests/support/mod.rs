@@ -3,8 +3,9 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
-#[cfg(unix)]
 pub mod program;
+#[cfg(unix)]
+pub mod random;
 
 use std::fs;
 use std::net::SocketAddr;

@@ -14,8 +14,8 @@ use std::time::Instant;
 use zeroize::Zeroizing;
 
 use super::limits::{
-    CODE_GRACE, CODE_GUESSES, CODE_GUESSES_NEAR, CODE_LIFE, CODE_TRIES, PASSPHRASE_GUESSES,
-    PASSPHRASE_GUESSES_NEAR,
+    ASKS, ASKS_NEAR, CODE_GRACE, CODE_GUESSES, CODE_GUESSES_NEAR, CODE_LIFE, CODE_TRIES,
+    PASSPHRASE_GUESSES, PASSPHRASE_GUESSES_NEAR,
 };
 use crate::model::{Allow, Code, Secret};
 use crate::protocol::message::Method;
@@ -27,6 +27,8 @@ pub struct Gate {
     codes: Guesses,
     passphrases: Guesses,
     /// The guesses for codes were used up. A minute does not change that, a person does.
+    /// Asks that were not accepted.
+    asked: Guesses,
     rests: bool,
     generation: u64,
 }
@@ -75,6 +77,7 @@ impl Gate {
             allow: Allow::default(),
             codes: Guesses::new(CODE_GUESSES, CODE_GUESSES_NEAR, now),
             passphrases: Guesses::new(PASSPHRASE_GUESSES, PASSPHRASE_GUESSES_NEAR, now),
+            asked: Guesses::new(ASKS, ASKS_NEAR, now),
             rests: false,
             generation: 0,
         }
@@ -128,6 +131,16 @@ impl Gate {
     /// Whether who proves nothing may show symbols.
     pub fn asks(&self) -> bool {
         self.allow == Allow::Anyone && !matches!(self.mode, Mode::Closed)
+    }
+
+    /// Takes a token for showing symbols to somebody; [`Self::accepted`] gives it back.
+    pub fn ask(&mut self, from: IpAddr, now: Instant) -> bool {
+        self.asks() && self.asked.take(from, now)
+    }
+
+    /// The person here has compared the symbols.
+    pub fn accepted(&mut self, from: IpAddr) {
+        self.asked.give_back(from);
     }
 
     /// No code is taken until [`Self::open_with_code`] is asked for.

@@ -255,3 +255,29 @@ fn who_is_allowed_decides_which_ways_are_open() {
     assert!(!gate.asks());
     assert_eq!(gate.method(), None);
 }
+
+#[test]
+fn asks_that_nobody_accepts_run_out_and_an_accepted_one_costs_nothing() {
+    let now = Instant::now();
+    let mut gate = Gate::closed(now);
+    let from = IpAddr::from([10, 0, 0, 1]);
+    assert!(!gate.ask(from, now), "it is closed");
+    gate.open_with_code(code(1), now, true);
+    gate.set_allow(Allow::Code);
+    assert!(!gate.ask(from, now), "it does not let anyone ask");
+    gate.set_allow(Allow::Anyone);
+    for _ in 0..1000 {
+        assert!(gate.ask(from, now));
+        gate.accepted(from);
+    }
+    let asks = (0..1000).filter(|_| gate.ask(from, now)).count();
+    assert_eq!(asks, ASKS_NEAR as usize);
+    let crowd = |n: u32| IpAddr::from(std::net::Ipv4Addr::from(n));
+    let asks = (0..1_000_000).filter(|n| gate.ask(crowd(*n), now)).count();
+    assert_eq!(asks, (ASKS - ASKS_NEAR) as usize);
+    assert!(gate.ask(crowd(7), now + GUESS_BACK_EVERY));
+    // A new code is no leave to ask, and who knows it is not concerned.
+    gate.open_with_code(code(2), now, true);
+    assert!(!gate.ask(crowd(8), now + GUESS_BACK_EVERY));
+    assert!(gate.ticket(Method::Code, from, now).is_some());
+}

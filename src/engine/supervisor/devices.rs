@@ -26,6 +26,34 @@ impl Supervisor {
         self.events.say(Event::Devices(all));
     }
 
+    pub(super) fn set_rule(&mut self, device: DeviceId, rule: Rule) {
+        let never = rule == Rule::Never;
+        let folder = |rule: Option<&Rule>| match rule {
+            Some(Rule::Accept { folder, .. }) => folder.clone(),
+            Some(Rule::Ask | Rule::Never) | None => None,
+        };
+        let before = self.shared.known.get(device).map(|known| known.rule);
+        let named =
+            folder(Some(&rule)).filter(|named| Some(named) != folder(before.as_ref()).as_ref());
+        if self.shared.known.set_rule(device, rule) {
+            self.tell_devices();
+            named
+                .into_iter()
+                .for_each(|named| self.chores.make_folder(named));
+        }
+        if never {
+            self.decline_all_of(device);
+        }
+    }
+
+    fn decline_all_of(&mut self, device: DeviceId) {
+        let offers = self.offers.iter();
+        let offers = offers.filter(|(_, offer)| offer.from.device_id == Some(device));
+        for id in offers.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.answer(id, Answer::Decline);
+        }
+    }
+
     /// The looks before are not wanted any more.
     pub(super) fn look_at(&mut self, at: PeerAddress) {
         self.looks.iter().for_each(Looking::end);
@@ -101,11 +129,7 @@ impl Supervisor {
     /// Nothing that runs with it, or could go on, outlives the acquaintance.
     fn part_with(&mut self, device: DeviceId) {
         let theirs = |peer: &Peer| peer.device_id == Some(device);
-        let offers = self.offers.iter();
-        let offers = offers.filter(|(_, offer)| theirs(&offer.from));
-        for id in offers.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.answer(id, Answer::Decline);
-        }
+        self.decline_all_of(device);
         let kept = self.shared.ledger.all().into_iter();
         let kept = kept.filter(|kept| kept.peer == device);
         let mut ended: Vec<_> = kept.map(|kept| kept.transfer).collect();
@@ -119,6 +143,25 @@ impl Supervisor {
             if matches!(&connection.role, Role::Incoming(incoming) if theirs(&incoming.peer)) {
                 connection.hang_up();
             }
+        }
+    }
+
+    /// Its key was looked up by another thread; the person may have forgotten or blocked it since.
+    pub(super) fn still_stands(&self, peer: &Peer) -> bool {
+        let known = peer.device_id.and_then(|id| self.shared.known.get(id));
+        let bond = known.map(|known| known.bond);
+        match peer.trust {
+            Trust::Known => bond == Some(Bond::Paired),
+            Trust::None | Trust::Asked | Trust::Verified => bond != Some(Bond::Blocked),
+        }
+    }
+
+    pub(super) fn part_with_connection(&mut self, connection: ConnectionId) {
+        if let Some(id) = self.transfer_of(connection) {
+            self.cancel(id);
+        }
+        if let Some(connection) = self.connections.get_mut(&connection) {
+            connection.hang_up();
         }
     }
 
@@ -144,6 +187,9 @@ impl Supervisor {
     }
 
     pub(super) fn paired(&mut self, connection: ConnectionId, peer: Peer) {
+        if !self.still_stands(&peer) {
+            return;
+        }
         if let Some(id) = peer.device_id {
             let address = self.reachable_at(connection, id);
             self.shared.known.met(id, &peer.name, address);
@@ -186,12 +232,14 @@ impl Supervisor {
         }
     }
 
-    /// The device of this connection has proven the pair key, and the person wants nothing from it.
+    /// The person wants nothing from the device of this connection, by whichever way it came: the
+    /// handshake proves which one it is.
     pub(super) fn never(&mut self, connection: ConnectionId) -> bool {
-        let peer = self
+        let device = self
             .incoming(connection)
-            .map(|incoming| incoming.peer.clone());
-        peer.is_some_and(|peer| self.rule_of(&peer) == Some(Rule::Never))
+            .and_then(|incoming| incoming.peer.device_id);
+        let known = device.and_then(|id| self.shared.known.get(id));
+        known.is_some_and(|known| known.bond == Bond::Paired && known.rule == Rule::Never)
     }
 
     /// Only who has proven the pair key is treated by its rule.
@@ -204,10 +252,18 @@ impl Supervisor {
     }
 
     /// `None`: a person is asked.
-    pub(super) fn taken_by_itself(&self, from: &Peer) -> Option<Taken> {
+    pub(super) fn taken_by_itself(&self, id: TransferId, from: &Peer) -> Option<Taken> {
+        let takes_all = self.server.as_ref()?.accept == AcceptPolicy::All;
+        let kept = self.shared.ledger.get(id);
+        if kept.is_some_and(|kept| kept.cancelled_here) && !takes_all {
+            // The person has ended it; a rule does not begin it again.
+            return None;
+        }
         let rule = self.rule_of(from);
-        if let Some(Rule::Accept { folder, max_bytes }) = rule {
-            return Some(Taken { folder, max_bytes });
+        match rule {
+            Some(Rule::Accept { folder, max_bytes }) => return Some(Taken { folder, max_bytes }),
+            Some(Rule::Never) => return None,
+            Some(Rule::Ask) | None => {}
         }
         let takes = match self.server.as_ref()?.accept {
             AcceptPolicy::Ask => false,

@@ -206,9 +206,7 @@ impl Supervisor {
                 }
             }
             Command::SetRule(device, rule) => {
-                if self.shared.known.set_rule(device, rule) {
-                    self.tell_devices();
-                }
+                self.set_rule(device, rule);
             }
             Command::SetName(name) => *lock(&self.shared.name) = name,
             Command::SetSaveFolder(folder) => self.set_save_folder(folder),
@@ -355,10 +353,14 @@ impl Supervisor {
         if let Some((folder, id)) = unwanted {
             self.chores.discard(folder, id);
         }
-        if let Some((connection, id, session)) = next
-            && let Some(kept) = self.shared.ledger.get(id)
-        {
-            self.take_up(connection, id, session, &kept);
+        if let Some((connection, id, session)) = next {
+            // What the person has said of it meanwhile counts: then its sender comes once more.
+            match self.shared.ledger.get(id) {
+                Some(kept) if !kept.cancelled_here => {
+                    self.take_up(connection, id, session, &kept);
+                }
+                Some(_) | None => session.hang_up(),
+            }
         }
     }
 

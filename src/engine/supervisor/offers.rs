@@ -23,6 +23,8 @@ pub(super) struct OpenOffer {
     pub(super) counted: Counted,
     /// Where it would go, and what is known of that.
     folder: PathBuf,
+    /// Because the device's rule says so: then it is there, or on a drive that is not.
+    of_rule: Option<PathBuf>,
     surveyed: Option<Surveyed>,
     on_conflict: OnConflict,
 }
@@ -64,6 +66,9 @@ impl Supervisor {
             } => {
                 if offer.session.symbols.is_some() {
                     offer.from = offer.session.confirm();
+                    if let Some(from) = self.incoming(offer.connection).map(|it| it.from) {
+                        lock(&self.shared.gate).accepted(from);
+                    }
                     self.verified_peer(offer.connection, &offer.from);
                 }
                 if remember {
@@ -75,6 +80,7 @@ impl Supervisor {
                 }
                 let folder = folder.unwrap_or_else(|| offer.folder.clone());
                 let on_conflict = on_conflict.unwrap_or(offer.on_conflict);
+                let must_exist = offer.of_rule.as_ref() == Some(&folder);
                 let by_default = folder == *lock(&self.shared.save_folder);
                 let started = Started {
                     transfer,
@@ -91,7 +97,7 @@ impl Supervisor {
                 let picks = offer.counted.picks;
                 let session = offer.session.clone();
                 let place = folder.clone();
-                let accept = move || session.accept(transfer, place, on_conflict);
+                let accept = move || session.accept(transfer, place, on_conflict, must_exist);
                 match (offer.from.device_id, offer.session.goes_on()) {
                     (_, Some(_)) => {
                         self.shared.ledger.update(transfer, |kept| {
@@ -139,6 +145,13 @@ impl Supervisor {
         id: TransferId,
         session: Arc<Receiving>,
     ) {
+        if self.never(connection) {
+            if let Some(incoming) = self.incoming(connection) {
+                incoming.session = Some(session.clone());
+            }
+            session.decline();
+            return;
+        }
         if session.goes_on() == Some(id) {
             return self.offered_again(connection, id, session);
         }
@@ -155,7 +168,7 @@ impl Supervisor {
             session.hang_up();
             return;
         }
-        if full || self.never(connection) {
+        if full {
             session.decline();
             return;
         }
@@ -185,14 +198,14 @@ impl Supervisor {
         let began = session.goes_on().and_then(|id| self.shared.ledger.get(id));
         let on_conflict = began.as_ref().map(|kept| kept.on_conflict);
         let on_conflict = on_conflict.unwrap_or_else(|| *lock(&self.shared.on_conflict));
-        let place = began.and_then(|kept| kept.places.into_iter().next());
-        let folder = place.unwrap_or_else(|| lock(&self.shared.save_folder).clone());
-        let rule = self.taken_by_itself(&from);
-        let folder = rule
-            .clone()
-            .and_then(|taken| taken.folder)
-            .unwrap_or(folder);
-        if rule.is_none_or(|taken| taken.max_bytes.is_some()) && session.goes_on().is_none() {
+        let began = began.and_then(|kept| kept.places.into_iter().next());
+        let taken = self.taken_by_itself(id, &from);
+        let may_be_asked = taken.as_ref().is_none_or(|taken| taken.max_bytes.is_some());
+        let of_rule = taken.and_then(|taken| taken.folder);
+        let of_rule = of_rule.filter(|_| began.is_none());
+        let folder = began.or_else(|| of_rule.clone());
+        let folder = folder.unwrap_or_else(|| lock(&self.shared.save_folder).clone());
+        if may_be_asked && session.goes_on().is_none() {
             session.survey(folder.clone());
         }
         self.offers.insert(
@@ -206,6 +219,7 @@ impl Supervisor {
                     ..Counted::default()
                 },
                 folder,
+                of_rule,
                 surveyed: None,
                 on_conflict,
             },
@@ -313,7 +327,7 @@ impl Supervisor {
             }
             self.transfers.insert(id, running);
         }
-        session.accept(id, folder, kept.on_conflict);
+        session.accept(id, folder, kept.on_conflict, false);
     }
 
     pub(super) fn counted(&mut self, connection: ConnectionId, counted: Counted) {
@@ -323,7 +337,10 @@ impl Supervisor {
         let (Some(id), from) = (incoming.offer, incoming.peer.clone()) else {
             return;
         };
-        let taken = self.taken_by_itself(&from);
+        if self.offers.contains_key(&id) && !self.is_offer_of(id, connection) {
+            return;
+        }
+        let taken = self.taken_by_itself(id, &from);
         if counted.picks.is_some() {
             self.shared
                 .ledger
@@ -374,7 +391,8 @@ impl Supervisor {
         let Some(id) = incoming.and_then(|incoming| incoming.offer) else {
             return;
         };
-        if let Some(offer) = self.offers.get_mut(&id)
+        if self.is_offer_of(id, connection)
+            && let Some(offer) = self.offers.get_mut(&id)
             && offer.folder == surveyed.folder
         {
             offer.surveyed = Some(surveyed);
@@ -407,6 +425,12 @@ impl Supervisor {
         }
     }
 
+    /// A connection before may have offered the same, and be gone only now.
+    fn is_offer_of(&self, id: TransferId, connection: ConnectionId) -> bool {
+        let offer = self.offers.get(&id);
+        offer.is_some_and(|offer| offer.connection == connection)
+    }
+
     pub(super) fn tell_offer(&mut self, id: TransferId) {
         if let Some(offer) = self.offers.get(&id) {
             let offer = offer.told(id, &lock(&self.shared.save_folder));
@@ -437,6 +461,7 @@ impl Supervisor {
             .incoming(connection)
             .and_then(|incoming| incoming.offer.take());
         if let Some(transfer) = offer
+            && self.is_offer_of(transfer, connection)
             && let Some(offer) = self.offers.remove(&transfer)
         {
             let failure = failure.unwrap_or(Failure::Lost);

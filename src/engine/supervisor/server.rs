@@ -203,6 +203,9 @@ impl Supervisor {
     }
 
     pub(super) fn verified(&mut self, connection: ConnectionId, peer: Peer) {
+        if !self.still_stands(&peer) {
+            return self.part_with_connection(connection);
+        }
         if let Some(id) = peer.device_id
             && peer.trust.is_verified()
         {
