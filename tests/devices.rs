@@ -94,6 +94,28 @@ impl Terminal {
         }
     }
 
+    fn wait_times(&mut self, text: &str, times: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.shown.matches(text).count() < times {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.screen.recv_timeout(left) {
+                Ok(more) => self.shown.push_str(&more),
+                Err(_) => panic!("{text:?} is not there {times} times:\n{}", self.shown),
+            }
+        }
+    }
+
+    /// The whole terminal goes.
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn type_keys(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+        self.keyboard.flush().unwrap();
+    }
+
     fn type_line(&mut self, line: &str) {
         self.keyboard
             .write_all(format!("{line}\n").as_bytes())
@@ -134,6 +156,7 @@ impl Two {
         };
         two.device("study", "Study PC");
         two.device("garden", "Garden laptop");
+        two.device("stranger", "Stranger");
         fs::write(two.file(), "hello").unwrap();
         two
     }
@@ -238,9 +261,13 @@ impl Two {
     }
 
     fn sender_on_a_terminal(&self, to: &str) -> Terminal {
+        self.sender_of("study", to)
+    }
+
+    fn sender_of(&self, home: &str, to: &str) -> Terminal {
         let file = self.file();
         let arguments = ["send", file.to_str().unwrap(), "--to", to];
-        Terminal::start(&self.path("study"), &arguments)
+        Terminal::start(&self.path(home), &arguments)
     }
 }
 
@@ -252,7 +279,7 @@ fn two_people_compare_symbols_and_nothing_of_the_offer_is_told_before() {
     sender.wait_prompt("or Enter to compare symbols");
     sender.type_line("");
     let here = sender.wait("Does the other screen show ");
-    let there = receiver.wait("Both screens show ");
+    let there = receiver.wait("This screen shows ");
     assert_eq!(here, there.trim_end_matches('.'));
     assert_eq!(here.split(" · ").count(), 4);
     assert!(!receiver.shown.contains("letter.txt"), "{}", receiver.shown);
@@ -274,7 +301,7 @@ fn whoever_sees_other_symbols_stops_it_before_names_leave() {
     sender.wait_prompt("or Enter to compare symbols");
     sender.type_line("");
     sender.wait("Does the other screen show ");
-    receiver.wait("Both screens show ");
+    receiver.wait("This screen shows ");
     sender.type_line("n");
     assert_eq!(sender.code(), Some(4), "{}", sender.shown);
     assert!(!receiver.shown.contains("letter.txt"), "{}", receiver.shown);
@@ -446,4 +473,108 @@ fn a_blocked_device_gets_in_by_no_way() {
         assert_ne!(sender.code(), Some(0), "{:#?}", sender.said);
     }
     assert!(receiver.all("offer").is_empty() && !two.arrived());
+}
+
+#[test]
+fn a_stranger_who_comes_meanwhile_does_not_take_the_place_of_the_open_question() {
+    let two = Two::new();
+    let (mut receiver, to) = two.receiver_on_a_terminal();
+    let mut honest = two.sender_on_a_terminal(&to);
+    honest.wait_prompt("or Enter to compare symbols");
+    honest.type_line("");
+    let symbols = honest.wait("Does the other screen show ");
+    honest.type_line("y");
+    receiver.wait_prompt(&format!(
+        "Does the other screen show {symbols}? Accept? [y/N]"
+    ));
+    let mut stranger = two.sender_of("stranger", &to);
+    stranger.wait_prompt("or Enter to compare symbols");
+    stranger.type_line("");
+    let theirs = stranger.wait("Does the other screen show ");
+    let note = format!("This screen shows {theirs}.");
+    receiver.wait_prompt(&note);
+    let again = format!("Does the other screen show {symbols}? Accept? [y/N]");
+    receiver.wait_times(&again, 2);
+    let last = receiver.shown.rfind(&again).unwrap();
+    assert!(
+        receiver.shown.find(&note).unwrap() < last,
+        "{}",
+        receiver.shown
+    );
+    // The note has a line of its own.
+    let before = receiver.shown.find("“Stranger”").unwrap();
+    assert!(
+        receiver.shown[..before].ends_with('\n'),
+        "{}",
+        receiver.shown
+    );
+    receiver.type_line("y");
+    assert_eq!(honest.code(), Some(0), "{}", honest.shown);
+    assert!(two.arrived());
+}
+
+#[test]
+fn what_was_typed_for_a_question_that_is_gone_answers_no_other_one() {
+    let two = Two::new();
+    let (mut receiver, to) = two.receiver_on_a_terminal();
+    let mut first = two.sender_on_a_terminal(&to);
+    first.wait_prompt("or Enter to compare symbols");
+    first.type_line("");
+    let symbols = first.wait("Does the other screen show ");
+    first.type_line("y");
+    receiver.wait_prompt(&format!(
+        "Does the other screen show {symbols}? Accept? [y/N]"
+    ));
+    // The person is about to say yes when the sender goes.
+    receiver.type_keys("y");
+    first.kill();
+    let mut second = two.sender_of("stranger", &to);
+    second.wait_prompt("or Enter to compare symbols");
+    second.type_line("");
+    let theirs = second.wait("Does the other screen show ");
+    second.type_line("y");
+    receiver.wait_prompt(&format!(
+        "Does the other screen show {theirs}? Accept? [y/N]"
+    ));
+    receiver.type_line("");
+    receiver.type_line("n");
+    assert_eq!(second.code(), Some(3), "{}", second.shown);
+    assert!(!two.arrived());
+}
+
+#[test]
+fn a_stranger_whom_nobody_lets_in_is_not_the_one_transfer() {
+    let two = Two::new();
+    let more = ["--once", "--allow", "anyone", "--accept", "all"];
+    let (mut receiver, port) = two.receiver("garden", "0", &more);
+    let to = format!("127.0.0.1:{port}");
+    let mut stranger = two.sender_of("stranger", &to);
+    stranger.wait_prompt("or Enter to compare symbols");
+    stranger.type_line("");
+    assert_eq!(stranger.code(), Some(3), "{}", stranger.shown);
+    let mut honest = two.send(&to, Some(PASSPHRASE), &[]);
+    assert_eq!(honest.code(), Some(0), "{:#?}", honest.said);
+    assert_eq!(receiver.code(), Some(0), "{:#?}", receiver.said);
+    assert!(two.arrived());
+}
+
+#[test]
+fn a_list_that_waits_for_the_yes_is_asked_about() {
+    let two = Two::new();
+    let many = two.path("many");
+    fs::create_dir(&many).unwrap();
+    // More than 8 MiB of names.
+    for n in 0..34_000 {
+        fs::File::create(many.join(format!("{n:0>250}"))).unwrap();
+    }
+    let (mut receiver, to) = two.receiver_on_a_terminal();
+    let arguments = ["send", many.to_str().unwrap(), "--to", &to];
+    let mut sender = Terminal::start(&two.path("study"), &arguments);
+    sender.wait_prompt("or Enter to compare symbols");
+    sender.type_line("");
+    sender.wait("Does the other screen show ");
+    sender.type_line("y");
+    receiver.wait_prompt("Accept? [y/N]");
+    receiver.type_line("n");
+    assert_eq!(sender.code(), Some(3), "{}", sender.shown);
 }

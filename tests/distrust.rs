@@ -7,6 +7,7 @@ mod support;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -57,7 +58,12 @@ fn frame(
 }
 
 /// A server that hears the client out to its answer and then hangs up, as if it had been too busy.
-fn gets_an_answer(socket: TcpStream, identity: &Identity, ways: &[&str]) -> Option<()> {
+fn gets_an_answer(
+    socket: TcpStream,
+    identity: &Identity,
+    ways: &[&str],
+    answers: &AtomicUsize,
+) -> Option<()> {
     let deadline = Instant::now() + PATIENCE;
     let mut channel = Channel::accept(socket, identity, deadline).ok()?;
     let binding = Binding {
@@ -73,7 +79,10 @@ fn gets_an_answer(socket: TcpStream, identity: &Identity, ways: &[&str]) -> Opti
             Ok(Some(ServerEvent::Wants(_))) => machine.challenge(b"000000", &mut Random).ok()?,
             Ok(Some(ServerEvent::Asks)) => machine.challenge_ask(&mut Random).ok()?,
             // It has what it wanted: something to hold its guess against, or symbols.
-            Ok(Some(ServerEvent::Proven)) | Err(_) => return Some(()),
+            Ok(Some(ServerEvent::Proven)) | Err(_) => {
+                answers.fetch_add(1, Ordering::SeqCst);
+                return Some(());
+            }
             Ok(_) => {}
         }
         if let Some(frame) = machine.poll_transmit() {
@@ -91,9 +100,7 @@ fn answers_to_a_false_server(ways: &'static [&str]) -> usize {
     std::thread::spawn(move || {
         let identity = Identity::generate().unwrap();
         for socket in listener.incoming().flatten() {
-            if gets_an_answer(socket, &identity, ways).is_some() {
-                counted.fetch_add(1, Ordering::SeqCst);
-            }
+            let _ = gets_an_answer(socket, &identity, ways, &counted);
         }
     });
     let mut study = Device::new("Study");
@@ -132,6 +139,11 @@ struct Guest {
 
 impl Guest {
     fn remembered() -> (Self, Device, SocketAddr) {
+        Self::remembered_in(|_file| {})
+    }
+
+    /// What becomes of the file before the server starts.
+    fn remembered_in(and_then: impl Fn(&Path)) -> (Self, Device, SocketAddr) {
         let identity = Identity::generate().unwrap();
         let key = PairKey::derive(&[7; 32], identity.device_id(), DeviceId([0; 32]));
         let home = tempfile::tempdir().unwrap();
@@ -141,6 +153,7 @@ impl Guest {
         assert_eq!(trouble, None);
         known.wish(identity.device_id(), &name);
         assert!(known.pair(identity.device_id(), &name, key.clone()));
+        and_then(&data_dir.join("known.json"));
         let config = Config {
             data_dir,
             name: DeviceName::cleaned("Garden", ""),
@@ -172,6 +185,11 @@ impl Guest {
 
     /// As far as the answer that would let it in, which is given back.
     fn up_to_the_answer(&self, to: SocketAddr) -> (Channel, Vec<u8>) {
+        self.answer(to).unwrap()
+    }
+
+    /// `None`: the server has ended it before.
+    fn answer(&self, to: SocketAddr) -> Option<(Channel, Vec<u8>)> {
         let socket = TcpStream::connect(to).unwrap();
         let mut channel =
             Channel::connect(socket, &self.identity, Instant::now() + PATIENCE).unwrap();
@@ -187,7 +205,7 @@ impl Guest {
             .write(&machine.poll_transmit().unwrap())
             .unwrap();
         for _ in 0..2 {
-            let frame = frame(&mut channel, &mut decoder, &mut plaintext).unwrap();
+            let frame = frame(&mut channel, &mut decoder, &mut plaintext)?;
             if machine.handle_frame(frame).unwrap().is_some() {
                 machine.prove_pair(&self.key, &mut Random);
                 channel
@@ -197,7 +215,7 @@ impl Guest {
             }
         }
         let answer = machine.poll_transmit().unwrap();
-        (channel, answer)
+        Some((channel, answer))
     }
 }
 
@@ -271,4 +289,17 @@ fn who_is_blocked_in_the_middle_of_its_greeting_does_not_get_in() {
     });
     offers(channel, &answer);
     nothing_was_taken(&mut garden);
+}
+
+#[test]
+fn a_server_that_cannot_read_whom_it_knows_does_not_tell_them_that_they_are_forgotten() {
+    let (guest, mut garden, addr) = Guest::remembered_in(|file| {
+        let known = fs::read_to_string(file).unwrap();
+        fs::write(file, known.replace("\"version\": 1", "\"version\": 2")).unwrap();
+    });
+    // No *refused*, which would make the client drop its key (and this panic); it just ends.
+    assert!(guest.answer(addr).is_none());
+    let said = |event: &Event| matches!(event, Event::DevicesNotRead(_)).then_some(());
+    let before = garden.said.iter().find_map(said);
+    before.unwrap_or_else(|| garden.wait("DevicesNotRead", said));
 }

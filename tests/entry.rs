@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use ropeway::engine::KnownDevice;
 use ropeway::engine::{
-    AcceptPolicy, Answer, Bind, Chosen, Command, Event, Found, ListenOptions, Offer, SendRequest,
-    new_transfer_id,
+    AcceptPolicy, Answer, Bind, Chosen, Command, Event, Found, KnownDevices, ListenOptions, Offer,
+    SendRequest, new_transfer_id,
 };
 use ropeway::model::{
     Allow, Bond, DeviceId, DeviceName, Failure, OnConflict, Party, Peer, Problem, Rule, Secret,
@@ -794,4 +794,88 @@ fn a_rule_does_not_begin_again_what_the_person_has_cancelled() {
         .engine
         .command(Command::Answer(transfer, Answer::Decline));
     assert_eq!(study.ended().status, Status::Declined);
+}
+
+#[test]
+fn a_device_that_another_process_forgets_does_not_get_in_any_more() {
+    let (mut garden, mut study, addr) = acquainted(AcceptPolicy::Ask);
+    // It is connected, too.
+    let waiting = file(&study, "waiting", b"content");
+    send(&study, request(waiting.clone(), addr));
+    let device = garden.offer().from.device_id.unwrap();
+    let data_dir = garden.home.path().join("data");
+    let (known, trouble) = KnownDevices::open(&data_dir);
+    assert_eq!(trouble, None);
+    assert!(known.forget(device));
+    let other = file(&study, "other", b"content");
+    let transfer = send(&study, request(other, addr));
+    let failure = study.wait("its end", |event| match event {
+        Event::Ended(summary) if summary.transfer == transfer => Some(summary.failure.clone()),
+        _ => None,
+    });
+    let name = DeviceName::cleaned("Garden", "");
+    assert_eq!(failure, Some(Failure::ForgottenThere { name }));
+    garden.wait("OfferWithdrawn", |event| {
+        matches!(event, Event::OfferWithdrawn(_)).then_some(())
+    });
+    assert!(garden.engine.known().is_empty());
+}
+
+#[test]
+fn a_link_to_another_device_is_not_sent_to_and_says_so() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let on = options(&garden, Allow::Code, AcceptPolicy::All);
+    let addr = listen(&mut garden, on);
+    let source = file(&study, "a.txt", b"content");
+    let linked = |id| SendRequest {
+        device: Some(Chosen { id, name: None }),
+        ..with_passphrase(request(source.clone(), addr))
+    };
+    send(&study, linked(DeviceId([7; 32])));
+    let found = DeviceName::cleaned("Garden", "");
+    let failure = study.ended().failure;
+    assert_eq!(failure, Some(Failure::NotTheLinked { found }));
+    send(&study, linked(id_of(&garden)));
+    study.arrived();
+}
+
+#[test]
+fn whoever_tries_too_often_has_to_wait_and_the_person_is_told_once() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let on = ListenOptions {
+        passphrase: None,
+        ..options(&garden, Allow::Code, AcceptPolicy::All)
+    };
+    let addr = listen(&mut garden, on);
+    let source = file(&study, "a.txt", b"content");
+    let typed = |secret: &str| SendRequest {
+        secret: Some(Secret::new(secret).unwrap()),
+        ..request(source.clone(), addr)
+    };
+    // Not even a code: it costs nobody a try.
+    for no_code in ["12345", "1234567", "abcdef"] {
+        send(&study, typed(no_code));
+        assert_eq!(study.ended().failure, Some(Failure::WrongSecret));
+    }
+    let mut told = 0;
+    for _ in 0..7 {
+        // One in a million that this is the code.
+        send(&study, typed("000000"));
+        assert_eq!(study.ended().failure, Some(Failure::WrongSecret));
+    }
+    silent(&mut garden, |_| false);
+    let mut wrong = 0;
+    for event in &garden.said {
+        wrong += usize::from(matches!(event, Event::WrongSecret { .. }));
+        told += usize::from(matches!(event, Event::MustWait { .. }));
+    }
+    assert_eq!((wrong, told), (5, 1));
+    // The code that took the place of the third wrong one is told after the wrong try.
+    let order: Vec<_> = garden
+        .said
+        .iter()
+        .filter(|event| matches!(event, Event::WrongSecret { .. } | Event::Code { .. }))
+        .map(|event| matches!(event, Event::Code { .. }))
+        .collect();
+    assert_eq!(order, [true, false, false, false, true, false, false]);
 }

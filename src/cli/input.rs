@@ -17,6 +17,16 @@ pub enum Input {
     Line(String, Instant),
 }
 
+/// Forgets what was typed and not read yet, a line without its end included.
+pub fn drop_typed() {
+    #[cfg(unix)]
+    {
+        use rustix::termios::{QueueSelector, tcflush};
+        // It fails where there is no terminal, and then nothing was typed.
+        let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
+    }
+}
+
 enum Token {
     Event,
     Interrupt,

@@ -213,6 +213,7 @@ fn exit_of_failure(failure: &Failure) -> Exit {
         Failure::WrongSecret
         | Failure::SecretNeeded
         | Failure::NotTheDevice { .. }
+        | Failure::NotTheLinked { .. }
         | Failure::ForgottenThere { .. }
         | Failure::KnownOnly
         | Failure::NotConfirmed => Exit::Verification,

@@ -26,6 +26,8 @@ pub struct Output {
     json: bool,
     failures: RefCell<HashMap<TransferId, Vec<String>>>,
     bar: RefCell<Option<ProgressBar>>,
+    /// The question that waits for an answer: it stays the last thing on the screen.
+    question: RefCell<Option<String>>,
 }
 
 pub fn size(bytes: u64) -> String {
@@ -58,6 +60,7 @@ impl Output {
             json,
             failures: RefCell::default(),
             bar: RefCell::new(None),
+            question: RefCell::new(None),
         }
     }
 
@@ -124,7 +127,7 @@ impl Output {
             names.push_str(&format!(" and {more} more"));
         }
         format!(
-            "{} ({}) offers {} ({}): {names}",
+            "“{}” ({}) offers {} ({}): {names}",
             offer.from.name,
             offer.from.address,
             items(offer.entries),
@@ -137,20 +140,57 @@ impl Output {
             Some(free) if free < offer.bytes => " There is not enough room!",
             Some(_) | None => "",
         };
-        let mut err = std::io::stderr().lock();
+        let so_far = if offer.counting { " so far" } else { "" };
         let offered = Self::offered(offer);
-        let _ = match &offer.symbols {
-            Some(symbols) => write!(err, "{offered}.{room} {} Accept? [y/N] ", same(symbols)),
-            None => write!(err, "{offered}.{room} Accept? [y/N] "),
-        };
-        let _ = err.flush();
+        self.put(match &offer.symbols {
+            Some(symbols) => {
+                format!("{offered}{so_far}.{room} {} Accept? [y/N] ", same(symbols))
+            }
+            None => format!("{offered}{so_far}.{room} Accept? [y/N] "),
+        });
+    }
+
+    fn put(&self, question: String) {
+        let mut err = std::io::stderr().lock();
+        let _ = write!(err, "{question}").and_then(|()| err.flush());
+        *self.question.borrow_mut() = Some(question);
+    }
+
+    /// Whoever typed has ended the line.
+    pub fn answered(&self) {
+        self.question.borrow_mut().take();
+    }
+
+    /// Nothing is asked any more.
+    pub fn take_question_back(&self) {
+        if self.question.borrow_mut().take().is_some() {
+            self.warn("");
+        }
+    }
+
+    /// What was typed is no answer to it.
+    pub fn ask_again(&self) {
+        if let Some(question) = self.question.borrow_mut().take() {
+            self.put(question);
+        }
+    }
+
+    /// Tells something while a question may be open, so that an answer is never given to what only
+    /// looks like one: the question comes once more.
+    fn beside_question(&self, tell: impl FnOnce()) {
+        let open = self.question.borrow_mut().take();
+        if open.is_some() {
+            let _ = writeln!(std::io::stderr().lock());
+        }
+        tell();
+        if let Some(question) = open {
+            self.put(question);
+        }
     }
 
     /// Asks whether this very device is at the other end.
     pub fn compare(&self, symbols: &Symbols) {
-        let mut err = std::io::stderr().lock();
-        let _ = write!(err, "{} [y/N] ", same(symbols));
-        let _ = err.flush();
+        self.put(format!("{} [y/N] ", same(symbols)));
     }
 
     /// What both screens show, if nobody is in between.
@@ -167,7 +207,7 @@ impl Output {
     /// Of an offer whose sender has still to confirm the symbols, and looks at this screen.
     pub fn shows(&self, from: &Peer, symbols: &Symbols) {
         self.say(&format!(
-            "{} ({}), not verified, wants to send. Both screens show {}.",
+            "“{}” ({}), not verified, wants to send. This screen shows {}.",
             from.name,
             from.address,
             symbols.words()
@@ -349,7 +389,13 @@ impl Output {
                 "seconds": summary.elapsed.as_secs_f64(),
                 "sent_bytes": summary.sent_bytes,
             }));
-            if let (Some(failure), false) = (&summary.failure, summary.status == Status::Arrived) {
+            let declined_here =
+                summary.status == Status::Declined && summary.direction == Direction::Receive;
+            if declined_here {
+                self.error("declined", "It was declined here.");
+            } else if let (Some(failure), false) =
+                (&summary.failure, summary.status == Status::Arrived)
+            {
                 self.error(failure.code(), &capital(failure));
             }
             return;
@@ -437,7 +483,9 @@ impl Output {
 
     /// A sentence for people on stderr, also with `--json`.
     pub fn warn(&self, sentence: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{sentence}");
+        self.beside_question(|| {
+            let _ = writeln!(std::io::stderr().lock(), "{sentence}");
+        });
     }
 
     /// A sentence for people on stdout, above the progress bar if there is one.
@@ -449,10 +497,10 @@ impl Output {
             let mut out = std::io::stdout().lock();
             let _ = writeln!(out, "{sentence}").and_then(|()| out.flush());
         };
-        match &*self.bar.borrow() {
+        self.beside_question(|| match &*self.bar.borrow() {
             Some(bar) if std::io::stderr().is_terminal() => bar.suspend(print),
             Some(_) | None => print(),
-        }
+        });
     }
 
     fn error(&self, code: &str, message: &str) {

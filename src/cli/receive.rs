@@ -6,16 +6,23 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::args::{Accept, Allow, Receive};
-use super::input::{Input, Inputs};
+use super::input::{self, Input, Inputs};
 use super::output::Output;
 use super::{Exit, Session, Trouble, exit_of, is_yes, secret};
 use crate::engine::{
     AcceptPolicy, Answer, Bind, Command, Event, ListenError, ListenOptions, Listening, Offer,
 };
-use crate::model::{Problem, Rule, Status, Summary, TransferId, TransferState, Trust};
+use crate::model::{
+    Manifest, Problem, Rule, SafeName, Status, Summary, TransferId, TransferState, Trust,
+};
 
 /// What has arrived is flushed; a disk may take its time.
 const SAFE_WITHIN: Duration = Duration::from_secs(120);
+/// A list so long may be the whole that a sender who has proven nothing gives before it is accepted.
+const ASKED_FROM: u64 = (Manifest::UNVERIFIED_NAME_BYTES / SafeName::MAX_BYTES) as u64;
+/// A question that takes the place of another one by itself is no answer's for so long: the person may
+/// have been about to answer the one before.
+const DEAF_FOR: Duration = Duration::from_secs(1);
 /// After Ctrl-C the other side is told; nobody waits longer for that.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 
@@ -64,6 +71,8 @@ pub fn run(
         shown: HashSet::new(),
         questions: VecDeque::new(),
         asked: None,
+        begun: HashSet::new(),
+        deaf_until: Instant::now(),
         wait,
         lost: HashMap::new(),
         full: HashMap::new(),
@@ -138,8 +147,11 @@ struct Receiving<'a> {
     shown: HashSet<TransferId>,
     /// Offers that wait for the person; the first is being asked about.
     questions: VecDeque<Offer>,
-    /// When the question on the screen was put. What was typed before is no answer to it.
+    /// From when on what is typed answers the question on the screen.
     asked: Option<Instant>,
+    /// A transfer has begun in this run.
+    begun: HashSet<TransferId>,
+    deaf_until: Instant,
     wait: Duration,
     /// Transfers whose sender is gone, and since when.
     lost: HashMap<TransferId, Instant>,
@@ -189,6 +201,7 @@ impl Receiving<'_> {
                 Some(Input::Line(line, at)) => self.answered(&line, at),
                 Some(Input::Event(Event::Started(started))) => {
                     self.running.insert(started.transfer);
+                    self.begun.insert(started.transfer);
                     // It was taken without an answer from here.
                     self.take_back(started.transfer);
                     self.ask();
@@ -201,7 +214,7 @@ impl Receiving<'_> {
                     self.output.transfer(&summary);
                     self.ask();
                     let arrived = matches!(summary.status, Status::Arrived | Status::Problems);
-                    if self.arguments.once && self.last.is_none() {
+                    if self.arguments.once && self.last.is_none() && self.counts(&summary) {
                         if !arrived {
                             return Ok(exit_of(&summary));
                         }
@@ -230,6 +243,13 @@ impl Receiving<'_> {
         }
     }
 
+    /// With `--once`: whether that was the transfer. Strangers whom nobody has let in are none, and
+    /// neither is what was declined because another one has begun.
+    fn counts(&self, summary: &Summary) -> bool {
+        let begun = self.begun.contains(&summary.transfer);
+        begun || (self.begun.is_empty() && summary.peer.trust.is_verified())
+    }
+
     fn event(&mut self, event: Event) {
         match event {
             Event::Code { code, valid } => match self.listening.take() {
@@ -239,10 +259,14 @@ impl Receiving<'_> {
             Event::WrongSecret { from, tries_left } => {
                 self.output.warn(&match tries_left {
                     _ if self.has_passphrase => format!("Wrong passphrase from {from}."),
-                    0 => format!("Wrong code from {from}; it was the last try for this one."),
+                    0 => format!("Wrong code from {from}; it was the last try for that code."),
+                    1 => format!("Wrong code from {from}; 1 try left."),
                     left => format!("Wrong code from {from}; {left} tries left."),
                 });
             }
+            Event::MustWait { from } => self.output.warn(&format!(
+                "Too many wrong tries from {from}: it has to wait a minute. Others can send."
+            )),
             Event::CodeRests(true) => self
                 .output
                 .warn("Too many wrong codes: none is taken now. Restarting ends that."),
@@ -338,7 +362,9 @@ impl Receiving<'_> {
         }
         let hopeless = offer.symbols.is_some() && !has_terminal;
         // What is taken by itself runs already; its offer is told all the same, once it is counted.
-        if (offer.counting && !hopeless) || !self.offered.insert(offer.transfer) {
+        // Who asked lists no more than this before it is accepted.
+        let all = !offer.counting || (offer.symbols.is_some() && offer.entries >= ASKED_FROM);
+        if !(all || hopeless) || !self.offered.insert(offer.transfer) {
             return;
         }
         let by_itself = self.taken_by_itself(&offer);
@@ -396,16 +422,19 @@ impl Receiving<'_> {
             return;
         }
         if let Some(offer) = self.questions.front() {
+            input::drop_typed();
+            self.asked = Some(Instant::now().max(self.deaf_until));
             self.output.question(offer);
-            self.asked = Some(Instant::now());
         }
     }
 
     fn answered(&mut self, line: &str, at: Instant) {
         if self.asked.is_none_or(|asked| at < asked) {
+            self.output.ask_again();
             return;
         }
         self.asked = None;
+        self.output.answered();
         if let Some(offer) = self.questions.pop_front() {
             self.answer(offer.transfer, is_yes(line));
         }
@@ -432,8 +461,8 @@ impl Receiving<'_> {
         let first = self.questions.front().map(|offer| offer.transfer);
         self.questions.retain(|offer| offer.transfer != transfer);
         if first == Some(transfer) && self.asked.take().is_some() {
-            // Ends the line of its question.
-            self.output.warn("");
+            self.output.take_question_back();
+            self.deaf_until = Instant::now() + DEAF_FOR;
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::args::Send;
-use super::input::{Input, Inputs};
+use super::input::{self, Input, Inputs};
 use super::output::Output;
 use super::target::{Target, resolve};
 use super::{Exit, Session, Trouble, exit_of, is_yes, secret};
@@ -214,8 +214,10 @@ fn follow(
             }
             Some(Input::Event(Event::Symbols(_, symbols))) => {
                 output.symbols(transfer, &symbols);
-                output.compare(&symbols);
+                // Nothing that was typed before is an answer.
+                input::drop_typed();
                 asked = Some(Instant::now());
+                output.compare(&symbols);
             }
             Some(Input::Event(Event::Paired(peer))) => output.paired(&peer),
             Some(Input::Event(Event::WantsToBeRemembered(peer))) if !remembers => {
@@ -223,8 +225,7 @@ fn follow(
             }
             Some(Input::Event(Event::Ended(summary))) => {
                 if asked.take().is_some() {
-                    // Ends the line of the question.
-                    output.warn("");
+                    output.take_question_back();
                 }
                 if summary.failure == Some(Failure::Forgotten) {
                     session.engine.command(Command::Forget(transfer));
@@ -254,6 +255,7 @@ fn follow(
             Some(Input::Event(_other)) => {}
             Some(Input::Line(line, at)) => {
                 if asked.take_if(|asked| at >= *asked).is_some() {
+                    output.answered();
                     let same = is_yes(&line);
                     session.engine.command(Command::Confirm(transfer, same));
                 }

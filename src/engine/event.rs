@@ -28,6 +28,11 @@ pub enum Event {
         from: IpAddr,
         tries_left: u32,
     },
+    /// So many tries from there were wrong that even a right one is refused for a minute; said once a
+    /// minute. Others are not concerned.
+    MustWait {
+        from: IpAddr,
+    },
     /// So many codes were wrong that none is taken until [`super::Command::NewCode`]; `false` when
     /// that is over. Who is paired, and transfers that go on, are not concerned.
     CodeRests(bool),

@@ -22,6 +22,7 @@ pub fn may_go_on(failure: &Failure) -> bool {
         | Failure::SecretNeeded
         | Failure::WrongSecret
         | Failure::NotTheDevice { .. }
+        | Failure::NotTheLinked { .. }
         | Failure::Moved { .. }
         | Failure::ForgottenThere { .. }
         | Failure::KnownOnly
@@ -72,7 +73,10 @@ pub fn greeting_failure(error: GreetingError, address: &str) -> Failure {
             address: address.to_owned(),
         },
         GreetingError::Channel(_) | GreetingError::Ended => Failure::Lost,
-        GreetingError::Resting | GreetingError::NoSeat | GreetingError::Blocked => Failure::Busy,
+        GreetingError::Resting
+        | GreetingError::NoSeat
+        | GreetingError::Blocked
+        | GreetingError::Unread => Failure::Busy,
         GreetingError::KnownOnly => Failure::KnownOnly,
         GreetingError::AnotherDevice(name) => Failure::NotTheDevice { name },
         GreetingError::NotPaired(name) => Failure::ForgottenThere { name },

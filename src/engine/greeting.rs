@@ -45,6 +45,8 @@ pub enum GreetingError {
     NoSeat,
     #[error("the device is blocked")]
     Blocked,
+    #[error("who is known cannot be read")]
+    Unread,
     #[error("the connection ended in the middle of the greeting")]
     Ended,
     #[error("no more guesses are allowed now")]
@@ -267,12 +269,16 @@ pub fn greet_server(
         Trust::Verified
     } else if let Some(secret) = plan.secret
         && accepts(Method::Code)
+        && secret.is_code()
     {
         machine.prove(Method::Code, &secret.code_bytes(), random);
         Trust::Verified
     } else if plan.secret.is_none() && plan.ask && accepts(Method::Ask) {
         machine.ask(random);
         Trust::Asked
+    } else if plan.secret.is_some() && accepts(Method::Code) {
+        // No code looks like that: it would cost a try and get nowhere.
+        return Err(Refusal::Secret.into());
     } else if accepts(Method::Passphrase) || accepts(Method::Code) {
         return Err(GreetingError::SecretNeeded);
     } else if accepts(Method::Ask) {
@@ -319,6 +325,8 @@ pub struct Doorkeeper<'a> {
     pub gate: &'a std::sync::Mutex<Gate>,
     pub ledger: &'a Ledger,
     pub known: &'a KnownDevices,
+    /// Called when the list of devices has changed.
+    pub changed: &'a dyn Fn(),
     pub seats: &'a Arc<Seats>,
 }
 
@@ -407,8 +415,10 @@ impl Doorkeeper<'_> {
                 Some(wish) => self.challenge(&mut machine, wish, client, &mut entry),
             };
             if let Err(error) = going_on {
-                machine.refuse();
-                wire.send(machine.poll_transmit())?;
+                if !matches!(error, GreetingError::Unread) {
+                    machine.refuse();
+                    wire.send(machine.poll_transmit())?;
+                }
                 return Err(error);
             }
             wire.send(machine.poll_transmit())?;
@@ -452,6 +462,9 @@ impl Doorkeeper<'_> {
         entry: &mut Entry,
     ) -> Result<(), GreetingError> {
         let random = &mut SystemRandom;
+        if self.known.look_again() {
+            (self.changed)();
+        }
         if self.known.is_blocked(client) {
             return Err(GreetingError::Blocked);
         }
@@ -473,6 +486,10 @@ impl Doorkeeper<'_> {
                 let key = key.unwrap_or_else(|| SessionKey(nobodys_key()));
                 machine.challenge_session(&key, random)?;
                 *entry = Entry::Session(kept.map(Box::new));
+            }
+            ServerEvent::IsPaired if self.known.is_unread() => {
+                // Refused, the client would take itself for forgotten and forget us.
+                return Err(GreetingError::Unread);
             }
             ServerEvent::IsPaired => {
                 let key = self.known.pair_key(client);

@@ -2,10 +2,10 @@
 //!
 //! What cannot be understood lets nobody in: a damaged file means that no device is known, a damaged
 //! rule that its device is declined, an entry that might have been a blocked one that it is. Known in
-//! memory to whoever greets; each change is written before its method returns, and no lock that
-//! greeting needs is held meanwhile.
+//! memory to whoever greets; each change is written on the spot or by a [`Writer`], and no lock that
+//! lookups need is held meanwhile. Another process may change the file: [`KnownDevices::look_again`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
@@ -58,8 +58,8 @@ pub struct KnownDevices {
     /// What is there now is of a newer version or could not be read: it is not ours to replace.
     read_only: bool,
     state: Mutex<State>,
-    /// Of the state that the file holds. Held while the file is written.
-    written: Mutex<u64>,
+    /// The file as it was last read or written. Held while it is.
+    seen: Mutex<Option<Stamp>>,
     problem: Mutex<Option<String>>,
     /// Wakes the thread that writes, if there is one.
     beside: Mutex<Option<Sender<()>>>,
@@ -68,7 +68,8 @@ pub struct KnownDevices {
 #[derive(Default)]
 struct State {
     entries: HashMap<DeviceId, Entry>,
-    generation: u64,
+    /// Since the file was written.
+    changed: HashSet<DeviceId>,
 }
 
 struct Entry {
@@ -115,10 +116,10 @@ impl KnownDevices {
         let path = data_dir.join(FILE);
         belongs_to_the_owner_alone(&path);
         let mut known = Self {
+            seen: Mutex::new(Stamp::of(&path)),
             path,
             read_only: false,
             state: Mutex::default(),
-            written: Mutex::new(0),
             problem: Mutex::new(None),
             beside: Mutex::new(None),
         };
@@ -163,16 +164,15 @@ impl KnownDevices {
         }
         self.state = Mutex::new(State {
             entries,
-            generation: 1,
+            changed: HashSet::new(),
         });
         if damaged == 0 {
-            *lock(&self.written) = 1;
             return None;
         }
         let kept = match put_a_copy_aside(&self.path) {
             Ok(aside) => {
                 // From now on it is whole, and the same is not said at each start.
-                self.save();
+                self.write(&mut lock(&self.seen));
                 format!("the file as it was is {}", aside.display())
             }
             Err(error) => format!("the file could not be copied: {error}"),
@@ -181,6 +181,11 @@ impl KnownDevices {
             "Entries of the list of known devices were damaged ({damaged}); {kept}. Look through the \
              list: whom it does not name has to be remembered or blocked again."
         ))
+    }
+
+    /// Who is known stands in a file that cannot be read, so that nobody can be told from a stranger.
+    pub fn is_unread(&self) -> bool {
+        self.read_only
     }
 
     /// Why the file could not be read or written, in a sentence; `None` once all is well.
@@ -227,7 +232,7 @@ impl KnownDevices {
 
     /// The person wants to remember it. Who is paired or blocked stays so.
     pub fn wish(&self, id: DeviceId, name: &DeviceName) -> bool {
-        self.change(|entries| {
+        self.change(id, |entries| {
             let is_new = !entries.contains_key(&id);
             let device = &mut Entry::of(entries, id, name, Bond::Wished).device;
             let changed = match device.bond {
@@ -245,7 +250,7 @@ impl KnownDevices {
 
     /// The person no longer wants to.
     pub fn unwish(&self, id: DeviceId) -> bool {
-        self.change(|entries| {
+        self.change(id, |entries| {
             let wished = entries.get(&id).map(|entry| entry.device.bond) == Some(Bond::Wished);
             wished && entries.remove(&id).is_some()
         })
@@ -254,7 +259,7 @@ impl KnownDevices {
     /// Both remember each other from now on. `false` if the person here does not want it, or not any
     /// more: who is not wished for or paired already stays as it is.
     pub fn pair(&self, id: DeviceId, name: &DeviceName, key: PairKey) -> bool {
-        self.change(|entries| {
+        self.change(id, |entries| {
             let wanted = |entry: &&mut Entry| match entry.device.bond {
                 Bond::Wished | Bond::Paired => true,
                 Bond::ForgottenThere | Bond::Blocked => false,
@@ -272,7 +277,7 @@ impl KnownDevices {
 
     /// A paired device does not know this one any more.
     pub fn forgotten_there(&self, id: DeviceId) -> bool {
-        self.change(|entries| match entries.get_mut(&id) {
+        self.change(id, |entries| match entries.get_mut(&id) {
             Some(entry) if entry.device.bond == Bond::Paired => {
                 entry.device.bond = Bond::ForgottenThere;
                 entry.key = None;
@@ -284,12 +289,12 @@ impl KnownDevices {
 
     /// Also unblocks.
     pub fn forget(&self, id: DeviceId) -> bool {
-        self.change(|entries| entries.remove(&id).is_some())
+        self.change(id, |entries| entries.remove(&id).is_some())
     }
 
     /// Whoever it was until now.
     pub fn block(&self, id: DeviceId, name: &DeviceName) -> bool {
-        self.change(|entries| {
+        self.change(id, |entries| {
             let is_new = !entries.contains_key(&id);
             let entry = Entry::of(entries, id, name, Bond::Blocked);
             let before = std::mem::replace(&mut entry.device.bond, Bond::Blocked);
@@ -300,7 +305,7 @@ impl KnownDevices {
 
     /// What it is called here; `None` for its own name.
     pub fn label(&self, id: DeviceId, label: Option<DeviceName>) -> bool {
-        self.change(|entries| match entries.get_mut(&id) {
+        self.change(id, |entries| match entries.get_mut(&id) {
             Some(entry) if entry.device.label != label => {
                 entry.device.label = label;
                 true
@@ -318,7 +323,7 @@ impl KnownDevices {
             *lock(&self.problem) = Some(sentence.into());
             return false;
         }
-        self.change(|entries| match entries.get_mut(&id) {
+        self.change(id, |entries| match entries.get_mut(&id) {
             Some(entry) if entry.device.rule != rule => {
                 entry.device.rule = rule;
                 true
@@ -340,7 +345,7 @@ impl KnownDevices {
         address: Option<String>,
         now: SystemTime,
     ) -> bool {
-        self.change(|entries| {
+        self.change(id, |entries| {
             let Some(entry) = entries.get_mut(&id) else {
                 return false;
             };
@@ -358,13 +363,17 @@ impl KnownDevices {
     }
 
     /// Changes the entries, and writes them down if that is what `change` says.
-    fn change(&self, change: impl FnOnce(&mut HashMap<DeviceId, Entry>) -> bool) -> bool {
+    fn change(
+        &self,
+        id: DeviceId,
+        change: impl FnOnce(&mut HashMap<DeviceId, Entry>) -> bool,
+    ) -> bool {
         {
             let mut state = lock(&self.state);
             if !change(&mut state.entries) {
                 return false;
             }
-            state.generation += 1;
+            state.changed.insert(id);
         }
         let beside = lock(&self.beside).clone();
         if beside.is_none_or(|beside| beside.send(()).is_err()) {
@@ -374,26 +383,127 @@ impl KnownDevices {
     }
 
     fn save(&self) {
-        if self.read_only {
+        let mut seen = lock(&self.seen);
+        if self.read_only || lock(&self.state).changed.is_empty() {
             return;
         }
-        let mut written = lock(&self.written);
-        let (generation, file) = {
+        self.write(&mut seen);
+    }
+
+    fn write(&self, seen: &mut Option<Stamp>) {
+        let _one_process_at_a_time = self.lock_file();
+        self.take_over(seen);
+        if version_of(&self.path).is_some_and(|version| version > VERSION) {
+            let sentence = "The list of known devices is of a newer version and was left alone.";
+            *lock(&self.problem) = Some(sentence.into());
+            return;
+        }
+        let (changed, file) = {
             let mut state = lock(&self.state);
-            if state.generation == *written {
-                return;
-            }
-            (state.generation, KnownFile::of(&mut state.entries))
+            let changed = std::mem::take(&mut state.changed);
+            (changed, KnownFile::of(&mut state.entries))
         };
         let saved = record::save(&self.path, VERSION, &file);
-        if saved.is_ok() {
-            *written = generation;
+        match &saved {
+            Ok(()) => *seen = Stamp::of(&self.path),
+            Err(_later) => lock(&self.state).changed.extend(changed),
         }
         *lock(&self.problem) = saved.err().map(|error| {
             tracing::error!(%error, "known devices were not written down");
             format!("The list of known devices could not be written: {error}.")
         });
     }
+
+    /// Looks whether another process has changed the file: a device that was forgotten on the
+    /// command line does not get in by what a window remembers. Says whether anything is new.
+    pub fn look_again(&self) -> bool {
+        let mut seen = lock(&self.seen);
+        self.take_over(&mut seen)
+    }
+
+    /// What the file says counts, but for what was changed here and is not written yet. A file that
+    /// cannot be read whole, or is gone, says nothing.
+    fn take_over(&self, seen: &mut Option<Stamp>) -> bool {
+        let now = Stamp::of(&self.path);
+        if self.read_only || now.is_none() || now == *seen {
+            return false;
+        }
+        *seen = now;
+        let Some(mut theirs) = entries_of(&self.path) else {
+            return false;
+        };
+        let mut state = lock(&self.state);
+        let State { entries, changed } = &mut *state;
+        entries.retain(|id, _| changed.contains(id) || theirs.contains_key(id));
+        theirs.retain(|id, _| !changed.contains(id));
+        entries.extend(theirs);
+        true
+    }
+
+    /// Held while the file is read, merged and written. Without locks it is as if there were one
+    /// process.
+    fn lock_file(&self) -> Option<fs::File> {
+        let path = self.path.with_extension("lock");
+        let file = fs::File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .ok()?;
+        file.lock().ok().map(|()| file)
+    }
+}
+
+/// Tells one state of a file from another: each is a file of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stamp {
+    modified: SystemTime,
+    len_bytes: u64,
+    number: u64,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        #[cfg(unix)]
+        let number = std::os::unix::fs::MetadataExt::ino(&metadata);
+        #[cfg(not(unix))]
+        let number = 0;
+        Some(Self {
+            modified: metadata.modified().ok()?,
+            len_bytes: metadata.len(),
+            number,
+        })
+    }
+}
+
+/// Of the file that is there now.
+fn version_of(path: &Path) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let bytes = Zeroizing::new(fs::read(path).ok()?);
+    let file: Versioned = serde_json::from_slice(&bytes).ok()?;
+    Some(file.version)
+}
+
+/// All that stands in a file, if all of it is understood.
+fn entries_of(path: &Path) -> Option<HashMap<DeviceId, Entry>> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+        devices: Vec<Value>,
+    }
+    let bytes = Zeroizing::new(fs::read(path).ok()?);
+    let file: Versioned = serde_json::from_slice(&bytes).ok()?;
+    let entries = file.devices.iter().map(|value| {
+        let (entry, whole) = Entry::understood(value)?;
+        whole.then_some((entry.device.id, entry))
+    });
+    (file.version == VERSION)
+        .then(|| entries.collect())
+        .flatten()
 }
 
 /// The keys in it open this device's doors.

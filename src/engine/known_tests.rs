@@ -453,3 +453,48 @@ fn nobody_is_paired_whom_the_person_does_not_want() {
     assert!(!store.known.pair(id(1), &garden, key(7)), "gone there");
     assert_eq!(store.reopened().pair_key(id(1)), None);
 }
+
+#[test]
+fn what_another_process_changes_counts_here_and_what_is_changed_here_counts_there() {
+    let store = Store::new();
+    for (number, called) in [(1, "Garden laptop"), (2, "Study PC"), (3, "Kitchen")] {
+        store.known.wish(id(number), &name(called));
+        store.known.pair(id(number), &name(called), key(number));
+    }
+    assert!(!store.known.look_again(), "it is our own file");
+    let other = store.reopened();
+    assert!(other.forget(id(1)));
+    assert!(other.block(id(2), &name("Study PC")));
+    // A device that was lost is forgotten on the command line while a window runs.
+    assert!(store.known.look_again());
+    assert_eq!(store.known.pair_key(id(1)), None);
+    assert!(store.known.is_blocked(id(2)));
+    assert!(!store.known.look_again());
+    // And the other way round; neither brings back what the other has removed.
+    assert!(other.forget(id(3)));
+    store.known.wish(id(4), &name("Attic"));
+    let bonds = |known: &KnownDevices| {
+        let all = known.all().into_iter();
+        let mut all: Vec<_> = all.map(|device| (device.id, device.bond)).collect();
+        all.sort_by_key(|(id, _)| *id);
+        all
+    };
+    let both = [(id(2), Bond::Blocked), (id(4), Bond::Wished)];
+    assert_eq!(bonds(&store.known), both);
+    assert_eq!(bonds(&store.reopened()), both);
+    assert!(other.look_again());
+    assert_eq!(bonds(&other), both);
+}
+
+#[test]
+fn a_file_that_became_newer_meanwhile_is_left_alone() {
+    let store = Store::new();
+    store.known.wish(id(1), &name("Garden laptop"));
+    let newer = r#"{"version":2,"devices":[]}"#;
+    fs::write(store.path(), newer).unwrap();
+    assert!(!store.known.look_again());
+    store.known.wish(id(2), &name("Study PC"));
+    assert_eq!(fs::read_to_string(store.path()).unwrap(), newer);
+    assert!(store.known.problem().is_some());
+    assert_eq!(store.known.all().len(), 2);
+}

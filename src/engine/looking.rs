@@ -30,8 +30,12 @@ struct Stop {
 }
 
 impl Looking {
-    /// `None` if the system has no thread for it.
-    pub fn start(at: PeerAddress, shared: Arc<Shared>, inputs: Sender<Input>) -> Option<Self> {
+    /// Fails if the system has no thread for it.
+    pub fn start(
+        at: PeerAddress,
+        shared: Arc<Shared>,
+        inputs: Sender<Input>,
+    ) -> std::io::Result<Self> {
         let stop = Arc::new(Stop::default());
         let stopped = stop.clone();
         let thread = std::thread::Builder::new()
@@ -41,10 +45,9 @@ impl Looking {
                     let _ = inputs.send(Input::Looked(Looked { at, found }));
                 }
             });
-        let thread = thread.ok()?;
-        Some(Self {
+        Ok(Self {
             stop,
-            thread: Some(thread),
+            thread: Some(thread?),
         })
     }
 }

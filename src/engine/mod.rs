@@ -159,6 +159,7 @@ impl Engine {
 
     /// Everybody remembered, wished for or blocked, as [`Event::Devices`] tells.
     pub fn known(&self) -> Vec<KnownDevice> {
+        self.shared.known.look_again();
         self.shared.known.all()
     }
 
@@ -277,6 +278,7 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Shared, notes: &Notes)
         gate: &shared.gate,
         ledger: &shared.ledger,
         known: &shared.known,
+        changed: &|| notes.send(Note::KnownChanged),
         seats: &shared.seats,
     };
     let greeted = Channel::accept(socket, &shared.identity, deadline)
@@ -285,8 +287,11 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Shared, notes: &Notes)
             let greeted = doorkeeper.greet_client(&mut channel)?;
             Ok((channel, greeted))
         });
-    // However it ended, a code may have been used up on the way.
-    notes.send(Note::CodeTried);
+    // However it ended, a code may have been used up on the way; a wrong try is told before the
+    // code that takes its place.
+    if !matches!(greeted, Err(GreetingError::Wrong(_))) {
+        notes.send(Note::CodeTried);
+    }
     match greeted {
         Ok((channel, greeted)) => {
             #[cfg(test)]
@@ -309,6 +314,10 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Shared, notes: &Notes)
                 from,
                 tries_left: wrong.tries_left,
             });
+        }
+        Err(GreetingError::Resting) => {
+            tracing::info!(%from, "no more guesses");
+            notes.send(Note::MustWait(from));
         }
         Err(error) => tracing::info!(%from, %error, "a client was not let in"),
     }

@@ -47,6 +47,8 @@ pub enum Note {
         from: IpAddr,
         tries_left: u32,
     },
+    /// So many tries from there were wrong that none is looked at for a while.
+    MustWait(IpAddr),
     /// Both ends have proven themselves, or show the same symbols; said again when people have
     /// compared those.
     Verified(Peer),

@@ -450,6 +450,9 @@ impl Sending {
         let name = lock(&shared.name).clone();
         let ours = shared.identity.device_id();
         let there = channel.peer;
+        if shared.known.look_again() {
+            self.notes.send(Note::KnownChanged);
+        }
         let pair = shared.known.pair_key(there);
         let plan = Plan {
             chosen: self.request.device.as_ref(),
@@ -1055,7 +1058,8 @@ fn not_chosen(chosen: &Chosen, found: DeviceName) -> Failure {
             name: name.clone(),
             found,
         },
-        _ => Failure::NotTheDevice { name: found },
+        Some(_) => Failure::NotTheDevice { name: found },
+        None => Failure::NotTheLinked { found },
     }
 }
 

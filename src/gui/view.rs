@@ -29,6 +29,8 @@ pub struct View {
     pub code: Option<Code>,
     /// The last wrong try, until the next right one or the next switch.
     pub wrong_code: Option<(IpAddr, u32)>,
+    /// Whose tries are not looked at for a while, until the next right one or wrong one.
+    pub must_wait: Option<IpAddr>,
     /// No code is taken: too many were wrong.
     pub code_rests: bool,
     pub clients: Vec<Client>,
@@ -78,10 +80,18 @@ impl View {
             Event::ListenFailed(error) => self.server_gone(Server::Failed(error)),
             Event::ListenStopped => self.server_gone(Server::Off),
             Event::Code { code, .. } => self.code = Some(code),
-            Event::WrongSecret { from, tries_left } => self.wrong_code = Some((from, tries_left)),
+            Event::WrongSecret { from, tries_left } => {
+                self.must_wait = None;
+                self.wrong_code = Some((from, tries_left));
+            }
+            Event::MustWait { from } => {
+                self.wrong_code = None;
+                self.must_wait = Some(from);
+            }
             Event::Clients(clients) => self.clients = clients,
             Event::Offer(offer) => {
                 self.wrong_code = None;
+                self.must_wait = None;
                 self.offer(offer);
             }
             Event::OfferFolder(known) => {
@@ -255,6 +265,7 @@ impl View {
         self.server = server;
         self.code = None;
         self.wrong_code = None;
+        self.must_wait = None;
     }
 
     fn offer(&mut self, offer: Offer) {

@@ -199,6 +199,11 @@ pub enum Failure {
         "this is not the {name} that you paired with; do not connect, or, if it was reinstalled, pair again"
     )]
     NotTheDevice { name: DeviceName },
+    /// A link names a device, and another one is at its address.
+    #[error(
+        "the link means another device than {found}, which is at that address; ask for a new link"
+    )]
+    NotTheLinked { found: DeviceName },
     /// The address of the chosen device belongs to another one now.
     #[error(
         "another device, {found}, is at the address of {name} now; find out the address of {name}"
@@ -246,6 +251,7 @@ impl Failure {
             Self::SecretNeeded => "secret-needed",
             Self::WrongSecret => "wrong-secret",
             Self::NotTheDevice { .. } => "not-the-device",
+            Self::NotTheLinked { .. } => "not-the-linked",
             Self::Moved { .. } => "moved",
             Self::ForgottenThere { .. } => "forgotten-there",
             Self::KnownOnly => "known-only",

@@ -29,7 +29,8 @@ impl Secret {
 
     /// Takes what was typed or read from a file. White space at the ends is not part of it.
     pub fn new(typed: &str) -> Result<Self, SecretError> {
-        let typed = typed.trim();
+        // Some editors put a mark at the beginning of a file.
+        let typed = typed.trim_start_matches('\u{feff}').trim();
         if typed.is_empty() {
             return Err(SecretError::Empty);
         }
@@ -42,7 +43,8 @@ impl Secret {
     /// The same, for a secret that is to stay valid for many connections.
     pub fn passphrase(typed: &str) -> Result<Self, SecretError> {
         let secret = Self::new(typed)?;
-        if secret.0.chars().count() < Self::MIN_PASSPHRASE_CHARS {
+        // As it is proven: a letter and its accent are one, however they were typed.
+        if secret.0.nfc().count() < Self::MIN_PASSPHRASE_CHARS {
             return Err(SecretError::TooShort);
         }
         Ok(secret)
@@ -53,6 +55,12 @@ impl Secret {
     pub fn passphrase_bytes(&self) -> zeroize::Zeroizing<Vec<u8>> {
         let normal: String = self.0.nfc().collect();
         zeroize::Zeroizing::new(normal.into_bytes())
+    }
+
+    /// Whether it may be a code at all.
+    pub fn is_code(&self) -> bool {
+        let bytes = self.code_bytes();
+        bytes.len() == Code::DIGITS && bytes.iter().all(u8::is_ascii_digit)
     }
 
     /// The bytes for a code: its digits (full-width ones too), whatever stands between them.
@@ -144,6 +152,7 @@ mod tests {
         ] {
             let secret = Secret::new(typed).unwrap();
             assert_eq!(secret.code_bytes().as_slice(), b"427913", "{typed:?}");
+            assert!(secret.is_code(), "{typed:?}");
         }
     }
 
@@ -159,6 +168,13 @@ mod tests {
         assert_eq!(Secret::new(" \n"), Err(SecretError::Empty));
         assert_eq!(Secret::new(&"x".repeat(10_240)), Err(SecretError::TooLong));
         assert_eq!(Secret::passphrase("1234567"), Err(SecretError::TooShort));
+        let seven: String = "äöüéèñç".nfd().collect();
+        assert_eq!(Secret::passphrase(&seven), Err(SecretError::TooShort));
+        let marked = Secret::new("\u{feff}correct horse\n").unwrap();
+        assert_eq!(marked.passphrase_bytes().as_slice(), b"correct horse");
+        for no_code in ["12345", "1234567", "abcdef", "12345x"] {
+            assert!(!Secret::new(no_code).unwrap().is_code(), "{no_code}");
+        }
     }
 
     #[test]

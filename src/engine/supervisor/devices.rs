@@ -1,11 +1,12 @@
 //! Devices: looked at, compared with, remembered, forgotten, blocked.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::transfers::Handle;
 use super::{Role, Supervisor};
 use crate::engine::command::{AcceptPolicy, Answer};
-use crate::engine::event::Event;
+use crate::engine::event::{Event, Looked};
 use crate::engine::looking::Looking;
 use crate::engine::note::ConnectionId;
 use crate::model::{
@@ -58,8 +59,13 @@ impl Supervisor {
     pub(super) fn look_at(&mut self, at: PeerAddress) {
         self.looks.iter().for_each(Looking::end);
         self.looks.retain(|look| !look.is_over());
-        let look = Looking::start(at, self.shared.clone(), self.inputs.clone());
-        self.looks.extend(look);
+        match Looking::start(at.clone(), self.shared.clone(), self.inputs.clone()) {
+            Ok(look) => self.looks.push(look),
+            Err(error) => {
+                let found = Err(Failure::Internal(error.to_string()));
+                self.events.say(Event::Looked(Looked { at, found }));
+            }
+        }
     }
 
     /// What the person says of the symbols of a transfer to be sent.
@@ -216,13 +222,43 @@ impl Supervisor {
         Some(known.address.unwrap_or_else(|| guess.to_string()))
     }
 
+    /// Whoever knows a passphrase may come as many devices; the names of a few are enough.
+    pub(super) fn meet(&mut self, id: DeviceId, name: &DeviceName) {
+        const MOST_MET: usize = 1024;
+        if self.met.len() < MOST_MET || self.met.contains_key(&id) {
+            self.met.insert(id, name.clone());
+        }
+    }
+
+    /// Sessions of devices that another process, or the other end, has forgotten.
+    pub(super) fn part_with_who_is_gone(&mut self) {
+        let incoming = self.connections.values();
+        let incoming = incoming.filter_map(|connection| match &connection.role {
+            Role::Incoming(incoming) => Some(&incoming.peer),
+            Role::Outgoing => None,
+        });
+        let sending = self.transfers.values().map(|it| &it.started.peer);
+        let gone = incoming
+            .chain(sending)
+            .filter(|peer| !self.still_stands(peer))
+            .filter_map(|peer| peer.device_id);
+        for device in gone.collect::<HashSet<_>>() {
+            self.part_with(device);
+        }
+    }
+
     /// More is known of who is at the other end of a connection.
     pub(super) fn verified_peer(&mut self, connection: ConnectionId, peer: &Peer) {
         if let Some(id) = peer.device_id {
-            self.met.insert(id, peer.name.clone());
+            self.meet(id, &peer.name);
         }
         if let Some(incoming) = self.incoming(connection) {
             incoming.peer = peer.clone();
+        }
+        for offer in self.offers.values_mut() {
+            if offer.connection == connection {
+                offer.from = peer.clone();
+            }
         }
         if let Some(id) = self.transfer_of(connection) {
             if let Some(transfer) = self.transfers.get_mut(&id) {

@@ -11,6 +11,7 @@ mod server;
 mod transfers;
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -71,6 +72,8 @@ pub struct Supervisor {
     looks: Vec<Looking>,
     /// Verified in this process, by what they called themselves.
     met: HashMap<DeviceId, DeviceName>,
+    /// Of whom it was said that they must wait, and when.
+    waits: HashMap<IpAddr, Instant>,
     turned_away: TurnedAway,
     told_clients: Vec<Client>,
     clients_changed: bool,
@@ -111,6 +114,7 @@ impl Supervisor {
             at_once: Limits::default().at_once,
             looks: Vec::new(),
             met: HashMap::new(),
+            waits: HashMap::new(),
             turned_away: TurnedAway::default(),
             told_clients: Vec::new(),
             clients_changed: false,
@@ -239,6 +243,7 @@ impl Supervisor {
                 self.events.say(Event::WrongSecret { from, tries_left });
                 self.tell_code();
             }
+            Note::MustWait(from) => self.must_wait(from),
             Note::Verified(peer) => self.verified(connection, peer),
             Note::Symbols(symbols) => {
                 self.state(connection, TransferState::Confirming);
@@ -248,7 +253,10 @@ impl Supervisor {
             }
             Note::Wish(peer) => self.wished(connection, peer),
             Note::Paired(peer) => self.paired(connection, peer),
-            Note::KnownChanged => self.tell_devices(),
+            Note::KnownChanged => {
+                self.part_with_who_is_gone();
+                self.tell_devices();
+            }
             Note::State(state) => self.state(connection, state),
             Note::Offered(transfer, session) => self.offered(connection, transfer, session),
             Note::Counted(counted) => self.counted(connection, counted),

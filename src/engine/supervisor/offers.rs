@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::devices::Taken;
+use super::server::Standing;
 use super::transfers::{Handle, Transfer};
 use super::{Role, Supervisor};
 use crate::engine::command::Answer;
@@ -145,6 +146,14 @@ impl Supervisor {
         id: TransferId,
         session: Arc<Receiving>,
     ) {
+        let stays = self
+            .incoming(connection)
+            .is_some_and(|incoming| incoming.standing == Standing::Verified);
+        if !stays {
+            // What it said before it was turned out.
+            session.hang_up();
+            return;
+        }
         if self.never(connection) {
             if let Some(incoming) = self.incoming(connection) {
                 incoming.session = Some(session.clone());

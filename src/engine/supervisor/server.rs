@@ -9,7 +9,9 @@ use crate::engine::command::{AcceptPolicy, Answer, ListenOptions, StopMode};
 use crate::engine::cut::Cut;
 use crate::engine::event::{Client, Doing, Event, Listening};
 use crate::engine::greeting::new_code;
-use crate::engine::limits::{ASKING_WITHIN, CODE_LIFE, OFFER_WITHIN, STRANGERS};
+use crate::engine::limits::{
+    ASKING_WITHIN, CODE_LIFE, GUESS_BACK_EVERY, NEIGHBOURHOODS, OFFER_WITHIN, STRANGERS,
+};
 use crate::engine::listener::{Listener, addresses};
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
@@ -209,7 +211,7 @@ impl Supervisor {
         if let Some(id) = peer.device_id
             && peer.trust.is_verified()
         {
-            self.met.insert(id, peer.name.clone());
+            self.meet(id, &peer.name);
         }
         if let Some(incoming) = self.incoming(connection) {
             incoming.peer = peer;
@@ -223,6 +225,16 @@ impl Supervisor {
                 transfer.started.peer = peer.clone();
             }
             self.events.say(Event::PeerKnown(id, peer));
+        }
+    }
+
+    /// Told once in the time that brings one try back.
+    pub(super) fn must_wait(&mut self, from: IpAddr) {
+        self.waits.retain(|_, at| at.elapsed() < GUESS_BACK_EVERY);
+        let rests = lock(&self.shared.gate).rests();
+        if !rests && self.waits.len() < NEIGHBOURHOODS && !self.waits.contains_key(&from) {
+            self.waits.insert(from, Instant::now());
+            self.events.say(Event::MustWait { from });
         }
     }
 

@@ -150,12 +150,13 @@ fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
             ui.colored_label(palette.warn, texts.code_rests);
         }
     });
-    if let Some((from, left)) = view.wrong_code
-        && !rests
-    {
+    let wrong = view.wrong_code.filter(|_| !rests);
+    let wrong = wrong.map(|(from, left)| (texts.wrong_code)(from, left));
+    let sentence = wrong.or_else(|| view.must_wait.map(texts.must_wait));
+    if let Some(sentence) = sentence {
         ui.horizontal_wrapped(|ui| {
             ui.label(widgets::icon(Icon::TriangleAlert, palette.warn));
-            ui.colored_label(palette.warn, (texts.wrong_code)(from, left));
+            ui.colored_label(palette.warn, sentence);
         });
     }
 }

@@ -114,6 +114,9 @@ pub const ENGLISH: Texts = Texts {
         Doing::Waiting => "waiting for your answer",
         Doing::Sending => "sending",
     },
+    must_wait: |from| {
+        format!("Too many wrong tries from {from}. It has to wait a minute; others can send.")
+    },
     wrong_code: |from, left| match left {
         0 => format!("Wrong code from {from}. There is a new code now."),
         1 => format!("Wrong code from {from} – 1 try left."),
@@ -425,6 +428,11 @@ fn failure(failure: &Failure) -> String {
         Failure::Busy => "The other device is busy. Try again in a moment.".to_owned(),
         Failure::SecretNeeded => "Type the code shown on the other device.".to_owned(),
         Failure::WrongSecret => "That code didn’t work. Type the one on its screen now.".to_owned(),
+        Failure::NotTheLinked { found } => {
+            format!(
+                "The link means another device than {found}, which is there now. Ask for a new link."
+            )
+        }
         Failure::NotTheDevice { name } => {
             format!("This is not the {name} you paired with.")
         }

@@ -110,6 +110,7 @@ pub struct Texts {
     pub nobody: &'static str,
     pub doing: fn(Doing) -> &'static str,
     pub wrong_code: fn(IpAddr, u32) -> String,
+    pub must_wait: fn(IpAddr) -> String,
     pub listen_error: fn(&ListenError) -> String,
     pub port_moved: fn(u16) -> String,
     pub try_again: &'static str,

@@ -110,6 +110,7 @@ pub const CHINESE: Texts = Texts {
         Doing::Waiting => "等待您的答复",
         Doing::Sending => "正在发送",
     },
+    must_wait: |from| format!("{from} 输错次数过多，需等待一分钟，其他设备不受影响。"),
     wrong_code: |from, left| match left {
         0 => format!("来自 {from} 的配对码错误，已更换新的配对码。"),
         left => format!("来自 {from} 的配对码错误，还可再试 {left} 次。"),
@@ -396,6 +397,9 @@ fn failure(failure: &Failure) -> String {
         Failure::Busy => "对方设备正忙，请稍后再试。".to_owned(),
         Failure::SecretNeeded => "请输入对方屏幕上显示的配对码。".to_owned(),
         Failure::WrongSecret => "配对码不对，请输入对方屏幕上现在显示的配对码。".to_owned(),
+        Failure::NotTheLinked { found } => {
+            format!("链接指的是另一台设备，该地址现在是“{found}”。请索取新的链接。")
+        }
         Failure::NotTheDevice { name } => format!("这不是您配对过的“{name}”。"),
         Failure::Moved { name, found } => {
             format!("{name} 的地址现在属于 {found}，请输入 {name} 的新地址。")

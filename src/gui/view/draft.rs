@@ -157,12 +157,17 @@ impl Draft {
             name: Some(device.name.clone()),
         });
         self.forget_failure();
+        // It was meant for another device.
+        self.code.clear();
         self.remember = device.bond == Bond::ForgottenThere;
         self.look_now = device.bond != Bond::Paired;
     }
 
     /// An address that is complete as it is.
     pub fn go_to(&mut self, address: String) {
+        if self.address != address {
+            self.code.clear();
+        }
         self.address = address;
         self.edited();
         self.look_now = true;
@@ -178,6 +183,7 @@ impl Draft {
 
     pub fn no_destination(&mut self) {
         self.address.clear();
+        self.code.clear();
         self.remember = false;
         self.edited();
     }
@@ -411,6 +417,7 @@ fn before_the_offer(failure: &Failure) -> bool {
         | Failure::SecretNeeded
         | Failure::WrongSecret
         | Failure::NotTheDevice { .. }
+        | Failure::NotTheLinked { .. }
         | Failure::Moved { .. }
         | Failure::ForgottenThere { .. }
         | Failure::KnownOnly
