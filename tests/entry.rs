@@ -10,10 +10,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ropeway::engine::KnownDevice;
 use ropeway::engine::{
-    AcceptPolicy, Answer, Bind, Chosen, Command, Event, Found, KnownDevices, ListenOptions, Offer,
-    SendRequest, new_transfer_id,
+    AcceptPolicy, Answer, Bind, Chosen, Command, Event, Found, KnownDevice, KnownDevices,
+    ListenOptions, Offer, SendRequest, new_transfer_id,
 };
 use ropeway::model::{
     Allow, Bond, DeviceId, DeviceName, Failure, OnConflict, Party, Peer, Problem, Rule, Secret,
@@ -801,7 +800,7 @@ fn a_device_that_another_process_forgets_does_not_get_in_any_more() {
     let (mut garden, mut study, addr) = acquainted(AcceptPolicy::Ask);
     // It is connected, too.
     let waiting = file(&study, "waiting", b"content");
-    send(&study, request(waiting.clone(), addr));
+    send(&study, request(waiting, addr));
     let device = garden.offer().from.device_id.unwrap();
     let data_dir = garden.home.path().join("data");
     let (known, trouble) = KnownDevices::open(&data_dir);

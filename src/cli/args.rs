@@ -10,7 +10,7 @@ use crate::model::OnConflict;
 const EXIT_STATUSES: &str = "\
 Exit status:
     0  everything arrived, checked and under its final name
-    2  the command was not understood, or names something that does not exist
+    2  the command was not understood, or names a file or a known device that is not there
     3  the other person declined or cancelled
     4  the code or passphrase was wrong or missing, the symbols were not confirmed, or it is another
        device than the one that was meant
@@ -199,8 +199,7 @@ pub struct Send {
 /// Lists or forgets devices that are remembered, or blocked
 #[derive(Args, Debug)]
 #[command(after_help = format!("\
-Only while no other Ropeway runs with the same data folder: what runs would not notice, and write \
-down what it knows.
+A Ropeway that runs with the same data folder follows with the next device that connects.
 
 Examples:
   ropeway devices

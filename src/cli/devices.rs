@@ -72,7 +72,7 @@ fn row(device: &KnownDevice) -> [String; 6] {
     };
     let rule = match &device.rule {
         Rule::Ask => "ask".to_owned(),
-        Rule::Never => "decline".into(),
+        Rule::Never => "never".into(),
         Rule::Accept {
             max_bytes: Some(most),
             ..

@@ -4,21 +4,19 @@
 //! connection's own thread reads what the receiver answers. They share the sending machine under a
 //! lock that is never held while a file or a socket is touched.
 
+mod beginning;
+
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::command::{Chosen, SendRequest};
+use super::command::SendRequest;
 use super::cut::Cut;
-use super::dial::dial;
-use super::failures::{channel_failure, ending_failure, greeting_failure, may_go_on};
-use super::greeting::{GreetingError, Met, Plan, greet_server};
-use super::limits::CLIENT_DEADLINE;
+use super::failures::{ending_failure, may_go_on};
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::meeting::Meeting;
@@ -27,8 +25,8 @@ use super::throttle::{Throttle, let_go};
 use super::{Shared, lock, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
-    DeviceId, DeviceName, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Manifest,
-    Modified, Party, Peer, Problem, Status, TransferId, TransferState, Trust,
+    DeviceId, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Manifest, Modified,
+    Party, Peer, Problem, Status, TransferId, TransferState, Trust,
 };
 use crate::protocol::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, Groups};
 use crate::protocol::message::{self, Frame};
@@ -37,6 +35,7 @@ use crate::protocol::verification::{PairKey, SessionKey};
 use crate::protocol::{Buffers, Violation};
 use crate::storage::GroupedSource;
 use crate::storage::source::{Found, SourceFile, SourceTree, walk};
+use beginning::Offered;
 
 /// Manifest frames that may wait to be sent before the walk pauses: 32,000 entries.
 const WALK_AHEAD_FRAMES: usize = 64;
@@ -98,14 +97,6 @@ pub struct Earlier {
     pub peer: DeviceId,
     /// No answer was heard.
     pub unanswered: bool,
-}
-
-/// What a run offers.
-struct Offered {
-    /// To whom, and the key with which it can go on if it is accepted; `None` if it goes on already.
-    to: Option<(DeviceId, SessionKey)>,
-    /// Nothing is listed before the person has compared symbols, and not all before the other one has.
-    asked: bool,
 }
 
 /// How a run ended, if the machine did not say it itself.
@@ -375,113 +366,6 @@ impl Sending {
             *key = Some(session);
         }
         result
-    }
-
-    /// Connects and greets. A device that no longer knows this one is met once more as a stranger, if
-    /// there is something to be met with. `None`: the person gave up.
-    fn meet(
-        &self,
-        key: Option<&SessionKey>,
-        shared: &Shared,
-    ) -> Option<Result<(Channel, Met, String), Failure>> {
-        let gave_up = || self.stopped();
-        let internal = |error: std::io::Error| Failure::Internal(error.to_string());
-        loop {
-            self.notes.send(Note::State(TransferState::Connecting));
-            let socket = match dial(&self.request.to, gave_up)? {
-                Ok(socket) => socket,
-                Err(failure) => return Some(Err(failure)),
-            };
-            if let Err(error) = self.cut.connected(&socket) {
-                return Some(Err(internal(error)));
-            }
-            let address = socket
-                .peer_addr()
-                .map_or_else(|_| self.request.to.to_string(), super::shown);
-            self.notes.send(Note::State(TransferState::Verifying));
-            let greeted = self.greet(socket, key, shared, &address);
-            if self.stopped() {
-                return None;
-            }
-            let otherwise = self.request.secret.is_some() || self.request.ask;
-            if matches!(greeted, Err(Failure::ForgottenThere { .. })) && otherwise {
-                continue;
-            }
-            return Some(greeted.map(|(channel, met)| (channel, met, address)));
-        }
-    }
-
-    /// The receiver may accept at the moment in which this device loses its power: what can go on by
-    /// then is on the disk before it is offered.
-    fn write_down(&self, offered: &Offered) {
-        /// How soon a cancel is noticed while the disk takes its time.
-        const LOOK_EVERY: Duration = Duration::from_millis(100);
-        let Some((device, key)) = &offered.to else {
-            return;
-        };
-        let (written, waits) = mpsc::sync_channel(1);
-        self.notes.send(Note::Offers(*device, key.clone(), written));
-        while !self.stopped() && waits.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {}
-    }
-
-    /// TLS and verification, against one deadline.
-    fn greet(
-        &self,
-        socket: std::net::TcpStream,
-        key: Option<&SessionKey>,
-        shared: &Shared,
-        address: &str,
-    ) -> Result<(Channel, Met), Failure> {
-        let deadline = Instant::now() + CLIENT_DEADLINE;
-        let mut channel = Channel::connect(socket, &shared.identity, deadline)
-            .map_err(|error| channel_failure(&error, address))?;
-        if channel.peer == shared.identity.device_id() {
-            return Err(Failure::Ourselves);
-        }
-        if lock(&self.accepted_by).is_some_and(|before| before != channel.peer) {
-            return Err(match self.unanswered.load(Ordering::SeqCst) {
-                // Whoever is there now can be asked; nothing was begun with the other one.
-                true => Failure::Forgotten,
-                false => Failure::Unreachable {
-                    address: address.to_owned(),
-                },
-            });
-        }
-        let name = lock(&shared.name).clone();
-        let ours = shared.identity.device_id();
-        let there = channel.peer;
-        if shared.known.look_again() {
-            self.notes.send(Note::KnownChanged);
-        }
-        let pair = shared.known.pair_key(there);
-        let plan = Plan {
-            chosen: self.request.device.as_ref(),
-            session: key.map(|key| (self.request.transfer, key)),
-            pair: pair.as_ref(),
-            secret: self.request.secret.as_ref(),
-            ask: self.request.ask,
-            answering: &|| self.knocks.store(false, Ordering::SeqCst),
-        };
-        let met = greet_server(&mut channel, ours, &name, &plan);
-        let met = met.map_err(|error| match (error, &self.request.device) {
-            (GreetingError::AnotherDevice(found), Some(chosen)) => not_chosen(chosen, found),
-            (GreetingError::NotPaired(name), _) => {
-                if shared.known.forgotten_there(there) {
-                    self.notes.send(Note::KnownChanged);
-                }
-                Failure::ForgottenThere { name }
-            }
-            (GreetingError::NoSeat, _) => {
-                // It has said no; it would say so again.
-                self.knocks.store(false, Ordering::SeqCst);
-                Failure::Busy
-            }
-            (error, _) => match (greeting_failure(error, address), key) {
-                (Failure::WrongSecret, Some(_)) => Failure::Forgotten,
-                (failure, _) => failure,
-            },
-        })?;
-        Ok((channel, met))
     }
 
     /// Everything after verification.
@@ -1048,18 +932,6 @@ impl Sending {
         self.changed
             .wait(machine)
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A device that was reinstalled calls itself as before; another one at its old address does not.
-fn not_chosen(chosen: &Chosen, found: DeviceName) -> Failure {
-    match &chosen.name {
-        Some(name) if *name != found => Failure::Moved {
-            name: name.clone(),
-            found,
-        },
-        Some(_) => Failure::NotTheDevice { name: found },
-        None => Failure::NotTheLinked { found },
     }
 }
 

@@ -1,0 +1,147 @@
+//! The beginning of a run: who is there, whether it is the one that was chosen, what is proven, and
+//! what is written down before anything is offered.
+
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::Sending;
+use crate::channel::Channel;
+use crate::engine::command::Chosen;
+use crate::engine::dial::dial;
+use crate::engine::failures::{channel_failure, greeting_failure};
+use crate::engine::greeting::{GreetingError, Met, Plan, greet_server};
+use crate::engine::limits::CLIENT_DEADLINE;
+use crate::engine::note::Note;
+use crate::engine::{Shared, lock, shown};
+use crate::model::{DeviceId, DeviceName, Failure, TransferState};
+use crate::protocol::verification::SessionKey;
+
+/// What a run offers.
+pub(super) struct Offered {
+    /// To whom, and the key with which it can go on if it is accepted; `None` if it goes on already.
+    pub(super) to: Option<(DeviceId, SessionKey)>,
+    /// Nothing is listed before the person has compared symbols, and not all before the other one has.
+    pub(super) asked: bool,
+}
+
+impl Sending {
+    /// Connects and greets. A device that no longer knows this one is met once more as a stranger, if
+    /// there is something to be met with. `None`: the person gave up.
+    pub(super) fn meet(
+        &self,
+        key: Option<&SessionKey>,
+        shared: &Shared,
+    ) -> Option<Result<(Channel, Met, String), Failure>> {
+        let gave_up = || self.stopped();
+        let internal = |error: std::io::Error| Failure::Internal(error.to_string());
+        loop {
+            self.notes.send(Note::State(TransferState::Connecting));
+            let socket = match dial(&self.request.to, gave_up)? {
+                Ok(socket) => socket,
+                Err(failure) => return Some(Err(failure)),
+            };
+            if let Err(error) = self.cut.connected(&socket) {
+                return Some(Err(internal(error)));
+            }
+            let address = socket
+                .peer_addr()
+                .map_or_else(|_| self.request.to.to_string(), shown);
+            self.notes.send(Note::State(TransferState::Verifying));
+            let greeted = self.greet(socket, key, shared, &address);
+            if self.stopped() {
+                return None;
+            }
+            let otherwise = self.request.secret.is_some() || self.request.ask;
+            if matches!(greeted, Err(Failure::ForgottenThere { .. })) && otherwise {
+                continue;
+            }
+            return Some(greeted.map(|(channel, met)| (channel, met, address)));
+        }
+    }
+
+    /// TLS and verification, against one deadline.
+    fn greet(
+        &self,
+        socket: std::net::TcpStream,
+        key: Option<&SessionKey>,
+        shared: &Shared,
+        address: &str,
+    ) -> Result<(Channel, Met), Failure> {
+        let deadline = Instant::now() + CLIENT_DEADLINE;
+        let mut channel = Channel::connect(socket, &shared.identity, deadline)
+            .map_err(|error| channel_failure(&error, address))?;
+        if channel.peer == shared.identity.device_id() {
+            return Err(Failure::Ourselves);
+        }
+        if lock(&self.accepted_by).is_some_and(|before| before != channel.peer) {
+            return Err(match self.unanswered.load(Ordering::SeqCst) {
+                // Whoever is there now can be asked; nothing was begun with the other one.
+                true => Failure::Forgotten,
+                false => Failure::Unreachable {
+                    address: address.to_owned(),
+                },
+            });
+        }
+        let name = lock(&shared.name).clone();
+        let ours = shared.identity.device_id();
+        let there = channel.peer;
+        if shared.known.look_again() {
+            self.notes.send(Note::KnownChanged);
+        }
+        let pair = shared.known.pair_key(there);
+        let plan = Plan {
+            chosen: self.request.device.as_ref(),
+            session: key.map(|key| (self.request.transfer, key)),
+            pair: pair.as_ref(),
+            secret: self.request.secret.as_ref(),
+            ask: self.request.ask,
+            answering: &|| self.knocks.store(false, Ordering::SeqCst),
+        };
+        let met = greet_server(&mut channel, ours, &name, &plan);
+        let met = met.map_err(|error| match (error, &self.request.device) {
+            (GreetingError::AnotherDevice(found), Some(chosen)) => not_chosen(chosen, found),
+            (GreetingError::NotPaired(name), _) => {
+                if shared.known.forgotten_there(there) {
+                    self.notes.send(Note::KnownChanged);
+                }
+                Failure::ForgottenThere { name }
+            }
+            (GreetingError::NoSeat, _) => {
+                // It has said no; it would say so again.
+                self.knocks.store(false, Ordering::SeqCst);
+                Failure::Busy
+            }
+            (error, _) => match (greeting_failure(error, address), key) {
+                (Failure::WrongSecret, Some(_)) => Failure::Forgotten,
+                (failure, _) => failure,
+            },
+        })?;
+        Ok((channel, met))
+    }
+
+    /// The receiver may accept at the moment in which this device loses its power: what can go on by
+    /// then is on the disk before it is offered.
+    pub(super) fn write_down(&self, offered: &Offered) {
+        /// How soon a cancel is noticed while the disk takes its time.
+        const LOOK_EVERY: Duration = Duration::from_millis(100);
+        let Some((device, key)) = &offered.to else {
+            return;
+        };
+        let (written, waits) = mpsc::sync_channel(1);
+        self.notes.send(Note::Offers(*device, key.clone(), written));
+        while !self.stopped() && waits.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {}
+    }
+}
+
+/// A device that was reinstalled calls itself as before; another one at its old address does not.
+fn not_chosen(chosen: &Chosen, found: DeviceName) -> Failure {
+    match &chosen.name {
+        Some(name) if *name != found => Failure::Moved {
+            name: name.clone(),
+            found,
+        },
+        Some(_) => Failure::NotTheDevice { name: found },
+        None => Failure::NotTheLinked { found },
+    }
+}
