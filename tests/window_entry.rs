@@ -1041,3 +1041,17 @@ fn what_a_rule_took_while_it_was_counted_is_a_row_and_no_question() {
     window.say(Event::Offer(counted));
     assert!(!sees(&window, "Accept"));
 }
+
+#[test]
+fn who_has_to_wait_is_named_until_there_is_a_new_code() {
+    let mut window = Window::english();
+    window.say(listening());
+    window.say(code());
+    let from = "192.168.1.33".parse().unwrap();
+    window.say(Event::MustWait { from });
+    let sentence =
+        "Too many wrong tries from 192.168.1.33. It has to wait a minute; others can send.";
+    assert!(sees(&window, sentence));
+    window.click("New code");
+    assert!(!sees(&window, sentence));
+}

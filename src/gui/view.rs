@@ -268,6 +268,12 @@ impl View {
         self.must_wait = None;
     }
 
+    /// With a new code nobody has to wait.
+    pub fn forget_tries(&mut self) {
+        self.wrong_code = None;
+        self.must_wait = None;
+    }
+
     fn offer(&mut self, offer: Offer) {
         // It was taken by a rule while it was still being counted.
         let runs = |row: &Row| row.id == offer.transfer && row.active();

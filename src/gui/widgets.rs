@@ -100,6 +100,14 @@ pub fn icon(icon: Icon, color: Color32) -> RichText {
         .color(color)
 }
 
+/// A sentence that wants to be seen; its lines stand beside the icon.
+pub fn sentence(ui: &mut Ui, symbol: Icon, color: Color32, text: &str) {
+    ui.horizontal_top(|ui| {
+        ui.label(icon(symbol, color));
+        ui.add(egui::Label::new(RichText::new(text).color(color)).wrap());
+    });
+}
+
 /// The one button that a panel is about.
 pub fn primary(ui: &mut Ui, enabled: bool, text: &str) -> Response {
     let palette = palette(ui);

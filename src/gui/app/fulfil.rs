@@ -142,7 +142,12 @@ impl App {
             Want::SetSaveFolder(folder) => self.set_save_folder(folder),
             Want::DismissNotice => self.view.notice = None,
             Want::Copy(text) => context.copy_text(text),
-            Want::Engine(command) => (self.commands)(command),
+            Want::Engine(command) => {
+                if matches!(command, Command::NewCode) {
+                    self.view.forget_tries();
+                }
+                (self.commands)(command);
+            }
         }
     }
 

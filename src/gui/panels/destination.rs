@@ -269,7 +269,7 @@ fn status_ui(ui: &mut Ui, scope: &Scope, draft: &Draft, devices: &[KnownDevice])
                 _no_use_to_send => palette.danger,
             };
             let text = (texts.failure)(failure);
-            return sentence(ui, Icon::CircleAlert, color, &text);
+            return widgets::sentence(ui, Icon::CircleAlert, color, &text);
         }
         (None, _) if draft.looking() => {
             ui.label(widgets::muted(ui, texts.looking));
@@ -289,13 +289,6 @@ fn status_ui(ui: &mut Ui, scope: &Scope, draft: &Draft, devices: &[KnownDevice])
             Entry::Known | Entry::Secret { .. } | Entry::Ask => palette.muted,
         };
         ui.colored_label(color, format!("· {about}"));
-    });
-}
-
-fn sentence(ui: &mut Ui, symbol: Icon, color: egui::Color32, text: &str) {
-    ui.horizontal_wrapped(|ui| {
-        ui.label(widgets::icon(symbol, color));
-        ui.colored_label(color, text);
     });
 }
 
@@ -364,10 +357,10 @@ fn failure_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft) {
     };
     let text = (texts.failure)(failure);
     let Some(missed) = draft.missed.clone() else {
-        return sentence(ui, Icon::CircleAlert, palette.danger, &text);
+        return widgets::sentence(ui, Icon::CircleAlert, palette.danger, &text);
     };
     widgets::inset(ui, palette.danger_soft, |ui| {
-        sentence(ui, Icon::ShieldAlert, palette.danger, &text);
+        widgets::sentence(ui, Icon::ShieldAlert, palette.danger, &text);
         ui.add_space(theme::GRID);
         ui.horizontal_wrapped(|ui| {
             if widgets::button(ui, texts.dont_connect).clicked() {

@@ -154,10 +154,7 @@ fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
     let wrong = wrong.map(|(from, left)| (texts.wrong_code)(from, left));
     let sentence = wrong.or_else(|| view.must_wait.map(texts.must_wait));
     if let Some(sentence) = sentence {
-        ui.horizontal_wrapped(|ui| {
-            ui.label(widgets::icon(Icon::TriangleAlert, palette.warn));
-            ui.colored_label(palette.warn, sentence);
-        });
+        widgets::sentence(ui, Icon::TriangleAlert, palette.warn, &sentence);
     }
 }
 
