@@ -57,6 +57,8 @@ pub(super) struct DiskName {
     /// With its dot; empty for folders and for names without one.
     extension: String,
     rules: Rules,
+    /// It lies beside our staging area.
+    top_level: bool,
 }
 
 impl DiskName {
@@ -78,6 +80,7 @@ impl DiskName {
             stem,
             extension,
             rules,
+            top_level,
         }
     }
 
@@ -87,6 +90,7 @@ impl DiskName {
             stem: writable(name.as_str(), rules, top_level),
             extension: String::new(),
             rules,
+            top_level,
         }
     }
 
@@ -104,7 +108,11 @@ impl DiskName {
         // A cut may leave one that was none before.
         let reserved = self.rules.windows && is_reserved(stem) && number.is_empty();
         let mark = if reserved { "_" } else { "" };
-        format!("{mark}{stem}{number}{}", self.extension)
+        let made = format!("{mark}{stem}{number}{}", self.extension);
+        if self.top_level && is_area(&made) {
+            return format!("{} ({})", &AREA[1..], n.saturating_add(1));
+        }
+        made
     }
 }
 
@@ -294,6 +302,10 @@ mod tests {
         ] {
             assert_eq!(file(raw, UNIX).nth(0), "ropeway (1)", "{raw:?}");
         }
+        // Only when it is cut does it look like that.
+        let cut = format!("\u{feff}{}ropeway", ".".repeat(300));
+        assert_eq!(file(&cut, UNIX).nth(0), "ropeway (1)");
+        assert_eq!(file(&cut, UNIX).nth(1), "\u{feff} (1).ropeway");
         let below = DiskName::folder(&safe(".ropeway"), UNIX, false);
         assert_eq!(below.nth(0), ".ropeway");
         assert_eq!(file(".ropeways", UNIX).nth(0), ".ropeways");
