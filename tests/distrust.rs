@@ -49,7 +49,9 @@ fn frame(
             return frame;
         }
         if !matches!(
-            channel.reader.read(plaintext),
+            channel
+                .reader
+                .read(|piece| plaintext.extend_from_slice(piece)),
             Ok(ropeway::channel::Received::Bytes(_) | ropeway::channel::Received::Idle)
         ) {
             return None;
@@ -231,12 +233,12 @@ fn offers(mut channel: Channel, answer: &[u8]) {
     };
     let mut came = Vec::new();
     // Its proof comes first; what follows is for the session.
-    let _ = channel.reader.read(&mut came);
+    let _ = channel.reader.read(|piece| came.extend_from_slice(piece));
     for frame in [Frame::Offer(offer), Frame::ManifestEnd(end)] {
         let _ = channel.writer.write(&frame.encode());
     }
     while let Ok(ropeway::channel::Received::Bytes(_) | ropeway::channel::Received::Idle) =
-        channel.reader.read(&mut came)
+        channel.reader.read(|piece| came.extend_from_slice(piece))
     {}
 }
 

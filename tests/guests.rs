@@ -80,7 +80,10 @@ impl Guest {
                     }
                 }
                 None => {
-                    channel.reader.read(&mut plaintext).unwrap();
+                    channel
+                        .reader
+                        .read(|piece| plaintext.extend_from_slice(piece))
+                        .unwrap();
                 }
             }
         }
@@ -110,7 +113,7 @@ impl Guest {
     fn is_closed(&mut self) -> bool {
         let mut came = Vec::new();
         loop {
-            match self.0.reader.read(&mut came) {
+            match self.0.reader.read(|piece| came.extend_from_slice(piece)) {
                 Ok(Received::Bytes(_)) => {}
                 Ok(Received::Idle) => return false,
                 Ok(Received::Closed) | Err(_) => return true,

@@ -79,7 +79,9 @@ impl Manner {
                     let _ = channel.writer.write(&Frame::Hello(hello).encode());
                 }
                 let mut came = Vec::new();
-                while let Ok(Received::Bytes(_)) = channel.reader.read(&mut came) {}
+                while let Ok(Received::Bytes(_)) =
+                    channel.reader.read(|piece| came.extend_from_slice(piece))
+                {}
                 return;
             }
         }

@@ -101,7 +101,7 @@ fn a_stranger_may_not_send_more_than_its_budget() {
     client.writer.write(&[0; 20_000]).unwrap();
     let mut plain = Vec::new();
     let result = loop {
-        match server.reader.read(&mut plain) {
+        match server.reader.read(|piece| plain.extend_from_slice(piece)) {
             Ok(Received::Bytes(_)) => {}
             other => break other,
         }
@@ -116,7 +116,9 @@ fn what_follows_a_goodbye_is_ignored_and_does_not_spin() {
     let (done, finished) = std::sync::mpsc::channel();
     thread::spawn(move || {
         let mut plain = Vec::new();
-        while let Ok(Received::Bytes(_)) = server.reader.read(&mut plain) {}
+        while let Ok(Received::Bytes(_)) =
+            server.reader.read(|piece| plain.extend_from_slice(piece))
+        {}
         done.send(plain.len()).unwrap();
     });
     assert_eq!(finished.recv_timeout(Duration::from_secs(10)), Ok(0));
@@ -128,15 +130,38 @@ fn a_goodbye_is_told_apart_from_a_cut() {
     client.writer.write(b"all").unwrap();
     client.writer.close().unwrap();
     let mut plain = Vec::new();
-    assert_eq!(server.reader.read(&mut plain).unwrap(), Received::Bytes(3));
-    assert_eq!(server.reader.read(&mut plain).unwrap(), Received::Closed);
+    assert_eq!(
+        server
+            .reader
+            .read(|piece| plain.extend_from_slice(piece))
+            .unwrap(),
+        Received::Bytes(3)
+    );
+    assert_eq!(
+        server
+            .reader
+            .read(|piece| plain.extend_from_slice(piece))
+            .unwrap(),
+        Received::Closed
+    );
 
     let (mut client, mut server) = pair();
     client.writer.write(b"all").unwrap();
     client.shutdown_handle().unwrap().shutdown();
     let mut plain = Vec::new();
-    assert_eq!(server.reader.read(&mut plain).unwrap(), Received::Bytes(3));
-    assert!(server.reader.read(&mut plain).is_err());
+    assert_eq!(
+        server
+            .reader
+            .read(|piece| plain.extend_from_slice(piece))
+            .unwrap(),
+        Received::Bytes(3)
+    );
+    assert!(
+        server
+            .reader
+            .read(|piece| plain.extend_from_slice(piece))
+            .is_err()
+    );
 }
 
 #[test]
@@ -144,7 +169,7 @@ fn a_shutdown_ends_a_read_that_is_blocked() {
     let (mut client, _server) = pair();
     client.established(Duration::from_secs(60), || {}).unwrap();
     let handle = client.shutdown_handle().unwrap();
-    let reading = thread::spawn(move || client.reader.read(&mut Vec::new()));
+    let reading = thread::spawn(move || client.reader.read(|_piece| {}));
     handle.shutdown();
     assert!(reading.join().unwrap().is_err());
 }
@@ -204,7 +229,7 @@ fn load(mut end: Channel, seed: u8, total: usize) -> thread::JoinHandle<(usize, 
         let (mut count, mut exact) = (0, true);
         while count < total {
             plain.clear();
-            match reader.read(&mut plain).unwrap() {
+            match reader.read(|piece| plain.extend_from_slice(piece)).unwrap() {
                 Received::Bytes(bytes) => count += bytes,
                 Received::Idle | Received::Closed => break,
             }

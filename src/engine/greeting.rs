@@ -132,10 +132,9 @@ impl<'a> Lockstep<'a> {
             if let Some(frame) = frame {
                 return Ok(frame);
             }
-            let mut came = Vec::new();
-            match self.channel.reader.read(&mut came)? {
-                Received::Bytes(_) => self.plaintext.extend(came),
-                Received::Idle => {}
+            let came = &mut self.plaintext;
+            match self.channel.reader.read(|piece| came.extend(piece))? {
+                Received::Bytes(_) | Received::Idle => {}
                 Received::Closed => return Err(GreetingError::Ended),
             }
         }

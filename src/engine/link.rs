@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::outbox::{Next, Outbox};
 use crate::channel::{ReadHalf, Received, Shutdown, WriteHalf};
-use crate::protocol::{Buffers, Decoder, Frame, Limit, Violation};
+use crate::protocol::{Buffers, Decoder, Frame, FrameError, Limit, RawFrame, Violation};
 
 /// How often a silent connection is looked at.
 pub const TICK: Duration = Duration::from_millis(500);
@@ -74,27 +74,30 @@ impl Link {
         mut quiet: impl FnMut(u64),
     ) -> Ending {
         let mut decoder = Decoder::new(buffers);
-        let mut plaintext = Vec::new();
+        let mut frames: Vec<Result<RawFrame, FrameError>> = Vec::new();
         let mut heard = Instant::now();
         let mut asked = heard;
         let mut said_quiet = 0;
         loop {
-            plaintext.clear();
-            match reader.read(&mut plaintext) {
+            let received = reader.read(|mut piece| {
+                while let Some(frame) = decoder.feed(&mut piece, Limit::Session).transpose() {
+                    let over = frame.is_err();
+                    frames.push(frame);
+                    if over {
+                        return;
+                    }
+                }
+            });
+            match received {
                 Ok(Received::Bytes(_)) => {
                     heard = Instant::now();
                     if said_quiet > 0 {
                         said_quiet = 0;
                         quiet(0);
                     }
-                    let mut input = plaintext.as_slice();
-                    loop {
-                        let step = match decoder.feed(&mut input, Limit::Session) {
-                            Ok(None) => break,
-                            Ok(Some(raw)) => Frame::parse(raw),
-                            Err(error) => Err(error.into()),
-                        };
-                        let handled = match step {
+                    for frame in frames.drain(..) {
+                        let parsed = frame.map_err(Violation::from).and_then(Frame::parse);
+                        let handled = match parsed {
                             Ok(None) | Ok(Some(Frame::Pong)) => Ok(()),
                             Ok(Some(Frame::Ping)) => {
                                 self.outbox.pong();

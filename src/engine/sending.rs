@@ -788,7 +788,7 @@ impl Sending {
         len: usize,
         buffers: &Buffers,
     ) -> Option<Vec<u8>> {
-        let mut frame = DataFrame::new(buffers.take(CHUNK_BYTES + 64), len);
+        let mut frame = DataFrame::new(buffers.take_used(), len);
         let machine = self.machine();
         let (mending, wanted) = (machine.is_mending(entry), machine.is_wanted(entry));
         drop(machine);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A bounded stack of empty buffers, shared by the threads of a connection.
+/// A bounded stack of used buffers, shared by the threads of a connection.
 #[derive(Clone, Debug)]
 pub struct Buffers {
     free: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -20,18 +20,20 @@ impl Buffers {
 
     /// An empty buffer with room for at least `capacity_bytes`.
     pub fn take(&self, capacity_bytes: usize) -> Vec<u8> {
-        let mut buffer = self
-            .free
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
-            .unwrap_or_default();
+        let mut buffer = self.take_used();
+        buffer.clear();
         buffer.reserve(capacity_bytes);
         buffer
     }
 
-    pub fn give_back(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
+    /// A buffer with what was last in it, for who overwrites all of it: clearing a quarter of a
+    /// mebibyte takes as long as a tenth of its encryption.
+    pub fn take_used(&self) -> Vec<u8> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.pop().unwrap_or_default()
+    }
+
+    pub fn give_back(&self, buffer: Vec<u8>) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         if free.len() < self.keep && buffer.capacity() > 0 {
             free.push(buffer);

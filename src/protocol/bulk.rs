@@ -37,7 +37,8 @@ pub struct DataFrame(Vec<u8>);
 impl DataFrame {
     const ROOM: usize = HEADER_BYTES + DATA_HEAD_BYTES;
 
-    /// Takes an empty buffer and makes room for so many bytes of content.
+    /// Makes room for so many bytes of content in a buffer; whatever is in it stays there until it
+    /// is overwritten.
     pub fn new(mut buffer: Vec<u8>, content_bytes: usize) -> Self {
         buffer.resize(Self::ROOM.saturating_add(content_bytes), 0);
         Self(buffer)

@@ -923,6 +923,12 @@ fn reserve(file: &File, len_bytes: u64) -> io::Result<u64> {
     if len_bytes >= WORTH_A_CALL_BYTES {
         use rustix::fs::FallocateFlags;
         use rustix::io::Errno;
+        if let Some(free_bytes) = free_in_memory(file) {
+            return match free_bytes < len_bytes {
+                true => Err(Errno::NOSPC.into()),
+                false => Ok(0),
+            };
+        }
         let reserved = rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, len_bytes);
         return match reserved {
             Ok(()) => Ok(len_bytes),
@@ -933,4 +939,20 @@ fn reserve(file: &File, len_bytes: u64) -> io::Result<u64> {
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = (file, len_bytes, WORTH_A_CALL_BYTES);
     Ok(0)
+}
+
+/// What is free where the file is, if that is memory: there, taking the room means to find every page
+/// first, a fifth of a second a gibibyte in which nothing arrives.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn free_in_memory(file: &File) -> Option<u64> {
+    /// `TMPFS_MAGIC` of `linux/magic.h`.
+    const TMPFS: u64 = 0x0102_1994;
+    let about = rustix::fs::fstatfs(file).ok()?;
+    let in_memory = u64::try_from(about.f_type) == Ok(TMPFS);
+    // Without a limit of its own it tells of no blocks at all.
+    (in_memory && about.f_blocks > 0).then(|| {
+        about
+            .f_bavail
+            .saturating_mul(u64::try_from(about.f_bsize).unwrap_or(0))
+    })
 }
