@@ -16,6 +16,7 @@ pub mod groups;
 mod handle;
 mod mending;
 mod names;
+pub mod small;
 mod space;
 mod staging;
 mod survey;
