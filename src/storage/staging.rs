@@ -454,6 +454,11 @@ impl Staging {
         self.folder.create_file(&part_name(key))
     }
 
+    /// A new part that is complete in a moment, with the permission bits of a received file already.
+    pub fn create_whole_part(&self, key: EntryKey, executable: bool) -> io::Result<File> {
+        self.folder.create_received(&part_name(key), executable)
+    }
+
     /// A part of an earlier run, to be written on.
     pub fn open_part(&self, key: EntryKey) -> io::Result<File> {
         self.folder.open_to_write(&part_name(key))
@@ -483,11 +488,13 @@ impl Staging {
         parts && !written
     }
 
-    /// Gives a complete part the permission bits of a received file. File systems that have none
-    /// may refuse, which is fine.
-    pub fn set_received_mode(&self, part: &File, executable: bool) {
+    /// Gives a complete part the permission bits of a received file, if it does not look as if it had
+    /// them. File systems that have none may refuse, which is fine.
+    pub fn set_received_mode(&self, part: &File, looks: Option<&Metadata>, executable: bool) {
         let mode = FolderHandle::received_mode(&self.lock_metadata, executable);
-        let _ = part.set_permissions(mode);
+        if !looks.is_some_and(|looks| FolderHandle::has_mode(looks, &mode)) {
+            let _ = part.set_permissions(mode);
+        }
     }
 
     /// Writes down what is about to be renamed. It is not flushed by itself: it serves after a
@@ -552,7 +559,10 @@ impl Drop for Staging {
 }
 
 pub(super) fn part_name(key: EntryKey) -> String {
-    format!("{}{PART}", HEXLOWER.encode(&key.0))
+    let mut name = String::with_capacity(2 * key.0.len() + PART.len());
+    HEXLOWER.encode_append(&key.0, &mut name);
+    name.push_str(PART);
+    name
 }
 
 /// The parts that are there, and how long they are.
