@@ -351,3 +351,62 @@ fn write_one(folder: &Path, kept: Kept) {
         tracing::warn!(%error, "a transfer could go on only while this runs");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(number: u8) -> Kept {
+        Kept {
+            transfer: TransferId([number; 16]),
+            direction: Direction::Send,
+            unanswered: true,
+            peer: DeviceId([1; 32]),
+            peer_name: "Desk".into(),
+            address: "desk:9000".into(),
+            key: SessionKey(Zeroizing::new([2; 32])),
+            places: vec!["/photos".into()],
+            names: vec!["photos".into()],
+            picked: 1,
+            entries: 0,
+            bytes: 0,
+            held_bytes: 0,
+            cancelled_here: false,
+            paused: false,
+            placed: false,
+            by_default: false,
+            picks: None,
+            on_conflict: OnConflict::default(),
+            arrived: false,
+            failed: 0,
+            touched: UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn of_each_transfer_the_last_word_is_on_the_disk_and_all_who_wait_hear_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (told, heard) = channel();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        for entries in 0..100 {
+            for number in [1, 2] {
+                let told = told.clone();
+                let kept = Kept {
+                    entries,
+                    ..kept(number)
+                };
+                ledger.keep_first(kept, move || told.send(number).unwrap());
+            }
+        }
+        ledger.forget(TransferId([1; 16]));
+        ledger.update(TransferId([2; 16]), |kept| kept.unanswered = false);
+        drop((ledger, told));
+        assert_eq!(heard.iter().count(), 200);
+
+        let again = Ledger::open(dir.path()).unwrap();
+        let left = again.all();
+        assert_eq!(left.len(), 1);
+        assert_eq!((left[0].entries, left[0].unanswered), (99, false));
+        assert_eq!(left[0].transfer, TransferId([2; 16]));
+    }
+}

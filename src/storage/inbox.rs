@@ -16,7 +16,7 @@ use super::conflict::{Conflicts, Verdict};
 use super::groups::{GroupHash, group_count};
 use super::handle::{FolderHandle, StandingKind, file_id, set_modified};
 use super::mending::{Looked, Mending};
-use super::staging::{Intent, Past, PastEnd, Placed, Run, Staging};
+use super::staging::{Intent, Lines, Past, PastEnd, Placed, Run, Staging};
 use super::tree::{FolderOrigin, Tree};
 use super::walk::modified;
 use crate::model::{
@@ -436,7 +436,7 @@ impl Inbox {
             if let (Some(hash), Some(standing)) = (blake3, standing) {
                 let found = Intent::found(key, entry, place, standing.modified, &hash);
                 let placed = Placed::new(key, &name, false);
-                let written = self.staging.record([found]);
+                let written = self.staging.record(&Lines::from_iter([found]));
                 let written = written.and_then(|()| self.staging.record_placed(vec![placed]));
                 if let Err(error) = written {
                     tracing::debug!(%error, "journal not written");

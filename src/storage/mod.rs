@@ -14,6 +14,7 @@ pub mod existing;
 mod grouped;
 pub mod groups;
 mod handle;
+mod hex;
 mod mending;
 mod names;
 pub mod small;
