@@ -9,6 +9,7 @@ use std::io::{IsTerminal as _, Write as _};
 use data_encoding::HEXLOWER;
 use humansize::{DECIMAL, format_size};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Trouble;
@@ -349,25 +350,27 @@ impl Output {
         }
     }
 
-    pub fn file(&self, transfer: TransferId, file: &FileReport) {
+    /// What became of files. Of many small ones much comes at once, and is written at once.
+    pub fn files(&self, transfer: TransferId, files: &[FileReport]) {
         if self.json {
-            let mut line = json!({
-                "event": "file",
-                "transfer": transfer.to_string(),
-                "path": file.path,
-                "bytes": file.len_bytes,
-                "blake3": file.blake3.map(|hash| HEXLOWER.encode(&hash)),
-                "status": file.status.as_str(),
-            });
-            if let EntryStatus::Failed(problem) = &file.status {
-                line["reason"] = json!(problem.to_string());
+            let transfer = transfer.to_string();
+            let mut lines = Vec::new();
+            for file in files {
+                let line = FileLine::new(&transfer, file);
+                // Memory does not refuse it.
+                let _ = serde_json::to_writer(&mut lines, &line);
+                lines.push(b'\n');
             }
-            self.line(&line);
-        } else if let EntryStatus::Failed(problem) = &file.status {
-            let mut failures = self.failures.borrow_mut();
-            let named = failures.entry(transfer).or_default();
-            if named.len() < NAMED_FAILURES {
-                named.push(format!("  {}: {problem}.", file.path));
+            Self::print(&lines);
+            return;
+        }
+        for file in files {
+            if let EntryStatus::Failed(problem) = &file.status {
+                let mut failures = self.failures.borrow_mut();
+                let named = failures.entry(transfer).or_default();
+                if named.len() < NAMED_FAILURES {
+                    named.push(format!("  {}: {problem}.", file.path));
+                }
             }
         }
     }
@@ -508,7 +511,41 @@ impl Output {
     }
 
     fn line(&self, value: &Value) {
+        Self::print(format!("{value}\n").as_bytes());
+    }
+
+    fn print(lines: &[u8]) {
         let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{value}").and_then(|()| out.flush());
+        let _ = out.write_all(lines).and_then(|()| out.flush());
+    }
+}
+
+/// One of possibly a million.
+#[derive(Serialize)]
+struct FileLine<'a> {
+    event: &'static str,
+    transfer: &'a str,
+    path: &'a str,
+    bytes: u64,
+    blake3: Option<String>,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl<'a> FileLine<'a> {
+    fn new(transfer: &'a str, file: &'a FileReport) -> Self {
+        Self {
+            event: "file",
+            transfer,
+            path: &file.path,
+            bytes: file.len_bytes,
+            blake3: file.blake3.map(|hash| HEXLOWER.encode(&hash)),
+            status: file.status.as_str(),
+            reason: match &file.status {
+                EntryStatus::Failed(problem) => Some(problem.to_string()),
+                EntryStatus::Arrived | EntryStatus::AlreadyThere | EntryStatus::Skipped => None,
+            },
+        }
     }
 }

@@ -302,9 +302,7 @@ impl Receiving<'_> {
             }
             Event::Progress(progress) => self.output.progress(&progress),
             Event::Files(transfer, files) => {
-                files
-                    .iter()
-                    .for_each(|file| self.output.file(transfer, file));
+                self.output.files(transfer, &files);
             }
             Event::Slept(slept) => self.output.slept(slept),
             Event::DevicesNotRead(why) => self.output.warn(&why),

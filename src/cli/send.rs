@@ -210,7 +210,7 @@ fn follow(
             }
             Some(Input::Event(Event::Progress(progress))) => output.progress(&progress),
             Some(Input::Event(Event::Files(_, files))) => {
-                files.iter().for_each(|file| output.file(transfer, file));
+                output.files(transfer, &files);
             }
             Some(Input::Event(Event::Symbols(_, symbols))) => {
                 output.symbols(transfer, &symbols);

@@ -293,44 +293,120 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
 }
 
 fn write_all(folder: &Path, asked: &Receiver<Write>) {
-    for write in asked {
-        match write {
-            Write::Save(kept, then) => {
-                let path = path_of(folder, kept.transfer);
-                let seconds = kept.touched.duration_since(UNIX_EPOCH).unwrap_or_default();
-                let record = KeptRecord {
-                    sending: kept.direction == Direction::Send,
-                    unanswered: kept.unanswered,
-                    peer: HEXLOWER.encode(&kept.peer.0),
-                    peer_name: kept.peer_name,
-                    address: kept.address,
-                    key: Zeroizing::new(HEXLOWER.encode(kept.key.0.as_slice())),
-                    places: kept.places,
-                    names: kept.names,
-                    picked: kept.picked,
-                    entries: kept.entries,
-                    bytes: kept.bytes,
-                    held_bytes: kept.held_bytes,
-                    cancelled_here: kept.cancelled_here,
-                    paused: kept.paused,
-                    placed: kept.placed,
-                    by_default: kept.by_default,
-                    picks: kept.picks.map(|picks| HEXLOWER.encode(&picks)),
-                    on_conflict: kept.on_conflict,
-                    arrived: kept.arrived,
-                    failed: kept.failed,
-                    touched: seconds.as_secs(),
-                };
-                if let Err(error) = record::save(&path, VERSION, &record) {
-                    tracing::warn!(%error, "a transfer could go on only while this runs");
+    while let Ok(first) = asked.recv() {
+        // A flush takes its time. What was asked for meanwhile is written in one go: of each transfer
+        // the last word, which is all that would be left of them.
+        let mut last: Vec<(TransferId, Option<Box<Kept>>)> = Vec::new();
+        let mut waiting = Vec::new();
+        for write in std::iter::once(first).chain(asked.try_iter()) {
+            let (transfer, kept) = match write {
+                Write::Save(kept, then) => {
+                    waiting.extend(then);
+                    (kept.transfer, Some(kept))
                 }
-                if let Some(then) = then {
-                    then();
+                Write::Remove(transfer) => (transfer, None),
+            };
+            last.retain(|(before, _)| *before != transfer);
+            last.push((transfer, kept));
+        }
+        for (transfer, kept) in last {
+            match kept {
+                Some(kept) => write_one(folder, *kept),
+                None => {
+                    let _ = fs::remove_file(path_of(folder, transfer));
                 }
-            }
-            Write::Remove(transfer) => {
-                let _ = fs::remove_file(path_of(folder, transfer));
             }
         }
+        waiting.into_iter().for_each(|then| then());
+    }
+}
+
+fn write_one(folder: &Path, kept: Kept) {
+    let path = path_of(folder, kept.transfer);
+    let seconds = kept.touched.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let record = KeptRecord {
+        sending: kept.direction == Direction::Send,
+        unanswered: kept.unanswered,
+        peer: HEXLOWER.encode(&kept.peer.0),
+        peer_name: kept.peer_name,
+        address: kept.address,
+        key: Zeroizing::new(HEXLOWER.encode(kept.key.0.as_slice())),
+        places: kept.places,
+        names: kept.names,
+        picked: kept.picked,
+        entries: kept.entries,
+        bytes: kept.bytes,
+        held_bytes: kept.held_bytes,
+        cancelled_here: kept.cancelled_here,
+        paused: kept.paused,
+        placed: kept.placed,
+        by_default: kept.by_default,
+        picks: kept.picks.map(|picks| HEXLOWER.encode(&picks)),
+        on_conflict: kept.on_conflict,
+        arrived: kept.arrived,
+        failed: kept.failed,
+        touched: seconds.as_secs(),
+    };
+    if let Err(error) = record::save(&path, VERSION, &record) {
+        tracing::warn!(%error, "a transfer could go on only while this runs");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(number: u8) -> Kept {
+        Kept {
+            transfer: TransferId([number; 16]),
+            direction: Direction::Send,
+            unanswered: true,
+            peer: DeviceId([1; 32]),
+            peer_name: "Desk".into(),
+            address: "desk:9000".into(),
+            key: SessionKey(Zeroizing::new([2; 32])),
+            places: vec!["/photos".into()],
+            names: vec!["photos".into()],
+            picked: 1,
+            entries: 0,
+            bytes: 0,
+            held_bytes: 0,
+            cancelled_here: false,
+            paused: false,
+            placed: false,
+            by_default: false,
+            picks: None,
+            on_conflict: OnConflict::default(),
+            arrived: false,
+            failed: 0,
+            touched: UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn of_each_transfer_the_last_word_is_on_the_disk_and_all_who_wait_hear_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (told, heard) = channel();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        for entries in 0..100 {
+            for number in [1, 2] {
+                let told = told.clone();
+                let kept = Kept {
+                    entries,
+                    ..kept(number)
+                };
+                ledger.keep_first(kept, move || told.send(number).unwrap());
+            }
+        }
+        ledger.forget(TransferId([1; 16]));
+        ledger.update(TransferId([2; 16]), |kept| kept.unanswered = false);
+        drop((ledger, told));
+        assert_eq!(heard.iter().count(), 200);
+
+        let again = Ledger::open(dir.path()).unwrap();
+        let left = again.all();
+        assert_eq!(left.len(), 1);
+        assert_eq!((left[0].entries, left[0].unanswered), (99, false));
+        assert_eq!(left[0].transfer, TransferId([2; 16]));
     }
 }

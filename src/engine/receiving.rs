@@ -39,7 +39,7 @@ use crate::protocol::message::Frame;
 use crate::protocol::receiver::{Job, Receiver, ReceiverEvent};
 use crate::protocol::verification::{PairKey, SessionKey};
 use crate::protocol::{Buffers, Violation};
-use crate::storage::inbox::{Committed, Full, Inbox, Rest, Target};
+use crate::storage::inbox::{Committed, Full, Inbox, LARGE_BYTES, Rest, Target};
 use checking::KeptFile;
 use comparing::Task;
 use counting::Counting;
@@ -484,7 +484,7 @@ impl Receiving {
                         self.notes.send(Note::Placed);
                         disk.survey = None;
                         inbox.set_rule(on_conflict);
-                        self.machine().look_ahead(1);
+                        self.machine().look_ahead(1, LARGE_BYTES);
                         let (tasks, to_compare) = mpsc::channel();
                         disk.compare = (beside.compare)(to_compare).then_some(tasks);
                         disk.inbox = Some(inbox);
@@ -690,7 +690,12 @@ impl Receiving {
         if files > 0 {
             disk.pending_since.get_or_insert_with(Instant::now);
         }
+        let made = committed.first().map(|folder| folder.number);
+        let made = made.filter(|folder| inbox.is_new(*folder));
         let mut machine = self.machine();
+        if let Some(folder) = made {
+            machine.folder_is_new(folder);
+        }
         machine.job_done(cost, content);
         self.live.held_bytes.set(machine.held_bytes());
         let due = disk.reported.elapsed() >= REPORT_EVERY;

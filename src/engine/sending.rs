@@ -34,6 +34,7 @@ use crate::protocol::sender::{Bulk, Sender, SenderEvent};
 use crate::protocol::verification::{PairKey, SessionKey};
 use crate::protocol::{Buffers, Violation};
 use crate::storage::GroupedSource;
+use crate::storage::small::SmallFiles;
 use crate::storage::source::{Found, SourceFile, SourceTree, walk};
 use beginning::Offered;
 
@@ -598,14 +599,14 @@ impl Sending {
         walk(&self.request.sources, &mut |found: Found| {
             let problem = found.problem.clone();
             let entry = found.entry.clone();
-            if let Err(error) = lock(&self.tree).add(found) {
+            let mut tree = lock(&self.tree);
+            let added = tree.add(found);
+            let listed = (tree.manifest().len(), tree.manifest().name_bytes());
+            drop(tree);
+            if let Err(error) = added {
                 self.end_with(Problem::other(&error.to_string()));
                 return ControlFlow::Break(());
             }
-            let listed = {
-                let tree = lock(&self.tree);
-                (tree.manifest().len(), tree.manifest().name_bytes())
-            };
             let mut machine = self.machine();
             // Strangers get no more memory than this, so the rest follows their yes.
             let much = listed.0 > Manifest::UNVERIFIED_ENTRIES
@@ -613,11 +614,13 @@ impl Sending {
             while asked && much && !machine.accepted() && !self.stopped() {
                 machine = self.wait(machine);
             }
+            let (waiting, unsaid) = (machine.backlog(), machine.has_unsaid_entries());
             machine.list(&entry, problem.as_ref());
             self.live.entries.set(machine.entries() as u64);
             self.live.total_bytes.set(machine.wanted_bytes());
-            // The first entry of a frame starts the time after which the frame goes out as it is.
-            if machine.backlog() > 0 || machine.has_unsaid_entries() {
+            // The first entry of a frame starts the time after which the frame goes out as it is; those
+            // behind it wake nobody.
+            if machine.backlog() > waiting || !unsaid {
                 self.changed.notify_all();
             }
             while machine.backlog() > WALK_AHEAD_FRAMES && !self.stopped() {
@@ -858,21 +861,23 @@ impl Sending {
 
     fn read_batch(&self, items: &[(u32, u32)], buffers: &Buffers) -> Option<Vec<u8>> {
         let mut frame = BatchFrame::new(buffers.take(CHUNK_BYTES + 64));
+        let mut files = SmallFiles::default();
+        let mut hashes = Vec::with_capacity(items.len());
         for &(entry, len) in items {
             if self.stopped() {
                 return None;
             }
             let added = frame.add(entry, len, |content| {
-                let mut file = self.open(entry)?;
-                file.read_exact(content)?;
-                let hash = file.finish()?;
-                lock(&self.hashes).insert(entry, hash);
+                let located = files.locate(&lock(&self.tree), entry);
+                let hash = files.read(located.ok_or(Problem::Vanished)?, content)?;
+                hashes.push((entry, hash));
                 Ok(hash)
             });
             if let Err(problem) = added {
                 self.machine().batch_file_failed(entry, &problem);
             }
         }
+        lock(&self.hashes).extend(hashes);
         (!frame.is_empty()).then(|| frame.seal())
     }
 

@@ -85,6 +85,10 @@ pub fn acts_on_display(character: char) -> bool {
 
 /// Text from anywhere, safe to show: what acts instead of being read becomes `\u{202e}`.
 pub fn displayable(raw: &str) -> String {
+    // Most names, by far.
+    if raw.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return raw.to_owned();
+    }
     let mut shown = String::with_capacity(raw.len());
     for character in raw.chars() {
         if acts_on_display(character) {

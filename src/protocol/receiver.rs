@@ -175,6 +175,10 @@ pub struct Receiver {
     folders_handed: usize,
     /// Files of this length and longer are looked at before they travel; `None`: none are.
     look_from_bytes: Option<u64>,
+    /// The same for files in [new folders](Self::folder_is_new).
+    look_in_new_from_bytes: u64,
+    /// Ascending.
+    new_folders: Vec<u32>,
     /// Entries before this one have been given out to be looked at.
     looked: usize,
     /// What is listed is looked at before any content may come, so that what need not travel does not
@@ -224,6 +228,8 @@ impl Default for Receiver {
             open_files: 0,
             folders_handed: 0,
             look_from_bytes: None,
+            look_in_new_from_bytes: 0,
+            new_folders: Vec::new(),
             looked: 0,
             look_first: false,
             look_next: false,
@@ -368,9 +374,18 @@ impl Receiver {
     }
 
     /// From now on files of that length and longer are looked at, so that their fate may be told
-    /// before they travel.
-    pub fn look_ahead(&mut self, from_bytes: u64) {
+    /// before they travel; in new folders those of another one.
+    pub fn look_ahead(&mut self, from_bytes: u64, in_new_from_bytes: u64) {
         self.look_from_bytes = Some(from_bytes);
+        self.look_in_new_from_bytes = in_new_from_bytes;
+    }
+
+    /// The disk has made that folder just now, so nothing stands in it. To be said before its job is
+    /// [reported](Self::job_done).
+    pub fn folder_is_new(&mut self, number: u32) {
+        if self.new_folders.last().is_none_or(|last| *last < number) {
+            self.new_folders.push(number);
+        }
     }
 
     /// The offer is taken: jobs begin to come out. Without an open offer nothing happens.
@@ -850,6 +865,11 @@ impl Receiver {
                 break;
             };
             let listed = self.slots.get(index) == Some(&Slot::Listed);
+            let new = |parent: u32| self.new_folders.binary_search(&parent).is_ok();
+            let from_bytes = match entry.parent {
+                Some(parent) if new(parent) => self.look_in_new_from_bytes,
+                Some(_) | None => from_bytes,
+            };
             if listed && entry.kind != EntryKind::Folder && entry.len_bytes() >= from_bytes {
                 files.push((number, entry.clone()));
             }

@@ -11,7 +11,9 @@ use super::conflict::{Conflicts, Verdict};
 use super::handle::{FileId, FolderHandle, StandingKind};
 use super::inbox::Committed;
 use super::names::DiskName;
-use super::staging::{Intent, Past, PastEnd, Placed as PlacedLine, Staging, part_name};
+use super::staging::{
+    Intent, Lines, Past, PastEnd, Place, Placed as PlacedLine, Staging, part_name,
+};
 use super::tree::Tree;
 use super::walk::modified;
 use crate::model::{EntryKey, EntryStatus, Modified, Problem, SafeName};
@@ -56,7 +58,8 @@ pub(super) fn commit(
     if ready.is_empty() {
         return (Vec::new(), ready);
     }
-    let mut intents = Vec::with_capacity(ready.len());
+    let mut intents = Lines::default();
+    let mut above = Above::default();
     for file in &ready {
         let name = tree.planned_file_name(&file.name, file.parent);
         let took = match tree.look(file.parent, &name) {
@@ -67,10 +70,11 @@ pub(super) fn commit(
                 standing.kind == StandingKind::File && !like_ours
             }
         };
-        let place = tree.place_of(file.parent, &name);
-        intents.push(Intent::new(file, place, took));
+        let above = above.of(tree, file.parent);
+        let name = name.as_str();
+        intents.push(&Intent::new(file, Place { above, name }, took));
     }
-    if let Err(error) = staging.record(intents) {
+    if let Err(error) = staging.record(&intents) {
         tracing::debug!(%error, "journal not written");
         if Problem::writing(&error).lacks_room() {
             return (Vec::new(), ready);
@@ -125,6 +129,24 @@ pub(super) fn commit(
         tracing::debug!(%error, "journal not written");
     }
     (ended, left)
+}
+
+/// The names from the save folder down to the folder that was asked about last: most files lie beside
+/// the one before.
+#[derive(Default)]
+struct Above {
+    folder: Option<u32>,
+    names: Vec<String>,
+}
+
+impl Above {
+    fn of(&mut self, tree: &Tree, folder: Option<u32>) -> &[String] {
+        if self.folder != folder {
+            self.folder = folder;
+            self.names = tree.place_of_folder(folder);
+        }
+        &self.names
+    }
 }
 
 fn report(

@@ -16,7 +16,7 @@ use super::conflict::{Conflicts, Verdict};
 use super::groups::{GroupHash, group_count};
 use super::handle::{FolderHandle, StandingKind, file_id, set_modified};
 use super::mending::{Looked, Mending};
-use super::staging::{Intent, Past, PastEnd, Placed, Run, Staging};
+use super::staging::{Intent, Lines, Past, PastEnd, Placed, Run, Staging};
 use super::tree::{FolderOrigin, Tree};
 use super::walk::modified;
 use crate::model::{
@@ -341,6 +341,11 @@ impl Inbox {
         })
     }
 
+    /// That folder was made in this run.
+    pub fn is_new(&self, folder: u32) -> bool {
+        self.tree.is_new(Some(folder))
+    }
+
     /// Looks at what stands under the names of files that have not come yet, and says which of them
     /// need not come: that is decided already. It stays so when each is [left out](Self::leave_out).
     pub fn look<'a>(&mut self, files: impl IntoIterator<Item = Target<'a>>) -> Foreseen {
@@ -431,7 +436,7 @@ impl Inbox {
             if let (Some(hash), Some(standing)) = (blake3, standing) {
                 let found = Intent::found(key, entry, place, standing.modified, &hash);
                 let placed = Placed::new(key, &name, false);
-                let written = self.staging.record([found]);
+                let written = self.staging.record(&Lines::from_iter([found]));
                 let written = written.and_then(|()| self.staging.record_placed(vec![placed]));
                 if let Err(error) = written {
                     tracing::debug!(%error, "journal not written");
@@ -541,6 +546,30 @@ impl Inbox {
     }
 
     fn start(&mut self, target: Target) -> Result<Writing, Problem> {
+        let key = target.key;
+        let file = self.new_part(target, |staging, key, _executable| staging.create_part(key))?;
+        let reserved_bytes = match reserve(&file, target.entry.len_bytes()) {
+            Ok(reserved_bytes) => reserved_bytes,
+            Err(error) => {
+                self.staging.remove_part(key);
+                return Err(Problem::writing(&error));
+            }
+        };
+        Ok(Writing {
+            file,
+            hasher: Box::default(),
+            written_bytes: 0,
+            reserved_bytes,
+            pushed_bytes: 0,
+        })
+    }
+
+    /// A staging file for an entry that may come.
+    fn new_part(
+        &mut self,
+        target: Target,
+        create_part: fn(&Staging, EntryKey, bool) -> io::Result<File>,
+    ) -> Result<File, Problem> {
         let Target { key, entry, .. } = target;
         if self.arrived_before(key) {
             return Err(Problem::ChangedSince);
@@ -551,16 +580,15 @@ impl Inbox {
         if self.writing.len() >= MAX_WRITING {
             return Err(Problem::other("too many files are being written at once"));
         }
-        let EntryKind::File { len_bytes, .. } = entry.kind else {
+        let EntryKind::File { executable, .. } = entry.kind else {
             return Err(Problem::Corrupt);
         };
-        let writing = |error: io::Error| Problem::writing(&error);
-        let file = match self.staging.create_part(key) {
+        let file = match create_part(&self.staging, key, executable) {
             // A twin in the same folder is complete: it gets its name, which frees the key.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let committed = self.commit();
                 self.ended.extend(committed);
-                let again = self.staging.create_part(key);
+                let again = create_part(&self.staging, key, executable);
                 // It found no room for its name.
                 if again.is_err() && self.ready.iter().any(|file| file.key == key) {
                     return Err(Problem::NoSpace);
@@ -569,21 +597,7 @@ impl Inbox {
             }
             created => created,
         };
-        let file = file.map_err(writing)?;
-        let reserved_bytes = match reserve(&file, len_bytes) {
-            Ok(reserved_bytes) => reserved_bytes,
-            Err(error) => {
-                self.staging.remove_part(key);
-                return Err(writing(error));
-            }
-        };
-        Ok(Writing {
-            file,
-            hasher: Box::default(),
-            written_bytes: 0,
-            reserved_bytes,
-            pushed_bytes: 0,
-        })
+        file.map_err(|error| Problem::writing(&error))
     }
 
     /// Removes what is staged of a file under way, if it is.
@@ -655,17 +669,17 @@ impl Inbox {
             self.ended.push(there);
             return Ok(());
         }
-        let mut writing = match self.start(target) {
-            Ok(writing) => writing,
+        let mut file = match self.new_part(target, Staging::create_whole_part) {
+            Ok(file) => file,
             Err(problem) => return self.fail_to_start(target, problem),
         };
-        match writing.file.write_all(bytes) {
+        match file.write_all(bytes) {
             Ok(()) => {
-                self.queue(target, hash, writing.file);
+                self.queue(target, hash, file);
                 Ok(())
             }
             Err(error) => {
-                drop(writing);
+                drop(file);
                 self.staging.remove_part(target.key);
                 self.fail_to_start(target, Problem::writing(&error))
             }
@@ -799,11 +813,12 @@ impl Inbox {
             EntryKind::File { executable, .. } => executable,
             EntryKind::Folder => false,
         };
-        self.staging.set_received_mode(&file, executable);
         if let Some(modified) = entry.modified {
             set_modified(&file, modified);
         }
         let metadata = file.metadata().ok();
+        self.staging
+            .set_received_mode(&file, metadata.as_ref(), executable);
         let on_disk = metadata.as_ref().and_then(modified);
         // Beyond that number all are flushed together, without their descriptors.
         let keep_open = self.ready.len() < FLUSH_TOGETHER;

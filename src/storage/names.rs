@@ -96,6 +96,10 @@ impl DiskName {
 
     /// The name itself for 0, then `name (1).ext`, `name (2).ext`; never longer than the disk takes.
     pub fn nth(&self, n: u32) -> String {
+        let whole = self.stem.len() + self.extension.len();
+        if n == 0 && !self.rules.windows && !self.top_level && whole <= self.rules.max_bytes {
+            return [self.stem.as_str(), &self.extension].concat();
+        }
         let number = match n {
             0 => String::new(),
             n => format!(" ({n})"),
@@ -132,6 +136,10 @@ fn cut(text: &str, max_bytes: usize) -> &str {
 fn writable(raw: &str, rules: Rules, top_level: bool) -> String {
     if top_level && (is_area(raw) || is_area(cut(raw, rules.max_bytes))) {
         return format!("{} (1)", &AREA[1..]);
+    }
+    // Most names, by far.
+    if !rules.windows && raw.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return raw.to_owned();
     }
     let mut name = String::with_capacity(raw.len());
     for character in raw.chars() {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 /// How temporary files begin.
 const UNFINISHED: &str = ".unfinished-";
@@ -68,6 +69,10 @@ pub fn load<T: DeserializeOwned>(path: &Path, version: u32) -> Result<Option<T>,
 
 /// Replaces (or makes) a record.
 pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), RecordError> {
+    // Some records hold a key.
+    let mut text = Zeroizing::new(Vec::with_capacity(1024));
+    let made = serde_json::to_writer_pretty(&mut *text, &Record { version, content });
+    text.push(b'\n');
     let write = || -> io::Result<()> {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(folder)?;
@@ -77,15 +82,14 @@ pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), 
             .tempfile_in(folder)?;
         // Tells a sweep that its process lives; a file system without locks sweeps nothing.
         let _ = file.as_file().try_lock();
-        serde_json::to_writer_pretty(&mut file, &Record { version, content })?;
-        file.write_all(b"\n")?;
+        file.write_all(&text)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|refused| refused.error)?;
         #[cfg(unix)]
         fs::File::open(folder)?.sync_all()?;
         Ok(())
     };
-    let written = match write() {
+    let written = match made.map_err(io::Error::from).and_then(|()| write()) {
         // Swept by another process before it was locked.
         Err(error) if error.kind() == io::ErrorKind::NotFound => write(),
         written => written,

@@ -57,6 +57,14 @@ impl SourceTree {
         &self.manifest
     }
 
+    /// What the entry is called on this disk; `None` if there is no such entry.
+    pub(super) fn name(&self, number: u32) -> Option<OsString> {
+        match self.real_names.get(&number) {
+            Some(name) => Some(name.clone()),
+            None => Some(self.manifest.get(number)?.name.as_str().into()),
+        }
+    }
+
     /// Where the entry is on this disk; `None` if there is no such entry.
     pub fn path(&self, number: u32) -> Option<PathBuf> {
         let mut below = Vec::new();
@@ -153,6 +161,16 @@ pub(super) fn open_announced(
     announced_modified: Option<Modified>,
 ) -> Result<(File, Stamp), Problem> {
     let file = open_without_following(path)?;
+    let stamp = announced(&file, announced_len, announced_modified)?;
+    Ok((file, stamp))
+}
+
+/// How an open file looks, if it is what was announced.
+pub(super) fn announced(
+    file: &File,
+    announced_len: u64,
+    announced_modified: Option<Modified>,
+) -> Result<Stamp, Problem> {
     let metadata = file.metadata().map_err(|error| Problem::reading(&error))?;
     if metadata.is_dir() {
         return Err(Problem::Changed);
@@ -164,8 +182,7 @@ pub(super) fn open_announced(
     if metadata.len() != announced_len || !same_time {
         return Err(Problem::Changed);
     }
-    let stamp = Stamp::of(&metadata);
-    Ok((file, stamp))
+    Ok(Stamp::of(&metadata))
 }
 
 /// What differs after a file was changed.
@@ -191,12 +208,56 @@ impl Stamp {
     }
 }
 
+/// A folder that stays open while files in it are read.
+#[derive(Debug)]
+pub(super) struct OpenFolder {
+    #[cfg(unix)]
+    fd: std::os::fd::OwnedFd,
+}
+
+impl OpenFolder {
+    pub const CAN_BE_HELD: bool = cfg!(unix);
+}
+
 #[cfg(unix)]
-fn open_without_following(path: &Path) -> Result<File, Problem> {
+impl OpenFolder {
+    /// Links on the way to it are followed, as they are for a file's own path.
+    pub fn new(path: &Path) -> Result<Self, Problem> {
+        use rustix::fs::{Mode, OFlags};
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty());
+        let fd = fd.map_err(|error| Problem::reading(&error.into()))?;
+        Ok(Self { fd })
+    }
+
+    pub fn file(&self, name: &std::ffi::OsStr) -> Result<File, Problem> {
+        use std::os::fd::AsFd as _;
+        open_in(self.fd.as_fd(), Path::new(name))
+    }
+}
+
+#[cfg(not(unix))]
+impl OpenFolder {
+    pub fn new(_path: &Path) -> Result<Self, Problem> {
+        Ok(Self {})
+    }
+
+    pub fn file(&self, _name: &std::ffi::OsStr) -> Result<File, Problem> {
+        Err(Problem::Vanished)
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn open_without_following(path: &Path) -> Result<File, Problem> {
+    open_in(rustix::fs::CWD, path)
+}
+
+#[cfg(unix)]
+fn open_in(folder: std::os::fd::BorrowedFd<'_>, path: &Path) -> Result<File, Problem> {
     use rustix::fs::{Mode, OFlags};
     use rustix::io::Errno;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match rustix::fs::open(path, flags, Mode::empty()) {
+    match rustix::fs::openat(folder, path, flags, Mode::empty()) {
         Ok(fd) => Ok(File::from(fd)),
         Err(Errno::LOOP | Errno::MLINK) => Err(Problem::Link),
         // A socket, or a device without a driver.
@@ -206,7 +267,7 @@ fn open_without_following(path: &Path) -> Result<File, Problem> {
 }
 
 #[cfg(not(unix))]
-fn open_without_following(path: &Path) -> Result<File, Problem> {
+pub(super) fn open_without_following(path: &Path) -> Result<File, Problem> {
     let problem = |error: io::Error| Problem::reading(&error);
     if std::fs::symlink_metadata(path)
         .map_err(problem)?

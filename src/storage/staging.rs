@@ -13,10 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::commit::Ready;
 use super::handle::{FolderHandle, is_not_a_folder};
+use super::hex::Hex;
 use super::names::AREA;
 use crate::model::{Entry, EntryKey, Modified, Problem, SafeName, TransferId};
 
@@ -77,18 +78,17 @@ enum Line {
 /// A file about to get its final name. Written before the rename, so that a kill in between leaves
 /// the trace that the name is ours.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Intent {
-    /// The entry's key, hex.
-    commit: String,
+pub(super) struct Intent<P = Vec<String>> {
+    /// The entry's key.
+    commit: Hex<16>,
     /// From the save folder down, as planned.
-    place: Vec<String>,
+    place: P,
     len_bytes: u64,
     /// As the sender listed it.
     modified: Option<(i64, u32)>,
     /// As this disk holds it.
     on_disk: (i64, u32),
-    /// Hex.
-    blake3: String,
+    blake3: Hex<32>,
     /// The name was free, or another file had it: who finds ours there finds what we put there.
     #[serde(default)]
     took: bool,
@@ -97,7 +97,8 @@ pub(super) struct Intent {
 /// What became of an intent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Placed {
-    placed: String,
+    /// The entry's key.
+    placed: Hex<16>,
     name: String,
     /// We made it. Otherwise the same content was there already, and it is somebody else's file.
     ours: bool,
@@ -188,16 +189,52 @@ pub(super) enum PastEnd {
     Found,
 }
 
-impl Intent {
-    pub fn new(ready: &Ready, place: Vec<String>, took: bool) -> Self {
+/// Where something is to be, as an intent is written: the folder it lies in, and its name there.
+pub(super) struct Place<'a> {
+    pub above: &'a [String],
+    pub name: &'a str,
+}
+
+impl Serialize for Place<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let above = self.above.iter().map(String::as_str);
+        serializer.collect_seq(above.chain([self.name]))
+    }
+}
+
+/// Lines for the journal.
+#[derive(Default)]
+pub(super) struct Lines(Vec<u8>);
+
+impl Lines {
+    pub fn push(&mut self, line: &impl Serialize) {
+        let before = self.0.len();
+        match serde_json::to_writer(&mut self.0, line) {
+            Ok(()) => self.0.push(b'\n'),
+            // Nothing of ours cannot be written; if it were so, without it the files still arrive.
+            Err(_impossible) => self.0.truncate(before),
+        }
+    }
+}
+
+impl<T: Serialize> FromIterator<T> for Lines {
+    fn from_iter<I: IntoIterator<Item = T>>(all: I) -> Self {
+        let mut lines = Self::default();
+        all.into_iter().for_each(|line| lines.push(&line));
+        lines
+    }
+}
+
+impl<'a> Intent<Place<'a>> {
+    pub fn new(ready: &Ready, place: Place<'a>, took: bool) -> Self {
         let pair = |time: Modified| (time.seconds, time.nanos);
         Self {
-            commit: HEXLOWER.encode(&ready.key.0),
+            commit: Hex(ready.key.0),
             place,
             len_bytes: ready.len_bytes,
             modified: ready.modified.map(pair),
             on_disk: pair(ready.on_disk),
-            blake3: HEXLOWER.encode(&ready.hash),
+            blake3: Hex(ready.hash),
             took,
         }
     }
@@ -214,12 +251,12 @@ impl Intent {
     ) -> Self {
         let pair = |time: Modified| (time.seconds, time.nanos);
         Self {
-            commit: HEXLOWER.encode(&key.0),
+            commit: Hex(key.0),
             place,
             len_bytes: entry.len_bytes(),
             modified: entry.modified.map(pair),
             on_disk: pair(on_disk),
-            blake3: HEXLOWER.encode(hash),
+            blake3: Hex(*hash),
             took: false,
         }
     }
@@ -228,7 +265,7 @@ impl Intent {
 impl Placed {
     pub fn new(key: EntryKey, name: &str, ours: bool) -> Self {
         Self {
-            placed: HEXLOWER.encode(&key.0),
+            placed: Hex(key.0),
             name: name.to_owned(),
             ours,
         }
@@ -255,15 +292,14 @@ fn history(journal: &mut File, transfer: &str) -> History {
         match serde_json::from_slice(&line) {
             Ok(Line::Intent(intent)) => {
                 let inside = !intent.place.is_empty() && intent.place.iter().all(safe);
-                let hash = HEXLOWER.decode(intent.blake3.as_bytes()).ok();
-                let hash = hash.and_then(|hash| hash.try_into().ok());
-                if let (Some(key), Some(hash), true) = (key_of(&intent.commit), hash, inside) {
+                if inside {
+                    let key = EntryKey(intent.commit.0);
                     let file = Past {
                         place: intent.place,
                         len_bytes: intent.len_bytes,
                         modified: intent.modified.map(time),
                         on_disk: time(intent.on_disk),
-                        hash,
+                        hash: intent.blake3.0,
                         took: intent.took,
                         end: PastEnd::Unknown,
                         undone: false,
@@ -276,7 +312,7 @@ fn history(journal: &mut File, transfer: &str) -> History {
                 }
             }
             Ok(Line::Placed(placed)) => {
-                let file = key_of(&placed.placed).and_then(|key| past.files.get_mut(&key));
+                let file = past.files.get_mut(&EntryKey(placed.placed.0));
                 if let Some(file) = file
                     && safe(&placed.name)
                     && let Some(name) = file.place.last_mut()
@@ -454,6 +490,11 @@ impl Staging {
         self.folder.create_file(&part_name(key))
     }
 
+    /// A new part that is complete in a moment, with the permission bits of a received file already.
+    pub fn create_whole_part(&self, key: EntryKey, executable: bool) -> io::Result<File> {
+        self.folder.create_received(&part_name(key), executable)
+    }
+
     /// A part of an earlier run, to be written on.
     pub fn open_part(&self, key: EntryKey) -> io::Result<File> {
         self.folder.open_to_write(&part_name(key))
@@ -483,18 +524,20 @@ impl Staging {
         parts && !written
     }
 
-    /// Gives a complete part the permission bits of a received file. File systems that have none
-    /// may refuse, which is fine.
-    pub fn set_received_mode(&self, part: &File, executable: bool) {
+    /// Gives a complete part the permission bits of a received file, if it does not look as if it had
+    /// them. File systems that have none may refuse, which is fine.
+    pub fn set_received_mode(&self, part: &File, looks: Option<&Metadata>, executable: bool) {
         let mode = FolderHandle::received_mode(&self.lock_metadata, executable);
-        let _ = part.set_permissions(mode);
+        if !looks.is_some_and(|looks| FolderHandle::has_mode(looks, &mode)) {
+            let _ = part.set_permissions(mode);
+        }
     }
 
     /// Writes down what is about to be renamed. It is not flushed by itself: it serves after a
     /// kill, and after a power cut the contents tell the same.
-    pub fn record(&mut self, intents: impl IntoIterator<Item = Intent>) -> io::Result<()> {
+    pub fn record(&mut self, intents: &Lines) -> io::Result<()> {
         match &mut self.journal {
-            Some(journal) => write_lines(journal, intents),
+            Some(journal) => write(journal, intents),
             None => Ok(()),
         }
     }
@@ -552,7 +595,10 @@ impl Drop for Staging {
 }
 
 pub(super) fn part_name(key: EntryKey) -> String {
-    format!("{}{PART}", HEXLOWER.encode(&key.0))
+    let mut name = String::with_capacity(2 * key.0.len() + PART.len());
+    HEXLOWER.encode_append(&key.0, &mut name);
+    name.push_str(PART);
+    name
 }
 
 /// The parts that are there, and how long they are.
@@ -701,13 +747,12 @@ fn write_lines<T: Serialize>(
     journal: &mut File,
     lines: impl IntoIterator<Item = T>,
 ) -> io::Result<()> {
-    let mut text = Vec::new();
-    for line in lines {
-        serde_json::to_writer(&mut text, &line)?;
-        text.push(b'\n');
-    }
+    write(journal, &lines.into_iter().collect())
+}
+
+fn write(journal: &mut File, Lines(text): &Lines) -> io::Result<()> {
     let before = journal.metadata()?.len();
-    let written = journal.write_all(&text);
+    let written = journal.write_all(text);
     if written.is_err() {
         // Half a line would make the next one unreadable, too.
         journal.set_len(before)?;

@@ -4,6 +4,7 @@
 //! following links. The most recent ones stay open, so that a folder full of files costs one walk;
 //! their number is bounded whatever the peer sends.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -36,6 +37,9 @@ pub(super) struct Tree {
     /// Folders in which something was made; `None` is the save folder itself.
     touched: HashSet<Option<u32>>,
     crossed: bool,
+    /// The folder of the last path that was shown, and how it was shown: most files lie beside the one
+    /// before.
+    shown: RefCell<(Option<u32>, String)>,
     /// The number from which the next twin of a name has to look for a free one: without it, n
     /// entries of one name would cost n² tries.
     twins: HashMap<(Option<u32>, DiskName), u32>,
@@ -84,6 +88,7 @@ impl Tree {
             open: VecDeque::new(),
             touched: HashSet::new(),
             crossed: false,
+            shown: RefCell::default(),
             twins: HashMap::new(),
         }
     }
@@ -209,6 +214,8 @@ impl Tree {
             fresh,
         };
         self.folders.insert(number, folder);
+        // It may have been tried under another name before.
+        self.shown.take();
     }
 
     fn make_or_merge(&self, folder: &FolderHandle, name: &str) -> io::Result<FolderOrigin> {
@@ -358,14 +365,17 @@ impl Tree {
 
     /// Path of something in a folder, relative to the save folder, for people.
     pub fn display_path(&self, parent: Option<u32>, name: &str) -> String {
-        let mut components = vec![displayable(name)];
-        let mut next = parent;
-        while let Some(folder) = next.and_then(|number| self.folders.get(&number)) {
-            components.push(displayable(&folder.name));
-            next = folder.parent;
+        let mut shown = self.shown.borrow_mut();
+        let (folder, above) = &mut *shown;
+        if *folder != parent {
+            *folder = parent;
+            above.clear();
+            for name in self.place_of_folder(parent) {
+                above.push_str(&displayable(&name));
+                above.push('/');
+            }
         }
-        components.reverse();
-        components.join("/")
+        [above.as_str(), &displayable(name)].concat()
     }
 
     pub fn root(&self) -> &FolderHandle {
@@ -374,8 +384,15 @@ impl Tree {
 
     /// The names on this disk from the save folder down to something in a folder.
     pub fn place_of(&self, parent: Option<u32>, name: &str) -> Vec<String> {
-        let mut place = vec![name.to_owned()];
-        let mut next = parent;
+        let mut place = self.place_of_folder(parent);
+        place.push(name.to_owned());
+        place
+    }
+
+    /// The names on this disk from the save folder down to a folder.
+    pub fn place_of_folder(&self, folder: Option<u32>) -> Vec<String> {
+        let mut place = Vec::new();
+        let mut next = folder;
         while let Some(folder) = next.and_then(|number| self.folders.get(&number)) {
             place.push(folder.name.to_string());
             next = folder.parent;

@@ -18,7 +18,7 @@ fn accepted() -> Pair {
         pattern((3 * GROUP + GROUP / 2) as usize),
     );
     let mut pair = Pair::new(source);
-    pair.receiver.look_ahead(1);
+    pair.receiver.look_ahead(1, 1);
     while let Some(frame) = pair.sender.poll_control() {
         pair.deliver(frame).unwrap();
     }
@@ -75,7 +75,7 @@ fn files_that_need_no_look_hold_no_credit_back() {
         source.file(None, &format!("empty {n}"), Vec::new());
     }
     let mut pair = Pair::new(source);
-    pair.receiver.look_ahead(1);
+    pair.receiver.look_ahead(1, 1);
     while let Some(frame) = pair.sender.poll_control() {
         pair.deliver(frame).unwrap();
     }

@@ -360,7 +360,7 @@ fn looks_come_behind_their_folders_take_turns_with_content_and_end() {
         source.file(Some(sub), &format!("in it {n}"), pattern(70_000));
     }
     let mut pair = begun(source);
-    pair.receiver.look_ahead(0);
+    pair.receiver.look_ahead(0, 0);
     let mut folders = Vec::new();
     let mut looked = std::collections::BTreeSet::new();
     let (mut looks, mut in_a_row) = (0, 0);
@@ -400,7 +400,7 @@ fn looks_come_behind_their_folders_take_turns_with_content_and_end() {
 
     // Only what is long enough.
     let mut pair = begun(Source::small_and_large());
-    pair.receiver.look_ahead(70_001);
+    pair.receiver.look_ahead(70_001, 70_001);
     let mut looked = Vec::new();
     while let Some(job) = pair.receiver.poll_job() {
         if let Job::Look { files } = job {
@@ -408,4 +408,35 @@ fn looks_come_behind_their_folders_take_turns_with_content_and_end() {
         }
     }
     assert_eq!(looked, [700_000]);
+}
+
+#[test]
+fn folders_made_just_now_need_no_look_and_keep_no_content_waiting() {
+    // Also what is too large for the disk has to be known.
+    for (in_new_from_bytes, expected) in [(u64::MAX, vec![]), (70_001, vec![700_000])] {
+        let mut pair = Pair::new(Source::small_and_large());
+        while let Some(frame) = pair.sender.poll_control() {
+            pair.deliver(frame).unwrap();
+        }
+        while let Some(Bulk::Frame(frame)) = pair.sender.poll_bulk() {
+            pair.deliver(frame).unwrap();
+        }
+        pair.receiver.look_ahead(1, in_new_from_bytes);
+        pair.receiver.accept();
+        let mut looked = Vec::new();
+        while let Some(job) = pair.receiver.poll_job() {
+            assert!(pair.receiver.poll_credit().is_none(), "not before the look");
+            let (cost, content) = (job.cost(), job.content_bytes());
+            match job {
+                Job::Folder { number, .. } => pair.receiver.folder_is_new(number),
+                Job::Look { files } => {
+                    looked.extend(files.into_iter().map(|(_, entry)| entry.len_bytes()));
+                }
+                other => panic!("{other:?}"),
+            }
+            pair.receiver.job_done(cost, content);
+        }
+        assert_eq!(looked, expected);
+        assert!(pair.receiver.poll_credit().is_some());
+    }
 }

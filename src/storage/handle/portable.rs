@@ -54,6 +54,11 @@ impl FolderHandle {
         options.open(self.path.join(name))
     }
 
+    /// Files have the rights they inherit here.
+    pub fn create_received(&self, name: &str, _executable: bool) -> io::Result<File> {
+        self.create_file(name)
+    }
+
     /// Opens (or makes) a file to be locked.
     pub fn lock_file(&self, name: &str) -> io::Result<File> {
         let mut options = OpenOptions::new();
@@ -178,6 +183,10 @@ impl FolderHandle {
     /// There is no executable bit here; files keep the rights they inherited.
     pub fn received_mode(lock: &Metadata, _executable: bool) -> Permissions {
         lock.permissions()
+    }
+
+    pub fn has_mode(file: &Metadata, wanted: &Permissions) -> bool {
+        file.permissions() == *wanted
     }
 }
 

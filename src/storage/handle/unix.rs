@@ -65,6 +65,14 @@ impl FolderHandle {
         Ok(File::from(openat(&self.fd, name, flags, mode)?))
     }
 
+    /// The same with the permission bits of a received file, as far as the umask leaves them: in a
+    /// folder that only the owner can enter, where it saves setting them afterwards.
+    pub fn create_received(&self, name: &str, executable: bool) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(received_bits(executable));
+        Ok(File::from(openat(&self.fd, name, flags, mode)?))
+    }
+
     /// Opens (or makes) a file to be locked. Made with every permission bit the umask leaves, so
     /// that [`received_mode`](Self::received_mode) can read the umask off it without changing it.
     pub fn lock_file(&self, name: &str) -> io::Result<File> {
@@ -248,10 +256,20 @@ impl FolderHandle {
     /// Gives a received file its permission bits: readable (and executable) as far as the umask
     /// that `lock` (of [`lock_file`](Self::lock_file)) shows allows, never set-user-id.
     pub fn received_mode(lock: &Metadata, executable: bool) -> std::fs::Permissions {
-        let wanted = if executable { 0o755 } else { 0o644 };
         // The owner has to be able to read what arrived, whatever the disk says of itself.
-        std::fs::Permissions::from_mode((wanted & lock.mode()) | 0o600)
+        std::fs::Permissions::from_mode((received_bits(executable) & lock.mode()) | 0o600)
     }
+
+    /// A file that looks like that has these permission bits already.
+    pub fn has_mode(file: &Metadata, wanted: &std::fs::Permissions) -> bool {
+        const BITS: u32 = 0o7777;
+        file.mode() & BITS == wanted.mode() & BITS
+    }
+}
+
+/// Before the umask.
+fn received_bits(executable: bool) -> u32 {
+    if executable { 0o755 } else { 0o644 }
 }
 
 /// Which file an open one is.

@@ -30,7 +30,7 @@ fn receive(choice: u8, stream: &[u8], piece: usize) -> (Vec<Job>, Vec<Vec<u8>>, 
         _ => Receiver::going_on(),
     };
     if choice & 8 != 0 {
-        machine.look_ahead(0);
+        machine.look_ahead(0, 0);
     }
     let (mut jobs, mut control) = (Vec::new(), Vec::new());
     for mut part in stream.chunks(piece) {

@@ -77,7 +77,8 @@ impl Run {
             false => Receiver::default(),
         };
         if choices & 2 != 0 {
-            machine.look_ahead(if choices & 4 != 0 { 0 } else { GROUP_BYTES });
+            let from_bytes = if choices & 4 != 0 { 0 } else { GROUP_BYTES };
+            machine.look_ahead(from_bytes, from_bytes);
         }
         Self {
             machine,
