@@ -42,9 +42,8 @@ def _of(runs, what):
 
 
 def _crowd(bench, sources, size):
-    """Fair is that each gets the same part of what one client alone... of what all get together. Since
-    who waits until others are done has the same time in the end, it is also told how far each was when
-    the first one was done."""
+    """The fair share is a client's part of what all get together. Who is served last and who is served
+    slowly take the same time, so it is also told how far each was when the first one was done."""
     folder = bench.new_folder("received")
     receiver = program.Receiver(bench, folder, json_lines=True)
     datas = [bench.new_folder("sender") for _ in sources]

@@ -35,7 +35,7 @@ def link(bench):
             _measure(bench, control)
     finally:
         if ALLOWED.read_text() != allowed:
-            _allow(allowed)
+            _allow(allowed.strip())
 
 
 def _allow(words):

@@ -112,6 +112,13 @@ def read_bytes(pid):
         return int(dict(line.split(": ") for line in file.read().splitlines())["rchar"])
 
 
+def cpu_seconds(pid):
+    """What a process that still runs has used so far, with the children it waited for."""
+    with open(f"/proc/{pid}/stat") as file:
+        times = file.read().rpartition(")")[2].split()[11:15]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
+
 def wait_until(condition, what, seconds=30, every=0.005):
     end = time.monotonic() + seconds
     while not (value := condition()):
