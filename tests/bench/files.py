@@ -17,7 +17,8 @@ GIB = 1 << 30
 def _side_by_side(bench, row, title, source, names, entries=1, rounds=None):
     """Measures the rivals `names` and Ropeway; returns medians of seconds and the runs, by name."""
     size = data.size_of(source)
-    programs = {label: (lambda rival=rival: rivals.run(rival, bench, source)) for label, rival in names.items()}
+    programs = {label: (lambda rival=rival: rivals.run(rival, bench, source)) for label, rival in names.items()
+                if not bench.rivals or rival in bench.rivals}
     programs["**ropeway**"] = lambda: program.send(bench, source, row=row, entries=entries)
     runs = bench.alternate(row, size, programs, rounds)
     if names:
@@ -29,9 +30,10 @@ def _side_by_side(bench, row, title, source, names, entries=1, rounds=None):
 
 def _ratio(bench, runs, key, what, rival, field="seconds", inverse=False, **bounds):
     if rival not in runs:
-        bench.note(f"{what}: not measured, {rival} is missing")
+        if not bench.rivals:
+            bench.note(f"{what}: not measured, {rival} is missing")
         return
-    own, other = median(runs["**ropeway**"], field), median(runs[rival], field)
+    own, other = bench.typical(runs["**ropeway**"], field), bench.typical(runs[rival], field)
     bench.verdict(key, what, other / own if inverse else own / other, **bounds)
 
 

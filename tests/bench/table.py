@@ -10,6 +10,10 @@ def median(runs, field="seconds"):
     return statistics.median(getattr(run, field) for run in runs)
 
 
+def best(runs, field="seconds"):
+    return min(getattr(run, field) for run in runs)
+
+
 @dataclass
 class Table:
     title: str
@@ -66,7 +70,7 @@ class Verdict:
 def report(bench):
     commit = os.popen(f"git -C '{os.path.dirname(__file__)}' rev-parse --short HEAD 2>/dev/null").read().strip()
     scale = "" if bench.scale == 1 else f", sizes × {bench.scale:g}"
-    lines = [f"Medians of {bench.rounds} rounds{scale}, {os.cpu_count()} cores, commit {commit or 'unknown'}.", "",
+    lines = [f"{'Best' if bench.typical is best else 'Medians'} of {bench.rounds} rounds{scale}, {os.cpu_count()} cores, commit {commit or 'unknown'}.", "",
              "| work | measured | must | goal |", "|---|---:|---:|---:|",
              *(verdict.line() for verdict in bench.verdicts), ""]
     for table in bench.tables:
@@ -85,15 +89,16 @@ def as_json(bench):
     }
 
 
-def check(bench, expected):
-    """0, or 1 if a ratio is worse than `expected` (by key) by more than its factor. Times never count."""
-    bad = [
-        f"{verdict.what}: {verdict.measured:.2f}, expected about {usual:.2f}"
-        for verdict in bench.verdicts
-        if (usual := expected["ratios"].get(verdict.key)) is not None
-        and not (verdict.measured * expected["factor"] >= usual if verdict.least
-                 else verdict.measured <= usual * expected["factor"])
-    ]
-    for line in bad:
-        bench.say(f"REGRESSION {line}")
-    return 1 if bad else 0
+def regressions(bench, expected):
+    """The keys of ratios that are worse than `expected` by more than its factor. Times never count."""
+    bad = []
+    for verdict in bench.verdicts:
+        usual = expected["ratios"].get(verdict.key)
+        if usual is None:
+            continue
+        times = usual / verdict.measured if verdict.least else verdict.measured / usual
+        bench.say(f"{verdict.what}: {verdict.measured:.2f}, expected about {usual:.2f}"
+                  + (", A REGRESSION" if times > expected["factor"] else ""))
+        if times > expected["factor"]:
+            bad.append(verdict.key)
+    return bad
