@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import resource
 import statistics
 from dataclasses import dataclass
 
@@ -12,6 +13,12 @@ def median(runs, field="seconds"):
 
 def best(runs, field="seconds"):
     return min(getattr(run, field) for run in runs)
+
+
+def mib(peak):
+    """What a child has used cannot be told from what this interpreter had when it began the child."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return "" if not peak else f"< {own:.0f}" if peak <= own else f"{peak:.0f}"
 
 
 @dataclass
@@ -30,8 +37,7 @@ class Table:
             cells = [name, f"{statistics.median(times):.{digits}f}",
                      f"{min(times):.{digits}f}–{max(times):.{digits}f}" if len(times) > 1 else "",
                      f"{median(runs, 'cpu_s'):.2f}" if runs[0].cpu_s else "",
-                     *(f"{max(getattr(run, side) for run in runs):.0f}" if getattr(runs[0], side) else ""
-                       for side in ("sender", "receiver")),
+                     *(mib(max(getattr(run, side) for run in runs)) for side in ("sender", "receiver")),
                      *(column(runs) for column in self.columns.values())]
             lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines)
