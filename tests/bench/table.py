@@ -56,18 +56,20 @@ class Verdict:
     least: bool = False
 
     def meets(self, bound):
-        if bound is None:
-            return None
-        return self.measured >= bound if self.least else self.measured <= bound
+        """As printed: what looks like the bound meets it."""
+        shown = round(self.measured, self._digits())
+        return shown >= bound if self.least else shown <= bound
 
     def _bound(self, bound):
         if bound is None:
             return ""
         return f"{'≥' if self.least else '≤'} {bound:g}{self.unit} {'✓' if self.meets(bound) else '✗'}"
 
+    def _digits(self):
+        return 0 if self.measured >= 100 else 1 if self.measured >= 20 else 2
+
     def _number(self):
-        digits = 0 if self.measured >= 100 else 1 if self.measured >= 20 else 2
-        return f"{self.measured:.{digits}f}{self.unit}"
+        return f"{self.measured:.{self._digits()}f}{self.unit}"
 
     def line(self):
         return f"| {self.what} | {self._number()} | {self._bound(self.must)} | {self._bound(self.goal)} |"
