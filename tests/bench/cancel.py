@@ -11,7 +11,7 @@ import program
 from process import Failed, Run, wait_until
 
 GIB = 1 << 30
-TIMES = 25
+TIMES = 20
 
 
 def cancel(bench):
@@ -22,7 +22,7 @@ def cancel(bench):
     chance = random.Random(3)
     runs = {"the sender cancels": [], "the receiver cancels": []}
     for _ in range(max(3, bench.scaled(TIMES))):
-        after = chance.uniform(0.05, 0.5)
+        after = chance.uniform(0.05, 0.35)
         runs["the sender cancels"].append(_by_sender(bench, source, after))
         runs["the receiver cancels"].append(_by_receiver(bench, source, after))
     os.remove(source)
