@@ -20,9 +20,10 @@ use crate::model::DeviceId;
 
 /// One read of the socket: several TLS records, so that lock and system call are shared.
 const READ_BYTES: usize = 128 << 10;
-/// Plaintext encrypted under one hold of the lock and written by one call; the reader waits no longer
-/// than the encryption takes, some 50 µs.
-const SEAL_BYTES: usize = 256 << 10;
+/// Plaintext encrypted under one hold of the lock; the reader waits no longer than that takes. Few
+/// enough records that the allocator keeps their memory, instead of giving it back and fetching it
+/// again for each frame.
+const SEAL_BYTES: usize = 64 << 10;
 
 /// Bytes the peer may send, handshake included, before the channel is established.
 const STRANGER_BYTES: usize = 16 << 10;
@@ -204,21 +205,22 @@ pub struct WriteHalf {
 }
 
 impl WriteHalf {
-    /// Encrypts and writes all of it, and whatever TLS itself had to say.
+    /// Encrypts and writes all of it by one call, and whatever TLS itself had to say.
     pub fn write(&mut self, plaintext: &[u8]) -> Result<(), ChannelError> {
         let tls = self.tls.clone();
         for piece in plaintext.chunks(SEAL_BYTES) {
             let mut tls = lock(&tls);
             tls.writer().write_all(piece)?;
-            self.drain(tls)?;
+            self.collect(&mut tls)?;
         }
-        Ok(())
+        self.write_out()
     }
 
     /// Writes what TLS itself has to say, if anything.
     pub fn flush(&mut self) -> Result<(), ChannelError> {
         let tls = self.tls.clone();
-        self.drain(lock(&tls))
+        self.collect(&mut lock(&tls))?;
+        self.write_out()
     }
 
     /// Changes the keys of this direction and asks the peer to do the same with its own.
@@ -226,17 +228,24 @@ impl WriteHalf {
         let tls = self.tls.clone();
         let mut tls = lock(&tls);
         tls.refresh_traffic_keys()?;
-        self.drain(tls)
+        self.collect(&mut tls)?;
+        drop(tls);
+        self.write_out()
     }
 
-    /// Takes the sealed records out under the lock, then writes them without it.
-    fn drain(&mut self, mut tls: MutexGuard<'_, Connection>) -> Result<(), ChannelError> {
-        self.sealed.clear();
+    /// Takes the sealed records out, under the lock.
+    fn collect(&mut self, tls: &mut Connection) -> Result<(), ChannelError> {
         while tls.wants_write() {
             tls.write_tls(&mut self.sealed)?;
         }
-        drop(tls);
-        Ok(self.socket.write_all(&self.sealed)?)
+        Ok(())
+    }
+
+    /// Writes them, without the lock.
+    fn write_out(&mut self) -> Result<(), ChannelError> {
+        let written = self.socket.write_all(&self.sealed);
+        self.sealed.clear();
+        Ok(written?)
     }
 
     /// A goodbye with bytes behind it in one write, as only a hostile peer sends.
@@ -258,7 +267,9 @@ impl WriteHalf {
         let tls = self.tls.clone();
         let mut tls = lock(&tls);
         tls.send_close_notify();
-        self.drain(tls)?;
+        self.collect(&mut tls)?;
+        drop(tls);
+        self.write_out()?;
         self.socket.finish_writing();
         Ok(())
     }
