@@ -7,6 +7,7 @@
 pub mod app;
 mod dialogs;
 pub mod format;
+mod pace;
 pub mod panels;
 mod symbols;
 pub mod texts;
@@ -15,12 +16,15 @@ pub mod view;
 mod widgets;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context as _;
 
 use crate::engine::{Config, Engine};
 use crate::settings::Settings;
 use app::App;
+use pace::Pace;
 
 /// Names the window for the desktop: class, icon, `.desktop` file.
 const APP_ID: &str = "ropeway";
@@ -55,11 +59,18 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
                 data_dir: data_dir.clone(),
                 name: settings.device_name(),
             };
-            let (engine, events) = Engine::start(config, move || context.request_repaint())?;
+            let pace = Arc::new(Pace::default());
+            let news = pace.clone();
+            let wake = move || {
+                if let Some(after) = news.news(Instant::now()) {
+                    context.request_repaint_after(after);
+                }
+            };
+            let (engine, events) = Engine::start(config, wake)?;
             let commands = move |command| engine.command(command);
             let mut app = App::new(settings, Some(data_dir), Box::new(commands), events);
             app.start(paths, not_read);
-            Ok(Box::new(Window { app }))
+            Ok(Box::new(Window { app, pace }))
         }),
     )
     .map_err(|error| anyhow::anyhow!("{error}"))
@@ -88,11 +99,13 @@ fn prefer_x11() -> Option<eframe::EventLoopBuilderHook> {
 /// What eframe runs. The engine lives in the app's way of sending commands and ends with it.
 struct Window {
     app: App,
+    pace: Arc<Pace>,
 }
 
 impl eframe::App for Window {
     fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
         // Runs also while the window is hidden, so that no event waits for a picture.
+        self.pace.paints(Instant::now());
         self.app.drain(context);
     }
 
