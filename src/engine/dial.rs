@@ -18,11 +18,32 @@ const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 /// How soon a wish to give up is seen.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(50);
 
+/// A connected socket.
+pub struct Dialed {
+    pub socket: TcpStream,
+    /// From the first packet to the answer: the time there and back, or more.
+    pub round_trip: Duration,
+}
+
+/// Connects once more to where an earlier socket is connected to.
+pub fn dial_again(to: SocketAddr, gave_up: impl Fn() -> bool) -> Option<io::Result<Dialed>> {
+    connect(&[to], &gave_up)
+}
+
+/// Asks for a way of sending that does not take each lost packet for a full line, which long paths
+/// suffer from. Which ones a program may choose is for the system's administrator to say; without it
+/// everything works.
+pub fn prefer_long_path(socket: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(socket).set_tcp_congestion(b"bbr") {
+        tracing::debug!(%error, "the system's own congestion control stays");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
+
 /// Resolves and connects. `gave_up` is asked again and again and ends it with `None`.
-pub fn dial(
-    address: &PeerAddress,
-    gave_up: impl Fn() -> bool,
-) -> Option<Result<TcpStream, Failure>> {
+pub fn dial(address: &PeerAddress, gave_up: impl Fn() -> bool) -> Option<Result<Dialed, Failure>> {
     let addresses = match resolve(address, &gave_up)? {
         Ok(addresses) if !addresses.is_empty() => addresses,
         Ok(_) | Err(_) => {
@@ -82,17 +103,17 @@ fn resolve(
     }
 }
 
-fn connect(addresses: &[SocketAddr], gave_up: &impl Fn() -> bool) -> Option<io::Result<TcpStream>> {
+fn connect(addresses: &[SocketAddr], gave_up: &impl Fn() -> bool) -> Option<io::Result<Dialed>> {
     let begun = Instant::now();
     let mut untried = addresses.iter();
-    let mut trying: Vec<Socket> = Vec::new();
+    let mut trying: Vec<(Socket, Instant)> = Vec::new();
     let mut refused = None;
     let mut next_at = begun;
     loop {
         if trying.is_empty() || Instant::now() >= next_at {
             match untried.next() {
                 Some(address) => match start(address) {
-                    Ok(socket) => trying.push(socket),
+                    Ok(socket) => trying.push((socket, Instant::now())),
                     Err(error) => refused = Some(error),
                 },
                 None if trying.is_empty() => {
@@ -104,10 +125,16 @@ fn connect(addresses: &[SocketAddr], gave_up: &impl Fn() -> bool) -> Option<io::
         }
         wait(&trying);
         let mut still = Vec::new();
-        for socket in trying {
+        for (socket, since) in trying {
             match state(&socket) {
-                Ok(true) => return Some(socket.set_nonblocking(false).map(|()| socket.into())),
-                Ok(false) => still.push(socket),
+                Ok(true) => {
+                    let round_trip = since.elapsed();
+                    return Some(socket.set_nonblocking(false).map(|()| Dialed {
+                        socket: socket.into(),
+                        round_trip,
+                    }));
+                }
+                Ok(false) => still.push((socket, since)),
                 Err(error) => refused = Some(error),
             }
         }
@@ -153,11 +180,11 @@ fn state(socket: &Socket) -> io::Result<bool> {
 
 /// Sleeps until one of the sockets has news, at most [`LOOK_UP_EVERY`].
 #[cfg(unix)]
-fn wait(sockets: &[Socket]) {
+fn wait(sockets: &[(Socket, Instant)]) {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut watched: Vec<_> = sockets
         .iter()
-        .map(|socket| PollFd::new(socket, PollFlags::OUT))
+        .map(|(socket, _)| PollFd::new(socket, PollFlags::OUT))
         .collect();
     let timeout = Timespec {
         tv_sec: 0,
@@ -169,6 +196,6 @@ fn wait(sockets: &[Socket]) {
 
 /// Without poll(2): looks again soon.
 #[cfg(not(unix))]
-fn wait(_sockets: &[Socket]) {
+fn wait(_sockets: &[(Socket, Instant)]) {
     thread::sleep(Duration::from_millis(5));
 }

@@ -66,6 +66,14 @@ pub const ASKS_NEAR: u32 = 8;
 pub const CLIENTS: usize = 256;
 /// Of those, of one device: it has many transfers side by side, and leaves room for other devices.
 pub const CLIENTS_OF_DEVICE: usize = 64;
+/// Connections of one transfer: on a path that loses packets eight streams reach what one cannot, and
+/// more would only push others aside.
+pub const CONNECTIONS_OF_TRANSFER: usize = 8;
+/// Attached connections at once, of all transfers; each costs two threads and three descriptors. Who
+/// gets no place goes on with the connections it has.
+pub const ATTACHED: usize = 64;
+/// Of those, of one device: as many as four transfers take.
+pub const ATTACHED_OF_DEVICE: usize = 28;
 /// Offers that wait for an answer: more than a person goes through.
 pub const OFFERS: usize = 32;
 /// Of those, of one device.
