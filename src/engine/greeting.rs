@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
@@ -198,6 +198,8 @@ pub struct Met {
     pub symbols: Option<Symbols>,
     /// It takes further connections for a transfer that runs.
     pub attaches: bool,
+    /// It took so long to answer the hello: the time there and back, or more.
+    pub answered_within: Duration,
 }
 
 /// What a server lets in, without going in.
@@ -207,7 +209,7 @@ pub fn look_at_server(
     name: &DeviceName,
 ) -> Result<(DeviceName, Vec<Way>), GreetingError> {
     let mut wire = Lockstep::new(channel);
-    let (_machine, theirs) = hellos(&mut wire, ours, name)?;
+    let (_machine, theirs, _) = hellos(&mut wire, ours, name)?;
     let ways = [
         (Method::Code, Way::Code),
         (Method::Passphrase, Way::Passphrase),
@@ -223,23 +225,24 @@ fn accepts(theirs: &Hello, method: Method) -> bool {
     theirs.accepts.iter().any(|way| way == method.as_str())
 }
 
-/// The client's first step.
+/// The client's first step, and how long its answer took.
 fn hellos(
     wire: &mut Lockstep,
     ours: DeviceId,
     name: &DeviceName,
-) -> Result<(Client, Hello), GreetingError> {
+) -> Result<(Client, Hello, Duration), GreetingError> {
     let binding = Binding {
         exporter: wire.channel.exporter,
         client: ours,
         server: wire.channel.peer,
     };
     let mut machine = Client::new(binding, &hello(name, Vec::new()));
+    let said = Instant::now();
     wire.send(machine.poll_transmit())?;
     loop {
         let frame = wire.receive()?;
         if let Some(hello) = machine.handle_frame(frame)? {
-            return Ok((machine, hello));
+            return Ok((machine, hello, said.elapsed()));
         }
     }
 }
@@ -253,7 +256,7 @@ pub fn greet_server(
 ) -> Result<Met, GreetingError> {
     let there = channel.peer;
     let mut wire = Lockstep::new(channel);
-    let (mut machine, theirs) = hellos(&mut wire, ours, name)?;
+    let (mut machine, theirs, answered_within) = hellos(&mut wire, ours, name)?;
     let name = peer_name(&theirs);
     if plan.chosen.is_some_and(|chosen| chosen.id != there) {
         return Err(GreetingError::AnotherDevice(name));
@@ -316,6 +319,7 @@ pub fn greet_server(
         trust,
         symbols: machine.symbols(),
         attaches: theirs.features.iter().any(|feature| feature == ATTACH),
+        answered_within,
     })
 }
 
@@ -328,7 +332,7 @@ pub fn attach_to_server(
     key: &SessionKey,
 ) -> Result<(), GreetingError> {
     let mut wire = Lockstep::new(channel);
-    let (mut machine, _theirs) = hellos(&mut wire, ours, name)?;
+    let (mut machine, _theirs, _) = hellos(&mut wire, ours, name)?;
     machine.prove_attach(transfer, key, &mut SystemRandom);
     wire.send(machine.poll_transmit())?;
     while !machine.verified() {

@@ -218,13 +218,7 @@ impl Receiving {
     }
 
     /// Runs a verified session to its end on the connection's thread.
-    pub fn run(
-        channel: Channel,
-        peer: Peer,
-        greeted: Greeted,
-        shared: &Arc<Shared>,
-        notes: Notes,
-    ) {
+    pub fn run(channel: Channel, peer: Peer, greeted: Greeted, shared: &Arc<Shared>, notes: Notes) {
         if let Err(error) = Self::try_run(channel, peer, greeted, shared, notes) {
             tracing::warn!(%error, "a session could not be started");
         }

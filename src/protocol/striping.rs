@@ -56,7 +56,8 @@ fn weight(frame: &Frame) -> Option<Weight> {
         Frame::Hashes(groups) => Weight::Paid(cost(Groups::body_bytes(groups.hashes.len()))),
         Frame::Manifest(part) => {
             let entries = part.entries.iter();
-            let bytes = entries.map(|entry| size_of::<WireEntry>().saturating_add(entry.name.len()));
+            let bytes =
+                entries.map(|entry| size_of::<WireEntry>().saturating_add(entry.name.len()));
             let bytes: u64 = bytes.map(|bytes| bytes as u64).sum();
             Weight::Free(bytes.saturating_add(FRAME_BYTES))
         }
@@ -98,9 +99,10 @@ fn weight(frame: &Frame) -> Option<Weight> {
 pub fn costs_credit(frame: &[u8]) -> bool {
     let kind = frame.get(HEADER_BYTES.saturating_sub(1)).copied();
     kind.is_some_and(|kind| {
-        matches!(kind, kind::DATA | kind::BATCH
-            | kind::FILE_END
-            | kind::HASHES)
+        matches!(
+            kind,
+            kind::DATA | kind::BATCH | kind::FILE_END | kind::HASHES
+        )
     })
 }
 

@@ -200,10 +200,12 @@ fn a_number_belongs_to_the_bulk_frame_behind_it_and_to_nothing_else() {
 fn too_much_credit_is_a_violation_and_too_many_free_frames_wait_on_attached_connections_alone() {
     let mut merger = Merger::default();
     let mut attached = Stripe::attached();
-    let refused = (1..).find(|number| {
-        bring(&mut merger, &mut attached, *number, data(0, 256 << 10)).is_err()
-    });
-    assert_eq!(refused, Some(WINDOW_BYTES.div_euclid((256 << 10) + 268) + 1));
+    let refused = (1..)
+        .find(|number| bring(&mut merger, &mut attached, *number, data(0, 256 << 10)).is_err());
+    assert_eq!(
+        refused,
+        Some(WINDOW_BYTES.div_euclid((256 << 10) + 268) + 1)
+    );
 
     let mut merger = Merger::default();
     let (mut first, mut attached) = (Stripe::first(), Stripe::attached());
@@ -212,16 +214,19 @@ fn too_much_credit_is_a_violation_and_too_many_free_frames_wait_on_attached_conn
         matches!(taken, Ok(Taken::TooEarly(_)))
     });
     assert_eq!(too_early, Some(FREE_BYTES / (60_000 + 5 + FRAME_BYTES) + 1));
-    // What all wait for is taken, however much waits.
-    bring(&mut merger, &mut first, 0, failed(0, 60_000)).unwrap();
-    let refused = bring(&mut merger, &mut first, 1000, failed(0, 60_000));
-    assert!(refused.is_err(), "the first connection is never left unread");
     let part = ManifestPart {
         entries: Vec::new(),
     };
     let mut other = Stripe::attached();
     let kept = bring(&mut merger, &mut other, 2000, Frame::Manifest(part));
     assert!(matches!(kept, Ok(Taken::Kept)), "a small one has room");
+    // What all wait for is taken, however much waits.
+    bring(&mut merger, &mut first, 0, failed(0, 60_000)).unwrap();
+    let refused = bring(&mut merger, &mut first, 1000, failed(0, 60_000));
+    assert!(
+        refused.is_err(),
+        "the first connection is never left unread"
+    );
 }
 
 #[test]

@@ -194,7 +194,9 @@ impl Receiving {
                 used: false,
             };
             let used = &mut leaving.used;
-            let written = spawn(scope, "write", &link, || link.write_frames(writer, &control));
+            let written = spawn(scope, "write", &link, || {
+                link.write_frames(writer, &control)
+            });
             if written.is_ok() {
                 leaving.ending = link.read_frames(
                     reader,

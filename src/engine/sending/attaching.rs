@@ -230,7 +230,10 @@ impl<'a> Attaching<'a> {
         // From here on frames may go by it, and cannot be called back.
         let _lost = Lost(self, &link);
         let ring = link.clone();
-        if channel.established(TICK, move || ring.outbox.flush()).is_err() {
+        if channel
+            .established(TICK, move || ring.outbox.flush())
+            .is_err()
+        {
             return;
         }
         let Channel { reader, writer, .. } = channel;

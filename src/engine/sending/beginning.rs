@@ -65,7 +65,6 @@ impl Sending {
             }
             let at = socket.peer_addr().ok();
             let address = at.map_or_else(|| self.request.to.to_string(), shown);
-            let round_trip = seen(round_trip, shared);
             if round_trip >= LONG_PATH {
                 prefer_long_path(&socket);
             }
@@ -78,11 +77,17 @@ impl Sending {
             if matches!(greeted, Err(Failure::ForgottenThere { .. })) && otherwise {
                 continue;
             }
-            return Some(greeted.map(|(channel, met)| Greeted {
-                channel,
-                address,
-                path: at.filter(|_| met.attaches).map(|at| Path { at, round_trip }),
-                met,
+            return Some(greeted.map(|(channel, met)| {
+                Greeted {
+                    channel,
+                    address,
+                    path: at.filter(|_| met.attaches).map(|at| Path {
+                        at,
+                        // A single packet may have been lost, or waited for a radio.
+                        round_trip: seen(round_trip.min(met.answered_within), shared),
+                    }),
+                    met,
+                }
             }));
         }
     }

@@ -80,9 +80,10 @@ impl Choosing {
         if self.settled {
             return None;
         }
-        let Some(since) = self.since.filter(|since| {
-            !sight.held && !since.held && since.connections == sight.connections
-        }) else {
+        let Some(since) = self
+            .since
+            .filter(|since| !sight.held && !since.held && since.connections == sight.connections)
+        else {
             self.since = Some(sight);
             return None;
         };
@@ -184,9 +185,15 @@ mod tests {
 
     #[test]
     fn a_step_that_brought_nothing_is_the_last_one() {
-        let full = Path { all: 3_000_000, ..LONG };
+        let full = Path {
+            all: 3_000_000,
+            ..LONG
+        };
         assert_eq!(full.chosen(8, |_| {}), 2);
-        let half = Path { all: 6_500_000, ..LONG };
+        let half = Path {
+            all: 6_500_000,
+            ..LONG
+        };
         assert_eq!(half.chosen(8, |_| {}), 4);
     }
 

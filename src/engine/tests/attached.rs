@@ -77,7 +77,11 @@ impl Relay {
     fn wait(&self, until: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !until(self) {
-            assert!(Instant::now() < deadline, "{} are open", self.open.load(Ordering::SeqCst));
+            assert!(
+                Instant::now() < deadline,
+                "{} are open",
+                self.open.load(Ordering::SeqCst)
+            );
             thread::yield_now();
         }
     }
@@ -260,7 +264,9 @@ impl Guest {
         let name = DeviceName::cleaned("Guest", "");
         let met = greet_server(&mut channel, identity.device_id(), &name, &plan).unwrap();
         assert!(met.attaches);
-        channel.established(Duration::from_millis(50), || {}).unwrap();
+        channel
+            .established(Duration::from_millis(50), || {})
+            .unwrap();
         Self {
             there: channel.peer,
             identity,
@@ -295,7 +301,10 @@ impl Guest {
             self.channel.reader.read(&mut came).unwrap();
             let mut input = came.as_slice();
             while let Some(raw) = decoder.feed(&mut input, Limit::Session).unwrap() {
-                if Frame::parse(raw).unwrap().is_some_and(|frame| wanted(&frame)) {
+                if Frame::parse(raw)
+                    .unwrap()
+                    .is_some_and(|frame| wanted(&frame))
+                {
                     return;
                 }
             }
@@ -363,7 +372,10 @@ fn only_the_device_of_an_accepted_transfer_attaches_with_its_key_and_seven_times
     guest.hear(|frame| matches!(frame, Frame::Accept(_)));
     let attach = |who: &Identity, transfer, key: &SessionKey| guest.attach(to, who, transfer, key);
     assert!(attach(&identity, transfer, &key).is_none(), "a stranger");
-    assert!(attach(&guest.identity, other, &key).is_none(), "another transfer");
+    assert!(
+        attach(&guest.identity, other, &key).is_none(),
+        "another transfer"
+    );
     let wrong = guest.key(other);
     assert!(attach(&guest.identity, transfer, &wrong).is_none());
     let mut attached: Vec<_> = (0..9)
@@ -407,7 +419,9 @@ fn frames_of_several_connections_make_one_file_and_a_second_end_after_it_means_n
     let piece = |number: usize| {
         let from = number * 10_000;
         let mut frame = DataFrame::new(Vec::new(), 10_000);
-        frame.content().copy_from_slice(&content[from..from + 10_000]);
+        frame
+            .content()
+            .copy_from_slice(&content[from..from + 10_000]);
         let mut whole = Frame::Number(number as u64).encode();
         whole.extend(frame.seal(0, from as u64));
         whole
