@@ -33,14 +33,21 @@ impl<S> Default for Attachable<S> {
 }
 
 impl<S> Attachable<S> {
-    /// From now on connections may be attached to it. A session that had the transfer before has ended.
+    /// From now on connections may be attached to it, and no longer to an earlier session of the same
+    /// device. An id that runs already with another device stays that one's.
     pub fn open(&self, transfer: TransferId, device: DeviceId, session: &Arc<S>) {
         let running = Running {
             device,
             session: Arc::downgrade(session),
             attached: 0,
         };
-        lock(&self.0).insert(transfer, running);
+        let mut all = lock(&self.0);
+        let taken = all
+            .get(&transfer)
+            .is_some_and(|it| it.device != device && it.session.strong_count() > 0);
+        if !taken {
+            all.insert(transfer, running);
+        }
     }
 
     /// The session ends.
@@ -115,6 +122,11 @@ mod tests {
         places.pop();
         places.extend(take(id(1), DEVICE));
         assert_eq!(places.len(), 7, "a place is given back");
+        // Somebody else's offer under the same id changes nothing.
+        attachable.open(id(1), DeviceId([2; 32]), &session);
+        drop(places.pop());
+        places.extend(take(id(1), DEVICE));
+        assert_eq!(places.len(), 7);
         // The next session of the transfer begins with none, whatever is left of the one before.
         let next = Arc::new(true);
         attachable.open(id(1), DEVICE, &next);

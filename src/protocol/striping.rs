@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use super::bulk::{FileEnd, Groups, cost};
 use super::frame::{HEADER_BYTES, kind};
 use super::message::{Frame, Violation, WireEntry};
-use super::receiver::WINDOW_BYTES;
+use super::receiver::WIDE_WINDOW_BYTES;
 
 /// Frames that cost no credit and wait for their turn: some thousand entries or failures.
 const FREE_BYTES: u64 = 1 << 20;
@@ -201,7 +201,7 @@ impl Merger {
         match weight {
             Weight::Paid(cost) => {
                 let paid = self.paid.saturating_add(cost);
-                if paid > WINDOW_BYTES && !next {
+                if paid > WIDE_WINDOW_BYTES && !next {
                     return Err(Violation::Malformed("more than the credit allows"));
                 }
                 self.paid = paid;

@@ -100,7 +100,7 @@ proptest! {
             while let Some(frame) = merger.poll() {
                 given.push(frame);
             }
-            prop_assert!(merger.paid <= WINDOW_BYTES && merger.free <= FREE_BYTES + 20_000);
+            prop_assert!(merger.paid <= WIDE_WINDOW_BYTES && merger.free <= FREE_BYTES + 20_000);
         }
         prop_assert!(!merger.is_waiting());
         prop_assert_eq!((merger.paid, merger.free), (0, 0));
@@ -126,7 +126,7 @@ proptest! {
             let _ = bring(&mut merger, &mut stripes[at], number, frame);
             while merger.poll().is_some() {}
             held = held.max(merger.waiting.len());
-            prop_assert!(merger.paid <= WINDOW_BYTES);
+            prop_assert!(merger.paid <= WIDE_WINDOW_BYTES);
             prop_assert!(merger.free <= FREE_BYTES + 300_000 + FRAME_BYTES);
         }
         prop_assert!(held <= 40);
@@ -204,7 +204,7 @@ fn too_much_credit_is_a_violation_and_too_many_free_frames_wait_on_attached_conn
         .find(|number| bring(&mut merger, &mut attached, *number, data(0, 256 << 10)).is_err());
     assert_eq!(
         refused,
-        Some(WINDOW_BYTES.div_euclid((256 << 10) + 268) + 1)
+        Some(WIDE_WINDOW_BYTES.div_euclid((256 << 10) + 268) + 1)
     );
 
     let mut merger = Merger::default();

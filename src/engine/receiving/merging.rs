@@ -183,6 +183,12 @@ impl Receiving {
         if !self.merging.join(&link) {
             return Ok(());
         }
+        let mut machine = self.machine();
+        machine.widen();
+        if let Some(credit) = machine.poll_credit() {
+            self.link.outbox.credit(credit);
+        }
+        drop(machine);
         let Channel { reader, writer, .. } = channel;
         let control = Buffers::new(1);
         let mut stripe = Stripe::attached();

@@ -12,11 +12,15 @@ use crate::engine::outbox::Flow;
 /// Below this a single stream recovers at once, and what limits it is a processor: a local network.
 pub const LONG_PATH: Duration = Duration::from_millis(5);
 /// How long a step is looked at, at least: what a disk does in between evens out.
-const STEP: Duration = Duration::from_millis(300);
+const STEP: Duration = Duration::from_millis(200);
 /// Round trips for a new stream to show what it can.
-const STEP_ROUND_TRIPS: u32 = 6;
+const STEP_ROUND_TRIPS: u32 = 5;
+/// Frames in a step, at least: with fewer one more or less would make all the difference.
+const STEP_FRAMES: u64 = 4;
 /// What a step has to bring to be worth another one.
 const GROWTH: f64 = 1.2;
+/// A stream that grows so much in a step has not found its speed yet.
+const GATHERING: f64 = 1.5;
 /// With less to come a new connection is there when everything is over.
 const WORTH_BYTES: u64 = 4 << 20;
 /// Round trips until a new connection carries something, and is worth it.
@@ -88,30 +92,29 @@ impl Choosing {
             return None;
         };
         let took = sight.at.saturating_sub(since.at);
-        if took < STEP.max(sight.round_trip * STEP_ROUND_TRIPS) {
+        let put = sight.flow.put.saturating_sub(since.flow.put);
+        if took < STEP.max(sight.round_trip * STEP_ROUND_TRIPS) || put < STEP_FRAMES {
             return None;
         }
         self.since = Some(sight);
         let bytes = sight.flow.bytes.saturating_sub(since.flow.bytes);
-        let put = sight.flow.put.saturating_sub(since.flow.put);
         let waited = sight.flow.waited.saturating_sub(since.flow.waited);
-        // Everything that waits may wait for one that has been put in before.
+        // Where the lane mostly has room, something else is slower than the network.
         if waited * 2 < put {
             return None;
         }
         let rate = bytes as f64 / took.as_secs_f64();
         let before = self.before.replace((sight.connections, rate));
         let again = before.filter(|(connections, _)| *connections == sight.connections);
-        let grown = again.is_none_or(|(_, before)| rate >= before * GROWTH);
+        let gathers = again.is_none_or(|(_, before)| rate >= before * GATHERING);
         let exceeds = rate >= self.to_exceed;
         let add = match sight.connections {
-            // A single stream may still be gathering speed.
-            1 => !grown,
+            1 => !gathers,
             _ => exceeds,
         };
         if !add {
-            // One that does not exceed gets a second look.
-            self.settled = !grown;
+            // New streams, too, need a while.
+            self.settled = !gathers;
             return None;
         }
         let soon = sight.round_trip * WORTH_ROUND_TRIPS;
@@ -140,7 +143,7 @@ mod tests {
     }
 
     impl Path {
-        /// What is chosen within 20 s, and what the transfer would see at each look.
+        /// What is chosen within 10 s, and what the transfer would see at each look.
         fn chosen(&self, most: usize, change: impl Fn(&mut Sight)) -> usize {
             let mut choosing = Choosing::new(most);
             let mut sight = Sight {
@@ -152,7 +155,7 @@ mod tests {
                 held: false,
             };
             const LOOK: Duration = Duration::from_millis(50);
-            for _ in 0..400 {
+            for _ in 0..200 {
                 sight.at += LOOK;
                 let rate = self.all.min(self.stream * sight.connections as u64);
                 sight.flow.bytes += rate / 20;
@@ -213,8 +216,9 @@ mod tests {
     #[test]
     fn a_stream_that_still_gathers_speed_is_left_to_it() {
         let quickly = |sight: &mut Sight| {
+            // Twice as fast with each step, for more steps than any stream takes.
             let seconds = sight.at.as_secs_f64();
-            sight.flow.bytes = (1e5 * (seconds * 2.0).exp2()) as u64;
+            sight.flow.bytes = (1e3 * (seconds * 4.0).exp2()) as u64;
         };
         assert_eq!(LONG.chosen(8, quickly), 1);
     }

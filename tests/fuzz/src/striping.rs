@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ropeway::protocol::receiver::WINDOW_BYTES;
+use ropeway::protocol::receiver::WIDE_WINDOW_BYTES;
 use ropeway::protocol::striping::{Merger, Sorted, Stripe, Taken};
 use ropeway::protocol::{Buffers, Decoder, Frame, Limit};
 
@@ -62,7 +62,7 @@ pub fn striping(data: &[u8]) {
                 given += 1;
             }
             assert_eq!(merger.is_waiting(), !waiting.is_empty());
-            assert!(waiting.values().sum::<u64>() <= WINDOW_BYTES);
+            assert!(waiting.values().sum::<u64>() <= WIDE_WINDOW_BYTES);
         }
     }
 }
