@@ -37,6 +37,8 @@ fn bring(
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_interleaving_of_up_to_eight_connections_gives_the_order_back(
         ways in prop::collection::vec(0_usize..8, 1..200),
@@ -111,7 +113,7 @@ proptest! {
 
     #[test]
     fn whatever_a_peer_numbers_no_more_waits_than_the_window_and_a_few_free_frames(
-        said in prop::collection::vec((0_usize..3, 0_u64..40, 0_usize..3, 0_usize..300_000), 1..400),
+        said in prop::collection::vec((0_usize..3, 0_u64..40, 0_usize..3, 0_usize..300_000), 1..150),
     ) {
         let mut stripes = [Stripe::first(), Stripe::attached(), Stripe::attached()];
         let mut merger = Merger::default();
