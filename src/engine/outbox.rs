@@ -19,6 +19,7 @@ use crate::protocol::striping::costs_credit;
 const BULK_FRAMES: usize = 4;
 
 /// One connection's view of it.
+#[derive(Default)]
 pub struct Outbox {
     shared: Arc<Shared>,
     /// The first connection is 0.
@@ -87,15 +88,6 @@ pub enum Next {
     /// Everything is written: say goodbye.
     Close,
     Abort,
-}
-
-impl Default for Outbox {
-    fn default() -> Self {
-        Self {
-            shared: Arc::default(),
-            place: 0,
-        }
-    }
 }
 
 impl Default for State {
