@@ -46,6 +46,7 @@ fn fields(frame: Option<&Frame>) -> Value {
             "entry": end.entry, "length": end.len_bytes, "hash": hex(&end.hash),
         }),
         Some(Frame::Credit(credit)) => json!({"granted": credit.granted, "held": credit.held}),
+        Some(Frame::Number(number)) => json!({"number": number}),
         Some(Frame::Want(want)) => json!({"entry": want.entry, "ranges": want.ranges}),
         Some(Frame::Groups(groups) | Frame::Hashes(groups)) => json!({
             "entry": groups.entry,

@@ -140,6 +140,15 @@ fn greet(vector: &Vector, method: Method) -> Vec<Vec<u8>> {
             assert_eq!(event, Some(ServerEvent::GoesOn(transfer)));
             server.challenge_session(&key, &mut server_random).unwrap();
         }
+        Method::Attach => {
+            let transfer = TransferId(array(vector.given("transfer")));
+            let key = SessionKey(array::<32>(vector.made("K")).into());
+            client.prove_attach(transfer, &key, &mut client_random);
+            said.push(client.poll_transmit().unwrap());
+            let event = server.handle_frame(raw(&said[2])).unwrap();
+            assert_eq!(event, Some(ServerEvent::Attaches(transfer)));
+            server.challenge_attach(&key, &mut server_random).unwrap();
+        }
         Method::Pair => {
             let key = PairKey(array::<32>(vector.made("K")).into());
             client.prove_pair(&key, &mut client_random);
@@ -192,6 +201,7 @@ fn both_ends_of_a_greeting_say_what_the_vectors_say() {
             "code" => Method::Code,
             "passphrase" => Method::Passphrase,
             "session" => Method::Session,
+            "attach" => Method::Attach,
             "ask" => Method::Ask,
             "pair" => Method::Pair,
             other => panic!("a method {other}"),
@@ -207,7 +217,7 @@ fn both_ends_of_a_greeting_say_what_the_vectors_say() {
         }
         checked += 1;
     }
-    assert!(checked >= 5, "only {checked} greetings were found");
+    assert!(checked >= 6, "only {checked} greetings were found");
 }
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {

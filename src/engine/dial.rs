@@ -18,11 +18,53 @@ const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 /// How soon a wish to give up is seen.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(50);
 
+/// A connected socket.
+pub struct Dialed {
+    pub socket: TcpStream,
+    /// From the first packet to the answer: the time there and back, or more.
+    pub round_trip: Duration,
+}
+
+/// Connects once more to where an earlier socket is connected to.
+pub fn dial_again(to: SocketAddr, gave_up: impl Fn() -> bool) -> Option<io::Result<Dialed>> {
+    connect(&[to], &gave_up)
+}
+
+/// Up to here a path is a cable, or this computer: nothing is gained by treating it with care.
+const NEAR_PATH: Duration = Duration::from_millis(1);
+/// Below this a single stream recovers at once, and what limits it is a processor: a local network. From
+/// here on a lost packet is noticed late, and one connection may not fill the line.
+pub const LONG_PATH: Duration = Duration::from_millis(5);
+
+/// Chooses the congestion control that suits the path. Which ones a program may choose is for the
+/// system's administrator to say; without it everything works.
+#[cfg(target_os = "linux")]
+pub fn suit_path(socket: &TcpStream, round_trip: Duration) {
+    let socket = socket2::SockRef::from(socket);
+    let paced = || {
+        let now = socket.tcp_congestion().unwrap_or_default();
+        now.split(|byte| *byte == 0).next() == Some(b"bbr")
+    };
+    let better: &[&[u8]] = if round_trip >= LONG_PATH {
+        // It does not take each lost packet for a full line.
+        &[b"bbr"]
+    } else if round_trip < NEAR_PATH && paced() {
+        // Its timer for every packet costs as much as their encryption, and there is nothing to find out.
+        &[b"cubic", b"reno"]
+    } else {
+        &[]
+    };
+    let chosen = |name: &&[u8]| socket.set_tcp_congestion(name).is_ok();
+    if !better.is_empty() && !better.iter().any(chosen) {
+        tracing::debug!("the system's own congestion control stays");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn suit_path(_socket: &TcpStream, _round_trip: Duration) {}
+
 /// Resolves and connects. `gave_up` is asked again and again and ends it with `None`.
-pub fn dial(
-    address: &PeerAddress,
-    gave_up: impl Fn() -> bool,
-) -> Option<Result<TcpStream, Failure>> {
+pub fn dial(address: &PeerAddress, gave_up: impl Fn() -> bool) -> Option<Result<Dialed, Failure>> {
     let addresses = match resolve(address, &gave_up)? {
         Ok(addresses) if !addresses.is_empty() => addresses,
         Ok(_) | Err(_) => {
@@ -82,17 +124,17 @@ fn resolve(
     }
 }
 
-fn connect(addresses: &[SocketAddr], gave_up: &impl Fn() -> bool) -> Option<io::Result<TcpStream>> {
+fn connect(addresses: &[SocketAddr], gave_up: &impl Fn() -> bool) -> Option<io::Result<Dialed>> {
     let begun = Instant::now();
     let mut untried = addresses.iter();
-    let mut trying: Vec<Socket> = Vec::new();
+    let mut trying: Vec<(Socket, Instant)> = Vec::new();
     let mut refused = None;
     let mut next_at = begun;
     loop {
         if trying.is_empty() || Instant::now() >= next_at {
             match untried.next() {
                 Some(address) => match start(address) {
-                    Ok(socket) => trying.push(socket),
+                    Ok(socket) => trying.push((socket, Instant::now())),
                     Err(error) => refused = Some(error),
                 },
                 None if trying.is_empty() => {
@@ -104,10 +146,16 @@ fn connect(addresses: &[SocketAddr], gave_up: &impl Fn() -> bool) -> Option<io::
         }
         wait(&trying);
         let mut still = Vec::new();
-        for socket in trying {
+        for (socket, since) in trying {
             match state(&socket) {
-                Ok(true) => return Some(socket.set_nonblocking(false).map(|()| socket.into())),
-                Ok(false) => still.push(socket),
+                Ok(true) => {
+                    let round_trip = since.elapsed();
+                    return Some(socket.set_nonblocking(false).map(|()| Dialed {
+                        socket: socket.into(),
+                        round_trip,
+                    }));
+                }
+                Ok(false) => still.push((socket, since)),
                 Err(error) => refused = Some(error),
             }
         }
@@ -153,11 +201,11 @@ fn state(socket: &Socket) -> io::Result<bool> {
 
 /// Sleeps until one of the sockets has news, at most [`LOOK_UP_EVERY`].
 #[cfg(unix)]
-fn wait(sockets: &[Socket]) {
+fn wait(sockets: &[(Socket, Instant)]) {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut watched: Vec<_> = sockets
         .iter()
-        .map(|socket| PollFd::new(socket, PollFlags::OUT))
+        .map(|(socket, _)| PollFd::new(socket, PollFlags::OUT))
         .collect();
     let timeout = Timespec {
         tv_sec: 0,
@@ -169,6 +217,6 @@ fn wait(sockets: &[Socket]) {
 
 /// Without poll(2): looks again soon.
 #[cfg(not(unix))]
-fn wait(_sockets: &[Socket]) {
+fn wait(_sockets: &[(Socket, Instant)]) {
     thread::sleep(Duration::from_millis(5));
 }

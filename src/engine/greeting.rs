@@ -5,22 +5,24 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
+use super::attachable::{Attachable, Place};
 use super::command::Chosen;
 use super::cut::{Cut, Stage};
 use super::gate::{Gate, Ticket, Wrong};
 use super::known::KnownDevices;
 use super::ledger::{Kept, Ledger};
+use super::receiving::Receiving;
 use super::seats::{Seat, Seats};
 use crate::channel::{Channel, ChannelError, Received};
 use crate::model::{
     Bond, Code, DeviceId, DeviceName, Direction, Secret, Symbols, TransferId, Trust, Way,
 };
-use crate::protocol::message::{FEATURES, Hello, Method, VERSION};
+use crate::protocol::message::{ATTACH, FEATURES, Hello, Method, VERSION};
 use crate::protocol::verification::{
     Binding, Client, PairKey, Refusal, Server, ServerEvent, SessionKey,
 };
@@ -193,6 +195,10 @@ pub struct Met {
     pub name: DeviceName,
     pub trust: Trust,
     pub symbols: Option<Symbols>,
+    /// It takes further connections for a transfer that runs.
+    pub attaches: bool,
+    /// It took so long to answer the hello: the time there and back, or more.
+    pub answered_within: Duration,
 }
 
 /// What a server lets in, without going in.
@@ -202,7 +208,7 @@ pub fn look_at_server(
     name: &DeviceName,
 ) -> Result<(DeviceName, Vec<Way>), GreetingError> {
     let mut wire = Lockstep::new(channel);
-    let (_machine, theirs) = hellos(&mut wire, ours, name)?;
+    let (_machine, theirs, _) = hellos(&mut wire, ours, name)?;
     let ways = [
         (Method::Code, Way::Code),
         (Method::Passphrase, Way::Passphrase),
@@ -218,23 +224,24 @@ fn accepts(theirs: &Hello, method: Method) -> bool {
     theirs.accepts.iter().any(|way| way == method.as_str())
 }
 
-/// The client's first step.
+/// The client's first step, and how long its answer took.
 fn hellos(
     wire: &mut Lockstep,
     ours: DeviceId,
     name: &DeviceName,
-) -> Result<(Client, Hello), GreetingError> {
+) -> Result<(Client, Hello, Duration), GreetingError> {
     let binding = Binding {
         exporter: wire.channel.exporter,
         client: ours,
         server: wire.channel.peer,
     };
     let mut machine = Client::new(binding, &hello(name, Vec::new()));
+    let said = Instant::now();
     wire.send(machine.poll_transmit())?;
     loop {
         let frame = wire.receive()?;
         if let Some(hello) = machine.handle_frame(frame)? {
-            return Ok((machine, hello));
+            return Ok((machine, hello, said.elapsed()));
         }
     }
 }
@@ -248,7 +255,7 @@ pub fn greet_server(
 ) -> Result<Met, GreetingError> {
     let there = channel.peer;
     let mut wire = Lockstep::new(channel);
-    let (mut machine, theirs) = hellos(&mut wire, ours, name)?;
+    let (mut machine, theirs, answered_within) = hellos(&mut wire, ours, name)?;
     let name = peer_name(&theirs);
     if plan.chosen.is_some_and(|chosen| chosen.id != there) {
         return Err(GreetingError::AnotherDevice(name));
@@ -310,7 +317,29 @@ pub fn greet_server(
         name,
         trust,
         symbols: machine.symbols(),
+        attaches: theirs.features.iter().any(|feature| feature == ATTACH),
+        answered_within,
     })
+}
+
+/// The client's part for one more connection of a transfer that runs.
+pub fn attach_to_server(
+    channel: &mut Channel,
+    ours: DeviceId,
+    name: &DeviceName,
+    transfer: TransferId,
+    key: &SessionKey,
+) -> Result<(), GreetingError> {
+    let mut wire = Lockstep::new(channel);
+    let (mut machine, _theirs, _) = hellos(&mut wire, ours, name)?;
+    machine.prove_attach(transfer, key, &mut SystemRandom);
+    wire.send(machine.poll_transmit())?;
+    while !machine.verified() {
+        let frame = wire.receive()?;
+        machine.handle_frame(frame)?;
+        wire.send(machine.poll_transmit())?;
+    }
+    wire.finish()
 }
 
 /// What the server's part needs from the engine.
@@ -327,6 +356,7 @@ pub struct Doorkeeper<'a> {
     /// Called when the list of devices has changed.
     pub changed: &'a dyn Fn(),
     pub seats: &'a Arc<Seats>,
+    pub attachable: &'a Arc<Attachable<Receiving>>,
 }
 
 /// Who was let in, and for what.
@@ -335,6 +365,8 @@ pub struct Greeted {
     pub trust: Trust,
     /// Only for this transfer to go on.
     pub session: Option<Kept>,
+    /// Only to carry bulk frames of that session's transfer.
+    pub attached: Option<Place<Receiving>>,
     /// Who has proven nothing.
     pub asked: Option<Asked>,
 }
@@ -351,6 +383,8 @@ enum Entry {
     Secret(Ticket),
     /// A transfer goes on; without one it is a key that nobody has.
     Session(Option<Box<Kept>>),
+    /// One more connection of a transfer that runs; without one it is a key that nobody has.
+    Attach(Option<Place<Receiving>>),
     Pair,
     Ask(Seat),
 }
@@ -389,6 +423,7 @@ impl Doorkeeper<'_> {
                 Some(
                     ServerEvent::Wants(_)
                     | ServerEvent::GoesOn(_)
+                    | ServerEvent::Attaches(_)
                     | ServerEvent::IsPaired
                     | ServerEvent::Asks,
                 ) => Stage::Challenged,
@@ -425,21 +460,28 @@ impl Doorkeeper<'_> {
         wire.finish()?;
         let remembers = self.known.get(client);
         let paired = remembers.is_some_and(|known| known.bond == Bond::Paired);
-        let (trust, session) = match &mut entry {
-            Entry::Ask(_) => (Trust::Asked, None),
-            Entry::Pair => (Trust::Known, None),
-            Entry::Session(kept) if paired => (Trust::Known, kept.take().map(|kept| *kept)),
-            Entry::Session(kept) => (Trust::Verified, kept.take().map(|kept| *kept)),
-            Entry::Secret(_) | Entry::Unchosen => (Trust::Verified, None),
+        let trust = match &entry {
+            Entry::Ask(_) => Trust::Asked,
+            Entry::Pair => Trust::Known,
+            Entry::Session(_) | Entry::Attach(_) if paired => Trust::Known,
+            Entry::Session(_) | Entry::Attach(_) => Trust::Verified,
+            Entry::Secret(_) | Entry::Unchosen => Trust::Verified,
         };
+        let (mut session, mut attached, mut asked) = (None, None, None);
+        match entry {
+            Entry::Session(kept) => session = kept.map(|kept| *kept),
+            Entry::Attach(place) => attached = place,
+            Entry::Ask(seat) => {
+                asked = machine.symbols().map(|symbols| Asked { symbols, seat });
+            }
+            Entry::Pair | Entry::Secret(_) | Entry::Unchosen => {}
+        }
         Ok(Greeted {
             name: client_name.unwrap_or_else(|| DeviceName::cleaned("", "Unnamed device")),
             trust,
             session,
-            asked: match (entry, machine.symbols()) {
-                (Entry::Ask(seat), Some(symbols)) => Some(Asked { symbols, seat }),
-                _ => None,
-            },
+            attached,
+            asked,
         })
     }
 
@@ -477,14 +519,22 @@ impl Doorkeeper<'_> {
             ServerEvent::GoesOn(transfer) => {
                 // Only its own sender can prove it. A stranger to it fails like one with a wrong
                 // key, against a key that nobody has.
-                let kept = self
-                    .ledger
-                    .get(transfer)
-                    .filter(|kept| kept.direction == Direction::Receive && kept.peer == client);
+                let kept = self.kept_of(transfer, client);
                 let key = kept.as_ref().map(|kept| kept.key.clone());
                 let key = key.unwrap_or_else(|| SessionKey(nobodys_key()));
                 machine.challenge_session(&key, random)?;
                 *entry = Entry::Session(kept.map(Box::new));
+            }
+            ServerEvent::Attaches(transfer) => {
+                let kept = self.kept_of(transfer, client);
+                let place = kept.as_ref().and_then(|_| {
+                    self.attachable
+                        .take(transfer, client, Receiving::takes_connections)
+                });
+                let key = kept.filter(|_| place.is_some()).map(|kept| kept.key);
+                let key = key.unwrap_or_else(|| SessionKey(nobodys_key()));
+                machine.challenge_attach(&key, random)?;
+                *entry = Entry::Attach(place);
             }
             ServerEvent::IsPaired if self.known.is_unread() => {
                 // Refused, the client would take itself for forgotten and forget us.
@@ -510,11 +560,18 @@ impl Doorkeeper<'_> {
         Ok(())
     }
 
+    /// What this client may go on with or attach to.
+    fn kept_of(&self, transfer: TransferId, client: DeviceId) -> Option<Kept> {
+        let kept = self.ledger.get(transfer);
+        kept.filter(|kept| kept.direction == Direction::Receive && kept.peer == client)
+    }
+
     /// Whether who has proven it is in time.
     fn admits(&self, entry: &Entry) -> bool {
         match entry {
             Entry::Secret(ticket) => self.gate().succeeded(ticket, Instant::now(), new_code()),
             Entry::Session(kept) => kept.is_some(),
+            Entry::Attach(place) => place.is_some(),
             Entry::Pair | Entry::Ask(_) => true,
             Entry::Unchosen => false,
         }

@@ -62,10 +62,19 @@ pub const ASKING_NEAR: usize = 2;
 pub const ASKS: u32 = 32;
 /// Of those, from one neighbourhood.
 pub const ASKS_NEAR: u32 = 8;
-/// Verified clients at once; each costs three threads and up to a window (8 MiB) of memory.
+/// Verified clients at once; each costs three threads and up to a window (8 MiB, or 16 with attached
+/// connections) of memory.
 pub const CLIENTS: usize = 256;
 /// Of those, of one device: it has many transfers side by side, and leaves room for other devices.
 pub const CLIENTS_OF_DEVICE: usize = 64;
+/// Connections of one transfer: on a path that loses packets eight streams reach what one cannot, and
+/// more would only push others aside.
+pub const CONNECTIONS_OF_TRANSFER: usize = 8;
+/// Attached connections at once, of all transfers; each costs two threads and three descriptors. Who
+/// gets no place goes on with the connections it has.
+pub const ATTACHED: usize = 64;
+/// Of those, of one device: as many as four transfers take.
+pub const ATTACHED_OF_DEVICE: usize = 28;
 /// Offers that wait for an answer: more than a person goes through.
 pub const OFFERS: usize = 32;
 /// Of those, of one device.

@@ -49,6 +49,15 @@ impl Link {
         }
     }
 
+    /// Of a connection that is attached to another one; its bulk frames come from there.
+    pub fn attached(shutdown: Shutdown, to: &Outbox) -> Self {
+        Self {
+            outbox: to.attach(),
+            shutdown,
+            closing: Mutex::new(None),
+        }
+    }
+
     /// Ends the connection politely: what is queued in the control lane goes out, then goodbye.
     pub fn close(&self) {
         self.closing_since().get_or_insert_with(Instant::now);

@@ -4,6 +4,7 @@
 //! socket, a file or a frame. The engine knows nothing of windows: after each event it calls the
 //! `wake` callback it was given. Dropping it ends and joins every thread.
 
+mod attachable;
 mod awake;
 mod chores;
 mod command;
@@ -58,6 +59,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::channel::{Channel, Identity};
 use crate::model::{Code, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId};
 use crate::storage::record::{self, RecordError};
+use attachable::Attachable;
 use cut::Cut;
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError};
@@ -113,6 +115,7 @@ impl Engine {
             ledger,
             known,
             seats: Arc::default(),
+            attachable: Arc::default(),
             remember: AtomicBool::new(false),
             throttle: Arc::default(),
         });
@@ -223,6 +226,7 @@ struct Shared {
     ledger: Ledger,
     known: Arc<KnownDevices>,
     seats: Arc<Seats>,
+    attachable: Arc<Attachable<Receiving>>,
     /// Whoever proves a secret to the server is to be remembered.
     remember: AtomicBool,
     /// For all transfers together.
@@ -266,7 +270,7 @@ struct Arriving<'a> {
 }
 
 /// The thread of a connection that somebody opened to us: greeting, then session.
-fn incoming(socket: TcpStream, client: Arriving, shared: &Shared, notes: &Notes) {
+fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &Notes) {
     let Arriving { from, address, cut } = client;
     let deadline = Instant::now() + SERVER_DEADLINE;
     let name = lock(&shared.name).clone();
@@ -280,6 +284,7 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Shared, notes: &Notes)
         known: &shared.known,
         changed: &|| notes.send(Note::KnownChanged),
         seats: &shared.seats,
+        attachable: &shared.attachable,
     };
     let greeted = Channel::accept(socket, &shared.identity, deadline)
         .map_err(GreetingError::from)
@@ -302,6 +307,10 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Shared, notes: &Notes)
                 address,
                 trust: greeted.trust,
             };
+            if let Some(place) = greeted.attached {
+                notes.send(Note::Attached(peer));
+                return place.session.carry_attached(channel);
+            }
             if shared.known.met(channel.peer, &peer.name, None) {
                 notes.send(Note::KnownChanged);
             }

@@ -52,6 +52,8 @@ pub enum Note {
     /// Both ends have proven themselves, or show the same symbols; said again when people have
     /// compared those.
     Verified(Peer),
+    /// Server: it carries content of a transfer that runs in another connection.
+    Attached(Peer),
     /// Sending: the person here is to compare these.
     Symbols(Symbols),
     /// The person at the other end wishes to be remembered, and nobody here has said so.

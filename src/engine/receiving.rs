@@ -7,6 +7,7 @@
 mod checking;
 mod comparing;
 mod counting;
+mod merging;
 mod room;
 
 use std::collections::HashSet;
@@ -37,12 +38,14 @@ use crate::model::{
 use crate::protocol::bulk::Groups;
 use crate::protocol::message::Frame;
 use crate::protocol::receiver::{Job, Receiver, ReceiverEvent};
+use crate::protocol::striping::Stripe;
 use crate::protocol::verification::{PairKey, SessionKey};
 use crate::protocol::{Buffers, Violation};
 use crate::storage::inbox::{Committed, Full, Inbox, LARGE_BYTES, Rest, Target};
 use checking::KeptFile;
 use comparing::Task;
 use counting::Counting;
+use merging::{Merging, Over};
 use room::Orders;
 
 /// Files that wait to be committed together, at most: one flush for all of them.
@@ -83,6 +86,9 @@ pub struct Receiving {
     seat: Mutex<Option<Seat>>,
     /// Who is at both ends and what the session keys of this channel are made of.
     origin: Origin,
+    /// Bulk frames that come over several connections.
+    merging: Merging,
+    counting: Mutex<Counting>,
     /// Everything arrived and is flushed.
     finished: Mutex<Option<Inbox>>,
     pub live: Arc<Live>,
@@ -177,6 +183,11 @@ impl Receiving {
         SessionKey::derive(secret, *peer, *ours, transfer)
     }
 
+    /// Connections may be attached: it is accepted and has not ended.
+    pub fn takes_connections(&self) -> bool {
+        self.accepted.load(Ordering::SeqCst) && !self.stopped.load(Ordering::SeqCst)
+    }
+
     pub fn decline(&self) {
         self.machine().decline();
         self.reported.store(true, Ordering::SeqCst);
@@ -207,7 +218,7 @@ impl Receiving {
     }
 
     /// Runs a verified session to its end on the connection's thread.
-    pub fn run(channel: Channel, peer: Peer, greeted: Greeted, shared: &Shared, notes: Notes) {
+    pub fn run(channel: Channel, peer: Peer, greeted: Greeted, shared: &Arc<Shared>, notes: Notes) {
         if let Err(error) = Self::try_run(channel, peer, greeted, shared, notes) {
             tracing::warn!(%error, "a session could not be started");
         }
@@ -217,7 +228,7 @@ impl Receiving {
         mut channel: Channel,
         peer: Peer,
         greeted: Greeted,
-        shared: &Shared,
+        shared: &Arc<Shared>,
         notes: Notes,
     ) -> Result<(), ChannelError> {
         let kept = greeted.session;
@@ -280,13 +291,15 @@ impl Receiving {
                     .and_then(|kept| kept.places.first().cloned()),
                 picks: kept.and_then(|kept| kept.picks),
             },
+            merging: Merging::new(Buffers::new(BUFFERS), shared.attachable.clone()),
+            counting: Mutex::new(Counting::new(shared.clone())),
             finished: Mutex::new(None),
             live: Arc::new(Live::default()),
             notes,
         });
-        let frames = Buffers::new(BUFFERS);
+        let frames = session.merging.frames.clone();
         let control = Buffers::new(1);
-        let mut counting = Counting::new(shared);
+        let mut stripe = Stripe::first();
         let (ending, told) = thread::scope(|scope| {
             let disk = session.clone();
             let recycled = frames.clone();
@@ -313,16 +326,19 @@ impl Receiving {
                     disk.work(ordered, &recycled, &beside)
                 }),
             ];
+            let over = Over(&session);
             let ending = if threads.iter().all(Result::is_ok) {
                 link.read_frames(
                     reader,
                     frames,
-                    |frame| session.handle(frame, &mut counting),
+                    |frame| session.take(&mut stripe, frame),
                     |seconds| session.notes.send(Note::Quiet(seconds)),
                 )
             } else {
                 Ending::Lost
             };
+            drop(over);
+            let ending = session.merging.lost_by().unwrap_or(ending);
             let told = lock(&session.finished).is_some() && !link.is_closing();
             // What came before the end is still written.
             let _ = session.orders.send(Order::Stop);
@@ -346,7 +362,7 @@ impl Receiving {
     }
 
     /// One frame from the sender.
-    fn handle(self: &Arc<Self>, frame: Frame, counting: &mut Counting) -> Result<(), Violation> {
+    fn handle(self: &Arc<Self>, frame: Frame) -> Result<(), Violation> {
         if frame == Frame::Remember {
             self.meeting.hear(&self.link.outbox);
             return Ok(());
@@ -372,6 +388,7 @@ impl Receiving {
                     if self.origin.goes_on.is_some_and(|only| only != transfer) {
                         return Err(Violation::Malformed("another transfer than the proven one"));
                     }
+                    self.merging.open(transfer, self);
                     self.notes.send(Note::Offered(transfer, self.clone()));
                     // Not before: what follows our proof at once would be lost with the greeting.
                     self.meeting.begin(&self.link.outbox);
@@ -393,7 +410,7 @@ impl Receiving {
                     }
                     self.live.entries.set(manifest.len() as u64);
                     self.live.total_bytes.set(machine.wanted_bytes());
-                    counted = counting.look(manifest, machine.counting());
+                    counted = lock(&self.counting).look(manifest, machine.counting());
                 }
                 ReceiverEvent::Cancelled(problem) => {
                     let (status, failure) = match problem {
@@ -413,7 +430,7 @@ impl Receiving {
         drop(machine);
         if let Some(mut counted) = counted {
             // Asks the disk, so not under the lock.
-            counted.free_bytes = counting.free_bytes();
+            counted.free_bytes = lock(&self.counting).free_bytes();
             self.notes.send(Note::Counted(counted));
             if !self.accepted.load(Ordering::SeqCst) {
                 let _ = self.orders.send(Order::Counted);

@@ -4,12 +4,14 @@
 //! connection's own thread reads what the receiver answers. They share the sending machine under a
 //! lock that is never held while a file or a socket is touched.
 
+mod attaching;
 mod beginning;
+mod choosing;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 use super::command::SendRequest;
 use super::cut::Cut;
 use super::failures::{ending_failure, may_go_on};
+use super::limits::CONNECTIONS_OF_TRANSFER;
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::meeting::Meeting;
@@ -36,7 +39,8 @@ use crate::protocol::{Buffers, Violation};
 use crate::storage::GroupedSource;
 use crate::storage::small::SmallFiles;
 use crate::storage::source::{Found, SourceFile, SourceTree, walk};
-use beginning::Offered;
+use attaching::{Attaching, Way};
+use beginning::{Greeted, Offered};
 
 /// Manifest frames that may wait to be sent before the walk pauses: 32,000 entries.
 const WALK_AHEAD_FRAMES: usize = 64;
@@ -49,8 +53,8 @@ const KNOCK_FOR: Duration = Duration::from_secs(10);
 const KNOCK_EVERY: Duration = Duration::from_millis(250);
 /// Doubled each time up to here, so that somebody who comes back is met within half a minute.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// Buffers in flight between reading and writing.
-const BUFFERS: usize = 8;
+/// Buffers in flight between reading and writing, as many as eight connections need.
+const BUFFERS: usize = 20;
 
 pub struct Sending {
     request: SendRequest,
@@ -81,6 +85,8 @@ pub struct Sending {
     /// Names stay here until the person has compared the symbols.
     unconfirmed: AtomicBool,
     cut: Arc<Cut>,
+    /// Connections that a run may use at once; fewer after a run with several was lost.
+    most_connections: AtomicUsize,
     /// Who accepted it. Somebody else at its address is not told of it.
     accepted_by: Mutex<Option<DeviceId>>,
     /// An earlier run offered it to that device, and nobody here has heard that it was accepted.
@@ -136,6 +142,7 @@ impl Sending {
             meeting: Mutex::new(None),
             unconfirmed: AtomicBool::new(false),
             cut,
+            most_connections: AtomicUsize::new(CONNECTIONS_OF_TRANSFER),
             sent_before: AtomicU64::new(0),
             live: Arc::new(Live::default()),
             notes,
@@ -318,7 +325,12 @@ impl Sending {
         let Some(met) = self.meet(key.as_ref(), shared) else {
             return Ok(());
         };
-        let (channel, met, address) = met.map_err(failed)?;
+        let Greeted {
+            channel,
+            met,
+            address,
+            path,
+        } = met.map_err(failed)?;
         let ours = shared.identity.device_id();
         let device = channel.peer;
         let fresh =
@@ -356,7 +368,13 @@ impl Sending {
             to: (!going_on).then(|| (device, session.clone())),
             asked: met.symbols.is_some(),
         };
-        let result = self.transfer(channel, &accepted, offered, || {
+        let way = path.map(|path| Way {
+            path,
+            device,
+            key: session.clone(),
+            shared,
+        });
+        let result = self.transfer(channel, &accepted, offered, way, || {
             *lock(&self.accepted_by) = Some(device);
             let unheard_before = self.unanswered.swap(false, Ordering::SeqCst);
             if !going_on || unheard_before {
@@ -375,6 +393,7 @@ impl Sending {
         mut channel: Channel,
         accepted: &AtomicBool,
         offered: Offered,
+        way: Option<Way>,
         on_accept: impl Fn(),
     ) -> Attempt {
         let internal = |error: ChannelError| {
@@ -401,6 +420,7 @@ impl Sending {
         }
         let buffers = Buffers::new(BUFFERS);
         let reported = AtomicBool::new(false);
+        let attaching = way.map(|way| Attaching::new(self, way, &link, &buffers, &reported));
         let (compare, to_compare) = mpsc::channel();
         *lock(&self.compare) = Some(compare);
         let ending = thread::scope(|scope| {
@@ -412,6 +432,9 @@ impl Sending {
                 spawn(scope, "check", &link, move || self.compare(&to_compare)),
                 spawn(scope, "files", &link, || self.send_files(&link, &buffers)),
             ];
+            if let Some(attaching) = &attaching {
+                attaching.start(scope);
+            }
             let started = threads.iter().all(Result::is_ok);
             let ending = if started {
                 link.read_frames(
@@ -425,12 +448,22 @@ impl Sending {
             };
             self.stop();
             *lock(&self.compare) = None;
+            if let Some(attaching) = &attaching {
+                attaching.end();
+            }
             link.outbox.abort();
             link.shutdown.shutdown();
             ending
         });
         if reported.load(Ordering::Relaxed) || self.machine().ended() {
             return Ok(());
+        }
+        if let Some(attaching) = &attaching {
+            // Perhaps the path does not bear so many.
+            let had = attaching.connections();
+            if had > 1 {
+                self.most_connections.store(had / 2, Ordering::SeqCst);
+            }
         }
         Err(ending_failure(ending))
     }

@@ -1,5 +1,7 @@
 //! Defects of ours, which no peer can bring about: they are planted.
 
+mod attached;
+
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;
 
@@ -8,6 +10,9 @@ use crate::model::{Allow, Secret, Status};
 
 /// A client of this name meets a defect as soon as it is let in.
 pub(super) const DEFECT: &str = "Defect";
+
+/// A sender of this name takes every path for a long one.
+pub(super) const FAR: &str = "Far";
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const PASSPHRASE: &str = "correct horse battery";

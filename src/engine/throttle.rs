@@ -37,6 +37,10 @@ impl Throttle {
         }
     }
 
+    pub fn is_set(&self) -> bool {
+        lock(&self.0).is_some()
+    }
+
     /// Pays for a piece; says how long it takes until it is paid for.
     fn pay(&self, bytes: u64, now: Instant) -> Duration {
         let mut rate = lock(&self.0);

@@ -6,6 +6,7 @@
 //! file end  u32 entry │ u64 length │ 32 bytes BLAKE3
 //! credit    u64 granted │ u64 held
 //! groups    u32 entry │ u32 first group │ 32 bytes each      BLAKE3 subtree hashes of 1 MiB groups
+//! number    u64                                             of the bulk frame that follows
 //! ```
 //! All numbers are big-endian. Frames are built in place: the reader of the file leaves room for
 //! the head, so content is not copied to be framed.
@@ -330,6 +331,14 @@ impl Want {
         }
         super::frame::encode(kind::WANT, &body)
     }
+}
+
+/// The body of a *number* frame.
+pub(super) fn number(body: &[u8]) -> Result<u64, Violation> {
+    let mut rest = body;
+    let number = take_u64(&mut rest)?;
+    nothing_left(rest)?;
+    Ok(number)
 }
 
 fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], Violation> {

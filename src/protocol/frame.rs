@@ -83,6 +83,7 @@ pub mod kind {
     pub const GROUPS: u8 = 0x24;
     pub const WANT: u8 = 0x25;
     pub const HASHES: u8 = 0x26;
+    pub const NUMBER: u8 = 0x27;
     /// Types up to here are binary and may be large.
     pub const LAST_BULK: u8 = 0x2f;
 

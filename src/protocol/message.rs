@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::bulk::{Batch, Credit, Data, FileEnd, Groups, Want};
+use super::bulk::{self, Batch, Credit, Data, FileEnd, Groups, Want};
 use super::frame::{self, FrameError, RawFrame, kind};
 use crate::model::{
     Entry, EntryKind, Hold, ManifestError, Modified, Problem, SafeName, UnsafeName, displayable,
@@ -17,7 +17,9 @@ use crate::model::{
 pub const VERSION: u32 = 1;
 
 /// Features of this implementation, said in the hello.
-pub const FEATURES: [&str; 2] = ["batch", "resume"];
+pub const FEATURES: [&str; 3] = ["batch", "resume", ATTACH];
+/// A server that says this takes further connections for a transfer that runs.
+pub const ATTACH: &str = "attach";
 
 /// The peer did something that is not allowed. The connection ends; nothing is answered.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -81,7 +83,7 @@ pub struct Verify {
     /// The client's SPAKE2 message, where a secret is proven that a person may have chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pake: Option<Hex<33>>,
-    /// The transfer that goes on, where its session key is proven.
+    /// The transfer that goes on or is attached to, where its session key is proven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Hex<16>>,
     /// The client's random challenge; with [`Method::Ask`] its commitment to the nonce that it reveals
@@ -99,6 +101,8 @@ pub enum Method {
     Passphrase,
     /// The session key of a transfer that was accepted before.
     Session,
+    /// The session key of a transfer that runs: one more connection for it.
+    Attach,
     /// The key of two devices that remember each other.
     Pair,
     /// Nothing is proven: both people compare symbols.
@@ -111,6 +115,7 @@ impl Method {
             Self::Code => "code",
             Self::Passphrase => "passphrase",
             Self::Session => "session",
+            Self::Attach => "attach",
             Self::Pair => "pair",
             Self::Ask => "ask",
         }
@@ -377,6 +382,8 @@ pub enum Frame {
     Groups(Groups),
     Want(Want),
     Hashes(Groups),
+    /// The place of the bulk frame that follows among all bulk frames.
+    Number(u64),
     /// The person at this end wants to remember the device at the other.
     Remember,
     Ping,
@@ -416,6 +423,7 @@ impl Frame {
             kind::GROUPS => Self::Groups(Groups::parse(body)?),
             kind::WANT => Self::Want(Want::parse(body)?),
             kind::HASHES => Self::Hashes(Groups::parse(body)?),
+            kind::NUMBER => Self::Number(bulk::number(body)?),
             kind::REMEMBER => empty(body, Self::Remember)?,
             kind::PING => empty(body, Self::Ping)?,
             kind::PONG => empty(body, Self::Pong)?,
@@ -454,6 +462,7 @@ impl Frame {
             Self::Groups(_) => kind::GROUPS,
             Self::Want(_) => kind::WANT,
             Self::Hashes(_) => kind::HASHES,
+            Self::Number(_) => kind::NUMBER,
             Self::Remember => kind::REMEMBER,
             Self::Ping => kind::PING,
             Self::Pong => kind::PONG,
@@ -486,6 +495,7 @@ impl Frame {
             Self::Groups(message) => message.encode(kind::GROUPS),
             Self::Want(message) => message.encode(),
             Self::Hashes(message) => message.encode(kind::HASHES),
+            Self::Number(number) => frame::encode(kind::NUMBER, &number.to_be_bytes()),
             Self::Refused
             | Self::Finish
             | Self::GoOn
@@ -584,6 +594,8 @@ mod tests {
             (kind::FILE_END, 45),
             (kind::CREDIT, 15),
             (kind::CREDIT, 17),
+            (kind::NUMBER, 7),
+            (kind::NUMBER, 9),
         ] {
             let raw = RawFrame {
                 kind,

@@ -2,7 +2,7 @@
 //!
 //! TCP is a stream, so [`frame`] gives messages their edges; [`message`] gives frames their
 //! meaning; [`verification`] proves that both ends know a secret; [`sender`] and [`receiver`] carry
-//! one transfer. Everything here takes bytes and facts in and gives bytes and jobs out: sockets,
+//! one transfer; [`striping`] puts its frames in order where several connections carry them. Everything here takes bytes and facts in and gives bytes and jobs out: sockets,
 //! files, clocks and randomness are handed in. PROTOCOL.md is the same in prose.
 
 // Tests may count and index as they like; the library build is held to all of it.
@@ -22,6 +22,7 @@ pub mod frame;
 pub mod message;
 pub mod receiver;
 pub mod sender;
+pub mod striping;
 pub mod verification;
 
 mod outcomes;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame};
 use super::message::Frame;
-use super::receiver::{Job, Receiver, ReceiverEvent, WINDOW_BYTES};
+use super::receiver::{Job, Receiver, ReceiverEvent, WIDE_WINDOW_BYTES, WINDOW_BYTES};
 use super::sender::{Bulk, Sender, SenderEvent};
 use super::{Buffers, Decoder, Limit, Violation};
 use crate::model::{
@@ -517,6 +517,13 @@ fn the_sender_stays_within_the_credit_and_a_stuck_disk_stops_it() {
     }
     assert!(pair.sender.sent_bytes() <= WINDOW_BYTES);
     assert!(pair.sender.sent_bytes() > WINDOW_BYTES / 2);
+
+    // Further connections widen it, once.
+    pair.receiver.widen();
+    let credit = pair.receiver.poll_credit().unwrap();
+    assert_eq!(credit.granted, WIDE_WINDOW_BYTES);
+    pair.receiver.widen();
+    assert_eq!(pair.receiver.poll_credit(), None);
 }
 
 #[test]

@@ -20,6 +20,9 @@ use crate::model::{
 /// Credit given ahead of the disk: bounds what one connection can hold in memory, and what travels
 /// twice if it is cut.
 pub const WINDOW_BYTES: u64 = 8 << 20;
+/// The same for a transfer over several connections: what a fast line holds on a long path, and as much
+/// again that came too early and waits.
+pub const WIDE_WINDOW_BYTES: u64 = 16 << 20;
 /// Items in one frame about what was kept; each takes less than 40 bytes of the control limit.
 const KEPT_ITEMS: usize = 1024;
 
@@ -204,6 +207,7 @@ pub struct Receiver {
     came: u64,
     consumed: u64,
     told: Credit,
+    window_bytes: u64,
     held: u64,
     outcomes: Outcomes,
     /// Content of files that are left out, or were told of before they had ended.
@@ -243,6 +247,7 @@ impl Default for Receiver {
             came: 0,
             consumed: 0,
             told: Credit::default(),
+            window_bytes: WINDOW_BYTES,
             held: 0,
             outcomes: Outcomes::default(),
             left_out_bytes: 0,
@@ -398,7 +403,7 @@ impl Receiver {
             self.look_first = !self.manifest.is_empty();
         }
         let credit = match self.look_first {
-            false => WINDOW_BYTES,
+            false => self.window_bytes,
             true => 0,
         };
         self.told.granted = credit;
@@ -701,7 +706,7 @@ impl Receiver {
             self.look_first = false;
         }
         let granted = match self.holds.here {
-            None if !self.look_first => self.consumed.saturating_add(WINDOW_BYTES),
+            None if !self.look_first => self.consumed.saturating_add(self.window_bytes),
             None | Some(_) => self.told.granted,
         };
         let now = Credit {
@@ -721,9 +726,14 @@ impl Receiver {
         self.look_first && (self.looked < known || !self.outstanding.is_empty())
     }
 
+    /// Several connections carry it: from now on more may be on its way.
+    pub fn widen(&mut self) {
+        self.window_bytes = WIDE_WINDOW_BYTES;
+    }
+
     /// Grown by a quarter of the window since it was told: tell it now, or the sender may stall.
     pub fn credit_is_due(&self) -> bool {
-        let granted = self.consumed.saturating_add(WINDOW_BYTES);
+        let granted = self.consumed.saturating_add(self.window_bytes);
         let looking = self.looks_first();
         let grown = granted.saturating_sub(self.told.granted);
         self.holds.here.is_none() && !looking && grown >= WINDOW_BYTES / 4

@@ -215,8 +215,29 @@ impl Client {
         key: &SessionKey,
         random: &mut (impl CryptoRng + RngCore),
     ) {
+        self.prove_key_of(Method::Session, transfer, key, random);
+    }
+
+    /// The same for one more connection of a transfer that runs. The method is part of the transcript,
+    /// so that neither proof serves for the other.
+    pub fn prove_attach(
+        &mut self,
+        transfer: TransferId,
+        key: &SessionKey,
+        random: &mut (impl CryptoRng + RngCore),
+    ) {
+        self.prove_key_of(Method::Attach, transfer, key, random);
+    }
+
+    fn prove_key_of(
+        &mut self,
+        method: Method,
+        transfer: TransferId,
+        key: &SessionKey,
+        random: &mut (impl CryptoRng + RngCore),
+    ) {
         let verify = Verify {
-            method: Method::Session,
+            method,
             pake: None,
             transfer: Some(Hex(transfer.0)),
             challenge: Hex(random_challenge(random)),
@@ -307,6 +328,8 @@ pub enum ServerEvent {
     Wants(Method),
     /// Answer with [`Server::challenge_session`] or [`Server::refuse`].
     GoesOn(TransferId),
+    /// Answer with [`Server::challenge_attach`] or [`Server::refuse`].
+    Attaches(TransferId),
     /// Answer with [`Server::challenge_pair`] or [`Server::refuse`].
     IsPaired,
     /// Answer with [`Server::challenge_ask`] or [`Server::refuse`].
@@ -356,6 +379,9 @@ impl Server {
                     (Method::Session, None, Some(transfer)) => {
                         ServerEvent::GoesOn(TransferId(transfer.0))
                     }
+                    (Method::Attach, None, Some(transfer)) => {
+                        ServerEvent::Attaches(TransferId(transfer.0))
+                    }
                     (method @ (Method::Code | Method::Passphrase), Some(_), None) => {
                         ServerEvent::Wants(method)
                     }
@@ -363,6 +389,7 @@ impl Server {
                     (Method::Ask, None, None) => ServerEvent::Asks,
                     (
                         Method::Session
+                        | Method::Attach
                         | Method::Code
                         | Method::Passphrase
                         | Method::Pair
@@ -450,6 +477,15 @@ impl Server {
         random: &mut (impl CryptoRng + RngCore),
     ) -> Result<(), Refusal> {
         self.challenge_key(Method::Session, &key.0, random)
+    }
+
+    /// The same for one more connection of a transfer that runs.
+    pub fn challenge_attach(
+        &mut self,
+        key: &SessionKey,
+        random: &mut (impl CryptoRng + RngCore),
+    ) -> Result<(), Refusal> {
+        self.challenge_key(Method::Attach, &key.0, random)
     }
 
     /// Goes on with the key of two devices that remember each other; as for a session, a random one

@@ -304,21 +304,39 @@ fn session_key(seed: u8) -> SessionKey {
 
 /// Until the client's answer, with session keys.
 fn session_answer(meeting: &mut Meeting, client: &SessionKey, server: &SessionKey) -> Vec<u8> {
+    key_answer(meeting, Method::Session, client, server)
+}
+
+fn key_answer(
+    meeting: &mut Meeting,
+    method: Method,
+    client: &SessionKey,
+    server: &SessionKey,
+) -> Vec<u8> {
+    let attach = method == Method::Attach;
     let client_hello = meeting.client.poll_transmit().expect("hello");
     meeting.server.handle_frame(raw(&client_hello)).unwrap();
     let server_hello = meeting.server.poll_transmit().expect("hello");
     meeting.client.handle_frame(raw(&server_hello)).unwrap();
     let transfer = TransferId([3; 16]);
-    meeting
-        .client
-        .prove_session(transfer, client, &mut meeting.random);
+    let random = &mut meeting.random;
+    match attach {
+        true => meeting.client.prove_attach(transfer, client, random),
+        false => meeting.client.prove_session(transfer, client, random),
+    }
     let verify = meeting.client.poll_transmit().expect("verify");
     let event = meeting.server.handle_frame(raw(&verify)).unwrap();
-    assert_eq!(event, Some(ServerEvent::GoesOn(transfer)));
-    meeting
-        .server
-        .challenge_session(server, &mut meeting.random)
-        .unwrap();
+    let random = &mut meeting.random;
+    match attach {
+        true => {
+            assert_eq!(event, Some(ServerEvent::Attaches(transfer)));
+            meeting.server.challenge_attach(server, random).unwrap();
+        }
+        false => {
+            assert_eq!(event, Some(ServerEvent::GoesOn(transfer)));
+            meeting.server.challenge_session(server, random).unwrap();
+        }
+    }
     let challenge = meeting.server.poll_transmit().expect("challenge");
     meeting.client.handle_frame(raw(&challenge)).unwrap();
     meeting.client.poll_transmit().expect("answer")
@@ -349,6 +367,61 @@ fn a_session_key_lets_its_transfer_go_on_and_another_key_does_not() {
 }
 
 #[test]
+fn a_session_key_attaches_and_neither_proof_serves_for_the_other_method() {
+    let mut meeting = Meeting::new(binding(), binding());
+    let answer = key_answer(
+        &mut meeting,
+        Method::Attach,
+        &session_key(1),
+        &session_key(1),
+    );
+    let event = meeting.server.handle_frame(raw(&answer)).unwrap();
+    assert_eq!(event, Some(ServerEvent::Proven));
+    meeting.server.admit();
+    let proof = meeting.server.poll_transmit().expect("proof");
+    meeting.client.handle_frame(raw(&proof)).unwrap();
+    assert!(meeting.client.verified());
+
+    let mut meeting = Meeting::new(binding(), binding());
+    let answer = key_answer(
+        &mut meeting,
+        Method::Attach,
+        &session_key(1),
+        &session_key(2),
+    );
+    let refused = meeting.server.handle_frame(raw(&answer));
+    assert_eq!(refused, Err(Refusal::Secret));
+
+    // Somebody in between who turns one method into the other.
+    for (said, heard) in [("session", "attach"), ("attach", "session")] {
+        let mut meeting = Meeting::new(binding(), binding());
+        let hello = meeting.client.poll_transmit().expect("hello");
+        meeting.server.handle_frame(raw(&hello)).unwrap();
+        let hello = meeting.server.poll_transmit().expect("hello");
+        meeting.client.handle_frame(raw(&hello)).unwrap();
+        let (key, transfer) = (session_key(1), TransferId([3; 16]));
+        let random = &mut meeting.random;
+        match said {
+            "session" => meeting.client.prove_session(transfer, &key, random),
+            _ => meeting.client.prove_attach(transfer, &key, random),
+        }
+        let verify = meeting.client.poll_transmit().expect("verify");
+        let body = String::from_utf8(verify[5..].to_vec()).unwrap();
+        let bent = super::super::frame::encode(verify[4], body.replace(said, heard).as_bytes());
+        meeting.server.handle_frame(raw(&bent)).unwrap();
+        match heard {
+            "session" => meeting.server.challenge_session(&key, random).unwrap(),
+            _ => meeting.server.challenge_attach(&key, random).unwrap(),
+        }
+        let challenge = meeting.server.poll_transmit().expect("challenge");
+        meeting.client.handle_frame(raw(&challenge)).unwrap();
+        let answer = meeting.client.poll_transmit().expect("answer");
+        let refused = meeting.server.handle_frame(raw(&answer));
+        assert_eq!(refused, Err(Refusal::Secret), "{said} taken for {heard}");
+    }
+}
+
+#[test]
 fn a_session_key_is_of_one_transfer_between_two_devices_in_these_roles() {
     let (client, server) = (binding().client, binding().server);
     let transfer = TransferId([3; 16]);
@@ -373,6 +446,8 @@ fn methods_and_their_messages_must_fit_each_other() {
     for (method, pake, transfer) in [
         (Method::Session, None, None),
         (Method::Session, pake, transfer),
+        (Method::Attach, None, None),
+        (Method::Attach, pake, transfer),
         (Method::Code, None, None),
         (Method::Code, pake, transfer),
         (Method::Passphrase, None, transfer),

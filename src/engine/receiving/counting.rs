@@ -1,5 +1,6 @@
 //! What a person sees of an offer while its sender still counts.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::note::Counted;
@@ -13,8 +14,8 @@ const COUNT_EVERY: Duration = Duration::from_millis(100);
 const ASK_FREE_EVERY: Duration = Duration::from_secs(1);
 
 /// The picture of an offer that a person sees while the sender still counts.
-pub(super) struct Counting<'a> {
-    shared: &'a Shared,
+pub(super) struct Counting {
+    shared: Arc<Shared>,
     told: Option<Instant>,
     asked: Option<Instant>,
     free_bytes: Option<u64>,
@@ -23,8 +24,8 @@ pub(super) struct Counting<'a> {
     picked: u64,
 }
 
-impl<'a> Counting<'a> {
-    pub fn new(shared: &'a Shared) -> Self {
+impl Counting {
+    pub fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared,
             told: None,

@@ -1,6 +1,7 @@
 //! The beginning of a run: who is there, whether it is the one that was chosen, what is proven, and
 //! what is written down before anything is offered.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::Sending;
 use crate::channel::Channel;
 use crate::engine::command::Chosen;
-use crate::engine::dial::dial;
+use crate::engine::dial::{Dialed, dial, suit_path};
 use crate::engine::failures::{channel_failure, greeting_failure};
 use crate::engine::greeting::{GreetingError, Met, Plan, greet_server};
 use crate::engine::limits::CLIENT_DEADLINE;
@@ -16,6 +17,23 @@ use crate::engine::note::Note;
 use crate::engine::{Shared, lock, shown};
 use crate::model::{DeviceId, DeviceName, Failure, TransferState};
 use crate::protocol::verification::SessionKey;
+
+/// A server that knows us by now.
+pub(super) struct Greeted {
+    pub(super) channel: Channel,
+    pub(super) met: Met,
+    /// For people.
+    pub(super) address: String,
+    /// `None`: it takes no further connections.
+    pub(super) path: Option<Path>,
+}
+
+/// The way to a server.
+#[derive(Clone, Copy)]
+pub(super) struct Path {
+    pub(super) at: SocketAddr,
+    pub(super) round_trip: Duration,
+}
 
 /// What a run offers.
 pub(super) struct Offered {
@@ -32,21 +50,21 @@ impl Sending {
         &self,
         key: Option<&SessionKey>,
         shared: &Shared,
-    ) -> Option<Result<(Channel, Met, String), Failure>> {
+    ) -> Option<Result<Greeted, Failure>> {
         let gave_up = || self.stopped();
         let internal = |error: std::io::Error| Failure::Internal(error.to_string());
         loop {
             self.notes.send(Note::State(TransferState::Connecting));
-            let socket = match dial(&self.request.to, gave_up)? {
-                Ok(socket) => socket,
+            let Dialed { socket, round_trip } = match dial(&self.request.to, gave_up)? {
+                Ok(dialed) => dialed,
                 Err(failure) => return Some(Err(failure)),
             };
             if let Err(error) = self.cut.connected(&socket) {
                 return Some(Err(internal(error)));
             }
-            let address = socket
-                .peer_addr()
-                .map_or_else(|_| self.request.to.to_string(), shown);
+            let at = socket.peer_addr().ok();
+            let address = at.map_or_else(|| self.request.to.to_string(), shown);
+            suit_path(&socket, round_trip);
             self.notes.send(Note::State(TransferState::Verifying));
             let greeted = self.greet(socket, key, shared, &address);
             if self.stopped() {
@@ -56,7 +74,18 @@ impl Sending {
             if matches!(greeted, Err(Failure::ForgottenThere { .. })) && otherwise {
                 continue;
             }
-            return Some(greeted.map(|(channel, met)| (channel, met, address)));
+            return Some(greeted.map(|(channel, met)| {
+                Greeted {
+                    channel,
+                    address,
+                    path: at.filter(|_| met.attaches).map(|at| Path {
+                        at,
+                        // A single packet may have been lost, or waited for a radio.
+                        round_trip: seen(round_trip.min(met.answered_within), shared),
+                    }),
+                    met,
+                }
+            }));
         }
     }
 
@@ -132,6 +161,16 @@ impl Sending {
         self.notes.send(Note::Offers(*device, key.clone(), written));
         while !self.stopped() && waits.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {}
     }
+}
+
+/// What counts as the time there and back.
+pub(super) fn seen(round_trip: Duration, shared: &Shared) -> Duration {
+    #[cfg(test)]
+    if lock(&shared.name).as_str() == crate::engine::tests::FAR {
+        return crate::engine::dial::LONG_PATH;
+    }
+    let _ = shared;
+    round_trip
 }
 
 /// A device that was reinstalled calls itself as before; another one at its old address does not.

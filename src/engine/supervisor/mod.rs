@@ -245,6 +245,7 @@ impl Supervisor {
             }
             Note::MustWait(from) => self.must_wait(from),
             Note::Verified(peer) => self.verified(connection, peer),
+            Note::Attached(peer) => self.attached(connection, peer),
             Note::Symbols(symbols) => {
                 self.state(connection, TransferState::Confirming);
                 if let Some(transfer) = self.transfer_of(connection) {

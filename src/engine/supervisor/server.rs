@@ -44,6 +44,8 @@ pub(super) enum Standing {
     Stranger,
     /// It has proven itself.
     Verified,
+    /// It carries content of a session that another connection has, and ends with that.
+    Attached,
     /// It was cut; its thread is about to say so.
     Leaving,
 }
@@ -121,7 +123,9 @@ impl Supervisor {
         for (id, connection) in &mut self.connections {
             let busy =
                 receiving.iter().any(|(_, busy)| busy == id) || self.settling.contains_key(id);
-            if matches!(connection.role, Role::Incoming(_)) && !busy {
+            let ends_alone = matches!(&connection.role, Role::Incoming(incoming)
+                if incoming.standing != Standing::Attached);
+            if ends_alone && !busy {
                 connection.hang_up();
             }
         }
@@ -228,6 +232,19 @@ impl Supervisor {
         }
     }
 
+    /// One more connection of a session; it is nobody else's client, and none that waits.
+    pub(super) fn attached(&mut self, connection: ConnectionId, peer: Peer) {
+        if !self.still_stands(&peer) {
+            return self.part_with_connection(connection);
+        }
+        if let Some(incoming) = self.incoming(connection) {
+            incoming.peer = peer;
+            if incoming.standing == Standing::Stranger {
+                incoming.standing = Standing::Attached;
+            }
+        }
+    }
+
     /// Told once in the time that brings one try back.
     pub(super) fn must_wait(&mut self, from: IpAddr) {
         self.waits.retain(|_, at| at.elapsed() < GUESS_BACK_EVERY);
@@ -297,6 +314,7 @@ impl Supervisor {
             .connections
             .iter()
             .filter_map(|(id, connection)| match &connection.role {
+                Role::Incoming(incoming) if incoming.standing == Standing::Attached => None,
                 Role::Incoming(incoming) => Some((*id, incoming)),
                 Role::Outgoing => None,
             })

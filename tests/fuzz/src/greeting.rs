@@ -76,6 +76,8 @@ fn pair_key(byte: u8) -> PairKey {
 struct Choices {
     client_is_right: bool,
     session: bool,
+    /// The same key, for one more connection.
+    attach: bool,
     /// In place of a code: the pair key, or nothing at all.
     pair: bool,
     ask: bool,
@@ -90,6 +92,7 @@ impl Choices {
         Self {
             client_is_right: byte & 1 == 0,
             session: byte & 2 != 0,
+            attach: byte & 64 != 0,
             pair: byte & 16 != 0,
             ask: byte & 32 != 0,
             rests: byte & 4 != 0,
@@ -98,7 +101,9 @@ impl Choices {
     }
 
     fn method(self) -> Method {
-        if self.session {
+        if self.attach {
+            Method::Attach
+        } else if self.session {
             Method::Session
         } else if self.pair {
             Method::Pair
@@ -150,6 +155,11 @@ impl End for ServerEnd {
                 let known = !self.choices.rests && transfer == TRANSFER;
                 let key = session_key(if known { 3 } else { 99 });
                 self.machine.challenge_session(&key, &mut self.random)
+            }
+            Some(ServerEvent::Attaches(transfer)) => {
+                let known = !self.choices.rests && transfer == TRANSFER;
+                let key = session_key(if known { 3 } else { 99 });
+                self.machine.challenge_attach(&key, &mut self.random)
             }
             Some(ServerEvent::IsPaired) => {
                 let key = pair_key(if self.choices.rests { 99 } else { 3 });
@@ -207,6 +217,10 @@ impl End for ClientEnd {
             Method::Session => {
                 let key = session_key(if right { 3 } else { 4 });
                 self.machine.prove_session(TRANSFER, &key, &mut self.random);
+            }
+            Method::Attach => {
+                let key = session_key(if right { 3 } else { 4 });
+                self.machine.prove_attach(TRANSFER, &key, &mut self.random);
             }
             Method::Pair => {
                 let key = pair_key(if right { 3 } else { 4 });

@@ -14,11 +14,12 @@ pub mod receiving;
 pub mod sending;
 pub mod settings;
 pub mod source;
+pub mod striping;
 
 pub type Target = fn(&[u8]);
 
 /// By the names of their folders in `corpus` and their files in `fuzz_targets`.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("frames", frames::frames),
     ("server_greeting", greeting::server),
     ("client_greeting", greeting::client),
@@ -29,4 +30,5 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("journal", disk::journal),
     ("settings", settings::settings),
     ("known", known::known),
+    ("striping", striping::striping),
 ];

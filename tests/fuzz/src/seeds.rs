@@ -21,6 +21,7 @@ fn main() {
         ("journal", journals()),
         ("settings", settings()),
         ("known", known()),
+        ("striping", stripes()),
     ] {
         let folder = folder.join(target);
         fs::create_dir_all(&folder).expect("a folder for seeds");
@@ -67,6 +68,52 @@ fn greetings() -> Corpus {
     ] {
         corpus.push([&[0, 7, stranger.len() as u8], stranger].concat());
     }
+    // One more connection of a transfer that runs.
+    for choices in [64, 65, 68] {
+        corpus.push(vec![choices, 0, 0, 0, 0]);
+        corpus.push(vec![choices, 0, 4, 40, 1, 0]);
+    }
+    corpus
+}
+
+/// Pieces of three connections: which, length, bytes.
+fn stripes() -> Corpus {
+    let number = |number: u64| encode(kind::NUMBER, &number.to_be_bytes());
+    let data = |len: usize| encode(kind::DATA, &vec![0; 12 + len]);
+    let failed = |len: usize| {
+        let body = format!(r#"{{"entry":0,"code":"other","detail":"{}"}}"#, "x".repeat(len));
+        encode(kind::FAILED, body.as_bytes())
+    };
+    let piece = |which: u8, bytes: &[u8]| {
+        let length = (bytes.len() as u16).to_be_bytes();
+        [&[which], length.as_slice(), bytes].concat()
+    };
+    let said = |which: u8, place: u64, frame: Vec<u8>| {
+        piece(which, &[number(place), frame].concat())
+    };
+    let honest = [
+        piece(0, &data(5)),
+        said(1, 2, data(7)),
+        said(2, 1, failed(10)),
+        said(0, 0, data(3)),
+        piece(1, &encode(kind::PING, b"")),
+        said(1, 3, encode(kind::FINISH, b"")),
+        piece(0, &encode(kind::GO_ON, b"")),
+    ];
+    let mut corpus = vec![honest.concat()];
+    for which in 0..3 {
+        for place in [0, 1, 2, u64::MAX] {
+            corpus.push([honest.concat(), said(which, place, data(1))].concat());
+            corpus.push([said(which, place, data(1)), honest.concat()].concat());
+        }
+        corpus.push([said(0, 0, data(1)), piece(which, &data(1))].concat());
+        corpus.push(piece(which, &[number(0), number(1), data(1)].concat()));
+        corpus.push(said(which, 0, encode(kind::GO_ON, b"")));
+    }
+    let many = |which: u8, frame: Vec<u8>| -> Vec<u8> {
+        (1..200).flat_map(|place| said(which, place, frame.clone())).collect()
+    };
+    corpus.push([many(1, failed(9)), said(0, 0, data(1))].concat());
     corpus
 }
 

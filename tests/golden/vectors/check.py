@@ -180,8 +180,8 @@ def frame(kind, body):
     return (len(text) + 1).to_bytes(4, "big") + bytes([kind]) + text
 
 
-def hellos(accepts):
-    hello = {"versions": [1], "features": ["batch", "resume"]}
+def hellos(accepts, features):
+    hello = {"versions": [1], "features": features}
     client = frame(1, hello | {"name": "Study PC", "system": "linux"})
     server = frame(1, hello | {"name": "书房", "system": "macos", "accepts": accepts})
     return client, server
@@ -189,7 +189,8 @@ def hellos(accepts):
 
 def greeting(about, method, accepts, key, verify, challenge, given, answer=None):
     """The six frames. `verify` and `challenge` are the bodies; `key` is K."""
-    frames = [*hellos(accepts), frame(2, {"method": method} | verify), frame(3, challenge)]
+    features = ["batch", "resume"] + (["attach"] if method == "attach" else [])
+    frames = [*hellos(accepts, features), frame(2, {"method": method} | verify), frame(3, challenge)]
     client_challenge = bytes.fromhex(verify["challenge"])
     server_challenge = bytes.fromhex(challenge["challenge"])
     prk = extract(EXPORTER, key)
@@ -271,6 +272,10 @@ def vectors():
         ),
         "greeting-session": with_key(
             "a transfer that goes on", "session", ["code"], session["made"]["key"],
+            {"transfer": TRANSFER}, {"transfer": TRANSFER.hex()},
+        ),
+        "greeting-attach": with_key(
+            "one more connection of a transfer that runs", "attach", ["code"], session["made"]["key"],
             {"transfer": TRANSFER}, {"transfer": TRANSFER.hex()},
         ),
         "greeting-pair": with_key(
