@@ -102,9 +102,11 @@ fn channel(criterion: &mut Criterion) {
         let mut end = Channel::accept(server, &Identity::generate().unwrap(), soon).unwrap();
         end.established(Duration::from_secs(60), || {}).unwrap();
         let (mut plaintext, mut count) = (Vec::new(), 0);
-        while let Ok(Received::Bytes(more)) = end.reader.read(&mut plaintext) {
-            count += more;
+        while let Ok(Received::Bytes(more)) = {
             plaintext.clear();
+            end.reader.read(|piece| plaintext.extend_from_slice(piece))
+        } {
+            count += more;
             while count >= ROUND_BYTES {
                 count -= ROUND_BYTES;
                 read.send(()).unwrap();
