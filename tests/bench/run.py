@@ -22,6 +22,9 @@ import subprocess
 import sys
 import tempfile
 
+# Nothing is left beside the sources.
+sys.dont_write_bytecode = True
+
 import data
 import process
 import rivals
