@@ -60,10 +60,12 @@ def tree(bench):
 
 def mixed(bench):
     source = data.mixed(f"{bench.work}/mixed", bench.scaled(GIB))
-    names = {"https nginx → curl": "https", "tar over a socket": "tar", "rsync over ssh": "rsync_ssh", "framed": "framed"}
+    names = {"https nginx → curl": "https", "https, 8 at once": "https_8", "tar over a socket": "tar",
+             "rsync over ssh": "rsync_ssh", "framed": "framed"}
     title = f"{data.MIXED_FILES:,} mixed files, {bench.scaled(GIB) / GIB:.2g} GiB in all"
     runs = _side_by_side(bench, "mixed", title, source, names, data.MIXED_FILES)
     _ratio(bench, runs, "mixed_https", "mixed: time ÷ https", "https nginx → curl", must=1.0)
+    _ratio(bench, runs, "mixed_https_8", "mixed: time ÷ https, 8 at once", "https, 8 at once")
     _ratio(bench, runs, "mixed_tar", "mixed: time ÷ tar", "tar over a socket", goal=0.9)
     data.remove(source)
 

@@ -100,6 +100,8 @@ def as_json(bench):
 def regressions(bench, expected):
     """The keys of ratios that are worse than `expected` by more than its factor. Times never count."""
     bad = []
+    for key in expected["ratios"].keys() - {verdict.key for verdict in bench.verdicts}:
+        bench.say(f"NOT CHECKED: {key}")
     for verdict in bench.verdicts:
         usual = expected["ratios"].get(verdict.key)
         if usual is None:
