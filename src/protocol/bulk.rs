@@ -17,6 +17,9 @@ use super::message::Violation;
 /// Content in one data frame, and about as much in one batch. Large enough that the cost per frame
 /// vanishes, small enough that a message slips between two of them within milliseconds.
 pub const CHUNK_BYTES: usize = 256 << 10;
+/// The same where several connections share the frames: what each of them holds back counts against the
+/// credit, and all wait for the slowest one's frame.
+pub const STRIPED_CHUNK_BYTES: usize = 64 << 10;
 /// Files up to this length travel in batches; larger ones gain nothing by it.
 pub const SMALL_FILE_BYTES: u64 = 64 << 10;
 

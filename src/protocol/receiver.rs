@@ -731,12 +731,17 @@ impl Receiver {
         self.window_bytes = WIDE_WINDOW_BYTES;
     }
 
-    /// Grown by a quarter of the window since it was told: tell it now, or the sender may stall.
+    /// Grown by a quarter of the window since it was told (less of a wide one, of which more is on its
+    /// way): tell it now, or the sender may stall.
     pub fn credit_is_due(&self) -> bool {
         let granted = self.consumed.saturating_add(self.window_bytes);
         let looking = self.looks_first();
         let grown = granted.saturating_sub(self.told.granted);
-        self.holds.here.is_none() && !looking && grown >= WINDOW_BYTES / 4
+        let due = match self.window_bytes {
+            WINDOW_BYTES => WINDOW_BYTES / 4,
+            _wide => WIDE_WINDOW_BYTES / 16,
+        };
+        self.holds.here.is_none() && !looking && grown >= due
     }
 
     pub fn poll_control(&mut self) -> Option<Vec<u8>> {

@@ -11,7 +11,10 @@ mod statuses;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, FileEnd, Groups, SMALL_FILE_BYTES, cost};
+use super::bulk::{
+    BatchFrame, CHUNK_BYTES, DataFrame, FileEnd, Groups, SMALL_FILE_BYTES, STRIPED_CHUNK_BYTES,
+    cost,
+};
 use super::message::{
     Accept, Cancel, Decline, Failed, Frame, Hex, Kept, ManifestEnd, ManifestPart, Offer, Pause,
     Received, Status, Violation, WireEntry, WireProblem,
@@ -142,6 +145,8 @@ pub struct Sender {
     used: u64,
     held: u64,
     sent_bytes: u64,
+    /// Content in one frame.
+    chunk_bytes: usize,
     /// Content of files that the receiver leaves out, or settled before they had ended.
     left_out_bytes: u64,
     settled: usize,
@@ -187,6 +192,7 @@ impl Sender {
             used: 0,
             held: 0,
             sent_bytes: 0,
+            chunk_bytes: CHUNK_BYTES,
             left_out_bytes: 0,
             settled: 0,
             finish_queued: false,
@@ -556,6 +562,11 @@ impl Sender {
         self.state == State::Finishing
     }
 
+    /// Several connections carry it: frames are smaller from now on.
+    pub fn stripe(&mut self) {
+        self.chunk_bytes = STRIPED_CHUNK_BYTES;
+    }
+
     fn next_chunk(&mut self, entry: u32, offset: u64) -> Option<Bulk> {
         let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
         let left = len_bytes.saturating_sub(offset);
@@ -564,7 +575,9 @@ impl Sender {
                 .credit_for(cost(FileEnd::BODY_BYTES))
                 .then_some(Bulk::End { entry });
         }
-        let len = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES);
+        let len = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(self.chunk_bytes);
         let price = DataFrame::cost(len);
         if !self.credit_for(price) {
             return None;
@@ -587,7 +600,7 @@ impl Sender {
         }
         if let Some((entry, from, to)) = self.range {
             let len = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
-            let len = len.min(CHUNK_BYTES);
+            let len = len.min(self.chunk_bytes);
             let price = DataFrame::cost(len);
             if !self.credit_for(price) {
                 return Some(None);
@@ -625,7 +638,7 @@ impl Sender {
                     break;
                 }
                 let grown = body.saturating_add(BatchFrame::item_bytes(len));
-                if !items.is_empty() && grown > CHUNK_BYTES as u64 {
+                if !items.is_empty() && grown > self.chunk_bytes as u64 {
                     break;
                 }
                 if !self.credit_for(cost(usize::try_from(grown).unwrap_or(usize::MAX))) {

@@ -30,7 +30,7 @@ use crate::protocol::{Buffers, Violation};
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Bytes the kernel may hold of an attached connection that TCP has not sent yet. All others wait for
 /// what stands in the slowest one's queue.
-const NOT_SENT_BYTES: u32 = 128 << 10;
+const NOT_SENT_BYTES: u32 = 64 << 10;
 
 /// How a further connection gets there.
 pub(super) struct Way<'a> {
@@ -236,6 +236,7 @@ impl<'a> Attaching<'a> {
         {
             return;
         }
+        self.sending.machine().stripe();
         let Channel { reader, writer, .. } = channel;
         let writing = link.clone();
         let written = spawn(scope, "write", self.link, move || {
