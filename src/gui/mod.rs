@@ -59,7 +59,7 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
                 data_dir: data_dir.clone(),
                 name: settings.device_name(),
             };
-            let pace = Arc::new(Pace::default());
+            let pace = Arc::new(Pace::here());
             let news = pace.clone();
             let wake = move || {
                 if let Some(after) = news.news(Instant::now()) {

@@ -20,6 +20,8 @@ const STEP_FRAMES: u64 = 4;
 const GROWTH: f64 = 1.2;
 /// A stream that grows so much in a step has not found its speed yet.
 const GATHERING: f64 = 1.5;
+/// Steps without that before it is settled: a line that others use as well is uneven.
+const MISSES: u32 = 4;
 /// With less to come a new connection is there when everything is over.
 const WORTH_BYTES: u64 = 4 << 20;
 /// Round trips until a new connection carries something, and is worth it.
@@ -50,6 +52,8 @@ pub struct Choosing {
     before: Option<(usize, f64)>,
     /// Bytes a second that the last addition has to exceed.
     to_exceed: f64,
+    /// Steps of the present connections that did not exceed it.
+    misses: u32,
     settled: bool,
 }
 
@@ -61,6 +65,7 @@ impl Choosing {
             since: None,
             before: None,
             to_exceed: 0.0,
+            misses: 0,
             settled: most <= 1,
         }
     }
@@ -113,7 +118,8 @@ impl Choosing {
         };
         if !add {
             // New streams, too, need a while.
-            self.settled = !gathers;
+            self.misses = if gathers { 0 } else { self.misses + 1 };
+            self.settled = self.misses >= MISSES;
             return None;
         }
         let soon = sight.round_trip * WORTH_ROUND_TRIPS;
@@ -126,6 +132,7 @@ impl Choosing {
             return None;
         }
         self.to_exceed = rate * GROWTH;
+        self.misses = 0;
         Some(wanted)
     }
 }
