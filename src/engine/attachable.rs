@@ -11,7 +11,13 @@ use super::lock;
 use crate::model::{DeviceId, TransferId};
 
 /// `S` is the session that carries the transfer.
-pub struct Attachable<S>(Mutex<HashMap<TransferId, Running<S>>>);
+pub struct Attachable<S>(Mutex<State<S>>);
+
+struct State<S> {
+    running: HashMap<TransferId, Running<S>>,
+    /// Places that are taken, by device: also those of sessions that have ended or were replaced.
+    taken: HashMap<DeviceId, usize>,
+}
 
 struct Running<S> {
     device: DeviceId,
@@ -23,12 +29,16 @@ struct Running<S> {
 pub struct Place<S> {
     of: Arc<Attachable<S>>,
     transfer: TransferId,
+    device: DeviceId,
     pub session: Arc<S>,
 }
 
 impl<S> Default for Attachable<S> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Mutex::new(State {
+            running: HashMap::new(),
+            taken: HashMap::new(),
+        }))
     }
 }
 
@@ -41,7 +51,7 @@ impl<S> Attachable<S> {
             session: Arc::downgrade(session),
             attached: 0,
         };
-        let mut all = lock(&self.0);
+        let all = &mut lock(&self.0).running;
         let taken = all
             .get(&transfer)
             .is_some_and(|it| it.device != device && it.session.strong_count() > 0);
@@ -52,7 +62,7 @@ impl<S> Attachable<S> {
 
     /// The session ends.
     pub fn close(&self, transfer: TransferId, session: &Arc<S>) {
-        let mut running = lock(&self.0);
+        let running = &mut lock(&self.0).running;
         if running.get(&transfer).is_some_and(|it| it.is(session)) {
             running.remove(&transfer);
         }
@@ -64,19 +74,21 @@ impl<S> Attachable<S> {
         device: DeviceId,
         takes: impl Fn(&S) -> bool,
     ) -> Option<Place<S>> {
-        let mut running = lock(&self.0);
-        let all: usize = running.values().map(|it| it.attached).sum();
-        let of_device = running.values().filter(|it| it.device == device);
-        let of_device: usize = of_device.map(|it| it.attached).sum();
-        let it = running
+        let mut state = lock(&self.0);
+        let all: usize = state.taken.values().sum();
+        let of_device = state.taken.get(&device).copied().unwrap_or_default();
+        let it = state
+            .running
             .get_mut(&transfer)
             .filter(|it| it.device == device && it.attached + 1 < CONNECTIONS_OF_TRANSFER)
             .filter(|_| all < ATTACHED && of_device < ATTACHED_OF_DEVICE)?;
         let session = it.session.upgrade().filter(|session| takes(session))?;
         it.attached += 1;
+        *state.taken.entry(device).or_default() += 1;
         Some(Place {
             of: self.clone(),
             transfer,
+            device,
             session,
         })
     }
@@ -90,10 +102,16 @@ impl<S> Running<S> {
 
 impl<S> Drop for Place<S> {
     fn drop(&mut self) {
-        let mut running = lock(&self.of.0);
-        let it = running.get_mut(&self.transfer);
+        let mut state = lock(&self.of.0);
+        let it = state.running.get_mut(&self.transfer);
         if let Some(it) = it.filter(|it| it.is(&self.session)) {
-            it.attached -= 1;
+            it.attached = it.attached.saturating_sub(1);
+        }
+        if let Some(taken) = state.taken.get_mut(&self.device) {
+            *taken = taken.saturating_sub(1);
+            if *taken == 0 {
+                state.taken.remove(&self.device);
+            }
         }
     }
 }
@@ -163,5 +181,19 @@ mod tests {
             assert!(places.len() - before <= ATTACHED_OF_DEVICE);
         }
         assert_eq!(places.len(), ATTACHED);
+    }
+
+    #[test]
+    fn offering_a_running_transfer_again_and_again_makes_no_more_places() {
+        let attachable = Arc::new(Attachable::default());
+        let mut places = Vec::new();
+        for _again in 0..20 {
+            let session = Arc::new(());
+            attachable.open(id(1), DEVICE, &session);
+            places.extend((0..10).map_while(|_| attachable.take(id(1), DEVICE, |()| true)));
+        }
+        assert_eq!(places.len(), ATTACHED_OF_DEVICE);
+        drop(places);
+        assert!(lock(&attachable.0).taken.is_empty());
     }
 }

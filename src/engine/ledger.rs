@@ -292,32 +292,41 @@ fn understood(transfer: TransferId, record: KeptRecord) -> Option<Kept> {
     })
 }
 
+/// The last word on a transfer, and who waits for it.
+struct Last {
+    transfer: TransferId,
+    kept: Option<Box<Kept>>,
+    waiting: Vec<Then>,
+}
+
 fn write_all(folder: &Path, asked: &Receiver<Write>) {
     while let Ok(first) = asked.recv() {
         // A flush takes its time. What was asked for meanwhile is written in one go: of each transfer
         // the last word, which is all that would be left of them.
-        let mut last: Vec<(TransferId, Option<Box<Kept>>)> = Vec::new();
-        let mut waiting = Vec::new();
+        let mut last: Vec<Last> = Vec::new();
         for write in std::iter::once(first).chain(asked.try_iter()) {
-            let (transfer, kept) = match write {
-                Write::Save(kept, then) => {
-                    waiting.extend(then);
-                    (kept.transfer, Some(kept))
-                }
-                Write::Remove(transfer) => (transfer, None),
+            let (transfer, kept, then) = match write {
+                Write::Save(kept, then) => (kept.transfer, Some(kept), then),
+                Write::Remove(transfer) => (transfer, None, None),
             };
-            last.retain(|(before, _)| *before != transfer);
-            last.push((transfer, kept));
+            let before = last.iter().position(|last| last.transfer == transfer);
+            let mut waiting = before.map_or_else(Vec::new, |at| last.remove(at).waiting);
+            waiting.extend(then);
+            last.push(Last {
+                transfer,
+                kept,
+                waiting,
+            });
         }
-        for (transfer, kept) in last {
-            match kept {
+        for last in last {
+            match last.kept {
                 Some(kept) => write_one(folder, *kept),
                 None => {
-                    let _ = fs::remove_file(path_of(folder, transfer));
+                    let _ = fs::remove_file(path_of(folder, last.transfer));
                 }
             }
+            last.waiting.into_iter().for_each(|then| then());
         }
-        waiting.into_iter().for_each(|then| then());
     }
 }
 

@@ -70,7 +70,7 @@ pub const CLIENTS_OF_DEVICE: usize = 64;
 /// Connections of one transfer: on a path that loses packets eight streams reach what one cannot, and
 /// more would only push others aside.
 pub const CONNECTIONS_OF_TRANSFER: usize = 8;
-/// Attached connections at once, of all transfers; each costs two threads and three descriptors. Who
+/// Attached connections at once, of all transfers; each costs two threads and four descriptors. Who
 /// gets no place goes on with the connections it has.
 pub const ATTACHED: usize = 64;
 /// Of those, of one device: as many as four transfers take.

@@ -99,7 +99,6 @@ impl Link {
             });
             match received {
                 Ok(Received::Bytes(_)) => {
-                    heard = Instant::now();
                     if said_quiet > 0 {
                         said_quiet = 0;
                         quiet(0);
@@ -120,6 +119,8 @@ impl Link {
                             return Ending::Violation(violation);
                         }
                     }
+                    // A frame may have waited for its turn; meanwhile the peer was not listened to.
+                    heard = Instant::now();
                 }
                 Ok(Received::Idle) => {}
                 Ok(Received::Closed) => return Ending::Goodbye,
@@ -167,7 +168,7 @@ impl Link {
             };
             if let Err(error) = written {
                 tracing::debug!(%error, "connection ended while writing");
-                self.outbox.abort();
+                self.outbox.cannot_write();
                 self.shutdown.shutdown();
                 return;
             }

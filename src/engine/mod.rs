@@ -109,7 +109,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             identity,
             name: Mutex::new(config.name),
-            save_folder: Mutex::new(PathBuf::new()),
+            save_folder: Arc::default(),
             on_conflict: Mutex::new(OnConflict::default()),
             gate: Mutex::new(Gate::closed(Instant::now())),
             ledger,
@@ -219,7 +219,7 @@ fn absolute(paths: &[PathBuf]) -> Vec<PathBuf> {
 struct Shared {
     identity: Identity,
     name: Mutex<DeviceName>,
-    save_folder: Mutex<PathBuf>,
+    save_folder: Arc<Mutex<PathBuf>>,
     /// Unless the person says otherwise for an offer.
     on_conflict: Mutex<OnConflict>,
     gate: Mutex<Gate>,

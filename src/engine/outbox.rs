@@ -175,6 +175,14 @@ impl Outbox {
         self.shared.changed.notify_all();
     }
 
+    /// This connection can carry nothing more. Without the first one that is the end of all; what the
+    /// loss of an attached one means is for its reader to say.
+    pub fn cannot_write(&self) {
+        if self.place == 0 {
+            self.abort();
+        }
+    }
+
     /// The connection is ending.
     pub fn ended(&self) -> bool {
         self.lock().end != End::Open

@@ -25,7 +25,7 @@ use super::greeting::Greeted;
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::meeting::Meeting;
-use super::note::{Note, Notes};
+use super::note::{Counted, Note, Notes};
 use super::seats::Seat;
 use super::surveying::Surveying;
 use super::throttle::Throttle;
@@ -292,7 +292,7 @@ impl Receiving {
                 picks: kept.and_then(|kept| kept.picks),
             },
             merging: Merging::new(Buffers::new(BUFFERS), shared.attachable.clone()),
-            counting: Mutex::new(Counting::new(shared.clone())),
+            counting: Mutex::new(Counting::new(shared.save_folder.clone())),
             finished: Mutex::new(None),
             live: Arc::new(Live::default()),
             notes,
@@ -361,11 +361,11 @@ impl Receiving {
         Ok(())
     }
 
-    /// One frame from the sender.
-    fn handle(self: &Arc<Self>, frame: Frame) -> Result<(), Violation> {
+    /// One frame from the sender. What it adds to the offer is [told](Self::tell_count) afterwards.
+    fn handle(self: &Arc<Self>, frame: Frame) -> Result<Option<Counted>, Violation> {
         if frame == Frame::Remember {
             self.meeting.hear(&self.link.outbox);
-            return Ok(());
+            return Ok(None);
         }
         let mut machine = self.machine();
         machine.handle_frame(frame)?;
@@ -428,16 +428,19 @@ impl Receiving {
             }
         }
         drop(machine);
+        self.pump();
+        Ok(counted)
+    }
+
+    /// Asks the disk, so not under a lock that another connection waits for.
+    fn tell_count(&self, counted: Option<Counted>) {
         if let Some(mut counted) = counted {
-            // Asks the disk, so not under the lock.
             counted.free_bytes = lock(&self.counting).free_bytes();
             self.notes.send(Note::Counted(counted));
             if !self.accepted.load(Ordering::SeqCst) {
                 let _ = self.orders.send(Order::Counted);
             }
         }
-        self.pump();
-        Ok(())
     }
 
     /// Says once how it ended: an offer that nobody answered is withdrawn, a transfer has ended.

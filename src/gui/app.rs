@@ -103,7 +103,7 @@ impl App {
     }
 
     /// Takes in what the engine and the dialogs have to say.
-    pub fn drain(&mut self, context: &Context) {
+    pub fn drain(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.notice_port(&event);
             self.view.apply(event);
@@ -121,14 +121,13 @@ impl App {
             Some(Picked::NoDialog) => self.send_panel.without_dialog = true,
             Some(Picked::Nothing) | None => {}
         }
-        let title = match self.overall_percent() {
+    }
+
+    /// What the window is called: how far everything is, to be seen while it is minimised.
+    pub fn title(&self) -> String {
+        match self.overall_percent() {
             Some(percent) => format!("{percent}% – Ropeway"),
             None => "Ropeway".to_owned(),
-        };
-        let shown = context.data(|data| data.get_temp::<String>(egui::Id::unique("title")));
-        if shown.as_ref() != Some(&title) {
-            context.data_mut(|data| data.insert_temp(egui::Id::unique("title"), title.clone()));
-            context.send_viewport_cmd(ViewportCommand::Title(title));
         }
     }
 

@@ -70,7 +70,11 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
             let commands = move |command| engine.command(command);
             let mut app = App::new(settings, Some(data_dir), Box::new(commands), events);
             app.start(paths, not_read);
-            Ok(Box::new(Window { app, pace }))
+            Ok(Box::new(Window {
+                app,
+                pace,
+                title: String::new(),
+            }))
         }),
     )
     .map_err(|error| anyhow::anyhow!("{error}"))
@@ -100,13 +104,23 @@ fn prefer_x11() -> Option<eframe::EventLoopBuilderHook> {
 struct Window {
     app: App,
     pace: Arc<Pace>,
+    title: String,
 }
 
 impl eframe::App for Window {
-    fn logic(&mut self, context: &egui::Context, _frame: &mut eframe::Frame) {
+    fn logic(&mut self, _context: &egui::Context, frame: &mut eframe::Frame) {
         // Runs also while the window is hidden, so that no event waits for a picture.
         self.pace.paints(Instant::now());
-        self.app.drain(context);
+        self.app.drain();
+        let title = self.app.title();
+        if title != self.title
+            && let Some(window) = frame.winit_window()
+        {
+            // Not as egui's command, which would have another picture made at once, with another
+            // percentage, and so on.
+            window.set_title(&title);
+            self.title = title;
+        }
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {

@@ -1035,6 +1035,12 @@ impl Receiver {
         self.consumed = self.consumed.saturating_add(cost(body_bytes));
     }
 
+    /// How much content may still come, at its cost; `None` before an offer is accepted, when none may.
+    pub fn credit_left(&self) -> Option<u64> {
+        let accepted = !matches!(self.state, State::Idle | State::Offered);
+        accepted.then(|| self.told.granted.saturating_sub(self.came))
+    }
+
     fn pay(&mut self, body_bytes: usize) -> Result<(), Violation> {
         self.came = self.came.saturating_add(cost(body_bytes));
         if self.came > self.told.granted {

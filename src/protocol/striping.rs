@@ -5,8 +5,8 @@
 //! them. From then on each has a *number* frame directly before it, whichever connection carries it,
 //! and [`Merger`] gives them out in that order: the machines see what they would see of one connection.
 //!
-//! What waits for its turn is bounded. Frames that cost credit cannot be more than the window, since
-//! all that waits is within what was granted. Of the others (`failed`, manifests, `finish`) no honest
+//! What waits for its turn is bounded. Frames that cost credit cannot be more than what was granted and
+//! is not used. Of the others (`failed`, manifests, `finish`) no honest
 //! sender puts any on the first connection, so that an attached one may be left unread while too many
 //! of them wait, and the first one never is. On one connection numbers ascend, so the frame that all
 //! wait for is never behind one that waits.
@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 use super::bulk::{FileEnd, Groups, cost};
 use super::frame::{HEADER_BYTES, kind};
 use super::message::{Frame, Violation, WireEntry};
-use super::receiver::WIDE_WINDOW_BYTES;
 
 /// Frames that cost no credit and wait for their turn: some thousand entries or failures.
 const FREE_BYTES: u64 = 1 << 20;
@@ -191,8 +190,15 @@ pub struct Merger {
 }
 
 impl Merger {
-    /// From the connection `of`, in the order in which they came there.
-    pub fn take(&mut self, of: &Stripe, number: u64, frame: Frame) -> Result<Taken, Violation> {
+    /// From the connection `of`, in the order in which they came there. `credit_left` is what was
+    /// granted and not used by frames that have had their turn.
+    pub fn take(
+        &mut self,
+        of: &Stripe,
+        number: u64,
+        frame: Frame,
+        credit_left: u64,
+    ) -> Result<Taken, Violation> {
         if number < self.next || self.waiting.contains_key(&number) {
             return Err(Violation::Malformed("a number twice"));
         }
@@ -201,7 +207,7 @@ impl Merger {
         match weight {
             Weight::Paid(cost) => {
                 let paid = self.paid.saturating_add(cost);
-                if paid > WIDE_WINDOW_BYTES && !next {
+                if paid > credit_left {
                     return Err(Violation::Malformed("more than the credit allows"));
                 }
                 self.paid = paid;

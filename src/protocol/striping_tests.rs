@@ -7,6 +7,9 @@ use super::super::frame::HEADER_BYTES;
 use super::super::message::{Cancel, Failed, ManifestPart, WireProblem};
 use super::*;
 
+/// What the peers here were granted.
+const CREDIT: u64 = 4 << 20;
+
 fn data(offset: u64, len: usize) -> Frame {
     let frame = DataFrame::new(Vec::new(), len).seal(0, offset);
     Frame::Data(Data::parse(frame[HEADER_BYTES..].to_vec()).unwrap())
@@ -31,7 +34,7 @@ fn bring(
 ) -> Result<Taken, Violation> {
     assert_eq!(stripe.sort(Frame::Number(number))?, Sorted::Nothing);
     match stripe.sort(frame)? {
-        Sorted::Numbered(number, frame) => merger.take(stripe, number, frame),
+        Sorted::Numbered(number, frame) => merger.take(stripe, number, frame, CREDIT),
         other => panic!("{other:?}"),
     }
 }
@@ -52,7 +55,7 @@ proptest! {
             (_, way) => way,
         };
         let frame = |number: usize| match free(number) {
-            true => failed(number as u32, 10_000),
+            true => failed(number as u32, 60_000),
             false => data(number as u64, 20_000),
         };
         let mut queues = vec![std::collections::VecDeque::new(); 8];
@@ -91,7 +94,7 @@ proptest! {
                 }
             };
             let at = way(number as usize);
-            match merger.take(&stripes[at], number, frame).unwrap() {
+            match merger.take(&stripes[at], number, frame, CREDIT).unwrap() {
                 Taken::Kept => idle = 0,
                 Taken::TooEarly(frame) => {
                     in_hand[at] = Some((number, frame));
@@ -102,7 +105,7 @@ proptest! {
             while let Some(frame) = merger.poll() {
                 given.push(frame);
             }
-            prop_assert!(merger.paid <= WIDE_WINDOW_BYTES && merger.free <= FREE_BYTES + 20_000);
+            prop_assert!(merger.paid <= CREDIT && merger.free <= FREE_BYTES + 61_000);
         }
         prop_assert!(!merger.is_waiting());
         prop_assert_eq!((merger.paid, merger.free), (0, 0));
@@ -128,7 +131,7 @@ proptest! {
             let _ = bring(&mut merger, &mut stripes[at], number, frame);
             while merger.poll().is_some() {}
             held = held.max(merger.waiting.len());
-            prop_assert!(merger.paid <= WIDE_WINDOW_BYTES);
+            prop_assert!(merger.paid <= CREDIT);
             prop_assert!(merger.free <= FREE_BYTES + 300_000 + FRAME_BYTES);
         }
         prop_assert!(held <= 40);
@@ -204,10 +207,7 @@ fn too_much_credit_is_a_violation_and_too_many_free_frames_wait_on_attached_conn
     let mut attached = Stripe::attached();
     let refused = (1..)
         .find(|number| bring(&mut merger, &mut attached, *number, data(0, 256 << 10)).is_err());
-    assert_eq!(
-        refused,
-        Some(WIDE_WINDOW_BYTES.div_euclid((256 << 10) + 268) + 1)
-    );
+    assert_eq!(refused, Some(CREDIT.div_euclid((256 << 10) + 268) + 1));
 
     let mut merger = Merger::default();
     let (mut first, mut attached) = (Stripe::first(), Stripe::attached());

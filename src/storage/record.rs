@@ -67,11 +67,28 @@ pub fn load<T: DeserializeOwned>(path: &Path, version: u32) -> Result<Option<T>,
     }
 }
 
+/// How long something is when it is written.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Replaces (or makes) a record.
 pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), RecordError> {
-    // Some records hold a key.
-    let mut text = Zeroizing::new(Vec::with_capacity(1024));
-    let made = serde_json::to_writer_pretty(&mut *text, &Record { version, content });
+    // Some records hold a key: a vector that grows would leave copies of it.
+    let mut length = Counted(0);
+    let record = Record { version, content };
+    let counted = serde_json::to_writer_pretty(&mut length, &record);
+    let mut text = Zeroizing::new(Vec::with_capacity(length.0.saturating_add(1)));
+    let made = counted.and_then(|()| serde_json::to_writer_pretty(&mut *text, &record));
     text.push(b'\n');
     let write = || -> io::Result<()> {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));

@@ -50,7 +50,7 @@ impl Window<'_> {
             .with_context_setup(theme::install)
             .build_ui_state(
                 |ui, app: &mut App| {
-                    app.drain(&ui.ctx().clone());
+                    app.drain();
                     app.ui(ui, None);
                 },
                 app,

@@ -1,10 +1,11 @@
 //! What a person sees of an offer while its sender still counts.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::engine::note::Counted;
-use crate::engine::{Shared, event, lock};
+use crate::engine::{event, lock};
 use crate::model::{Manifest, displayable};
 use crate::storage::free_bytes;
 
@@ -15,7 +16,9 @@ const ASK_FREE_EVERY: Duration = Duration::from_secs(1);
 
 /// The picture of an offer that a person sees while the sender still counts.
 pub(super) struct Counting {
-    shared: Arc<Shared>,
+    /// Not all that the engine shares: a session may be held longest by the thread that writes the
+    /// ledger, which cannot end the ledger.
+    save_folder: Arc<Mutex<PathBuf>>,
     told: Option<Instant>,
     asked: Option<Instant>,
     free_bytes: Option<u64>,
@@ -25,9 +28,9 @@ pub(super) struct Counting {
 }
 
 impl Counting {
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub fn new(save_folder: Arc<Mutex<PathBuf>>) -> Self {
         Self {
-            shared,
+            save_folder,
             told: None,
             asked: None,
             free_bytes: None,
@@ -70,7 +73,7 @@ impl Counting {
             .is_some_and(|asked| asked.elapsed() < ASK_FREE_EVERY);
         if !fresh {
             self.asked = Some(Instant::now());
-            let folder = lock(&self.shared.save_folder).clone();
+            let folder = lock(&self.save_folder).clone();
             self.free_bytes = free_bytes(&folder);
         }
         self.free_bytes

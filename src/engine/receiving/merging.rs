@@ -12,6 +12,7 @@ use crate::engine::attachable::Attachable;
 use crate::engine::link::{Ending, Link, TICK};
 use crate::engine::{lock, spawn};
 use crate::model::TransferId;
+use crate::protocol::frame::kind;
 use crate::protocol::message::Frame;
 use crate::protocol::striping::{Merger, Sorted, Stripe, Taken};
 use crate::protocol::{Buffers, Violation};
@@ -72,6 +73,7 @@ impl Merging {
         stripe: &Stripe,
         number: u64,
         mut frame: Frame,
+        credit_left: impl Fn() -> Option<u64>,
         mut hand_on: impl FnMut(Frame) -> Result<(), Violation>,
     ) -> Result<(), Violation> {
         let mut state = lock(&self.state);
@@ -80,7 +82,9 @@ impl Merging {
                 // Nobody wants it any more.
                 return Ok(());
             }
-            match state.merger.take(stripe, number, frame)? {
+            // Nothing is kept of what was not accepted.
+            let left = credit_left().ok_or(Violation::Unexpected(kind::NUMBER))?;
+            match state.merger.take(stripe, number, frame, left)? {
                 Taken::Kept => break,
                 // Its connection is left unread until then; the one with the next frame is not.
                 Taken::TooEarly(back) => frame = back,
@@ -160,13 +164,21 @@ impl Receiving {
         stripe: &mut Stripe,
         frame: Frame,
     ) -> Result<(), Violation> {
-        match stripe.sort(frame)? {
-            Sorted::Plain(frame) => self.handle(frame),
-            Sorted::Numbered(number, frame) => self
-                .merging
-                .take(stripe, number, frame, |frame| self.handle(frame)),
-            Sorted::Nothing => Ok(()),
-        }
+        let counted = match stripe.sort(frame)? {
+            Sorted::Nothing => None,
+            Sorted::Plain(frame) => self.handle(frame)?,
+            Sorted::Numbered(number, frame) => {
+                let mut counted = None;
+                let left = || self.machine().credit_left();
+                self.merging.take(stripe, number, frame, left, |frame| {
+                    counted = self.handle(frame)?.or(counted.take());
+                    Ok(())
+                })?;
+                counted
+            }
+        };
+        self.tell_count(counted);
+        Ok(())
     }
 
     /// Runs a connection that has proven itself for this session to its end, on its own thread.

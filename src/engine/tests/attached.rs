@@ -412,6 +412,21 @@ fn only_the_device_of_an_accepted_transfer_attaches_with_its_key_and_seven_times
 }
 
 #[test]
+fn numbered_frames_before_the_offer_is_accepted_end_the_session() {
+    let garden = device("Garden");
+    let mut guest = Guest::enter(garden.listen(AcceptPolicy::Ask));
+    guest.offer(TransferId([1; 16]), 1000);
+    garden.wait(|event| match event {
+        Event::Offer(offer) if !offer.counting => Some(()),
+        _ => None,
+    });
+    let mut whole = Frame::Number(0).encode();
+    whole.extend(DataFrame::new(Vec::new(), 1000).seal(0, 0));
+    guest.channel.writer.write(&whole).unwrap();
+    assert!(is_over(&mut guest.channel));
+}
+
+#[test]
 fn frames_of_several_connections_make_one_file_and_a_second_end_after_it_means_nothing() {
     let garden = device("Garden");
     let to = garden.listen(AcceptPolicy::All);

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ropeway::protocol::receiver::WIDE_WINDOW_BYTES;
 use ropeway::protocol::striping::{Merger, Sorted, Stripe, Taken};
 use ropeway::protocol::{Buffers, Decoder, Frame, Limit};
+
+const CREDIT: u64 = 1 << 20;
 
 /// Pieces: connection, two bytes of length, bytes. What is given out are the numbers from 0 on without a
 /// gap, each once; nothing that an attached connection brought comes before number 0 or without a
@@ -43,7 +44,8 @@ pub fn striping(data: &[u8]) {
                 Sorted::Plain(_) => {
                     assert!(at == 0, "an attached connection carries nothing plain")
                 }
-                Sorted::Numbered(number, frame) => match merger.take(stripe, number, frame) {
+                Sorted::Numbered(number, frame) => match merger.take(stripe, number, frame, CREDIT)
+                {
                     Err(_violation) => return,
                     Ok(Taken::TooEarly(_)) => {
                         assert!(at > 0 && number > given && !content);
@@ -62,7 +64,7 @@ pub fn striping(data: &[u8]) {
                 given += 1;
             }
             assert_eq!(merger.is_waiting(), !waiting.is_empty());
-            assert!(waiting.values().sum::<u64>() <= WIDE_WINDOW_BYTES);
+            assert!(waiting.values().sum::<u64>() <= CREDIT);
         }
     }
 }
