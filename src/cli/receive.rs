@@ -324,6 +324,15 @@ impl Receiving<'_> {
             | Event::Safe(_)
             | Event::NotSafe(..)
             | Event::Quiet { .. }
+            | Event::Nearby(_)
+            | Event::Recent(_)
+            | Event::Conversations(_)
+            | Event::Line(..)
+            | Event::Delivery(..)
+            | Event::Talk(..)
+            | Event::TalkFailed(..)
+            | Event::TextOffered(_)
+            | Event::TextWithdrawn(_)
             | Event::Measured(_)
             | Event::ListSaved { .. }
             | Event::CommandFailed { .. } => {}

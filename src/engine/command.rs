@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::model::{
-    Allow, DeviceId, DeviceName, FailedLine, OnConflict, PeerAddress, Rule, Secret, TransferId,
+    Allow, DeviceId, DeviceName, FailedLine, MessageId, OnConflict, PeerAddress, Presence, Rule,
+    Secret, TransferId,
 };
 
 #[derive(Debug)]
@@ -63,6 +64,29 @@ pub enum Command {
     GiveUp(TransferId),
     /// Removes what is kept of a transfer, so that it cannot go on. What has arrived stays.
     Forget(TransferId),
+    /// How this device shows itself on the local network; [`super::Event::Nearby`] tells who is found.
+    SetPresence(Presence),
+    /// An address is no longer remembered.
+    ForgetRecent(PeerAddress),
+    /// Opens a conversation with a device that is not paired, or that is known by its address alone.
+    /// [`super::Event::Symbols`] and [`Self::Confirm`] go by its id, as for a transfer.
+    Talk(TalkRequest),
+    /// Says something to a device that was met before. Without a connection one is opened; what cannot
+    /// be delivered waits. Text of more than [`crate::model::MAX_MESSAGE_BYTES`] is not taken.
+    Say {
+        to: DeviceId,
+        id: MessageId,
+        text: String,
+    },
+    /// A message that waits is not sent any more.
+    TakeBack(DeviceId, MessageId),
+    /// Whether a device that is not known, and of which [`super::Event::TextOffered`] told, may say
+    /// something.
+    AnswerText(DeviceId, bool),
+    /// Removes all that is kept of what was exchanged with a device, here alone.
+    ClearConversation(DeviceId),
+    /// Whether conversations are kept on disk; `false` also removes what is kept.
+    KeepConversations(bool),
     /// Counts what a picked path holds: [`super::Event::Measured`] follows, repeatedly while counting.
     Measure(PathBuf),
     /// Writes failed entries and their reasons to a table (CSV): [`super::Event::ListSaved`] follows.
@@ -91,6 +115,20 @@ impl Default for Limits {
             at_once: 3,
         }
     }
+}
+
+/// To whom a conversation is opened, and how this device gets in; as in [`SendRequest`].
+#[derive(Clone, Debug)]
+pub struct TalkRequest {
+    /// Chosen by the front end, for the events of this attempt.
+    pub id: TransferId,
+    pub to: PeerAddress,
+    pub device: Option<Chosen>,
+    pub secret: Option<Secret>,
+    pub ask: bool,
+    pub remember: bool,
+    /// What is to be said first, as far as there is anything; sent when the conversation is open.
+    pub first: Option<(MessageId, String)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

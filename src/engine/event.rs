@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use super::known::KnownDevice;
 use crate::model::{
-    Code, DeviceId, DeviceName, Direction, Failure, FileReport, Holds, OnConflict, Peer,
-    PeerAddress, Problem, Progress, Summary, Symbols, TransferId, TransferState, Way,
+    Code, Conversation, Delivery, DeviceId, DeviceName, Direction, Failure, FileReport, Holds,
+    Line, MessageId, Nearby, OnConflict, Peer, PeerAddress, Problem, Progress, Summary, Symbols,
+    TransferId, TransferState, Way,
 };
 
 #[derive(Clone, Debug)]
@@ -90,6 +91,28 @@ pub enum Event {
         transfer: TransferId,
         seconds: u64,
     },
+
+    /// Everybody found on the local network, blocked devices apart; said anew on each change, at
+    /// most four times a second.
+    Nearby(Vec<Nearby>),
+    /// Addresses that a person has used, the last success first; said at the start if there are any, and
+    /// on each change.
+    Recent(Vec<Recent>),
+
+    /// What earlier runs kept of conversations; said once, at the start, if there is any.
+    Conversations(Vec<Conversation>),
+    /// Something was said, or a transfer has ended: the next line of the conversation with that peer.
+    Line(Peer, Line),
+    /// What became of a message that was said here.
+    Delivery(DeviceId, MessageId, Delivery),
+    /// How the conversation with a peer stands now.
+    Talk(Peer, Talk),
+    /// A conversation that was asked for ([`super::Command::Talk`]) could not be opened.
+    TalkFailed(TransferId, Failure),
+    /// A device that is not known wants to say something; [`super::Command::AnswerText`].
+    TextOffered(TextOffer),
+    /// It is gone before it was answered.
+    TextWithdrawn(DeviceId),
 
     Measured(Measured),
     /// The computer is kept from falling asleep by itself, or not any more.
@@ -257,6 +280,38 @@ pub struct Started {
     pub picked: u64,
     /// Sending: what was picked. Receiving: the save folder alone.
     pub places: Vec<PathBuf>,
+}
+
+/// An address that a person has used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recent {
+    pub address: PeerAddress,
+    /// Who was there, by what it called itself.
+    pub device: DeviceId,
+    pub name: DeviceName,
+    /// When it was last reached.
+    pub last: SystemTime,
+}
+
+/// How a conversation stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Talk {
+    Connecting,
+    /// Connected and verified: what is said is there at once.
+    Open,
+    /// The person there has not said yet whether it takes text from here.
+    Asking,
+    /// Closed since nothing was said for a while; it opens again by itself.
+    Resting,
+    /// Not to be reached; tried again when it is back. What is said waits.
+    Away(Failure),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TextOffer {
+    pub from: Peer,
+    /// As in [`Offer`].
+    pub symbols: Option<Symbols>,
 }
 
 /// Contents of a picked path, as far as counted.

@@ -36,10 +36,11 @@ mod tests;
 
 pub use command::{
     AcceptPolicy, Answer, Bind, Chosen, Command, Limits, ListenOptions, SendRequest, StopMode,
+    TalkRequest,
 };
 pub use event::{
     Client, Doing, Event, Existing, Found, Interrupted, ListenError, Listening, Looked, Measured,
-    Offer, OfferFolder, StartError, Started,
+    Offer, OfferFolder, Recent, StartError, Started, Talk, TextOffer,
 };
 pub use known::{KnownDevice, KnownDevices};
 pub use sending::new_transfer_id;

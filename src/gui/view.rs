@@ -203,6 +203,15 @@ impl View {
                     .retain(|known| known.device_id != peer.device_id);
                 self.notice = Some(Notice::Paired(peer.name));
             }
+            Event::Nearby(_)
+            | Event::Recent(_)
+            | Event::Conversations(_)
+            | Event::Line(..)
+            | Event::Delivery(..)
+            | Event::Talk(..)
+            | Event::TalkFailed(..)
+            | Event::TextOffered(_)
+            | Event::TextWithdrawn(_) => {}
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));

@@ -6,11 +6,13 @@
 
 pub mod address;
 pub mod conflict;
+pub mod conversation;
 pub mod device;
 pub mod entry;
 pub mod hold;
 pub mod known;
 pub mod name;
+pub mod nearby;
 pub mod problem;
 pub mod progress;
 pub mod secret;
@@ -20,11 +22,15 @@ pub mod trust;
 
 pub use address::{DEFAULT_PORT, PeerAddress};
 pub use conflict::OnConflict;
+pub use conversation::{
+    Conversation, Delivery, Line, MAX_MESSAGE_BYTES, MessageId, Outcome, Said, TransferLine,
+};
 pub use device::{DeviceId, DeviceName, Peer};
 pub use entry::{Entry, EntryKey, EntryKind, GROUP_BYTES, Manifest, ManifestError, Modified};
 pub use hold::{Hold, Holds};
 pub use known::{Allow, Bond, Rule, Way};
 pub use name::{SafeName, UnsafeName, displayable};
+pub use nearby::{Nearby, Presence, System};
 pub use problem::{Failure, Problem};
 pub use progress::{Meter, Progress};
 pub use secret::{Code, Secret};

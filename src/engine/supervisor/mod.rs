@@ -229,6 +229,14 @@ impl Supervisor {
             Command::MoveTo(transfer, folder) => self.move_to(transfer, folder),
             Command::GiveUp(transfer) => self.give_up(transfer),
             Command::Forget(transfer) => self.forget(transfer),
+            Command::SetPresence(_presence) => {}
+            Command::ForgetRecent(_address) => {}
+            Command::Talk(_request) => {}
+            Command::Say { .. } => {}
+            Command::TakeBack(_device, _message) => {}
+            Command::AnswerText(_device, _yes) => {}
+            Command::ClearConversation(_device) => {}
+            Command::KeepConversations(_keep) => {}
             Command::Measure(path) => self.chores.measure(path),
             Command::SaveList { path, lines } => self.chores.save_list(path, lines),
             Command::Open(path) => self.chores.open(path),
