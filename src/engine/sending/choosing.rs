@@ -2,7 +2,9 @@
 //!
 //! One stream of TCP takes each lost packet for a full line, so on a long path that loses some it stays
 //! far below what the line carries; several do not. As long as what is ready waits for the network, and
-//! not for a disk, a limit or a person, and each step has brought something, there are twice as many.
+//! not for a disk, a limit or a person, and each step has brought something, there are twice as many. Where
+//! the path is far and much is to come, the first steps are taken without looking: each costs several
+//! round trips, in which a transfer of some hundred MiB would be over.
 
 use std::time::Duration;
 
@@ -22,6 +24,10 @@ const GROWTH: f64 = 1.2;
 const GATHERING: f64 = 1.5;
 /// Steps without that before it is settled: a line that others use as well is uneven.
 const MISSES: u32 = 4;
+/// From so long a way there and back on, and with so much to come, it begins with that many connections.
+const FAR: Duration = Duration::from_millis(20);
+const FAR_BYTES: u64 = 64 << 20;
+const FAR_CONNECTIONS: usize = 4;
 /// With less to come a new connection is there when everything is over.
 const WORTH_BYTES: u64 = 4 << 20;
 /// Round trips until a new connection carries something, and is worth it.
@@ -46,6 +52,8 @@ pub struct Sight {
 #[derive(Debug)]
 pub struct Choosing {
     most: usize,
+    /// As many as there were when it was first looked at what they bring.
+    first: usize,
     /// Where the present step began.
     since: Option<Sight>,
     /// Bytes a second in the step before, and of the connections of then.
@@ -62,6 +70,7 @@ impl Choosing {
     pub fn new(most: usize) -> Self {
         Self {
             most: most.min(CONNECTIONS_OF_TRANSFER),
+            first: 1,
             since: None,
             before: None,
             to_exceed: 0.0,
@@ -88,6 +97,11 @@ impl Choosing {
         if self.settled {
             return None;
         }
+        let begins = self.first == 1 && sight.connections == 1 && !sight.held;
+        if begins && sight.round_trip >= FAR && sight.left_bytes >= FAR_BYTES {
+            self.first = FAR_CONNECTIONS.min(self.most);
+            return (self.first > 1).then_some(self.first);
+        }
         let Some(since) = self
             .since
             .filter(|since| !sight.held && !since.held && since.connections == sight.connections)
@@ -113,7 +127,8 @@ impl Choosing {
         let gathers = again.is_none_or(|(_, before)| rate >= before * GATHERING);
         let exceeds = rate >= self.to_exceed;
         let add = match sight.connections {
-            1 => !gathers,
+            // There is nothing to compare it with.
+            first if first == self.first => !gathers,
             _ => exceeds,
         };
         if !add {
@@ -179,7 +194,7 @@ mod tests {
     }
 
     const LONG: Path = Path {
-        round_trip: Duration::from_millis(40),
+        round_trip: Duration::from_millis(19),
         stream: 3_000_000,
         all: 125_000_000,
     };
@@ -227,6 +242,36 @@ mod tests {
             sight.flow.bytes = (1e3 * (seconds * 4.0).exp2()) as u64;
         };
         assert_eq!(LONG.chosen(8, quickly), 1);
+    }
+
+    #[test]
+    fn a_far_path_with_much_to_come_begins_with_four() {
+        let far = Path {
+            round_trip: FAR,
+            ..LONG
+        };
+        assert_eq!(far.chosen(8, |_| {}), 8);
+        assert_eq!(far.chosen(3, |_| {}), 3);
+        assert_eq!(far.chosen(1, |_| {}), 1);
+        // Something other than the network is what limits: no more than those.
+        let disk = |sight: &mut Sight| sight.flow.waited = sight.flow.put / 3;
+        assert_eq!(far.chosen(8, disk), 4);
+        assert_eq!(far.chosen(8, |sight| sight.held = true), 1);
+        let little = |sight: &mut Sight| {
+            sight.left_bytes = FAR_BYTES - 1;
+            sight.flow.waited = 0;
+        };
+        assert_eq!(far.chosen(8, little), 1);
+        let mut choosing = Choosing::new(8);
+        let sight = Sight {
+            at: Duration::ZERO,
+            flow: Flow::default(),
+            connections: 1,
+            round_trip: FAR,
+            left_bytes: FAR_BYTES,
+            held: false,
+        };
+        assert_eq!(choosing.look(sight), Some(4), "before anything was sent");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{Connection, Role, Supervisor};
 use crate::engine::command::{AcceptPolicy, Answer, ListenOptions, StopMode};
-use crate::engine::cut::Cut;
+use crate::engine::cut::{Cut, Stage};
 use crate::engine::event::{Client, Doing, Event, Listening};
 use crate::engine::greeting::new_code;
 use crate::engine::limits::{
@@ -123,9 +123,16 @@ impl Supervisor {
         for (id, connection) in &mut self.connections {
             let busy =
                 receiving.iter().any(|(_, busy)| busy == id) || self.settling.contains_key(id);
-            let ends_alone = matches!(&connection.role, Role::Incoming(incoming)
-                if incoming.standing != Standing::Attached);
-            if ends_alone && !busy {
+            // Of one that has proven itself and has not said so yet, it is about to be known whether it
+            // carries content of a transfer that is let finish.
+            let finishing = mode == StopMode::LetFinish;
+            let stays = matches!(&connection.role, Role::Incoming(incoming)
+                if match incoming.standing {
+                    Standing::Attached => true,
+                    Standing::Stranger => finishing && connection.cut.stage() == Stage::Proven,
+                    Standing::Verified | Standing::Leaving => false,
+                });
+            if !stays && !busy {
                 connection.hang_up();
             }
         }
@@ -217,7 +224,12 @@ impl Supervisor {
         {
             self.meet(id, &peer.name);
         }
+        let off = self.server.is_none();
         if let Some(incoming) = self.incoming(connection) {
+            if off && incoming.standing == Standing::Stranger {
+                // It was on its way in when the server was switched off.
+                return self.part_with_connection(connection);
+            }
             incoming.peer = peer;
             incoming.doing = Doing::Idle;
             if incoming.standing == Standing::Stranger {
