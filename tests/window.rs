@@ -16,12 +16,13 @@ use egui::accesskit::{Role, Toggled};
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ropeway::engine::{
-    AcceptPolicy, Answer, Command, Event, Existing, Interrupted, Measured, OfferFolder, StopMode,
+    AcceptPolicy, Answer, Command, Event, Existing, Interrupted, Measured, OfferFolder, Recent,
+    StopMode,
 };
 use ropeway::gui::view::{RowState, Server};
 use ropeway::model::{
-    Direction, EntryStatus, Failure, FileReport, Hold, Holds, OnConflict, Problem, Status, Summary,
-    TransferId, TransferState,
+    DeviceId, DeviceName, Direction, EntryStatus, Failure, FileReport, Hold, Holds, OnConflict,
+    Problem, Status, Summary, TransferId, TransferState,
 };
 use ropeway::settings::Language;
 use support::{Device, PASSPHRASE};
@@ -124,18 +125,29 @@ fn a_wrong_code_brings_the_list_back_with_the_sentence() {
 }
 
 #[test]
-fn an_address_that_was_reached_is_kept_at_hand() {
+fn an_address_that_was_reached_is_at_hand_and_can_be_forgotten() {
     let mut window = Window::english();
-    window.drop_file("/home/me/a.txt");
-    window.type_into("To", "192.168.1.20");
-    window.type_into("Code on its screen", "111111");
-    window.press(Modifiers::COMMAND, Key::Enter);
-    let Some(Command::Send(request)) = window.command() else {
-        panic!("a send command");
+    let recent = |address: &str| Recent {
+        address: address.parse().unwrap(),
+        device: DeviceId([3; 32]),
+        name: DeviceName::cleaned("Garden laptop", "?"),
+        last: std::time::SystemTime::now(),
     };
-    window.say(Event::PeerKnown(request.transfer, peer("Garden laptop")));
+    window.say(Event::Recent(vec![recent("192.168.1.20")]));
     window.harness.get_by_label("Recent");
-    window.harness.get_by_label("192.168.1.20");
+    window.click("192.168.1.20");
+    assert_eq!(window.harness.state().view.draft.address, "192.168.1.20");
+    let link = window.harness.get_by_label("192.168.1.20");
+    link.click_secondary();
+    window.harness.run();
+    window.click("Forget this address");
+    let forgotten = window.command();
+    assert!(
+        matches!(&forgotten, Some(Command::ForgetRecent(at)) if at.to_string() == "192.168.1.20"),
+        "{forgotten:?}"
+    );
+    window.say(Event::Recent(Vec::new()));
+    assert!(window.harness.query_by_label("Recent").is_none());
 }
 
 #[test]

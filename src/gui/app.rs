@@ -12,6 +12,7 @@ use egui::{
 
 use super::dialogs::{Dialogs, Picked};
 use super::panels::confirm::symbols_question_ui;
+use super::panels::destination::Around;
 use super::panels::header::{NameEditor, header_ui};
 use super::panels::modals::{Question, ask, quit_question, stop_question};
 use super::panels::notice::notices_ui;
@@ -22,7 +23,7 @@ use super::panels::settings::{SettingsDialog, settings_ui};
 use super::panels::transfers::transfers_ui;
 use super::panels::{Scope, Want};
 use super::texts::{Texts, texts};
-use super::view::{Notice, View};
+use super::view::{Notice, View, cards};
 use super::{theme, widgets};
 use crate::engine::{Command, Event, StopMode};
 use crate::model::FailedLine;
@@ -216,8 +217,13 @@ impl App {
     }
 
     fn send(&mut self, ui: &mut Ui, scope: &mut Scope) {
-        let View { draft, devices, .. } = &mut self.view;
-        send_ui(ui, scope, draft, devices, &mut self.send_panel);
+        let view = &mut self.view;
+        let around = Around {
+            cards: cards(&view.devices, &view.nearby),
+            devices: &view.devices,
+            recent: &view.recent,
+        };
+        send_ui(ui, scope, &mut view.draft, &around, &mut self.send_panel);
     }
 
     fn receive(&mut self, ui: &mut Ui, scope: &mut Scope) {

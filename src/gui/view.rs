@@ -2,6 +2,7 @@
 //!
 //! Pure: [`View::apply`] takes an event and changes fields; nothing here draws or sends.
 
+pub mod cards;
 pub mod draft;
 pub mod row;
 
@@ -9,12 +10,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::engine::KnownDevice;
-use crate::engine::{Client, Event, ListenError, Listening, Offer};
+use crate::engine::{Client, Event, ListenError, Listening, Offer, Recent};
 use crate::model::{
-    Bond, Code, DeviceId, DeviceName, Direction, EntryStatus, Peer, PeerAddress, Problem, Progress,
-    Status, Summary, Symbols, TransferId, TransferState,
+    Bond, Code, DeviceId, DeviceName, Direction, EntryStatus, Nearby, Peer, PeerAddress, Problem,
+    Progress, Status, Summary, Symbols, TransferId, TransferState,
 };
 
+pub use cards::{Card, Here, cards};
 pub use draft::{Draft, Entry, Pick};
 pub use row::{Row, RowState};
 
@@ -40,6 +42,10 @@ pub struct View {
     pub draft: Draft,
     /// Remembered, wished for or blocked; the one met last first.
     pub devices: Vec<KnownDevice>,
+    /// Found on the local network.
+    pub nearby: Vec<Nearby>,
+    /// Addresses used before, the last success first.
+    pub recent: Vec<Recent>,
     /// What the person has to compare before something is sent, the oldest first.
     pub questions: Vec<(TransferId, Symbols)>,
     /// Who wants to be remembered here.
@@ -148,7 +154,6 @@ impl View {
                 }
             }
             Event::PeerKnown(id, peer) => {
-                self.draft.reached(id);
                 if let Some(row) = self.row(id) {
                     row.peer = peer;
                 }
@@ -203,9 +208,9 @@ impl View {
                     .retain(|known| known.device_id != peer.device_id);
                 self.notice = Some(Notice::Paired(peer.name));
             }
-            Event::Nearby(_)
-            | Event::Recent(_)
-            | Event::Conversations(_)
+            Event::Nearby(nearby) => self.nearby = nearby,
+            Event::Recent(recent) => self.recent = recent,
+            Event::Conversations(_)
             | Event::Line(..)
             | Event::Delivery(..)
             | Event::Talk(..)

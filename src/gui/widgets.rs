@@ -249,11 +249,21 @@ pub fn tile(ui: &mut Ui, symbol: Icon, color: Color32) {
     );
 }
 
-/// One of several devices: what it is called, and a word about it.
-pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, name: &str, about: &str) -> Response {
+/// What a device's card shows.
+pub struct Face<'a> {
+    pub symbol: Icon,
+    pub name: &'a str,
+    /// A few words about it.
+    pub about: &'a str,
+    /// It cannot take anything now.
+    pub faded: bool,
+}
+
+/// One of several devices.
+pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, face: &Face) -> Response {
     let size = vec2(width, theme::DEVICE_HEIGHT);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, name));
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, face.name));
     let palette = palette(ui);
     let marked = chosen || response.hovered();
     let fill = if marked {
@@ -272,7 +282,7 @@ pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, name: &str, about: &st
     ui.painter().text(
         pos2(rect.left() + theme::DEVICE_ICON, rect.center().y),
         Align2::CENTER_CENTER,
-        char::from(Icon::Laptop),
+        char::from(face.symbol),
         FontId::new(theme::ICON, theme::icons()),
         color,
     );
@@ -289,9 +299,13 @@ pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, name: &str, about: &st
     };
     let middle = rect.center().y;
     let strong = theme::strong_font(theme::BODY);
-    line(name, strong, palette.text, middle, Align2::LEFT_BOTTOM);
+    let front = match face.faded && !chosen {
+        true => palette.muted,
+        false => palette.text,
+    };
+    line(face.name, strong, front, middle, Align2::LEFT_BOTTOM);
     let small = theme::small_font();
-    line(about, small, palette.muted, middle, Align2::LEFT_TOP);
+    line(face.about, small, palette.muted, middle, Align2::LEFT_TOP);
     focus_ring(ui, &response);
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }

@@ -127,11 +127,11 @@ impl Supervisor {
             // carries content of a transfer that is let finish.
             let finishing = mode == StopMode::LetFinish;
             let stays = matches!(&connection.role, Role::Incoming(incoming)
-                if match incoming.standing {
-                    Standing::Attached => true,
-                    Standing::Stranger => finishing && connection.cut.stage() == Stage::Proven,
-                    Standing::Verified | Standing::Leaving => false,
-                });
+            if match incoming.standing {
+                Standing::Attached => true,
+                Standing::Stranger => finishing && connection.cut.stage() == Stage::Proven,
+                Standing::Verified | Standing::Leaving => false,
+            });
             if !stays && !busy {
                 connection.hang_up();
             }

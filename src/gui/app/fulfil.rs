@@ -14,8 +14,8 @@ use crate::gui::panels::Want;
 use crate::gui::panels::destination::{Ready, ready};
 use crate::gui::panels::settings::SettingsDialog;
 use crate::gui::texts::texts;
-use crate::gui::view::{Entry, Notice, Server};
-use crate::model::{Bond, DeviceId, Peer, Rule, TransferId};
+use crate::gui::view::{Entry, Notice, Server, cards};
+use crate::model::{DeviceId, Peer, Rule, TransferId};
 
 impl App {
     pub(super) fn fulfil(&mut self, want: Want, context: &Context, frame: Option<&eframe::Frame>) {
@@ -206,14 +206,10 @@ impl App {
     fn send_again(&mut self, id: crate::model::TransferId) {
         let Some(row) = self.view.row(id) else { return };
         let (places, peer) = (row.places.clone(), row.peer.clone());
-        let devices = &self.view.devices;
-        let known = devices.iter().find(|device| {
-            Some(device.id) == peer.device_id
-                && device.bond == Bond::Paired
-                && device.address.is_some()
-        });
-        match known {
-            Some(device) => self.view.draft.choose(device),
+        let cards = cards(&self.view.devices, &self.view.nearby);
+        let mut cards = cards.iter();
+        match cards.find(|card| Some(card.id) == peer.device_id && card.is_paired()) {
+            Some(card) => self.view.draft.choose(card),
             None => self.view.draft.go_to(peer.address),
         }
         places.into_iter().for_each(|path| self.add(path));

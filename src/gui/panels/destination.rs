@@ -1,20 +1,23 @@
-//! To whom: a known device with one click, or an address, which unfolds what is needed there.
+//! To whom: a device nearby or a known one with one click, or an address, which unfolds what is needed there.
 
 use egui::{Key, ScrollArea, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
 
 use super::{Scope, Want};
-use crate::engine::Command;
-use crate::engine::KnownDevice;
+use crate::engine::{Command, KnownDevice, Recent};
+use crate::gui::format::hours_since;
 use crate::gui::texts::Texts;
-use crate::gui::view::{Draft, Entry};
+use crate::gui::view::{Card, Draft, Entry, Here};
+use crate::gui::widgets::Face;
 use crate::gui::{theme, widgets};
-use crate::model::{Bond, Failure, PeerAddress, Secret};
+use crate::model::{Bond, Failure, PeerAddress, Secret, System};
 
 /// Nobody pauses that long within an address.
 const LOOK_AFTER_SECONDS: f64 = 0.6;
 /// Known devices in sight; the others are behind a word.
 const MAX_CARDS: usize = 6;
+/// What fits in a line.
+const MAX_RECENT: usize = 4;
 
 /// What is kept between frames, besides the draft.
 #[derive(Default)]
@@ -73,18 +76,26 @@ pub fn ready(
     Ok(Ready { to, secret, ask })
 }
 
+/// Whom a person may pick from.
+pub struct Around<'a> {
+    pub devices: &'a [KnownDevice],
+    pub cards: Vec<Card>,
+    pub recent: &'a [Recent],
+}
+
 pub fn destination_ui(
     ui: &mut Ui,
     scope: &mut Scope,
     draft: &mut Draft,
-    devices: &[KnownDevice],
+    around: &Around,
     panel: &mut DestinationPanel,
 ) {
-    known_ui(ui, scope, draft, devices, panel);
+    let devices = around.devices;
+    nearby_ui(ui, scope, draft, around, panel);
     widgets::part(ui, "address", |ui| {
         address_ui(ui, scope, draft, devices, panel);
     });
-    recent_ui(ui, scope, draft, devices);
+    recent_ui(ui, scope, draft, around);
     if draft.failure.is_some() {
         failure_ui(ui, scope, draft);
     } else {
@@ -95,27 +106,17 @@ pub fn destination_ui(
     }
 }
 
-/// Those that can be sent to: with an address, and not blocked.
-fn within_reach(devices: &[KnownDevice]) -> impl Iterator<Item = &KnownDevice> {
-    devices.iter().filter(|device| {
-        matches!(device.bond, Bond::Paired | Bond::ForgottenThere) && device.address.is_some()
-    })
-}
-
-fn known_ui(
+fn nearby_ui(
     ui: &mut Ui,
     scope: &mut Scope,
     draft: &mut Draft,
-    devices: &[KnownDevice],
+    around: &Around,
     panel: &mut DestinationPanel,
 ) {
     let texts = scope.texts;
-    let all: Vec<_> = within_reach(devices).collect();
-    if all.is_empty() {
-        return;
-    }
+    let all: Vec<_> = around.cards.iter().collect();
     ui.horizontal(|ui| {
-        ui.label(widgets::muted(ui, texts.known_devices));
+        ui.label(widgets::muted(ui, texts.devices));
         let hidden = all.len().saturating_sub(MAX_CARDS);
         if hidden > 0 {
             let word = match panel.all_devices {
@@ -126,20 +127,23 @@ fn known_ui(
                 panel.all_devices = !panel.all_devices;
             }
         }
-        if widgets::link(ui, texts.manage).clicked() {
+        if !around.devices.is_empty() && widgets::link(ui, texts.manage).clicked() {
             scope.want(Want::OpenKnown);
         }
     });
-    if panel.all_devices {
+    if all.is_empty() {
+        let hint = egui::Label::new(widgets::muted(ui, texts.nobody_nearby)).wrap();
+        ui.add(hint);
+    } else if panel.all_devices {
         ScrollArea::vertical()
-            .id_salt("known")
+            .id_salt("devices")
             .max_height(theme::LIST_HEIGHT)
             .min_scrolled_height(theme::LIST_HEIGHT)
             .auto_shrink([false, true])
             .show(ui, |ui| cards_ui(ui, texts, draft, &all));
     } else {
         // The chosen one stays in sight.
-        let chosen = |device: &&&KnownDevice| is_chosen(draft, device);
+        let chosen = |card: &&&Card| is_chosen(draft, card);
         let mut shown: Vec<_> = all.iter().take(MAX_CARDS).copied().collect();
         if let Some(hidden) = all.iter().skip(MAX_CARDS).find(chosen) {
             shown.pop();
@@ -150,41 +154,74 @@ fn known_ui(
     ui.add_space(theme::GRID);
 }
 
-fn is_chosen(draft: &Draft, device: &KnownDevice) -> bool {
+fn is_chosen(draft: &Draft, card: &Card) -> bool {
     let chosen = draft.chosen.as_ref();
-    chosen.is_some_and(|chosen| chosen.id == device.id)
+    chosen.is_some_and(|chosen| chosen.id == card.id)
 }
 
-fn cards_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, devices: &[&KnownDevice]) {
+fn cards_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, cards: &[&Card]) {
     let room = ui.available_width();
     let gap = theme::GAP;
     let in_a_row = ((room + gap) / (theme::DEVICE_WIDTH + gap))
         .floor()
         .max(1.0);
     let width = ((room - gap * (in_a_row - 1.0)) / in_a_row).floor();
-    for row in devices.chunks(in_a_row as usize) {
+    for row in cards.chunks(in_a_row as usize) {
         ui.horizontal(|ui| {
-            for device in row {
-                let chosen = is_chosen(draft, device);
-                let about = match device.bond {
-                    Bond::ForgottenThere => texts.forgotten_there,
-                    Bond::Paired | Bond::Wished | Bond::Blocked => texts.known,
+            for card in row {
+                let chosen = is_chosen(draft, card);
+                let face = Face {
+                    symbol: symbol(card.system),
+                    name: &card.name,
+                    about: &about(texts, card),
+                    faded: card.here != Here::Receiving,
                 };
-                let name = device.shown().as_str();
-                let card = widgets::device_card(ui, width, chosen, name, about);
-                if card.clicked() {
+                let response = widgets::device_card(ui, width, chosen, &face);
+                if response.clicked() {
                     if chosen {
                         draft.no_destination();
                     } else {
-                        draft.choose(device);
+                        draft.choose(card);
                     }
                 }
-                if let Some(address) = &device.address {
-                    card.on_hover_text(format!("{name}\n{address}"));
-                }
+                let places = match card.places.is_empty() {
+                    true => card.address.clone().unwrap_or_default(),
+                    false => card.places.join("\n"),
+                };
+                response.on_hover_text(format!("{}\n{}\n{places}", card.name, card.id.short()));
             }
         });
     }
+}
+
+fn symbol(system: System) -> Icon {
+    match system {
+        System::Linux => Icon::Terminal,
+        System::Windows => Icon::Grid2x2,
+        System::MacOs => Icon::Apple,
+        System::Other => Icon::Laptop,
+    }
+}
+
+/// How it stands with a device, in a few words.
+fn about(texts: &Texts, card: &Card) -> String {
+    let bond = match card.bond {
+        Some(Bond::ForgottenThere) => texts.forgotten_there,
+        Some(Bond::Paired) => texts.known,
+        Some(Bond::Wished | Bond::Blocked) | None => texts.not_known,
+    };
+    let second = match card.here {
+        Here::ReceiveOff => texts.receive_is_off.to_owned(),
+        Here::Away => texts.not_here.to_owned(),
+        Here::Receiving if card.twin => card.id.short(),
+        Here::Receiving => match card.system {
+            System::Linux => "Linux".to_owned(),
+            System::Windows => "Windows".to_owned(),
+            System::MacOs => "macOS".to_owned(),
+            System::Other => return bond.to_owned(),
+        },
+    };
+    format!("{bond} · {second}")
 }
 
 fn address_ui(
@@ -225,21 +262,31 @@ fn address_ui(
     }
 }
 
-fn recent_ui(ui: &mut Ui, scope: &Scope, draft: &mut Draft, devices: &[KnownDevice]) {
-    let carded = |address: &str| {
-        within_reach(devices).any(|device| device.address.as_deref() == Some(address))
-    };
-    let recent: Vec<_> = draft.recent.iter().map(PeerAddress::to_string).collect();
-    let recent: Vec<_> = recent.into_iter().filter(|text| !carded(text)).collect();
+fn recent_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, around: &Around) {
+    let carded = |recent: &&Recent| around.cards.iter().any(|card| card.id == recent.device);
+    let recent = around.recent.iter().filter(|recent| !carded(recent));
+    let recent: Vec<_> = recent.take(MAX_RECENT).collect();
     if recent.is_empty() {
         return;
     }
+    let texts = scope.texts;
     ui.horizontal_wrapped(|ui| {
-        ui.label(widgets::muted(ui, scope.texts.recent));
-        for text in recent {
-            if widgets::link(ui, &text).clicked() {
-                draft.go_to(text);
+        ui.label(widgets::muted(ui, texts.recent));
+        for recent in recent {
+            let address = recent.address.to_string();
+            let response = widgets::link(ui, &address);
+            if response.clicked() {
+                draft.go_to(address);
             }
+            let when = (texts.met)(hours_since(recent.last, std::time::SystemTime::now()));
+            let response = response.on_hover_text(format!("{} · {when}", recent.name));
+            response.context_menu(|ui| {
+                if widgets::link(ui, texts.forget_address).clicked() {
+                    let address = recent.address.clone();
+                    scope.want(Want::Engine(Command::ForgetRecent(address)));
+                    ui.close();
+                }
+            });
         }
     });
 }

@@ -7,7 +7,7 @@ use egui::accesskit::Role;
 use egui::{Align, Layout, ScrollArea, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
 
-use super::destination::{DestinationPanel, Ready, destination_ui, ready};
+use super::destination::{Around, DestinationPanel, Ready, destination_ui, ready};
 use super::{Scope, Want};
 use crate::gui::format::size;
 use crate::gui::view::{Draft, Entry, Pick};
@@ -26,7 +26,7 @@ pub fn send_ui(
     ui: &mut Ui,
     scope: &mut Scope,
     draft: &mut Draft,
-    devices: &[KnownDevice],
+    around: &Around,
     panel: &mut SendPanel,
 ) {
     let texts = scope.texts;
@@ -50,10 +50,10 @@ pub fn send_ui(
     }
     picks(ui, scope, draft);
     ui.add_space(theme::GAP);
-    destination_ui(ui, scope, draft, devices, &mut panel.destination);
+    destination_ui(ui, scope, draft, around, &mut panel.destination);
     ui.add_space(theme::GAP);
     widgets::part(ui, "send", |ui| {
-        send_button(ui, scope, draft, devices, panel);
+        send_button(ui, scope, draft, around.devices, panel);
     });
     if !draft.picks.is_empty() {
         ui.scope(|ui| {

@@ -51,6 +51,12 @@ pub struct Texts {
     pub send_to: fn(&str) -> String,
     pub send_to_known: fn(&str) -> String,
     pub known_devices: &'static str,
+    pub devices: &'static str,
+    pub not_known: &'static str,
+    pub receive_is_off: &'static str,
+    pub not_here: &'static str,
+    pub nobody_nearby: &'static str,
+    pub forget_address: &'static str,
     pub manage: &'static str,
     pub known: &'static str,
     /// Of a device that must be let in anew.

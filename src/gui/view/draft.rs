@@ -2,22 +2,23 @@
 
 use std::path::PathBuf;
 
+use super::cards::Card;
 use crate::engine::KnownDevice;
 use crate::engine::{Chosen, Found, Looked, Measured};
 use crate::model::{
     Bond, DeviceId, Failure, Party, PeerAddress, Problem, Summary, TransferId, Way,
 };
 
-/// Addresses kept at hand: what fits in a line.
-const MAX_RECENT: usize = 4;
-
 /// What is about to be sent.
 #[derive(Default)]
 pub struct Draft {
     pub picks: Vec<Pick>,
     pub address: String,
-    /// Picked from those that are known.
+    /// Picked from those that are known or nearby.
     pub chosen: Option<Chosen>,
+    /// What that one is called, and where else it may be reached.
+    called: Option<String>,
+    places: Vec<String>,
     pub code: String,
     /// The other device is to be remembered.
     pub remember: bool,
@@ -32,8 +33,6 @@ pub struct Draft {
     pub look: Look,
     /// The address is complete: it is looked at without waiting for more keys.
     pub look_now: bool,
-    /// Addresses reached since the start, the latest first.
-    pub recent: Vec<PeerAddress>,
     /// Requests whose outcome may still bring them back.
     pub under_way: Vec<UnderWay>,
 }
@@ -148,19 +147,19 @@ impl Draft {
 
 /// The destination.
 impl Draft {
-    /// A device that is known: where it was last reached. One that has forgotten this device is
-    /// asked what it takes, and is wanted back.
-    pub fn choose(&mut self, device: &KnownDevice) {
-        self.address = device.address.clone().unwrap_or_default();
-        self.chosen = Some(Chosen {
-            id: device.id,
-            name: Some(device.name.clone()),
-        });
+    /// A device that is known or was found: where it is, or was last reached. One that is not paired
+    /// is asked what it takes; one that has forgotten this device is wanted back.
+    pub fn choose(&mut self, card: &Card) {
+        self.address = card.address.clone().unwrap_or_default();
+        self.chosen = Some(card.chosen());
+        self.called = Some(card.name.clone());
+        self.places = card.places.iter().skip(1).cloned().collect();
         self.forget_failure();
         // It was meant for another device.
         self.code.clear();
-        self.remember = device.bond == Bond::ForgottenThere;
-        self.look_now = device.bond != Bond::Paired;
+        self.look = Look::Not;
+        self.remember = card.bond == Some(Bond::ForgottenThere);
+        self.look_now = !card.is_paired();
     }
 
     /// An address that is complete as it is.
@@ -178,6 +177,8 @@ impl Draft {
     pub fn edited(&mut self) {
         let meant = self.to().and_then(|to| to.device);
         self.chosen = meant.map(|id| Chosen { id, name: None });
+        self.called = None;
+        self.places.clear();
         self.forget_failure();
     }
 
@@ -231,7 +232,20 @@ impl Draft {
 
     pub(super) fn found(&mut self, looked: Looked) {
         // What is said about an address that was left meanwhile is of no use.
-        if self.to().as_ref() == Some(&looked.at) {
+        if self.to().as_ref() != Some(&looked.at) {
+            return;
+        }
+        let another = match (&looked.found, &self.chosen) {
+            (Ok(found), Some(chosen)) => found.id != chosen.id,
+            (Ok(_), None) => false,
+            (Err(_), _) => true,
+        };
+        if another && !self.places.is_empty() {
+            // It was heard of elsewhere, too.
+            self.address = self.places.remove(0);
+            self.look = Look::Not;
+            self.look_now = true;
+        } else {
             self.look = Look::Done(looked);
         }
     }
@@ -290,13 +304,12 @@ impl Draft {
     /// What it is called here, or says that it is called.
     pub fn name(&self, devices: &[KnownDevice]) -> Option<String> {
         let found = self.looked().and_then(|found| found.as_ref().ok());
-        let id = match &self.chosen {
-            Some(chosen) => chosen.id,
-            None => found?.id,
-        };
-        let known = devices.iter().find(|device| device.id == id);
+        let chosen = self.chosen.as_ref().map(|chosen| chosen.id);
+        let id = chosen.or_else(|| found.map(|found| found.id));
+        let known = devices.iter().find(|device| Some(device.id) == id);
         known
             .map(|device| device.shown().to_string())
+            .or_else(|| self.called.clone())
             .or_else(|| found.map(|found| found.name.to_string()))
     }
 
@@ -344,16 +357,6 @@ impl Draft {
             if request.transfer == was {
                 request.transfer = now;
             }
-        }
-    }
-
-    /// A device answered there and let us in: an address worth keeping at hand.
-    pub(super) fn reached(&mut self, transfer: TransferId) {
-        let mut under_way = self.under_way.iter();
-        if let Some(request) = under_way.find(|request| request.transfer == transfer) {
-            self.recent.retain(|known| *known != request.to);
-            self.recent.insert(0, request.to.clone());
-            self.recent.truncate(MAX_RECENT);
         }
     }
 
