@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Limits;
-use crate::model::{Allow, DEFAULT_PORT, DeviceName, OnConflict};
+use crate::model::{Allow, DEFAULT_PORT, DeviceName, OnConflict, Presence};
 use crate::storage::record::{self, RecordError};
 
 const FILE: &str = "settings.json";
@@ -33,6 +33,8 @@ pub struct Settings {
     pub at_once: u32,
     /// What happens to names that are taken, unless said otherwise for an offer.
     pub on_conflict: OnConflict,
+    /// How this device shows itself on the local network.
+    pub presence: Presence,
     pub theme: Theme,
     pub language: Language,
 }
@@ -66,6 +68,7 @@ impl Default for Settings {
             speed_limit: 0,
             at_once: 3,
             on_conflict: OnConflict::default(),
+            presence: Presence::Visible,
             theme: Theme::default(),
             language: Language::default(),
         }

@@ -116,6 +116,7 @@ fn answers_to_a_false_server(ways: &'static [&str]) -> usize {
         secret: (ways != ["ask"]).then(|| Secret::new("427913").unwrap()),
         ask: true,
         remember: false,
+        wait_for_it: false,
     }));
     let ended = study.ended();
     assert_eq!(ended.status, Status::Failed);

@@ -59,6 +59,7 @@ fn request(source: PathBuf, to: SocketAddr) -> SendRequest {
         secret: None,
         ask: false,
         remember: false,
+        wait_for_it: false,
     }
 }
 

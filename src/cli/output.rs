@@ -267,6 +267,9 @@ impl Output {
                 }
                 self.say("The connection is gone; it goes on when the other device is back.");
             }
+            TransferState::Away => {
+                self.say("The other device is not there; it is sent when it appears.");
+            }
             TransferState::Running => {
                 let bar = ProgressBar::new(0);
                 bar.set_draw_target(ProgressDrawTarget::stderr());

@@ -59,6 +59,7 @@ pub fn run(
         sources: arguments.paths,
         to: target.to,
         secret,
+        wait_for_it: false,
     }));
     match follow(&session, transfer, how, output)? {
         Outcome::Exit(exit) => Ok(exit),
@@ -187,7 +188,7 @@ fn follow(
         match input {
             Some(Input::Event(Event::State(_, state))) => {
                 match state {
-                    TransferState::Interrupted => {
+                    TransferState::Interrupted | TransferState::Away => {
                         lost.get_or_insert_with(Instant::now);
                     }
                     TransferState::Checking | TransferState::Running => lost = None,

@@ -177,6 +177,8 @@ pub struct SendRequest {
     /// Chosen by the front end ([`super::new_transfer_id`]), so that it can match events at once.
     pub transfer: TransferId,
     pub sources: Vec<PathBuf>,
+    /// Besides this one, every address at which the chosen device is heard of is tried. A chosen device
+    /// may have none at all ([`PeerAddress::nowhere`]).
     pub to: PeerAddress,
     /// The device that was chosen; another one at the address is not sent to.
     pub device: Option<Chosen>,
@@ -187,6 +189,9 @@ pub struct SendRequest {
     pub ask: bool,
     /// The other device is to be remembered, as far as its person wants the same.
     pub remember: bool,
+    /// If the chosen device is not there ([`crate::model::TransferState::Away`]), it is tried again when
+    /// it appears on the local network, and twice a minute, until it is cancelled.
+    pub wait_for_it: bool,
 }
 
 /// A device that a person picked from those that are known, or an address that names one.

@@ -59,6 +59,7 @@ impl Device {
             secret: Some(Secret::new(PASSPHRASE).unwrap()),
             ask: false,
             remember: false,
+            wait_for_it: false,
         }));
     }
 

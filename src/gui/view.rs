@@ -131,7 +131,10 @@ impl View {
                 self.rows.insert(0, Row::new(started));
             }
             Event::State(id, state) => {
-                if matches!(state, TransferState::Waiting | TransferState::Interrupted) {
+                if matches!(
+                    state,
+                    TransferState::Waiting | TransferState::Interrupted | TransferState::Away
+                ) {
                     self.answered(id);
                 }
                 if state == TransferState::Running {

@@ -61,6 +61,19 @@ impl PeerAddress {
         }
     }
 
+    /// Of a device of which no address is known.
+    pub fn nowhere(device: DeviceId) -> Self {
+        Self {
+            host: String::new(),
+            port: None,
+            device: Some(device),
+        }
+    }
+
+    pub fn is_nowhere(&self) -> bool {
+        self.host.is_empty()
+    }
+
     /// To be copied: `ropeway://192.168.1.20:9000/?id=…`, which reads back as the same.
     pub fn link(&self) -> String {
         let host = utf8_percent_encode(&self.host, ENCODED);

@@ -3,6 +3,8 @@
 
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::device::{DeviceId, DeviceName};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,7 +64,8 @@ impl System {
 }
 
 /// How this device shows itself on the local network.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Presence {
     /// No socket is open; nobody is found.
     #[default]

@@ -83,6 +83,8 @@ pub enum TransferState {
     Finishing,
     /// The connection is gone. It goes on when the other end is back.
     Interrupted,
+    /// The chosen device is not there, and nothing was offered yet. It begins when it appears.
+    Away,
 }
 
 impl TransferState {
@@ -96,6 +98,7 @@ impl TransferState {
             Self::Running => "running",
             Self::Finishing => "finishing",
             Self::Interrupted => "interrupted",
+            Self::Away => "away",
         }
     }
 }

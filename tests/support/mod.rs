@@ -109,6 +109,7 @@ impl Device {
             sources: sources.iter().map(|path| path.to_path_buf()).collect(),
             to: to.to_string().parse().unwrap(),
             secret: (!secret.is_empty()).then(|| Secret::new(secret).unwrap()),
+            wait_for_it: false,
         }));
         transfer
     }

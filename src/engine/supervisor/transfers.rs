@@ -228,6 +228,7 @@ impl Supervisor {
                 sources: kept.places.clone(),
                 to,
                 secret: None,
+                wait_for_it: false,
             };
             self.send(request, Some(kept));
         }

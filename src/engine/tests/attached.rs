@@ -151,6 +151,7 @@ impl Device {
             secret: Some(Secret::new(PASSPHRASE).unwrap()),
             ask: false,
             remember: false,
+            wait_for_it: false,
         }));
         transfer
     }

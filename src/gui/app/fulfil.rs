@@ -199,6 +199,7 @@ impl App {
             sources,
             to: to.clone(),
             secret,
+            wait_for_it: false,
         }));
         self.view.draft.sent(transfer, to);
     }

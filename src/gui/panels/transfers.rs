@@ -292,6 +292,14 @@ fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                 bar: true,
             }
         }
+        RowState::Active(state @ TransferState::Away) => Looks {
+            front: palette.warn,
+            soft: palette.warn_soft,
+            badge: Some(texts.badge_queued.into()),
+            line: (texts.state)(*state, row.peer.name.as_str()),
+            note: None,
+            bar: false,
+        },
         RowState::Active(state @ TransferState::Interrupted) => Looks {
             front: palette.warn,
             soft: palette.warn_soft,
@@ -492,7 +500,7 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             } else if row.moving() && *state != TransferState::Interrupted {
                 limit(ui, scope, row);
             }
-            let waits = *state == TransferState::Interrupted
+            let waits = matches!(*state, TransferState::Interrupted | TransferState::Away)
                 && row.direction == Direction::Send
                 && !row.paused();
             if waits && widgets::button(ui, texts.resume_now).clicked() {

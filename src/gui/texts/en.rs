@@ -219,6 +219,7 @@ pub const ENGLISH: Texts = Texts {
         TransferState::Interrupted => {
             format!("The connection is gone. It goes on when {peer} is back.")
         }
+        TransferState::Away => format!("{peer} isn't here. It is sent when it appears."),
     },
     comparing: |done, all| format!("checking {done} of {all}"),
     kept_send: |days| match days {

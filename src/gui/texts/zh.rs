@@ -196,6 +196,7 @@ pub const CHINESE: Texts = Texts {
         TransferState::Running => "即将开始…".to_owned(),
         TransferState::Finishing => "正在校验最后的文件…".to_owned(),
         TransferState::Interrupted => format!("连接已断开，{peer} 上线后自动继续。"),
+        TransferState::Away => format!("{peer} 不在，出现后自动发送。"),
     },
     comparing: |done, all| format!("正在核对 {done} / {all}"),
     kept_send: |days| match days {
