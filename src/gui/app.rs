@@ -95,6 +95,7 @@ impl App {
     pub fn start(&mut self, paths: Vec<PathBuf>, not_read: Option<String>) {
         self.view.notice = not_read.map(Notice::NotRead);
         self.set_limits();
+        (self.commands)(Command::SetPresence(self.settings.presence));
         for path in paths {
             self.add(path);
         }

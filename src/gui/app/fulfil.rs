@@ -11,7 +11,7 @@ use crate::engine::{
 };
 use crate::gui::dialogs::Kind;
 use crate::gui::panels::Want;
-use crate::gui::panels::destination::{Ready, ready};
+use crate::gui::panels::destination::{Around, Ready, ready};
 use crate::gui::panels::settings::SettingsDialog;
 use crate::gui::texts::texts;
 use crate::gui::view::{Entry, Notice, Server, cards};
@@ -125,6 +125,11 @@ impl App {
                 self.set_limits();
                 self.save();
             }
+            Want::SetPresence(presence) => {
+                self.settings.presence = presence;
+                (self.commands)(Command::SetPresence(presence));
+                self.save();
+            }
             Want::SetAtOnce(at_once) => {
                 self.settings.at_once = at_once;
                 self.set_limits();
@@ -178,9 +183,16 @@ impl App {
     /// `ask`: without a secret; the two people compare symbols.
     fn send_now(&mut self, ask: bool) {
         let (draft, devices) = (&self.view.draft, &self.view.devices);
-        let Ok(Ready { to, secret, ask }) = ready(draft, devices, self.texts, ask) else {
+        let around = Around::of(&self.view);
+        let Ok(ready) = ready(draft, &around, self.texts, ask) else {
             return;
         };
+        let Ready {
+            to,
+            secret,
+            ask,
+            wait,
+        } = ready;
         let picks = draft.picks.iter();
         let sources: Vec<_> = picks.map(|pick| pick.path.clone()).collect();
         if let Some(interrupted) = self.view.kept_like(&sources, &to) {
@@ -199,7 +211,7 @@ impl App {
             sources,
             to: to.clone(),
             secret,
-            wait_for_it: false,
+            wait_for_it: wait,
         }));
         self.view.draft.sent(transfer, to);
     }

@@ -7,7 +7,7 @@ use super::{Scope, Want};
 use crate::engine::{Command, KnownDevice, Recent};
 use crate::gui::format::hours_since;
 use crate::gui::texts::Texts;
-use crate::gui::view::{Card, Draft, Entry, Here};
+use crate::gui::view::{Card, Draft, Entry, Here, View, cards};
 use crate::gui::widgets::Face;
 use crate::gui::{theme, widgets};
 use crate::model::{Bond, Failure, PeerAddress, Secret, System};
@@ -35,27 +35,33 @@ pub struct Ready {
     pub to: PeerAddress,
     pub secret: Option<Secret>,
     pub ask: bool,
+    /// It is known well enough to wait until it appears.
+    pub wait: bool,
 }
 
 /// Whether it can go, and if not, what is missing. `ask`: without a secret, where that is allowed.
 pub fn ready(
     draft: &Draft,
-    devices: &[KnownDevice],
+    around: &Around,
     texts: &Texts,
     ask: bool,
 ) -> Result<Ready, &'static str> {
     if draft.picks.is_empty() {
         return Err(texts.need_picks);
     }
-    if draft.address.trim().is_empty() {
-        return Err(texts.need_address);
-    }
-    let to = draft.address.parse().map_err(texts.address_error)?;
+    let devices = around.devices;
+    let to = match around.chosen(draft) {
+        Some(card) if card.out_of_reach() => return Err(texts.need_receive),
+        Some(card) if draft.address.trim().is_empty() => PeerAddress::nowhere(card.id),
+        None if draft.address.trim().is_empty() => return Err(texts.need_address),
+        Some(_) | None => draft.address.parse().map_err(texts.address_error)?,
+    };
     if draft.missed.is_some() {
         // The person has to say first what is to be done about that.
         return Err(texts.nothing_sent);
     }
-    let (secret, ask) = match draft.entry(devices) {
+    let entry = draft.entry(devices);
+    let (secret, ask) = match entry {
         Entry::Known => (None, false),
         Entry::Closed => return Err(texts.need_known),
         Entry::Ask => (None, true),
@@ -73,7 +79,12 @@ pub fn ready(
             (Some(secret), false)
         }
     };
-    Ok(Ready { to, secret, ask })
+    Ok(Ready {
+        to,
+        secret,
+        ask,
+        wait: entry == Entry::Known,
+    })
 }
 
 /// Whom a person may pick from.
@@ -81,6 +92,21 @@ pub struct Around<'a> {
     pub devices: &'a [KnownDevice],
     pub cards: Vec<Card>,
     pub recent: &'a [Recent],
+}
+
+impl<'a> Around<'a> {
+    pub fn of(view: &'a View) -> Self {
+        Self {
+            cards: cards(&view.devices, &view.nearby),
+            devices: &view.devices,
+            recent: &view.recent,
+        }
+    }
+
+    /// The card of whoever was chosen.
+    pub fn chosen(&self, draft: &Draft) -> Option<&Card> {
+        self.cards.iter().find(|card| is_chosen(draft, card))
+    }
 }
 
 pub fn destination_ui(

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use crate::engine::{Answer, Command};
 use crate::gui::texts::Texts;
 use crate::gui::view::draft::Missed;
-use crate::model::{Allow, DeviceId, FailedLine, OnConflict, Peer, TransferId};
+use crate::model::{Allow, DeviceId, FailedLine, OnConflict, Peer, Presence, TransferId};
 use crate::settings::{Language, Theme};
 
 /// What a person asked for by a click or a key.
@@ -69,6 +69,7 @@ pub enum Want {
     /// Bytes a second; 0 for none.
     SetSpeedLimit(u64),
     SetAtOnce(u32),
+    SetPresence(Presence),
     SetTheme(Theme),
     SetLanguage(Language),
     SetSaveFolder(PathBuf),

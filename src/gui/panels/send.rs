@@ -1,6 +1,5 @@
 //! Send, the client panel: pick or drop, say to whom, send.
 
-use crate::engine::KnownDevice;
 use std::path::PathBuf;
 
 use egui::accesskit::Role;
@@ -10,7 +9,7 @@ use lucide_icons::Icon;
 use super::destination::{Around, DestinationPanel, Ready, destination_ui, ready};
 use super::{Scope, Want};
 use crate::gui::format::size;
-use crate::gui::view::{Draft, Entry, Pick};
+use crate::gui::view::{Draft, Entry, Here, Pick};
 use crate::gui::{theme, widgets};
 
 /// What the panel keeps between frames, besides the draft.
@@ -53,7 +52,7 @@ pub fn send_ui(
     destination_ui(ui, scope, draft, around, &mut panel.destination);
     ui.add_space(theme::GAP);
     widgets::part(ui, "send", |ui| {
-        send_button(ui, scope, draft, around.devices, panel);
+        send_button(ui, scope, draft, around, panel);
     });
     if !draft.picks.is_empty() {
         ui.scope(|ui| {
@@ -197,27 +196,24 @@ fn pick_row(ui: &mut Ui, scope: &mut Scope, index: usize, pick: &Pick) {
     });
 }
 
-fn send_button(
-    ui: &mut Ui,
-    scope: &mut Scope,
-    draft: &Draft,
-    devices: &[KnownDevice],
-    panel: &SendPanel,
-) {
+fn send_button(ui: &mut Ui, scope: &mut Scope, draft: &Draft, around: &Around, panel: &SendPanel) {
     let texts = scope.texts;
     let text = match draft.picks.len() {
         0 => texts.send_nothing.to_owned(),
         _ => (texts.send_items)(draft.entries()),
     };
-    let entry = draft.entry(devices);
-    let ready_to_send = ready(draft, devices, texts, false);
+    let entry = draft.entry(around.devices);
+    let ready_to_send = ready(draft, around, texts, false);
     let hint = match &ready_to_send {
         Ok(Ready { ask: true, .. }) => texts.ask_hint.to_owned(),
         Ok(Ready { to, .. }) => {
-            let name = draft.name(devices).unwrap_or_else(|| to.to_string());
-            match entry {
-                Entry::Known => (texts.send_to_known)(&name),
-                Entry::Closed | Entry::Secret { .. } | Entry::Ask => (texts.send_to)(&name),
+            let name = draft.name(around.devices);
+            let name = name.unwrap_or_else(|| to.to_string());
+            match (entry, around.chosen(draft).map(|card| card.here)) {
+                (Entry::Known, Some(Here::Away)) => (texts.send_to_away)(&name),
+                (Entry::Known, Some(Here::ReceiveOff)) => (texts.send_when_on)(&name),
+                (Entry::Known, _) => (texts.send_to_known)(&name),
+                _typed => (texts.send_to)(&name),
             }
         }
         Err(missing) => (*missing).to_owned(),
@@ -246,7 +242,7 @@ fn send_button(
             scope.want(Want::SendNow);
         }
         if may_ask {
-            let can_ask = ready(draft, devices, texts, true).is_ok();
+            let can_ask = ready(draft, around, texts, true).is_ok();
             ui.add_enabled_ui(can_ask, |ui| {
                 let response = widgets::button(ui, texts.ask_without);
                 if response.on_hover_text(texts.ask_hint).clicked() {

@@ -7,7 +7,7 @@ use super::{Scope, Want};
 use crate::engine::KnownDevice;
 use crate::gui::texts::Texts;
 use crate::gui::{theme, widgets};
-use crate::model::{DeviceName, OnConflict};
+use crate::model::{DeviceName, OnConflict, Presence};
 use crate::settings::{Language, Settings, Theme};
 
 /// The fields while they are edited.
@@ -219,6 +219,15 @@ fn choices(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
             }
         },
     );
+    let presence = settings.presence;
+    let hint = (texts.presence_hint)(presence);
+    row(ui, texts.set_presence, hint, |ui, _label| {
+        for choice in [Presence::Visible, Presence::Hidden, Presence::Off] {
+            if widgets::choice(ui, presence == choice, (texts.presence)(choice)) {
+                scope.want(Want::SetPresence(choice));
+            }
+        }
+    });
     row(ui, texts.set_conflict, "", |ui, _label| {
         for rule in [
             OnConflict::Rename,

@@ -3,7 +3,9 @@
 use super::Texts;
 use crate::engine::{Doing, Existing, ListenError};
 use crate::model::address::AddressError;
-use crate::model::{Allow, Bond, Failure, OnConflict, Party, Problem, Symbol, TransferState};
+use crate::model::{
+    Allow, Bond, Failure, OnConflict, Party, Presence, Problem, Symbol, TransferState,
+};
 
 pub const ENGLISH: Texts = Texts {
     this_device: "This device",
@@ -50,7 +52,21 @@ pub const ENGLISH: Texts = Texts {
     devices: "Devices",
     not_known: "not known",
     receive_is_off: "receive is off",
-    not_here: "not here now",
+    not_here: "not nearby",
+    send_to_away: |to| format!("{to} is not nearby · sent as soon as it can be reached"),
+    send_when_on: |to| format!("Receive is off at {to} · sent as soon as it is on"),
+    need_receive: "Receive is off there. Switch it on at that device first.",
+    set_presence: "Nearby devices",
+    presence: |presence| match presence {
+        Presence::Visible => "Visible",
+        Presence::Hidden => "Hidden",
+        Presence::Off => "Off",
+    },
+    presence_hint: |presence| match presence {
+        Presence::Visible => "Others on this network see this device by its name.",
+        Presence::Hidden => "You see others; this device is found by its address alone.",
+        Presence::Off => "Nobody is looked for, and nobody finds this device but by its address.",
+    },
     nobody_nearby: "Nobody found yet. Switch Receive on at the other device, or type its address below.",
     forget_address: "Forget this address",
     manage: "Manage",

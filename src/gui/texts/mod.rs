@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use crate::engine::{Doing, Existing, ListenError};
 use crate::model::address::AddressError;
-use crate::model::{Allow, Bond, Failure, OnConflict, Problem, Symbol, TransferState};
+use crate::model::{Allow, Bond, Failure, OnConflict, Presence, Problem, Symbol, TransferState};
 use crate::settings::Language;
 
 pub use en::ENGLISH;
@@ -53,6 +53,12 @@ pub struct Texts {
     pub known_devices: &'static str,
     pub devices: &'static str,
     pub not_known: &'static str,
+    pub send_to_away: fn(&str) -> String,
+    pub send_when_on: fn(&str) -> String,
+    pub need_receive: &'static str,
+    pub set_presence: &'static str,
+    pub presence: fn(Presence) -> &'static str,
+    pub presence_hint: fn(Presence) -> &'static str,
     pub receive_is_off: &'static str,
     pub not_here: &'static str,
     pub nobody_nearby: &'static str,

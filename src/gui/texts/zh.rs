@@ -3,7 +3,9 @@
 use super::Texts;
 use crate::engine::{Doing, Existing, ListenError};
 use crate::model::address::AddressError;
-use crate::model::{Allow, Bond, Failure, OnConflict, Party, Problem, Symbol, TransferState};
+use crate::model::{
+    Allow, Bond, Failure, OnConflict, Party, Presence, Problem, Symbol, TransferState,
+};
 
 pub const CHINESE: Texts = Texts {
     this_device: "本机",
@@ -48,7 +50,21 @@ pub const CHINESE: Texts = Texts {
     devices: "设备",
     not_known: "未记住",
     receive_is_off: "接收已关闭",
-    not_here: "现在不在",
+    not_here: "不在附近",
+    send_to_away: |to| format!("“{to}”不在附近 · 能连上时立即发送"),
+    send_when_on: |to| format!("“{to}”的接收已关闭 · 打开后立即发送"),
+    need_receive: "对方的“接收”已关闭，请先在那台设备上打开。",
+    set_presence: "附近设备",
+    presence: |presence| match presence {
+        Presence::Visible => "可见",
+        Presence::Hidden => "隐藏",
+        Presence::Off => "关闭",
+    },
+    presence_hint: |presence| match presence {
+        Presence::Visible => "同一网络中的其他设备能看到本设备的名称。",
+        Presence::Hidden => "可以看到其他设备；别人只能通过地址找到本设备。",
+        Presence::Off => "不查找其他设备，别人也只能通过地址找到本设备。",
+    },
     nobody_nearby: "还没有发现设备。请在对方设备上打开“接收”，或在下面输入它的地址。",
     forget_address: "忘记此地址",
     manage: "管理",
