@@ -13,13 +13,14 @@ use egui::{
 use super::dialogs::{Dialogs, Picked};
 use super::panels::confirm::symbols_question_ui;
 use super::panels::destination::Around;
-use super::panels::header::{NameEditor, header_ui};
+use super::panels::header::{NameEditor, TalksButton, header_ui};
 use super::panels::modals::{Question, ask, quit_question, stop_question};
 use super::panels::notice::notices_ui;
 use super::panels::offers::{OfferPanel, offers_ui};
 use super::panels::receive::{ReceivePanel, receive_ui};
 use super::panels::send::{SendPanel, send_ui};
 use super::panels::settings::{SettingsDialog, settings_ui};
+use super::panels::talks::{TalksPanel, talks_ui, text_offers_ui};
 use super::panels::transfers::transfers_ui;
 use super::panels::{Scope, Want};
 use super::texts::{Texts, texts};
@@ -33,6 +34,8 @@ const PICK_FILES: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, K
 const PICK_FOLDER: KeyboardShortcut =
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::O);
 const SEND: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Enter);
+const TALKS: KeyboardShortcut =
+    KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::M);
 const SETTINGS: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma);
 
 /// How commands leave: to the engine, or to a test.
@@ -52,10 +55,19 @@ pub struct App {
     send_panel: SendPanel,
     receive_panel: ReceivePanel,
     offer_panel: OfferPanel,
+    talks_panel: TalksPanel,
+    page: Page,
     modal: Option<ModalState>,
     close_confirmed: bool,
     /// The taller of the two panels in the last frame: the other one is stretched to it.
     panels_height: f32,
+}
+
+/// What is below the top line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Page {
+    Transfers,
+    Talks,
 }
 
 enum ModalState {
@@ -85,6 +97,8 @@ impl App {
             send_panel: SendPanel::default(),
             receive_panel: ReceivePanel::default(),
             offer_panel: OfferPanel::default(),
+            talks_panel: TalksPanel::default(),
+            page: Page::Transfers,
             modal: None,
             close_confirmed: false,
             panels_height: 0.0,
@@ -120,6 +134,7 @@ impl App {
             Some(Picked::OtherFolder(id, folder)) => (self.commands)(Command::MoveTo(id, folder)),
             Some(Picked::OfferFolder(id, folder)) => (self.commands)(Command::LookInto(id, folder)),
             Some(Picked::RuleFolder(id, folder)) => self.set_rule_folder(id, folder),
+            Some(Picked::ForTalk(device, paths)) => self.send_in_talk(device, paths),
             Some(Picked::NoDialog) => self.send_panel.without_dialog = true,
             Some(Picked::Nothing) | None => {}
         }
@@ -157,13 +172,24 @@ impl App {
             .show_separator_line(false)
             .frame(Frame::side_top_panel(ui.style()).inner_margin(margin))
             .show(ui, |ui| {
-                header_ui(ui, &mut scope, &self.settings.name, &mut self.name_editor);
+                let talks = TalksButton {
+                    unread: self.view.talks.unread(),
+                    open: self.page == Page::Talks,
+                };
+                let name = &self.settings.name;
+                header_ui(ui, &mut scope, name, talks, &mut self.name_editor);
             });
         CentralPanel::default()
             .frame(Frame::central_panel(ui.style()).inner_margin(Margin::same(0)))
             .show(ui, |ui| {
                 // In sight wherever the person has scrolled to.
                 notices_ui(ui, &mut scope, &self.view);
+                if self.page == Page::Talks {
+                    Frame::new()
+                        .inner_margin(Margin::same(theme::WINDOW_MARGIN))
+                        .show(ui, |ui| self.talks(ui, &mut scope));
+                    return;
+                }
                 ScrollArea::vertical()
                     .auto_shrink([false, false])
                     .show(ui, |ui| {
@@ -181,8 +207,15 @@ impl App {
         }
     }
 
+    fn talks(&mut self, ui: &mut Ui, scope: &mut Scope) {
+        offers_ui(ui, scope, &self.view.offers, &mut self.offer_panel);
+        text_offers_ui(ui, scope, &self.view);
+        talks_ui(ui, scope, &mut self.view, &mut self.talks_panel);
+    }
+
     fn body(&mut self, ui: &mut Ui, scope: &mut Scope) {
         offers_ui(ui, scope, &self.view.offers, &mut self.offer_panel);
+        text_offers_ui(ui, scope, &self.view);
         if ui.available_width() >= theme::TWO_COLUMNS_FROM {
             let height = self.panels_height;
             let mut tallest = 0.0_f32;
@@ -219,6 +252,7 @@ impl App {
 
     fn send(&mut self, ui: &mut Ui, scope: &mut Scope) {
         let view = &mut self.view;
+        // Not as [`Around::of`]: the draft is changed meanwhile.
         let around = Around {
             cards: cards(&view.devices, &view.nearby),
             devices: &view.devices,
@@ -244,8 +278,14 @@ impl App {
         } else if pressed(&PICK_FILES) {
             wants.push(Want::PickFiles);
         }
-        if pressed(&SEND) {
+        if self.page == Page::Transfers && pressed(&SEND) {
             wants.push(Want::SendNow);
+        }
+        if pressed(&TALKS) {
+            wants.push(match self.page {
+                Page::Transfers => Want::OpenTalks,
+                Page::Talks => Want::ShowTransfers,
+            });
         }
         if pressed(&SETTINGS) {
             wants.push(Want::OpenSettings);
@@ -255,8 +295,11 @@ impl App {
     /// Files and folders dropped anywhere on the window. Only their paths are asked for.
     fn drops(&mut self, context: &Context) {
         let dropped = context.input(|input| input.raw.dropped_files.clone());
-        for file in dropped {
-            self.add(file.path().to_path_buf());
+        let paths = dropped.iter().map(|file| file.path().to_path_buf());
+        let paths: Vec<_> = paths.collect();
+        match self.view.talks.open.filter(|_| self.page == Page::Talks) {
+            Some(device) if !paths.is_empty() => self.send_in_talk(device, paths),
+            Some(_) | None => paths.into_iter().for_each(|path| self.add(path)),
         }
     }
 

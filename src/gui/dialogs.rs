@@ -17,6 +17,7 @@ pub enum Picked {
     List(PathBuf),
     OfferFolder(TransferId, PathBuf),
     /// Where what a known device sends is saved.
+    ForTalk(DeviceId, Vec<PathBuf>),
     RuleFolder(DeviceId, PathBuf),
     /// Where a transfer is to go from now on.
     OtherFolder(TransferId, PathBuf),
@@ -37,6 +38,8 @@ pub enum Kind {
     OtherFolder(TransferId),
     /// Where what a known device sends is saved.
     RuleFolder(DeviceId),
+    /// What goes to the device of a conversation.
+    ForTalk(DeviceId),
 }
 
 /// At most one dialog is open; a second click is ignored while it is.
@@ -66,7 +69,7 @@ impl Dialogs {
             dialog = dialog.set_directory(start);
         }
         let dialog = dialog.set_title(match kind {
-            Kind::Files => texts.pick_files_title,
+            Kind::Files | Kind::ForTalk(_) => texts.pick_files_title,
             Kind::Folder => texts.pick_folder_title,
             Kind::SaveFolder
             | Kind::OfferFolder(_)
@@ -83,6 +86,7 @@ impl Dialogs {
             | Kind::SaveFolder
             | Kind::OfferFolder(_)
             | Kind::OtherFolder(_)
+            | Kind::ForTalk(_)
             | Kind::RuleFolder(_) => dialog,
         };
         let (answer, answered) = channel();
@@ -127,6 +131,10 @@ fn run(kind: Kind, dialog: rfd::FileDialog) -> Picked {
             Some(files) => Picked::ToSend(files),
             None if cfg!(target_os = "linux") => Picked::NoDialog,
             None => Picked::Nothing,
+        },
+        Kind::ForTalk(device) => match dialog.pick_files() {
+            Some(files) if !files.is_empty() => Picked::ForTalk(device, files),
+            Some(_) | None => Picked::Nothing,
         },
         Kind::Folder => match dialog.pick_folders() {
             Some(folders) if folders.is_empty() => Picked::Nothing,

@@ -153,6 +153,11 @@ pub const NAME_WIDTH: f32 = 180.0;
 pub const LIST_HEIGHT: f32 = 190.0;
 /// What a dialog needs besides its list.
 pub const DIALOG_REST: f32 = 240.0;
+pub const TALKS_WIDTH: f32 = 280.0;
+/// Of the thread's width, at most.
+pub const BUBBLE_SHARE: f32 = 0.72;
+pub const COMPOSER_ROWS: usize = 6;
+pub const COMPOSER_HEIGHT: f32 = 140.0;
 pub const DETAILS_HEIGHT: f32 = 180.0;
 /// Of a line in a list of failures; the reason has the rest.
 pub const PATH_SHARE: f32 = 0.4;

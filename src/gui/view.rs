@@ -5,6 +5,7 @@
 pub mod cards;
 pub mod draft;
 pub mod row;
+pub mod talks;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::model::{
 pub use cards::{Card, Here, cards};
 pub use draft::{Draft, Entry, Pick};
 pub use row::{Row, RowState};
+pub use talks::{Talks, Thread};
 
 /// Speeds kept for the plot: a minute and a half at one a second and a half.
 const PLOT_POINTS: usize = 60;
@@ -46,6 +48,7 @@ pub struct View {
     pub nearby: Vec<Nearby>,
     /// Addresses used before, the last success first.
     pub recent: Vec<Recent>,
+    pub talks: Talks,
     /// What the person has to compare before something is sent, the oldest first.
     pub questions: Vec<(TransferId, Symbols)>,
     /// Who wants to be remembered here.
@@ -194,7 +197,10 @@ impl View {
                 });
             }
             Event::CodeRests(rests) => self.code_rests = rests,
-            Event::Looked(looked) => self.draft.found(looked),
+            Event::Looked(looked) => {
+                self.talks.found(&looked);
+                self.draft.found(looked);
+            }
             Event::Symbols(id, symbols) => {
                 self.answered(id);
                 self.questions.push((id, symbols));
@@ -213,13 +219,16 @@ impl View {
             }
             Event::Nearby(nearby) => self.nearby = nearby,
             Event::Recent(recent) => self.recent = recent,
-            Event::Conversations(_)
-            | Event::Line(..)
-            | Event::Delivery(..)
-            | Event::Talk(..)
-            | Event::TalkFailed(..)
-            | Event::TextOffered(_)
-            | Event::TextWithdrawn(_) => {}
+            Event::Conversations(kept) => self.talks.kept(kept),
+            Event::Line(peer, line) => self.talks.line(&peer, line),
+            Event::Delivery(with, message, now) => self.talks.delivery(with, message, now),
+            Event::Talk(peer, state) => self.talks.state(&peer, state),
+            Event::TalkFailed(attempt, failure) => {
+                self.answered(attempt);
+                self.talks.failed(attempt, failure);
+            }
+            Event::TextOffered(offer) => self.talks.offered(offer),
+            Event::TextWithdrawn(device) => self.talks.answered(device),
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));

@@ -133,6 +133,46 @@ pub fn button(ui: &mut Ui, text: &str) -> Response {
     response
 }
 
+/// A button with a number that wants to be seen.
+pub fn counted_button(ui: &mut Ui, text: &str, count: usize) -> Response {
+    let palette = palette(ui);
+    let number = count.min(999).to_string();
+    let words = ui
+        .painter()
+        .layout_no_wrap(number, theme::small_font(), palette.on_accent);
+    let height = words.size().y + theme::BADGE_PADDING.y;
+    let pill = vec2((words.size().x + theme::GAP * 1.5).max(height), height);
+    let response = ui
+        .scope(|ui| {
+            let room = ui.spacing().button_padding.x;
+            let galley = WidgetText::from(text).into_galley(
+                ui,
+                Some(TextWrapMode::Extend),
+                f32::INFINITY,
+                egui::TextStyle::Button,
+            );
+            let width = galley.size().x + room * 2.0 + theme::GAP + pill.x;
+            let button = Button::new(galley)
+                .min_size(vec2(width, theme::CONTROL_HEIGHT))
+                .right_text("");
+            ui.add(button)
+        })
+        .inner;
+    let called = format!("{text}, {count}");
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &called));
+    let right = response.rect.right() - ui.spacing().button_padding.x;
+    let rect = Rect::from_min_max(
+        pos2(right - pill.x, response.rect.center().y - pill.y / 2.0),
+        pos2(right, response.rect.center().y + pill.y / 2.0),
+    );
+    let round = CornerRadius::same(u8::MAX);
+    ui.painter().rect_filled(rect, round, palette.accent);
+    let at = rect.center() - words.size() / 2.0;
+    ui.painter().galley(at, words, palette.on_accent);
+    focus_ring(ui, &response);
+    response
+}
+
 /// One of a few: a button that shows whether it is the one.
 pub fn choice(ui: &mut Ui, chosen: bool, word: &str) -> bool {
     let palette = palette(ui);

@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 
 use egui::Context;
 
-use super::{App, ModalState};
+use super::{App, ModalState, Page};
 use crate::engine::{
-    AcceptPolicy, Answer, Bind, Command, Event, ListenOptions, SendRequest, StopMode,
+    AcceptPolicy, Answer, Bind, Command, Event, ListenOptions, SendRequest, StopMode, TalkRequest,
     new_transfer_id,
 };
 use crate::gui::dialogs::Kind;
 use crate::gui::panels::Want;
-use crate::gui::panels::destination::{Around, Ready, ready};
+use crate::gui::panels::destination::{Around, Ready, ready, way_in};
 use crate::gui::panels::settings::SettingsDialog;
 use crate::gui::texts::texts;
 use crate::gui::view::{Entry, Notice, Server, cards};
-use crate::model::{DeviceId, Peer, Rule, TransferId};
+use crate::model::{Bond, DeviceId, MessageId, Peer, PeerAddress, Rule, TransferId};
 
 impl App {
     pub(super) fn fulfil(&mut self, want: Want, context: &Context, frame: Option<&eframe::Frame>) {
@@ -74,6 +74,39 @@ impl App {
                 self.save();
             }
             Want::SendAgain(id) => self.send_again(id),
+            Want::OpenTalks => self.show_talk(self.view.talks.threads.first().map(|one| one.with)),
+            Want::ShowTalk(device) => self.show_talk(device),
+            Want::ShowTransfers => {
+                self.page = Page::Transfers;
+                self.view.talks.open = None;
+            }
+            Want::WriteText => {
+                let chosen = self.view.draft.chosen.as_ref();
+                self.show_talk(chosen.map(|chosen| chosen.id));
+            }
+            Want::Say(device, ask) => self.say(device, ask),
+            Want::PickForTalk(id) => _ = self.dialog(Kind::ForTalk(id), context, frame),
+            Want::PastePicture(_device) => {}
+            Want::ClearTalk(device) => {
+                self.view.talks.cleared(device);
+                (self.commands)(Command::ClearConversation(device));
+            }
+            Want::AnswerText(device, yes) => {
+                self.view.talks.answered(device);
+                (self.commands)(Command::AnswerText(device, yes));
+                if yes {
+                    self.show_talk(Some(device));
+                }
+            }
+            Want::BlockText(peer) => {
+                if let Some(device) = peer.device_id {
+                    self.view.talks.answered(device);
+                    (self.commands)(Command::AnswerText(device, false));
+                    (self.commands)(Command::Block(device));
+                    self.view.notice = Some(Notice::Blocked(device, peer.name));
+                }
+            }
+            Want::OpenUrl(url) => context.open_url(egui::OpenUrl::new_tab(url)),
             Want::ClearFinished => self.view.rows.retain(|row| !row.finished()),
             Want::Delete(id) => {
                 (self.commands)(Command::Forget(id));
@@ -158,7 +191,7 @@ impl App {
 
     fn dialog(&mut self, kind: Kind, context: &Context, frame: Option<&eframe::Frame>) -> bool {
         let start = match kind {
-            Kind::Files | Kind::Folder | Kind::List => None,
+            Kind::Files | Kind::Folder | Kind::List | Kind::ForTalk(_) => None,
             Kind::SaveFolder | Kind::OtherFolder(_) | Kind::RuleFolder(_) => {
                 Some(&self.settings.save_folder)
             }
@@ -214,6 +247,86 @@ impl App {
             wait_for_it: wait,
         }));
         self.view.draft.sent(transfer, to);
+    }
+
+    fn show_talk(&mut self, with: Option<DeviceId>) {
+        self.page = Page::Talks;
+        match with {
+            Some(with) => {
+                let cards = cards(&self.view.devices, &self.view.nearby);
+                let card = cards.iter().find(|card| card.id == with);
+                self.view.talks.show(card, with);
+                self.talks_panel.focus = Some(with);
+            }
+            None => self.view.talks.open = None,
+        }
+    }
+
+    fn say(&mut self, with: DeviceId, ask: bool) {
+        let paired = self.view.bond(with) == Some(Bond::Paired);
+        let devices = &self.view.devices;
+        let Some(thread) = self.view.talks.thread_of(with) else {
+            return;
+        };
+        let Ok(text) = thread.typed() else { return };
+        let id = MessageId(new_transfer_id().0);
+        if thread.is_open(paired) {
+            let text = text.to_owned();
+            (self.commands)(Command::Say { to: with, id, text });
+        } else {
+            let way = &thread.way;
+            let (Some(to), Ok((secret, ask))) = (way.to(), way_in(way, devices, self.texts, ask))
+            else {
+                return;
+            };
+            let attempt = new_transfer_id();
+            (self.commands)(Command::Talk(TalkRequest {
+                id: attempt,
+                to,
+                device: way.chosen.clone(),
+                secret,
+                ask,
+                remember: way.remember,
+                first: Some((id, text.to_owned())),
+            }));
+            let text = text.to_owned();
+            if let Some(thread) = self.view.talks.thread(with) {
+                thread.attempt = Some((attempt, text));
+                thread.failure = None;
+            }
+        }
+        if let Some(thread) = self.view.talks.thread(with) {
+            thread.text.clear();
+        }
+    }
+
+    /// Straight to a device that is paired; to another one, as the panel for sending asks.
+    pub(super) fn send_in_talk(&mut self, with: DeviceId, paths: Vec<PathBuf>) {
+        let cards = cards(&self.view.devices, &self.view.nearby);
+        let card = cards.iter().find(|card| card.id == with);
+        match card.filter(|card| card.is_paired()) {
+            Some(card) => {
+                let address = card.address.as_deref().and_then(|at| at.parse().ok());
+                (self.commands)(Command::Send(SendRequest {
+                    device: Some(card.chosen()),
+                    ask: false,
+                    remember: false,
+                    transfer: new_transfer_id(),
+                    sources: paths,
+                    to: address.unwrap_or_else(|| PeerAddress::nowhere(with)),
+                    secret: None,
+                    wait_for_it: true,
+                }));
+            }
+            None => {
+                if let Some(card) = card {
+                    self.view.draft.choose(card);
+                }
+                paths.into_iter().for_each(|path| self.add(path));
+                self.page = Page::Transfers;
+                self.view.talks.open = None;
+            }
+        }
     }
 
     fn send_again(&mut self, id: crate::model::TransferId) {

@@ -60,12 +60,27 @@ pub fn ready(
         // The person has to say first what is to be done about that.
         return Err(texts.nothing_sent);
     }
-    let entry = draft.entry(devices);
-    let (secret, ask) = match entry {
-        Entry::Known => (None, false),
-        Entry::Closed => return Err(texts.need_known),
-        Entry::Ask => (None, true),
-        Entry::Secret { can_ask: true, .. } if ask => (None, true),
+    let (secret, ask) = way_in(draft, devices, texts, ask)?;
+    Ok(Ready {
+        to,
+        secret,
+        ask,
+        wait: draft.entry(devices) == Entry::Known,
+    })
+}
+
+/// What is shown at the door, and whether symbols are compared instead; or what is missing.
+pub fn way_in(
+    draft: &Draft,
+    devices: &[KnownDevice],
+    texts: &Texts,
+    ask: bool,
+) -> Result<(Option<Secret>, bool), &'static str> {
+    match draft.entry(devices) {
+        Entry::Known => Ok((None, false)),
+        Entry::Closed => Err(texts.need_known),
+        Entry::Ask => Ok((None, true)),
+        Entry::Secret { can_ask: true, .. } if ask => Ok((None, true)),
         Entry::Secret {
             passphrase,
             can_ask,
@@ -76,15 +91,9 @@ pub fn ready(
                 (false, false) => texts.need_code,
             };
             let secret = Secret::new(&draft.code).map_err(|_missing| missing)?;
-            (Some(secret), false)
+            Ok((Some(secret), false))
         }
-    };
-    Ok(Ready {
-        to,
-        secret,
-        ask,
-        wait: entry == Entry::Known,
-    })
+    }
 }
 
 /// Whom a person may pick from.
@@ -220,7 +229,7 @@ fn cards_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, cards: &[&Card]) {
     }
 }
 
-fn symbol(system: System) -> Icon {
+pub fn symbol(system: System) -> Icon {
     match system {
         System::Linux => Icon::Terminal,
         System::Windows => Icon::Grid2x2,
@@ -230,14 +239,15 @@ fn symbol(system: System) -> Icon {
 }
 
 /// How it stands with a device, in a few words.
-fn about(texts: &Texts, card: &Card) -> String {
+pub fn about(texts: &Texts, card: &Card) -> String {
     let bond = match card.bond {
         Some(Bond::ForgottenThere) => texts.forgotten_there,
         Some(Bond::Paired) => texts.known,
         Some(Bond::Wished | Bond::Blocked) | None => texts.not_known,
     };
     let second = match card.here {
-        Here::ReceiveOff => texts.receive_is_off.to_owned(),
+        Here::ReceiveOff if card.is_paired() => texts.receive_is_off.to_owned(),
+        Here::ReceiveOff => return texts.receive_is_off.to_owned(),
         Here::Away => texts.not_here.to_owned(),
         Here::Receiving if card.twin => card.id.short(),
         Here::Receiving => match card.system {
@@ -278,13 +288,20 @@ fn address_ui(
     let settled = quiet.is_some_and(|quiet| quiet >= LOOK_AFTER_SECONDS);
     if left || settled || draft.look_now {
         panel.edited_at = None;
-        draft.look_now = false;
-        if let Some(at) = draft.look_at(devices) {
-            scope.want(Want::Engine(Command::LookAt(at)));
-        }
+        draft.look_now = true;
+        look_ui(scope, draft, devices);
     } else if let Some(quiet) = quiet {
         let wait = std::time::Duration::from_secs_f64(LOOK_AFTER_SECONDS - quiet);
         ui.ctx().request_repaint_after(wait);
+    }
+}
+
+/// Asks what is taken there, if that is to be known now.
+pub fn look_ui(scope: &mut Scope, draft: &mut Draft, devices: &[KnownDevice]) {
+    if std::mem::take(&mut draft.look_now)
+        && let Some(at) = draft.look_at(devices)
+    {
+        scope.want(Want::Engine(Command::LookAt(at)));
     }
 }
 
@@ -318,7 +335,7 @@ fn recent_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, around: &Around)
 }
 
 /// Who is there, as far as that was found out.
-fn status_ui(ui: &mut Ui, scope: &Scope, draft: &Draft, devices: &[KnownDevice]) {
+pub fn status_ui(ui: &mut Ui, scope: &Scope, draft: &Draft, devices: &[KnownDevice]) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let name = draft.name(devices);
@@ -366,7 +383,7 @@ fn status_ui(ui: &mut Ui, scope: &Scope, draft: &Draft, devices: &[KnownDevice])
 }
 
 /// What has to be typed there, and whether this is to be the last time.
-fn entry_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, devices: &[KnownDevice]) {
+pub fn entry_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, devices: &[KnownDevice]) {
     let texts = scope.texts;
     let (passphrase, typed) = match draft.entry(devices) {
         Entry::Known | Entry::Closed => return,

@@ -13,7 +13,19 @@ pub struct NameEditor {
     text: Option<String>,
 }
 
-pub fn header_ui(ui: &mut Ui, scope: &mut Scope, name: &str, editor: &mut NameEditor) {
+/// The way to conversations and back.
+pub struct TalksButton {
+    pub unread: usize,
+    pub open: bool,
+}
+
+pub fn header_ui(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    name: &str,
+    talks: TalksButton,
+    editor: &mut NameEditor,
+) {
     let palette = theme::palette(ui);
     ui.horizontal(|ui| {
         ui.label(widgets::icon(Icon::CableCar, palette.link).size(theme::LARGE));
@@ -54,6 +66,18 @@ pub fn header_ui(ui: &mut Ui, scope: &mut Scope, name: &str, editor: &mut NameEd
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if widgets::icon_button(ui, Icon::Settings, scope.texts.settings).clicked() {
                 scope.want(Want::OpenSettings);
+            }
+            let texts = scope.texts;
+            let response = match (talks.open, talks.unread) {
+                (true, _) => widgets::button(ui, texts.transfers),
+                (false, 0) => widgets::button(ui, texts.talks),
+                (false, unread) => widgets::counted_button(ui, texts.talks, unread),
+            };
+            if response.on_hover_text("Ctrl+Shift+M").clicked() {
+                scope.want(match talks.open {
+                    true => Want::ShowTransfers,
+                    false => Want::OpenTalks,
+                });
             }
         });
     });

@@ -11,6 +11,7 @@ pub mod offers;
 pub mod receive;
 pub mod send;
 pub mod settings;
+pub mod talks;
 pub mod transfers;
 
 use std::path::PathBuf;
@@ -52,6 +53,21 @@ pub enum Want {
     PickOfferFolder(TransferId),
     SetOnConflict(OnConflict),
     SendAgain(TransferId),
+    /// Conversations, with nobody in sight or with one device.
+    OpenTalks,
+    ShowTalk(Option<DeviceId>),
+    ShowTransfers,
+    /// To the device that is chosen to be sent to.
+    WriteText,
+    /// What is typed goes to it; `true`: to be let in, symbols are compared.
+    Say(DeviceId, bool),
+    PickForTalk(DeviceId),
+    PastePicture(DeviceId),
+    ClearTalk(DeviceId),
+    AnswerText(DeviceId, bool),
+    /// Declines, and never lets its device in again.
+    BlockText(Peer),
+    OpenUrl(String),
     ClearFinished,
     /// Nothing of it is to be kept.
     Delete(TransferId),

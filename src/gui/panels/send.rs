@@ -77,13 +77,12 @@ fn drop_zone(ui: &mut Ui, scope: &mut Scope) {
                 ui.label(widgets::muted(ui, texts.drop_hint));
             });
         };
-        let mut buttons = |ui: &mut Ui, order: [Want; 2]| {
+        let mut buttons = |ui: &mut Ui, order: [Want; 3]| {
             for want in order {
-                let folder = matches!(want, Want::PickFolder);
-                let (text, keys) = if folder {
-                    (texts.folder, "Ctrl+Shift+O")
-                } else {
-                    (texts.files, "Ctrl+O")
+                let (text, keys) = match &want {
+                    Want::PickFolder => (texts.folder, "Ctrl+Shift+O"),
+                    Want::WriteText => (texts.text, "Ctrl+Shift+M"),
+                    _files => (texts.files, "Ctrl+O"),
                 };
                 if widgets::button(ui, text).on_hover_text(keys).clicked() {
                     scope.want(want);
@@ -95,13 +94,13 @@ fn drop_zone(ui: &mut Ui, scope: &mut Scope) {
                 words(ui);
                 // Drawn from the right, so named in the reverse order of the eye.
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    buttons(ui, [Want::PickFolder, Want::PickFiles]);
+                    buttons(ui, [Want::WriteText, Want::PickFolder, Want::PickFiles]);
                 });
             });
         } else {
             ui.horizontal(words);
             ui.add_space(theme::GRID);
-            ui.horizontal(|ui| buttons(ui, [Want::PickFiles, Want::PickFolder]));
+            ui.horizontal(|ui| buttons(ui, [Want::PickFiles, Want::PickFolder, Want::WriteText]));
         }
     });
     dashed(ui, drawn.response.rect);

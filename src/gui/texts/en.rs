@@ -1,7 +1,7 @@
 //! English.
 
-use super::Texts;
-use crate::engine::{Doing, Existing, ListenError};
+use super::{Day, Texts};
+use crate::engine::{Doing, Existing, ListenError, Talk};
 use crate::model::address::AddressError;
 use crate::model::{
     Allow, Bond, Failure, OnConflict, Party, Presence, Problem, Symbol, TransferState,
@@ -212,6 +212,70 @@ pub const ENGLISH: Texts = Texts {
     paired: |name| format!("You and {name} remember each other now."),
     remember_peer: |name| format!("Remember {name}"),
     remembered_here: |name| format!("Remembered here; takes effect when {name} does the same."),
+
+    talks: "Conversations",
+    talks_all: "All conversations",
+    talks_nobody: "Nobody to talk to yet. Devices that are nearby or known appear here.",
+    talks_pick: "Pick a device to write to.",
+    talks_empty: "Nothing said yet. What you write here goes straight to the other device, encrypted.",
+    talks_earlier: "Show earlier",
+    talks_unread: |unread| format!("{unread} unread"),
+    talks_clear: "Clear",
+    talks_clear_question: "Remove all of it from this device?",
+    talks_clear_yes: "Remove",
+    talks_hint: "Write a message · Shift+Enter for a new line",
+    talks_field: "Message",
+    talks_say: "Send",
+    talks_files: "Send files",
+    talks_paste: "Send the picture in the clipboard",
+    talks_copy: "Copy this message",
+    talks_too_long: "Too long for a message; send it as a file.",
+    talks_waiting: |waiting| match waiting {
+        1 => "1 message waits until the other device is back.".to_owned(),
+        waiting => format!("{waiting} messages wait until the other device is back."),
+    },
+    talk_state: |state| match state {
+        Talk::Connecting => "connecting…",
+        Talk::Open => "connected",
+        Talk::Asking => "waiting for the person there",
+        Talk::Resting => "",
+        Talk::Away(_) => "not reachable now",
+    },
+    day: |day| match day {
+        Day::Today => "Today".to_owned(),
+        Day::Yesterday => "Yesterday".to_owned(),
+        Day::Other { year, month, day } => {
+            let names = [
+                "January",
+                "February",
+                "March",
+                "April",
+                "May",
+                "June",
+                "July",
+                "August",
+                "September",
+                "October",
+                "November",
+                "December",
+            ];
+            let index = usize::try_from(*month)
+                .unwrap_or_default()
+                .saturating_sub(1);
+            let month = names.get(index).copied().unwrap_or_default();
+            format!("{day} {month} {year}")
+        }
+    },
+    delivery_waiting: "waits",
+    delivery_delivered: "delivered",
+    delivery_not: "not delivered",
+    take_back: "Take back",
+    open_link: "Opens in the browser",
+    outcome_arrived: "arrived",
+    text_offer_title: |name| format!("{name} wants to send a text"),
+    text_offer_same: "Show it only if the other screen shows the same:",
+    text_offer_show: "Same there: show",
+    text: "Text…",
 
     transfers: "Transfers",
     transfers_empty: "What you send and receive appears here.",

@@ -8,7 +8,8 @@ mod zh;
 
 use std::net::IpAddr;
 
-use crate::engine::{Doing, Existing, ListenError};
+use super::clock::Day;
+use crate::engine::{Doing, Existing, ListenError, Talk};
 use crate::model::address::AddressError;
 use crate::model::{Allow, Bond, Failure, OnConflict, Presence, Problem, Symbol, TransferState};
 use crate::settings::Language;
@@ -155,6 +156,37 @@ pub struct Texts {
     pub paired: fn(&str) -> String,
     pub remember_peer: fn(&str) -> String,
     pub remembered_here: fn(&str) -> String,
+
+    pub talks: &'static str,
+    pub talks_all: &'static str,
+    pub talks_nobody: &'static str,
+    pub talks_pick: &'static str,
+    pub talks_empty: &'static str,
+    pub talks_earlier: &'static str,
+    pub talks_unread: fn(usize) -> String,
+    pub talks_clear: &'static str,
+    pub talks_clear_question: &'static str,
+    pub talks_clear_yes: &'static str,
+    pub talks_hint: &'static str,
+    pub talks_field: &'static str,
+    pub talks_say: &'static str,
+    pub talks_files: &'static str,
+    pub talks_paste: &'static str,
+    pub talks_copy: &'static str,
+    pub talks_too_long: &'static str,
+    pub talks_waiting: fn(u64) -> String,
+    pub talk_state: fn(&Talk) -> &'static str,
+    pub day: fn(&Day) -> String,
+    pub delivery_waiting: &'static str,
+    pub delivery_delivered: &'static str,
+    pub delivery_not: &'static str,
+    pub take_back: &'static str,
+    pub open_link: &'static str,
+    pub outcome_arrived: &'static str,
+    pub text_offer_title: fn(&str) -> String,
+    pub text_offer_same: &'static str,
+    pub text_offer_show: &'static str,
+    pub text: &'static str,
 
     pub transfers: &'static str,
     pub transfers_empty: &'static str,

@@ -1,7 +1,7 @@
 //! 简体中文。
 
-use super::Texts;
-use crate::engine::{Doing, Existing, ListenError};
+use super::{Day, Texts};
+use crate::engine::{Doing, Existing, ListenError, Talk};
 use crate::model::address::AddressError;
 use crate::model::{
     Allow, Bond, Failure, OnConflict, Party, Presence, Problem, Symbol, TransferState,
@@ -191,6 +191,47 @@ pub const CHINESE: Texts = Texts {
     paired: |name| format!("您和“{name}”已互相记住。"),
     remember_peer: |name| format!("记住“{name}”"),
     remembered_here: |name| format!("本机已记住；“{name}”也选择记住后生效。"),
+
+    talks: "对话",
+    talks_all: "所有对话",
+    talks_nobody: "还没有可以对话的设备。附近的设备和已知设备会出现在这里。",
+    talks_pick: "选择一台设备，给它写消息。",
+    talks_empty: "还没有消息。在这里写的内容会加密直接发到对方设备。",
+    talks_earlier: "显示更早的内容",
+    talks_unread: |unread| format!("{unread} 条未读"),
+    talks_clear: "清空",
+    talks_clear_question: "从本设备上删除全部内容？",
+    talks_clear_yes: "删除",
+    talks_hint: "写消息 · Shift+Enter 换行",
+    talks_field: "消息",
+    talks_say: "发送",
+    talks_files: "发送文件",
+    talks_paste: "发送剪贴板中的图片",
+    talks_copy: "复制这条消息",
+    talks_too_long: "消息太长，请作为文件发送。",
+    talks_waiting: |waiting| format!("有 {waiting} 条消息等对方设备回来后发送。"),
+    talk_state: |state| match state {
+        Talk::Connecting => "正在连接…",
+        Talk::Open => "已连接",
+        Talk::Asking => "等待对方确认",
+        Talk::Resting => "",
+        Talk::Away(_) => "现在连不上",
+    },
+    day: |day| match day {
+        Day::Today => "今天".to_owned(),
+        Day::Yesterday => "昨天".to_owned(),
+        Day::Other { year, month, day } => format!("{year}年{month}月{day}日"),
+    },
+    delivery_waiting: "等待中",
+    delivery_delivered: "已送达",
+    delivery_not: "未送达",
+    take_back: "撤回",
+    open_link: "在浏览器中打开",
+    outcome_arrived: "已送达",
+    text_offer_title: |name| format!("“{name}”想发送一段文字"),
+    text_offer_same: "只有对方屏幕显示相同图案时才显示：",
+    text_offer_show: "图案相同，显示",
+    text: "文字…",
 
     transfers: "传输",
     transfers_empty: "发送和接收的内容会显示在这里。",

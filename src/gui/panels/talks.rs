@@ -1,0 +1,495 @@
+//! Conversations: who on the left, what was said and sent on the right, and a field to say more.
+
+mod lines;
+
+use egui::{
+    Align, Align2, CornerRadius, Key, KeyboardShortcut, Layout, Modifiers, ScrollArea, Sense,
+    Stroke, StrokeKind, TextEdit, Ui, WidgetInfo, accesskit::Role, pos2, vec2,
+};
+use lucide_icons::Icon;
+
+use super::destination::{Around, about, entry_ui, look_ui, status_ui, symbol, way_in};
+use super::{Scope, Want};
+use crate::engine::{Command, Talk};
+use crate::gui::format::elide_middle;
+use crate::gui::view::talks::{Thread, Untyped};
+use crate::gui::view::{Card, Entry, Row, View, cards};
+use crate::gui::{theme, widgets};
+use crate::model::{DeviceId, Said, System, Trust};
+
+/// Not Enter, which sends.
+const NEW_LINE: KeyboardShortcut = KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter);
+
+/// What is kept between frames.
+#[derive(Default)]
+pub struct TalksPanel {
+    /// The person is asked whether it may be cleared.
+    clearing: Option<DeviceId>,
+    /// In whose field the next keys are to go.
+    pub focus: Option<DeviceId>,
+}
+
+pub fn talks_ui(ui: &mut Ui, scope: &mut Scope, view: &mut View, panel: &mut TalksPanel) {
+    let cards = cards(&view.devices, &view.nearby);
+    let beside = ui.available_width() >= theme::TWO_COLUMNS_FROM;
+    let open = view.talks.open;
+    let size = ui.available_size();
+    if beside {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = theme::SECTION;
+            ui.allocate_ui(vec2(theme::TALKS_WIDTH, size.y), |ui| {
+                full_card(ui, size.y, |ui| list_ui(ui, scope, view, &cards));
+            });
+            full_card(ui, size.y, |ui| thread_card(ui, scope, view, &cards, panel));
+        });
+    } else if open.is_some() {
+        full_card(ui, size.y, |ui| {
+            if widgets::link(ui, scope.texts.talks_all).clicked() {
+                scope.want(Want::ShowTalk(None));
+            }
+            thread_card(ui, scope, view, &cards, panel);
+        });
+    } else {
+        full_card(ui, size.y, |ui| list_ui(ui, scope, view, &cards));
+    }
+}
+
+/// A card that takes all the height there is.
+fn full_card(ui: &mut Ui, height: f32, content: impl FnOnce(&mut Ui)) {
+    widgets::card(ui, |ui| {
+        ui.set_height(height - 2.0 * f32::from(theme::CARD_PADDING));
+        ui.vertical(|ui| content(ui));
+    });
+}
+
+fn list_ui(ui: &mut Ui, scope: &mut Scope, view: &View, cards: &[Card]) {
+    let texts = scope.texts;
+    ui.label(widgets::title(texts.talks));
+    ui.add_space(theme::GRID);
+    ScrollArea::vertical()
+        .id_salt("talks")
+        .auto_shrink([false, false])
+        .show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = theme::GRID;
+            for thread in &view.talks.threads {
+                let card = cards.iter().find(|card| card.id == thread.with);
+                thread_row(ui, scope, view, thread, card);
+            }
+            let talked = |card: &&Card| view.talks.threads.iter().all(|one| one.with != card.id);
+            let others: Vec<_> = cards.iter().filter(talked).collect();
+            if !others.is_empty() && !view.talks.threads.is_empty() {
+                ui.add_space(theme::GAP);
+            }
+            if !others.is_empty() {
+                ui.label(widgets::muted(ui, texts.devices));
+            } else if view.talks.threads.is_empty() {
+                let words = widgets::muted(ui, texts.talks_nobody);
+                ui.add(egui::Label::new(words).wrap());
+            }
+            for card in others {
+                let row = PersonRow {
+                    symbol: symbol(card.system),
+                    name: &card.name,
+                    line: about(texts, card),
+                    unread: 0,
+                    chosen: view.talks.open == Some(card.id),
+                    open: false,
+                };
+                if person_row(ui, scope, &row) {
+                    scope.want(Want::ShowTalk(Some(card.id)));
+                }
+            }
+        });
+}
+
+fn thread_row(ui: &mut Ui, scope: &mut Scope, view: &View, thread: &Thread, card: Option<&Card>) {
+    let texts = scope.texts;
+    let line = match thread.lines.last().map(|line| &line.what) {
+        Some(Said::Text { text, .. }) => lines::one_line(text),
+        Some(Said::Transfer(transfer)) => transfer.names.join(", "),
+        None => card.map(|card| about(texts, card)).unwrap_or_default(),
+    };
+    let row = PersonRow {
+        symbol: symbol(card.map_or(System::Other, |card| card.system)),
+        name: name_of(thread, card),
+        line,
+        unread: thread.unread,
+        chosen: view.talks.open == Some(thread.with),
+        open: thread.state == Some(Talk::Open),
+    };
+    if person_row(ui, scope, &row) {
+        scope.want(Want::ShowTalk(Some(thread.with)));
+    }
+}
+
+fn name_of<'a>(thread: &'a Thread, card: Option<&'a Card>) -> &'a str {
+    card.map_or(thread.name.as_str(), |card| card.name.as_str())
+}
+
+struct PersonRow<'a> {
+    symbol: Icon,
+    name: &'a str,
+    line: String,
+    unread: usize,
+    chosen: bool,
+    /// Connected now.
+    open: bool,
+}
+
+fn person_row(ui: &mut Ui, scope: &Scope, row: &PersonRow) -> bool {
+    let size = vec2(ui.available_width(), theme::DEVICE_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let called = match row.unread {
+        0 => row.name.to_owned(),
+        unread => format!("{}, {}", row.name, (scope.texts.talks_unread)(unread)),
+    };
+    response.widget_info(|| WidgetInfo::selected(Role::ListItem, true, row.chosen, &called));
+    let palette = theme::palette(ui);
+    let radius = CornerRadius::same(theme::RADIUS_CARD);
+    if row.chosen || response.hovered() {
+        ui.painter().rect_filled(rect, radius, palette.accent_soft);
+    }
+    if row.chosen {
+        let stroke = Stroke::new(theme::LINE, palette.link);
+        ui.painter()
+            .rect_stroke(rect, radius, stroke, StrokeKind::Inside);
+    }
+    let center = pos2(rect.left() + theme::DEVICE_ICON, rect.center().y);
+    let icons = egui::FontId::new(theme::ICON, theme::icons());
+    let color = if row.chosen {
+        palette.link
+    } else {
+        palette.muted
+    };
+    let painter = ui.painter();
+    painter.text(
+        center,
+        Align2::CENTER_CENTER,
+        char::from(row.symbol),
+        icons,
+        color,
+    );
+    if row.open {
+        let at = center + vec2(theme::GAP + 1.0, theme::GAP + 1.0);
+        painter.circle_filled(at, theme::GRID, palette.ok);
+    }
+    let left = rect.left() + theme::DEVICE_ICON * 2.0 - theme::GRID;
+    let mut right = rect.right() - theme::GAP;
+    if row.unread > 0 {
+        let words = painter.layout_no_wrap(
+            row.unread.to_string(),
+            theme::small_font(),
+            palette.on_accent,
+        );
+        let badge = words.size() + theme::BADGE_PADDING * vec2(1.4, 1.0);
+        let min = pos2(right - badge.x, rect.center().y - badge.y / 2.0);
+        let round = CornerRadius::same(u8::MAX);
+        painter.rect_filled(egui::Rect::from_min_size(min, badge), round, palette.accent);
+        let inner = min + (badge - words.size()) / 2.0;
+        painter.galley(inner, words, palette.on_accent);
+        right -= badge.x + theme::GAP;
+    }
+    let line = |text: &str, font: egui::FontId, color, y: f32, align: Align2| {
+        let shown = elide_middle(text, |text| {
+            let galley = painter.layout_no_wrap(text.to_owned(), font.clone(), color);
+            galley.size().x <= right - left
+        });
+        painter.text(pos2(left, y), align, shown, font, color);
+    };
+    let middle = rect.center().y;
+    let strong = theme::strong_font(theme::BODY);
+    line(row.name, strong, palette.text, middle, Align2::LEFT_BOTTOM);
+    let small = theme::small_font();
+    line(
+        &row.line,
+        small,
+        palette.muted,
+        middle + 1.0,
+        Align2::LEFT_TOP,
+    );
+    widgets::focus_ring(ui, &response);
+    response
+        .on_hover_cursor(egui::CursorIcon::PointingHand)
+        .clicked()
+}
+
+fn thread_card(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    view: &mut View,
+    cards: &[Card],
+    panel: &mut TalksPanel,
+) {
+    let open = view.talks.open;
+    let around = Around {
+        cards: cards.to_vec(),
+        devices: &view.devices,
+        recent: &view.recent,
+    };
+    let rows: Vec<_> = view
+        .rows
+        .iter()
+        .filter(|row| open.is_some() && row.peer.device_id == open && row.active())
+        .collect();
+    let thread = open.and_then(|with| {
+        let mut threads = view.talks.threads.iter_mut();
+        threads.find(|thread| thread.with == with)
+    });
+    let Some(thread) = thread else {
+        let words = widgets::muted(ui, scope.texts.talks_pick);
+        ui.centered_and_justified(|ui| ui.label(words));
+        return;
+    };
+    let card = around.cards.iter().find(|card| card.id == thread.with);
+    ui.push_id(thread.with, |ui| {
+        top_ui(ui, scope, thread, card, panel);
+        ui.separator();
+        let rest = ui.available_size();
+        ui.allocate_ui_with_layout(rest, Layout::bottom_up(Align::Min), |ui| {
+            ui.with_layout(Layout::top_down(Align::Min), |ui| {
+                composer_ui(ui, scope, thread, card, &around, panel);
+            });
+            ui.with_layout(Layout::top_down(Align::Min), |ui| {
+                history_ui(ui, scope, thread, &rows);
+            });
+        });
+    });
+}
+
+/// Who it is, how it stands, and what can be done with all of it.
+fn top_ui(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    thread: &Thread,
+    card: Option<&Card>,
+    panel: &mut TalksPanel,
+) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    let paired = card.is_some_and(Card::is_paired);
+    let row = vec2(ui.available_width(), theme::CONTROL_HEIGHT);
+    ui.allocate_ui_with_layout(row, Layout::right_to_left(Align::Center), |ui| {
+        if panel.clearing == Some(thread.with) {
+            if widgets::button(ui, texts.no).clicked() {
+                panel.clearing = None;
+            }
+            if widgets::button(ui, texts.talks_clear_yes).clicked() {
+                panel.clearing = None;
+                scope.want(Want::ClearTalk(thread.with));
+            }
+            ui.label(widgets::muted(ui, texts.talks_clear_question));
+        } else if !thread.lines.is_empty() && widgets::link(ui, texts.talks_clear).clicked() {
+            panel.clearing = Some(thread.with);
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            let room = ui.available_width() * theme::NAME_SHARE;
+            let font = theme::strong_font(theme::TITLE);
+            widgets::name_label(ui, name_of(thread, card), font, palette.text, room);
+            let (word, front, back) = match (paired, thread.trust) {
+                (true, _) | (_, Trust::Known) => (texts.known, palette.ok, palette.ok_soft),
+                (_, Trust::Verified) => (texts.offer_proven, palette.ok, palette.ok_soft),
+                (_, Trust::Asked | Trust::None) => (texts.not_known, palette.muted, palette.inset),
+            };
+            widgets::badge(ui, word, front, back);
+            if let Some(state) = &thread.state {
+                let color = match state {
+                    Talk::Open => palette.ok,
+                    Talk::Connecting | Talk::Asking | Talk::Resting => palette.muted,
+                    Talk::Away(_) => palette.warn,
+                };
+                let words = egui::RichText::new((texts.talk_state)(state)).color(color);
+                let response = ui.add(egui::Label::new(words).truncate());
+                if let Talk::Away(failure) = state {
+                    response.on_hover_text((texts.failure)(failure));
+                }
+            }
+        });
+    });
+}
+
+fn history_ui(ui: &mut Ui, scope: &mut Scope, thread: &mut Thread, rows: &[&Row]) {
+    let texts = scope.texts;
+    let height = ui.available_height();
+    ScrollArea::vertical()
+        .id_salt("history")
+        .max_height(height)
+        .auto_shrink([false, false])
+        .stick_to_bottom(true)
+        .show(ui, |ui| {
+            if thread.lines.is_empty() && rows.is_empty() {
+                ui.add_space(theme::SECTION);
+                let words = widgets::muted(ui, texts.talks_empty);
+                ui.add(egui::Label::new(words).wrap());
+                return;
+            }
+            let hidden = thread.lines.len().saturating_sub(thread.shown);
+            if hidden > 0 && widgets::link(ui, texts.talks_earlier).clicked() {
+                thread.shown += crate::gui::view::talks::PAGE;
+            }
+            lines::lines_ui(ui, scope, thread.with, &thread.lines[hidden..]);
+            for row in rows {
+                lines::row_ui(ui, scope, row);
+            }
+        });
+}
+
+fn composer_ui(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    thread: &mut Thread,
+    card: Option<&Card>,
+    around: &Around,
+    panel: &mut TalksPanel,
+) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    let paired = card.is_some_and(Card::is_paired);
+    let open = thread.is_open(paired);
+    if let Some(failure) = &thread.failure {
+        let text = (texts.failure)(failure);
+        widgets::sentence(ui, Icon::CircleAlert, palette.danger, &text);
+    }
+    let waiting = thread.waiting();
+    if waiting > 0 && matches!(thread.state, Some(Talk::Away(_)) | None) {
+        let text = (texts.talks_waiting)(waiting as u64);
+        ui.label(widgets::muted(ui, text).size(theme::SMALL));
+    }
+    let asks = !open && thread.attempt.is_none();
+    if asks {
+        look_ui(scope, &mut thread.way, around.devices);
+        status_ui(ui, scope, &thread.way, around.devices);
+        if thread.way.to().is_some() {
+            widgets::part(ui, "talk entry", |ui| {
+                entry_ui(ui, scope, &mut thread.way, around.devices);
+            });
+        }
+    }
+    let way = match open {
+        true => Ok(()),
+        false if thread.way.to().is_none() => Err(texts.need_receive),
+        false => way_in(&thread.way, around.devices, texts, false).map(|_way| ()),
+    };
+    let may_ask = asks
+        && matches!(
+            thread.way.entry(around.devices),
+            Entry::Secret { can_ask: true, .. }
+        );
+    let typed = match thread.typed() {
+        Ok(_text) => Ok(()),
+        Err(Untyped::Nothing) => Err(""),
+        Err(Untyped::TooLong) => Err(texts.talks_too_long),
+    };
+    let can_say = typed.is_ok() && way.is_ok() && thread.attempt.is_none();
+    let rows = thread.text.lines().count().clamp(1, theme::COMPOSER_ROWS);
+    let field = TextEdit::multiline(&mut thread.text)
+        .hint_text(texts.talks_hint)
+        .desired_rows(rows)
+        .return_key(NEW_LINE)
+        .margin(egui::Margin::symmetric(10, 8))
+        .desired_width(f32::INFINITY);
+    let response = ScrollArea::vertical()
+        .id_salt("composer")
+        .max_height(theme::COMPOSER_HEIGHT)
+        .show(ui, |ui| ui.add(field))
+        .inner;
+    widgets::named(&response, Role::MultilineTextInput, texts.talks_field);
+    if panel.focus == Some(thread.with) {
+        panel.focus = None;
+        response.request_focus();
+    }
+    let enter = response.has_focus()
+        && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
+    let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        let say = widgets::primary(ui, can_say, texts.talks_say);
+        if (say.on_hover_text("Enter").clicked() || enter) && can_say {
+            panel.focus = Some(thread.with);
+            scope.want(Want::Say(thread.with, false));
+        }
+        if may_ask {
+            let asks = typed.is_ok() && thread.attempt.is_none();
+            ui.add_enabled_ui(asks, |ui| {
+                let response = widgets::button(ui, texts.ask_without);
+                if response.on_hover_text(texts.ask_hint).clicked() {
+                    scope.want(Want::Say(thread.with, true));
+                }
+            });
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            let files = widgets::icon_button(ui, Icon::Paperclip, texts.talks_files);
+            if files.clicked() {
+                scope.want(Want::PickForTalk(thread.with));
+            }
+            if widgets::icon_button(ui, Icon::ClipboardPaste, texts.talks_paste).clicked() {
+                scope.want(Want::PastePicture(thread.with));
+            }
+            let hint = match (typed, way) {
+                (Err(missing), _) if !missing.is_empty() => Some((missing, palette.danger)),
+                (_, Err(missing)) => Some((missing, palette.muted)),
+                (_, Ok(())) => None,
+            };
+            if let Some((words, color)) = hint {
+                ui.add(egui::Label::new(egui::RichText::new(words).color(color)).truncate());
+            }
+        });
+    });
+}
+
+/// A device that is not known wants to say something.
+pub fn text_offers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
+    for offer in &view.talks.offers {
+        let Some(device) = offer.from.device_id else {
+            continue;
+        };
+        ui.push_id(("text", device), |ui| {
+            let drawn = ui.scope(|ui| {
+                widgets::card(ui, |ui| text_offer_ui(ui, scope, offer, device));
+            });
+            widgets::outline(ui, drawn.response.rect);
+        });
+        ui.add_space(theme::SECTION);
+    }
+}
+
+fn text_offer_ui(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    offer: &crate::engine::TextOffer,
+    device: DeviceId,
+) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    ui.horizontal_top(|ui| {
+        widgets::tile(ui, Icon::MessageSquare, palette.link);
+        ui.add_space(theme::GAP);
+        ui.vertical(|ui| {
+            ui.horizontal_wrapped(|ui| {
+                let title = (texts.text_offer_title)(offer.from.name.as_str());
+                ui.label(widgets::title(&title));
+                let (front, back) = (palette.warn, palette.warn_soft);
+                widgets::badge(ui, texts.offer_not_verified, front, back);
+            });
+            if let Some(symbols) = &offer.symbols {
+                ui.label(widgets::strong(texts.text_offer_same));
+                super::confirm::pictures_ui(ui, texts, symbols);
+            }
+            ui.add_space(theme::GRID);
+            ui.horizontal_wrapped(|ui| {
+                if widgets::primary(ui, true, texts.text_offer_show).clicked() {
+                    scope.want(Want::AnswerText(device, true));
+                }
+                if widgets::button(ui, texts.decline).clicked() {
+                    scope.want(Want::AnswerText(device, false));
+                }
+                if widgets::button(ui, texts.block).clicked() {
+                    scope.want(Want::BlockText(offer.from.clone()));
+                }
+            });
+        });
+    });
+}
+
+/// Takes back what waits.
+pub(super) fn take_back(scope: &mut Scope, with: DeviceId, message: crate::model::MessageId) {
+    scope.want(Want::Engine(Command::TakeBack(with, message)));
+}

@@ -1,0 +1,276 @@
+//! What was said and sent, line by line.
+
+use egui::{Align, Color32, CornerRadius, Frame, Label, Layout, Margin, RichText, Ui};
+use lucide_icons::Icon;
+
+use crate::gui::clock::{Day, day, time};
+use crate::gui::format::{size, size_of};
+use crate::gui::panels::{Scope, Want};
+use crate::gui::texts::Texts;
+use crate::gui::view::{Row, RowState};
+use crate::gui::{theme, widgets};
+use crate::model::{Delivery, DeviceId, Direction, Line, Outcome, Said, TransferLine, displayable};
+
+/// Text from a peer on several lines: what acts instead of being read is escaped, and joins of
+/// emoji, which are drawn one by one, are left out.
+pub fn shown(text: &str) -> String {
+    let lines = text.split('\n').map(|line| {
+        let line = line.trim_end_matches('\r').replace('\t', "    ");
+        displayable(&line.replace('\u{200d}', ""))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The same on one line.
+pub fn one_line(text: &str) -> String {
+    let start: String = text.chars().take(200).collect();
+    let words: Vec<_> = start.split_whitespace().collect();
+    shown(&words.join(" "))
+}
+
+pub fn lines_ui(ui: &mut Ui, scope: &mut Scope, with: DeviceId, lines: &[Line]) {
+    let mut before: Option<Day> = None;
+    for (index, line) in lines.iter().enumerate() {
+        let today = day(line.at);
+        if before.as_ref() != Some(&today) {
+            ui.add_space(theme::GRID);
+            ui.vertical_centered(|ui| {
+                let word = (scope.texts.day)(&today);
+                ui.label(widgets::muted(ui, word).size(theme::SMALL));
+            });
+            before = Some(today);
+        }
+        ui.push_id((line.at, index), |ui| {
+            line_ui(ui, scope, with, line);
+        });
+    }
+}
+
+fn line_ui(ui: &mut Ui, scope: &mut Scope, with: DeviceId, line: &Line) {
+    match &line.what {
+        Said::Text { id, text, delivery } => {
+            let own = line.direction == Direction::Send;
+            bubble(ui, own, |ui, palette| {
+                text_ui(ui, scope, text, palette);
+            });
+            under(ui, own, |ui| {
+                let texts = scope.texts;
+                let color = theme::palette(ui).muted;
+                let small = |text: &str| RichText::new(text).size(theme::SMALL).color(color);
+                ui.label(small(&time(line.at)));
+                if own {
+                    let (symbol, word) = match delivery {
+                        Delivery::Waiting => (Icon::Clock, texts.delivery_waiting),
+                        Delivery::Delivered => (Icon::Check, texts.delivery_delivered),
+                        Delivery::NotDelivered => (Icon::X, texts.delivery_not),
+                    };
+                    let color = match delivery {
+                        Delivery::NotDelivered => theme::palette(ui).danger,
+                        Delivery::Waiting | Delivery::Delivered => color,
+                    };
+                    ui.label(widgets::icon(symbol, color).size(theme::SMALL));
+                    ui.label(RichText::new(word).size(theme::SMALL).color(color));
+                    if *delivery == Delivery::Waiting
+                        && widgets::link(ui, texts.take_back).clicked()
+                    {
+                        super::take_back(scope, with, *id);
+                    }
+                }
+                let copy = widgets::icon_button(ui, Icon::Copy, texts.talks_copy);
+                if copy.clicked() {
+                    scope.want(Want::Copy(text.clone()));
+                }
+            });
+        }
+        Said::Transfer(transfer) => transfer_ui(ui, scope, line, transfer),
+    }
+}
+
+/// At the right what was said here, at the left what came.
+fn bubble(ui: &mut Ui, own: bool, content: impl FnOnce(&mut Ui, &theme::Palette)) {
+    let palette = theme::palette(ui);
+    let fill = if own {
+        palette.accent_soft
+    } else {
+        palette.inset
+    };
+    let width = ui.available_width();
+    let most = width * theme::BUBBLE_SHARE;
+    let align = if own { Align::Max } else { Align::Min };
+    ui.with_layout(Layout::top_down(align), |ui| {
+        Frame::new()
+            .fill(fill)
+            .corner_radius(CornerRadius::same(theme::RADIUS_CARD))
+            .inner_margin(Margin::symmetric(12, 8))
+            .show(ui, |ui| {
+                ui.set_max_width(most);
+                ui.with_layout(Layout::top_down(Align::Min), |ui| content(ui, palette));
+            });
+    });
+}
+
+fn under(ui: &mut Ui, own: bool, content: impl FnOnce(&mut Ui)) {
+    let row = egui::vec2(ui.available_width(), theme::ROW_HEIGHT);
+    ui.allocate_ui_with_layout(row, Layout::left_to_right(Align::Center), |ui| {
+        ui.spacing_mut().item_spacing.x = theme::GRID;
+        if own {
+            // As wide as it was drawn last, from the right.
+            let id = ui.scope_id().with("under");
+            let known = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or_default();
+            ui.add_space((ui.available_width() - known).max(0.0));
+            let left = ui.cursor().left();
+            content(ui);
+            let drawn = ui.min_rect().right() - left;
+            if (drawn - known).abs() > theme::LINE {
+                ui.data_mut(|data| data.insert_temp(id, drawn));
+                ui.ctx().request_repaint();
+            }
+        } else {
+            content(ui);
+        }
+    });
+}
+
+/// Words, and addresses of the web, which are opened by a click alone.
+fn text_ui(ui: &mut Ui, scope: &mut Scope, text: &str, palette: &theme::Palette) {
+    let text = shown(text);
+    let mut finder = linkify::LinkFinder::new();
+    finder.kinds(&[linkify::LinkKind::Url]);
+    let is_web = |url: &str| {
+        let start = |scheme: &str| {
+            url.get(..scheme.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        start("https://") || start("http://")
+    };
+    let spans: Vec<_> = finder.spans(&text).collect();
+    let linked = |span: &linkify::Span| span.kind().is_some() && is_web(span.as_str());
+    if !spans.iter().any(linked) {
+        ui.add(Label::new(RichText::new(text).color(palette.text)).wrap());
+        return;
+    }
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = egui::Vec2::ZERO;
+        for span in &spans {
+            let words = span.as_str();
+            if linked(span) {
+                let label = RichText::new(words).color(palette.link).underline();
+                let response = ui.add(Label::new(label).sense(egui::Sense::click()).wrap());
+                response.widget_info(|| {
+                    egui::WidgetInfo::labeled(egui::accesskit::Role::Link, true, words)
+                });
+                widgets::focus_ring(ui, &response);
+                let response = response
+                    .on_hover_cursor(egui::CursorIcon::PointingHand)
+                    .on_hover_text(scope.texts.open_link);
+                if response.clicked() {
+                    scope.want(Want::OpenUrl(words.to_owned()));
+                }
+            } else {
+                ui.add(Label::new(RichText::new(words).color(palette.text)).wrap());
+            }
+        }
+    });
+}
+
+fn transfer_ui(ui: &mut Ui, scope: &mut Scope, line: &Line, transfer: &TransferLine) {
+    let texts = scope.texts;
+    let own = line.direction == Direction::Send;
+    bubble(ui, own, |ui, palette| {
+        ui.horizontal(|ui| {
+            widgets::tile(ui, arrow(line.direction), palette.link);
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
+                let name = names(texts, &transfer.names, transfer.picked);
+                let room = ui.available_width();
+                let font = theme::strong_font(theme::BODY);
+                widgets::name_label(ui, &name, font, palette.text, room);
+                let (word, color) = outcome(texts, transfer, palette);
+                let about = format!(
+                    "{} · {} · ",
+                    (texts.items)(transfer.entries),
+                    size(transfer.bytes)
+                );
+                ui.horizontal(|ui| {
+                    ui.spacing_mut().item_spacing.x = 0.0;
+                    ui.label(widgets::muted(ui, about).size(theme::SMALL));
+                    ui.label(RichText::new(word).size(theme::SMALL).color(color));
+                });
+            });
+        });
+    });
+    under(ui, own, |ui| {
+        ui.label(widgets::muted(ui, time(line.at)).size(theme::SMALL));
+    });
+}
+
+fn arrow(direction: Direction) -> Icon {
+    match direction {
+        Direction::Send => Icon::ArrowUp,
+        Direction::Receive => Icon::ArrowDown,
+    }
+}
+
+fn names(texts: &Texts, names: &[String], picked: u64) -> String {
+    let first = names.first().map_or("…", String::as_str);
+    match picked {
+        0 | 1 => first.to_owned(),
+        picked => (texts.names_and_more)(first, picked - 1),
+    }
+}
+
+fn outcome(texts: &Texts, transfer: &TransferLine, palette: &theme::Palette) -> (String, Color32) {
+    match transfer.outcome {
+        Outcome::Arrived => (texts.outcome_arrived.to_owned(), palette.ok),
+        Outcome::Problems => ((texts.badge_failed_items)(transfer.failed), palette.warn),
+        Outcome::Declined => (texts.badge_declined.to_owned(), palette.warn),
+        Outcome::Cancelled => (texts.badge_cancelled.to_owned(), palette.muted),
+        Outcome::Failed => (texts.badge_failed.to_owned(), palette.danger),
+    }
+}
+
+/// A transfer that has not ended.
+pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
+    let texts = scope.texts;
+    let RowState::Active(state) = &row.state else {
+        return;
+    };
+    bubble(ui, row.direction == Direction::Send, |ui, palette| {
+        ui.set_min_width(theme::LIST_HEIGHT);
+        let name = names(texts, &row.names, row.picked);
+        let room = ui.available_width();
+        let font = theme::strong_font(theme::BODY);
+        widgets::name_label(ui, &name, font, palette.text, room);
+        let about = match row.progress {
+            Some(progress) if progress.total_bytes > 0 => {
+                let (done, total) = size_of(progress.bytes, progress.total_bytes);
+                let fraction = progress.bytes as f32 / progress.total_bytes as f32;
+                widgets::bar(ui, fraction.min(1.0), palette.accent, &name);
+                (texts.bytes_of)(&done, &total)
+            }
+            Some(_) | None => (texts.state)(*state, row.peer.name.as_str()),
+        };
+        ui.horizontal(|ui| {
+            ui.label(widgets::muted(ui, about).size(theme::SMALL));
+            if widgets::link(ui, texts.transfers).clicked() {
+                scope.want(Want::ShowTransfers);
+            }
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_shown_escaped_and_keeps_its_lines() {
+        assert_eq!(shown("a\tb\r\nc"), "a    b\nc");
+        assert_eq!(
+            shown("\u{1b}[31mred\u{202e}x\u{0}"),
+            "\\u{1b}[31mred\\u{202e}x\\u{0}"
+        );
+        assert_eq!(shown("👩\u{200d}🔬"), "👩🔬");
+        assert_eq!(one_line(" a\n\n b\tc "), "a b c");
+    }
+}
