@@ -206,6 +206,9 @@ impl View {
             Event::Nearby(_)
             | Event::Recent(_)
             | Event::Conversations(_)
+            | Event::ConversationsNotRead(_)
+            | Event::NotSaid { .. }
+            | Event::TalkOpened(..)
             | Event::Line(..)
             | Event::Delivery(..)
             | Event::Talk(..)

@@ -113,6 +113,7 @@ pub const ENGLISH: Texts = Texts {
         Doing::Idle => "connected",
         Doing::Waiting => "waiting for your answer",
         Doing::Sending => "sending",
+        Doing::Talking => "conversation",
     },
     must_wait: |from| {
         format!("Too many wrong tries from {from}. It has to wait a minute; others can send.")
@@ -453,6 +454,9 @@ fn failure(failure: &Failure) -> String {
         }
         Failure::Version => {
             "The two devices have versions of Ropeway that do not fit. Update both.".to_owned()
+        }
+        Failure::Older { name } => {
+            format!("{name} runs an older Ropeway that takes no messages. Update it there.")
         }
         Failure::Lost => {
             "The connection was lost. Send it again when the other device is back.".to_owned()

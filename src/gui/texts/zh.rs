@@ -109,6 +109,7 @@ pub const CHINESE: Texts = Texts {
         Doing::Idle => "已连接",
         Doing::Waiting => "等待您的答复",
         Doing::Sending => "正在发送",
+        Doing::Talking => "正在对话",
     },
     must_wait: |from| format!("{from} 输错次数过多，需等待一分钟，其他设备不受影响。"),
     wrong_code: |from, left| match left {
@@ -411,6 +412,9 @@ fn failure(failure: &Failure) -> String {
         Failure::NotConfirmed => "两边图案不一致，什么都没有发送。".to_owned(),
         Failure::Forgotten => "对方设备上已没有这次传输，请重新发送。".to_owned(),
         Failure::Version => "两台设备的 Ropeway 版本不兼容，请都更新到最新版。".to_owned(),
+        Failure::Older { name } => {
+            format!("{name} 的 Ropeway 版本较旧，不支持消息，请在那台设备上更新。")
+        }
         Failure::Lost => "连接已断开，对方上线后请重新发送。".to_owned(),
         Failure::Silent => "对方设备 30 秒没有回应。".to_owned(),
         Failure::Declined => "对方拒绝了。".to_owned(),

@@ -414,6 +414,7 @@ fn before_the_offer(failure: &Failure) -> bool {
         | Failure::NotRopeway { .. }
         | Failure::Ourselves
         | Failure::Busy
+        | Failure::Older { .. }
         | Failure::SecretNeeded
         | Failure::WrongSecret
         | Failure::NotTheDevice { .. }
