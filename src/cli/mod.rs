@@ -230,6 +230,7 @@ fn exit_of_failure(failure: &Failure) -> Exit {
         | Failure::Forgotten
         | Failure::Busy
         | Failure::Version
+        | Failure::Older { .. }
         | Failure::Lost
         | Failure::Silent
         | Failure::Protocol(_)

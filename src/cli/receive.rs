@@ -327,6 +327,9 @@ impl Receiving<'_> {
             | Event::Nearby(_)
             | Event::Recent(_)
             | Event::Conversations(_)
+            | Event::ConversationsNotRead(_)
+            | Event::NotSaid { .. }
+            | Event::TalkOpened(..)
             | Event::Line(..)
             | Event::Delivery(..)
             | Event::Talk(..)

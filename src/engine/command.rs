@@ -71,22 +71,27 @@ pub enum Command {
     /// Opens a conversation with a device that is not paired, or that is known by its address alone.
     /// [`super::Event::Symbols`] and [`Self::Confirm`] go by its id, as for a transfer.
     Talk(TalkRequest),
-    /// Says something to a device that was met before. Without a connection one is opened; what cannot
-    /// be delivered waits. Text of more than [`crate::model::MAX_MESSAGE_BYTES`] is not taken.
+    /// Says something to a device that was met before: [`super::Event::Line`] follows at once, or
+    /// [`super::Event::NotSaid`]. Without a connection one is opened; what cannot be delivered waits.
     Say {
         to: DeviceId,
         id: MessageId,
         text: String,
     },
-    /// A message that waits is not sent any more.
+    /// A message that waits is not sent any more, unless it is on its way this very moment;
+    /// [`super::Event::Delivery`] says which.
     TakeBack(DeviceId, MessageId),
     /// Whether a device that is not known, and of which [`super::Event::TextOffered`] told, may say
     /// something.
     AnswerText(DeviceId, bool),
-    /// Removes all that is kept of what was exchanged with a device, here alone.
+    /// Removes all that is kept of what was exchanged with a device, here alone; what waits is not sent.
     ClearConversation(DeviceId),
-    /// Whether conversations are kept on disk; `false` also removes what is kept.
+    /// Whether conversations are kept on disk; `false` also removes what is kept. From then on this
+    /// process delivers what earlier runs left undelivered.
     KeepConversations(bool),
+    /// This process only says something, and has nowhere to show what others say: that stays with
+    /// them, for a process that has.
+    OnlySay,
     /// Counts what a picked path holds: [`super::Event::Measured`] follows, repeatedly while counting.
     Measure(PathBuf),
     /// Writes failed entries and their reasons to a table (CSV): [`super::Event::ListSaved`] follows.

@@ -101,13 +101,24 @@ pub enum Event {
 
     /// What earlier runs kept of conversations; said once, at the start, if there is any.
     Conversations(Vec<Conversation>),
+    /// Said at the start if conversations could not be read, or not all of them: a sentence.
+    ConversationsNotRead(String),
     /// Something was said, or a transfer has ended: the next line of the conversation with that peer.
     Line(Peer, Line),
+    /// What was to be said is not; there is no line of it.
+    NotSaid {
+        to: DeviceId,
+        id: MessageId,
+        why: NotSaid,
+    },
     /// What became of a message that was said here.
     Delivery(DeviceId, MessageId, Delivery),
     /// How the conversation with a peer stands now.
     Talk(Peer, Talk),
-    /// A conversation that was asked for ([`super::Command::Talk`]) could not be opened.
+    /// A conversation that was asked for ([`super::Command::Talk`]) is open, with this device.
+    /// [`Event::Talk`] follows.
+    TalkOpened(TransferId, Peer),
+    /// It could not be opened; what was to be said first is not said.
     TalkFailed(TransferId, Failure),
     /// A device that is not known wants to say something; [`super::Command::AnswerText`].
     TextOffered(TextOffer),
@@ -191,6 +202,8 @@ pub enum Doing {
     /// Its offer waits for an answer here.
     Waiting,
     Sending,
+    /// A conversation.
+    Talking,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -305,6 +318,18 @@ pub enum Talk {
     Resting,
     /// Not to be reached; tried again when it is back. What is said waits.
     Away(Failure),
+}
+
+/// Why something is not said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotSaid {
+    Empty,
+    /// More than [`crate::model::MAX_MESSAGE_BYTES`]: it can be sent as a file.
+    TooLong,
+    /// So much waits for that device already that no more is taken.
+    TooMany,
+    /// The device is blocked here.
+    Blocked,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

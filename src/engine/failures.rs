@@ -29,6 +29,7 @@ pub fn may_go_on(failure: &Failure) -> bool {
         | Failure::NotConfirmed
         | Failure::Forgotten
         | Failure::Version
+        | Failure::Older { .. }
         | Failure::Declined
         | Failure::Cancelled(_)
         | Failure::NothingToSend

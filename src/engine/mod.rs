@@ -40,7 +40,7 @@ pub use command::{
 };
 pub use event::{
     Client, Doing, Event, Existing, Found, Interrupted, ListenError, Listening, Looked, Measured,
-    Offer, OfferFolder, Recent, StartError, Started, Talk, TextOffer,
+    NotSaid, Offer, OfferFolder, Recent, StartError, Started, Talk, TextOffer,
 };
 pub use known::{KnownDevice, KnownDevices};
 pub use sending::new_transfer_id;

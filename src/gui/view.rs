@@ -71,6 +71,7 @@ pub enum Notice {
     NotSaved(String),
     NotRead(String),
     DevicesNotRead(String),
+    ConversationsNotRead(String),
 }
 
 #[derive(Default)]
@@ -220,6 +221,14 @@ impl View {
             Event::Nearby(nearby) => self.nearby = nearby,
             Event::Recent(recent) => self.recent = recent,
             Event::Conversations(kept) => self.talks.kept(kept),
+            Event::ConversationsNotRead(why) => {
+                self.notice = Some(Notice::ConversationsNotRead(why));
+            }
+            Event::NotSaid { to, id, why } => self.talks.not_said(to, id, why),
+            Event::TalkOpened(attempt, _peer) => {
+                self.answered(attempt);
+                self.talks.opened(attempt);
+            }
             Event::Line(peer, line) => self.talks.line(&peer, line),
             Event::Delivery(with, message, now) => self.talks.delivery(with, message, now),
             Event::Talk(peer, state) => self.talks.state(&peer, state),

@@ -219,6 +219,9 @@ pub enum Failure {
     NotConfirmed,
     #[error("the other device speaks a version of the protocol that this one does not know")]
     Version,
+    /// It takes no messages.
+    #[error("{name} runs an older Ropeway that takes no messages; update it there")]
+    Older { name: DeviceName },
     #[error("the connection was lost")]
     Lost,
     #[error("the other device has not answered for 30 seconds")]
@@ -258,6 +261,7 @@ impl Failure {
             Self::NotConfirmed => "not-confirmed",
             Self::Forgotten => "forgotten",
             Self::Version => "version",
+            Self::Older { .. } => "older",
             Self::Lost => "lost",
             Self::Silent => "silent",
             Self::Declined => "declined",

@@ -237,6 +237,7 @@ impl Supervisor {
             Command::AnswerText(_device, _yes) => {}
             Command::ClearConversation(_device) => {}
             Command::KeepConversations(_keep) => {}
+            Command::OnlySay => {}
             Command::Measure(path) => self.chores.measure(path),
             Command::SaveList { path, lines } => self.chores.save_list(path, lines),
             Command::Open(path) => self.chores.open(path),

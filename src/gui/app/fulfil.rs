@@ -272,6 +272,9 @@ impl App {
         let id = MessageId(new_transfer_id().0);
         if thread.is_open(paired) {
             let text = text.to_owned();
+            if let Some(thread) = self.view.talks.thread(with) {
+                thread.said = Some((id, text.clone()));
+            }
             (self.commands)(Command::Say { to: with, id, text });
         } else {
             let way = &thread.way;

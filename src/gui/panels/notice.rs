@@ -75,6 +75,7 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
         Notice::NotSaved(why) => (texts.settings_not_saved)(why),
         Notice::NotRead(why) => (texts.settings_not_read)(why),
         Notice::DevicesNotRead(why) => (texts.devices_not_read)(why),
+        Notice::ConversationsNotRead(why) => (texts.talks_not_read)(why),
     };
     let (front, soft, symbol) = match notice {
         Notice::ListSaved(_) | Notice::Paired(_) => (palette.ok, palette.ok_soft, Icon::Check),
@@ -83,7 +84,8 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
         | Notice::ListNotSaved(..)
         | Notice::NotSaved(_)
         | Notice::NotRead(_)
-        | Notice::DevicesNotRead(_) => (palette.warn, palette.warn_soft, Icon::TriangleAlert),
+        | Notice::DevicesNotRead(_)
+        | Notice::ConversationsNotRead(_) => (palette.warn, palette.warn_soft, Icon::TriangleAlert),
     };
     bar(ui, symbol, front, soft, |ui| {
         ui.colored_label(front, sentence);

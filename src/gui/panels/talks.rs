@@ -27,6 +27,7 @@ pub struct TalksPanel {
     clearing: Option<DeviceId>,
     /// In whose field the next keys are to go.
     pub focus: Option<DeviceId>,
+    composer_height: f32,
 }
 
 pub fn talks_ui(ui: &mut Ui, scope: &mut Scope, view: &mut View, panel: &mut TalksPanel) {
@@ -244,15 +245,19 @@ fn thread_card(
     ui.push_id(thread.with, |ui| {
         top_ui(ui, scope, thread, card, panel);
         ui.separator();
-        let rest = ui.available_size();
-        ui.allocate_ui_with_layout(rest, Layout::bottom_up(Align::Min), |ui| {
-            ui.with_layout(Layout::top_down(Align::Min), |ui| {
-                composer_ui(ui, scope, thread, card, &around, panel);
-            });
-            ui.with_layout(Layout::top_down(Align::Min), |ui| {
-                history_ui(ui, scope, thread, &rows);
-            });
+        // What is below has as much room as it took last.
+        let rest = ui.available_height() - panel.composer_height - theme::GAP;
+        let size = vec2(ui.available_width(), rest.max(theme::LIST_HEIGHT / 2.0));
+        ui.allocate_ui(size, |ui| {
+            ui.set_min_size(size);
+            history_ui(ui, scope, thread, &rows);
         });
+        let composer = ui.scope(|ui| composer_ui(ui, scope, thread, card, &around, panel));
+        let height = composer.response.rect.height();
+        if (height - panel.composer_height).abs() > theme::LINE {
+            panel.composer_height = height;
+            ui.ctx().request_repaint();
+        }
     });
 }
 
@@ -348,6 +353,9 @@ fn composer_ui(
     if let Some(failure) = &thread.failure {
         let text = (texts.failure)(failure);
         widgets::sentence(ui, Icon::CircleAlert, palette.danger, &text);
+    }
+    if let Some(why) = thread.not_said {
+        widgets::sentence(ui, Icon::CircleAlert, palette.danger, (texts.not_said)(why));
     }
     let waiting = thread.waiting();
     if waiting > 0 && matches!(thread.state, Some(Talk::Away(_)) | None) {

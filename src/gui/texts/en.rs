@@ -1,7 +1,7 @@
 //! English.
 
 use super::{Day, Texts};
-use crate::engine::{Doing, Existing, ListenError, Talk};
+use crate::engine::{Doing, Existing, ListenError, NotSaid, Talk};
 use crate::model::address::AddressError;
 use crate::model::{
     Allow, Bond, Failure, OnConflict, Party, Presence, Problem, Symbol, TransferState,
@@ -135,6 +135,7 @@ pub const ENGLISH: Texts = Texts {
         Doing::Idle => "connected",
         Doing::Waiting => "waiting for your answer",
         Doing::Sending => "sending",
+        Doing::Talking => "conversation",
     },
     must_wait: |from| {
         format!("Too many wrong tries from {from}. It has to wait a minute; others can send.")
@@ -234,6 +235,13 @@ pub const ENGLISH: Texts = Texts {
         1 => "1 message waits until the other device is back.".to_owned(),
         waiting => format!("{waiting} messages wait until the other device is back."),
     },
+    not_said: |why| match why {
+        NotSaid::Empty => "There is nothing to send.",
+        NotSaid::TooLong => "Too long for a message; send it as a file.",
+        NotSaid::TooMany => "So much waits for this device that no more is taken.",
+        NotSaid::Blocked => "This device is blocked. Unblock it in the settings first.",
+    },
+    talks_not_read: |why| format!("Earlier conversations cannot be shown: {why}"),
     talk_state: |state| match state {
         Talk::Connecting => "connecting…",
         Talk::Open => "connected",
@@ -540,6 +548,9 @@ fn failure(failure: &Failure) -> String {
         }
         Failure::Version => {
             "The two devices have versions of Ropeway that do not fit. Update both.".to_owned()
+        }
+        Failure::Older { name } => {
+            format!("{name} runs an older Ropeway that takes no messages. Update it there.")
         }
         Failure::Lost => {
             "The connection was lost. Send it again when the other device is back.".to_owned()

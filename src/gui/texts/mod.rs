@@ -9,7 +9,7 @@ mod zh;
 use std::net::IpAddr;
 
 use super::clock::Day;
-use crate::engine::{Doing, Existing, ListenError, Talk};
+use crate::engine::{Doing, Existing, ListenError, NotSaid, Talk};
 use crate::model::address::AddressError;
 use crate::model::{Allow, Bond, Failure, OnConflict, Presence, Problem, Symbol, TransferState};
 use crate::settings::Language;
@@ -175,6 +175,8 @@ pub struct Texts {
     pub talks_copy: &'static str,
     pub talks_too_long: &'static str,
     pub talks_waiting: fn(u64) -> String,
+    pub not_said: fn(NotSaid) -> &'static str,
+    pub talks_not_read: fn(&str) -> String,
     pub talk_state: fn(&Talk) -> &'static str,
     pub day: fn(&Day) -> String,
     pub delivery_waiting: &'static str,

@@ -1,7 +1,7 @@
 //! 简体中文。
 
 use super::{Day, Texts};
-use crate::engine::{Doing, Existing, ListenError, Talk};
+use crate::engine::{Doing, Existing, ListenError, NotSaid, Talk};
 use crate::model::address::AddressError;
 use crate::model::{
     Allow, Bond, Failure, OnConflict, Party, Presence, Problem, Symbol, TransferState,
@@ -131,6 +131,7 @@ pub const CHINESE: Texts = Texts {
         Doing::Idle => "已连接",
         Doing::Waiting => "等待您的答复",
         Doing::Sending => "正在发送",
+        Doing::Talking => "正在对话",
     },
     must_wait: |from| format!("{from} 输错次数过多，需等待一分钟，其他设备不受影响。"),
     wrong_code: |from, left| match left {
@@ -210,6 +211,13 @@ pub const CHINESE: Texts = Texts {
     talks_copy: "复制这条消息",
     talks_too_long: "消息太长，请作为文件发送。",
     talks_waiting: |waiting| format!("有 {waiting} 条消息等对方设备回来后发送。"),
+    not_said: |why| match why {
+        NotSaid::Empty => "没有可发送的内容。",
+        NotSaid::TooLong => "消息太长，请作为文件发送。",
+        NotSaid::TooMany => "等待发送给这台设备的消息太多，暂时不能再写。",
+        NotSaid::Blocked => "这台设备已被屏蔽，请先在设置中解除屏蔽。",
+    },
+    talks_not_read: |why| format!("无法显示以前的对话：{why}"),
     talk_state: |state| match state {
         Talk::Connecting => "正在连接…",
         Talk::Open => "已连接",
@@ -475,6 +483,9 @@ fn failure(failure: &Failure) -> String {
         Failure::NotConfirmed => "两边图案不一致，什么都没有发送。".to_owned(),
         Failure::Forgotten => "对方设备上已没有这次传输，请重新发送。".to_owned(),
         Failure::Version => "两台设备的 Ropeway 版本不兼容，请都更新到最新版。".to_owned(),
+        Failure::Older { name } => {
+            format!("{name} 的 Ropeway 版本较旧，不支持消息，请在那台设备上更新。")
+        }
         Failure::Lost => "连接已断开，对方上线后请重新发送。".to_owned(),
         Failure::Silent => "对方设备 30 秒没有回应。".to_owned(),
         Failure::Declined => "对方拒绝了。".to_owned(),

@@ -417,6 +417,7 @@ fn before_the_offer(failure: &Failure) -> bool {
         | Failure::NotRopeway { .. }
         | Failure::Ourselves
         | Failure::Busy
+        | Failure::Older { .. }
         | Failure::SecretNeeded
         | Failure::WrongSecret
         | Failure::NotTheDevice { .. }

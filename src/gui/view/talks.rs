@@ -1,6 +1,6 @@
 //! Conversations: what was said and sent, device by device, and what is being typed.
 
-use crate::engine::{Looked, Talk, TextOffer};
+use crate::engine::{Looked, NotSaid, Talk, TextOffer};
 use crate::model::{
     Conversation, Delivery, DeviceId, Direction, Failure, Line, MAX_MESSAGE_BYTES, MessageId, Peer,
     Said, TransferId, Trust,
@@ -44,6 +44,9 @@ pub struct Thread {
     pub attempt: Option<(TransferId, String)>,
     /// Why that did not work.
     pub failure: Option<Failure>,
+    /// What was said last, until there is a line of it; and why there is none.
+    pub said: Option<(MessageId, String)>,
+    pub not_said: Option<NotSaid>,
 }
 
 impl Thread {
@@ -60,6 +63,8 @@ impl Thread {
             way: Draft::default(),
             attempt: None,
             failure: None,
+            said: None,
+            not_said: None,
         }
     }
 
@@ -152,6 +157,11 @@ impl Talks {
         if line.direction == Direction::Receive && !in_sight {
             thread.unread += 1;
         }
+        if let Said::Text { id, .. } = &line.what
+            && thread.said.take_if(|(said, _)| said == id).is_some()
+        {
+            thread.not_said = None;
+        }
         thread.lines.push(line);
         if thread.lines.len() > MAX_LINES {
             thread.lines.remove(0);
@@ -208,6 +218,25 @@ impl Talks {
                 thread.state = None;
                 return;
             }
+        }
+    }
+
+    pub(super) fn opened(&mut self, attempt: TransferId) {
+        for thread in &mut self.threads {
+            thread.attempt.take_if(|(id, _)| *id == attempt);
+        }
+    }
+
+    /// What was typed comes back.
+    pub(super) fn not_said(&mut self, to: DeviceId, message: MessageId, why: NotSaid) {
+        let Some(thread) = self.thread(to) else {
+            return;
+        };
+        if let Some((_, text)) = thread.said.take_if(|(id, _)| *id == message) {
+            if thread.text.trim().is_empty() {
+                thread.text = text;
+            }
+            thread.not_said = Some(why);
         }
     }
 
