@@ -156,6 +156,7 @@ pub const DIALOG_REST: f32 = 240.0;
 pub const TALKS_WIDTH: f32 = 280.0;
 /// Of the thread's width, at most.
 pub const BUBBLE_SHARE: f32 = 0.72;
+pub const UNDER_HEIGHT: f32 = 22.0;
 pub const COMPOSER_ROWS: usize = 6;
 pub const COMPOSER_HEIGHT: f32 = 140.0;
 pub const DETAILS_HEIGHT: f32 = 180.0;

@@ -213,11 +213,23 @@ pub fn link(ui: &mut Ui, text: &str) -> Response {
 /// A button with an icon alone; `name` is what it is called.
 pub fn icon_button(ui: &mut Ui, symbol: Icon, name: &str) -> Response {
     let glyph = icon(symbol, palette(ui).muted);
-    let response = ui.add(
-        Button::new(glyph)
-            .frame(false)
-            .min_size(Vec2::splat(theme::ROW_HEIGHT)),
-    );
+    bare_button(ui, glyph, theme::ROW_HEIGHT, name)
+}
+
+/// The same beside small words.
+pub fn small_icon_button(ui: &mut Ui, symbol: Icon, name: &str) -> Response {
+    let glyph = icon(symbol, palette(ui).muted).size(theme::BODY);
+    ui.scope(|ui| {
+        ui.spacing_mut().button_padding = Vec2::ZERO;
+        ui.spacing_mut().interact_size.y = theme::UNDER_HEIGHT;
+        bare_button(ui, glyph, theme::UNDER_HEIGHT, name)
+    })
+    .inner
+}
+
+fn bare_button(ui: &mut Ui, glyph: RichText, size: f32, name: &str) -> Response {
+    let button = Button::new(glyph).frame(false);
+    let response = ui.add(button.min_size(Vec2::splat(size)));
     let enabled = response.enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, name));
     focus_ring(ui, &response);

@@ -71,13 +71,12 @@ fn line_ui(ui: &mut Ui, scope: &mut Scope, with: DeviceId, line: &Line) {
                     ui.label(widgets::icon(symbol, color).size(theme::SMALL));
                     ui.label(RichText::new(word).size(theme::SMALL).color(color));
                     if *delivery == Delivery::Waiting
-                        && widgets::link(ui, texts.take_back).clicked()
+                        && widgets::small_icon_button(ui, Icon::Undo2, texts.take_back).clicked()
                     {
                         super::take_back(scope, with, *id);
                     }
                 }
-                let copy = widgets::icon_button(ui, Icon::Copy, texts.talks_copy);
-                if copy.clicked() {
+                if widgets::small_icon_button(ui, Icon::Copy, texts.talks_copy).clicked() {
                     scope.want(Want::Copy(text.clone()));
                 }
             });
@@ -94,39 +93,49 @@ fn bubble(ui: &mut Ui, own: bool, content: impl FnOnce(&mut Ui, &theme::Palette)
     } else {
         palette.inset
     };
-    let width = ui.available_width();
-    let most = width * theme::BUBBLE_SHARE;
-    let align = if own { Align::Max } else { Align::Min };
-    ui.with_layout(Layout::top_down(align), |ui| {
+    let most = ui.available_width() * theme::BUBBLE_SHARE;
+    aside(ui, own, "bubble", 0.0, |ui| {
         Frame::new()
             .fill(fill)
             .corner_radius(CornerRadius::same(theme::RADIUS_CARD))
             .inner_margin(Margin::symmetric(12, 8))
             .show(ui, |ui| {
                 ui.set_max_width(most);
-                ui.with_layout(Layout::top_down(Align::Min), |ui| content(ui, palette));
+                // Words are as high as they are; nothing else stands beside them.
+                ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
+                ui.spacing_mut().item_spacing.y = theme::GRID;
+                ui.vertical(|ui| content(ui, palette));
             });
     });
 }
 
+/// Small words below a bubble.
 fn under(ui: &mut Ui, own: bool, content: impl FnOnce(&mut Ui)) {
-    let row = egui::vec2(ui.available_width(), theme::ROW_HEIGHT);
-    ui.allocate_ui_with_layout(row, Layout::left_to_right(Align::Center), |ui| {
+    aside(ui, own, "under", theme::UNDER_HEIGHT, |ui| {
         ui.spacing_mut().item_spacing.x = theme::GRID;
-        if own {
-            // As wide as it was drawn last, from the right.
-            let id = ui.scope_id().with("under");
-            let known = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or_default();
-            ui.add_space((ui.available_width() - known).max(0.0));
-            let left = ui.cursor().left();
-            content(ui);
-            let drawn = ui.min_rect().right() - left;
-            if (drawn - known).abs() > theme::LINE {
-                ui.data_mut(|data| data.insert_temp(id, drawn));
-                ui.ctx().request_repaint();
-            }
-        } else {
-            content(ui);
+        content(ui);
+    });
+    ui.add_space(theme::GRID);
+}
+
+/// At the right end of the line, or at the left.
+fn aside(ui: &mut Ui, right: bool, id: &str, height: f32, content: impl FnOnce(&mut Ui)) {
+    let row = egui::vec2(ui.available_width(), height);
+    let id = ui.scope_id().with(id);
+    ui.allocate_ui_with_layout(row, Layout::left_to_right(Align::Center), |ui| {
+        if !right {
+            return content(ui);
+        }
+        // As wide as it was drawn last.
+        let known = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or_default();
+        let gap = std::mem::take(&mut ui.spacing_mut().item_spacing.x);
+        ui.add_space((ui.available_width() - known).max(0.0));
+        ui.spacing_mut().item_spacing.x = gap;
+        let drawn = ui.scope(content).response.rect.width();
+        if (drawn - known).abs() > theme::LINE {
+            ui.data_mut(|data| data.insert_temp(id, drawn));
+            ui.ctx()
+                .request_discard("the width of what stands at the right");
         }
     });
 }
@@ -178,25 +187,19 @@ fn transfer_ui(ui: &mut Ui, scope: &mut Scope, line: &Line, transfer: &TransferL
     let own = line.direction == Direction::Send;
     bubble(ui, own, |ui, palette| {
         ui.horizontal(|ui| {
-            widgets::tile(ui, arrow(line.direction), palette.link);
-            ui.vertical(|ui| {
-                ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
-                let name = names(texts, &transfer.names, transfer.picked);
-                let room = ui.available_width();
-                let font = theme::strong_font(theme::BODY);
-                widgets::name_label(ui, &name, font, palette.text, room);
-                let (word, color) = outcome(texts, transfer, palette);
-                let about = format!(
-                    "{} · {} · ",
-                    (texts.items)(transfer.entries),
-                    size(transfer.bytes)
-                );
-                ui.horizontal(|ui| {
-                    ui.spacing_mut().item_spacing.x = 0.0;
-                    ui.label(widgets::muted(ui, about).size(theme::SMALL));
-                    ui.label(RichText::new(word).size(theme::SMALL).color(color));
-                });
-            });
+            ui.label(widgets::icon(arrow(line.direction), palette.link));
+            let name = names(texts, &transfer.names, transfer.picked);
+            let room = ui.available_width();
+            let font = theme::strong_font(theme::BODY);
+            widgets::name_label(ui, &name, font, palette.text, room);
+        });
+        let (word, color) = outcome(texts, transfer, palette);
+        let items = (texts.items)(transfer.entries);
+        let about = format!("{items} · {} · ", size(transfer.bytes));
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            ui.label(widgets::muted(ui, about).size(theme::SMALL));
+            ui.label(RichText::new(word).size(theme::SMALL).color(color));
         });
     });
     under(ui, own, |ui| {
@@ -236,7 +239,7 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
         return;
     };
     bubble(ui, row.direction == Direction::Send, |ui, palette| {
-        ui.set_min_width(theme::LIST_HEIGHT);
+        ui.set_max_width(theme::DIALOG_WIDTH.min(ui.available_width()));
         let name = names(texts, &row.names, row.picked);
         let room = ui.available_width();
         let font = theme::strong_font(theme::BODY);
