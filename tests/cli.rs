@@ -203,6 +203,7 @@ fn a_code_file_loses_one_newline_and_a_short_passphrase_is_a_usage_error() {
     let mut command = pair.sending(&file, "");
     command
         .env_remove("ROPEWAY_CODE")
+        .env("ROPEWAY_PRESENCE", "off")
         .arg("--code-file")
         .arg(&secret);
     let mut sender = Running::start(command);
@@ -233,6 +234,7 @@ fn unprivileged(folder: &Path, home: &Path, arguments: &[&str]) -> Command {
         .uid(65_534)
         .gid(65_534)
         .env_remove("ROPEWAY_CODE")
+        .env("ROPEWAY_PRESENCE", "off")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

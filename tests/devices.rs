@@ -40,6 +40,7 @@ impl Terminal {
         let mut child = Command::new("script")
             .args(["-qec", &line, "/dev/null"])
             .env_remove("ROPEWAY_CODE")
+            .env("ROPEWAY_PRESENCE", "off")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

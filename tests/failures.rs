@@ -422,6 +422,7 @@ impl Nobody {
             .arg("--data-dir")
             .arg(self.path(device))
             .env_remove("ROPEWAY_CODE")
+            .env("ROPEWAY_PRESENCE", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

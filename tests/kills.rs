@@ -174,6 +174,7 @@ impl Process {
             .args(["--json", "--data-dir"])
             .arg(home)
             .env_remove("ROPEWAY_CODE")
+            .env("ROPEWAY_PRESENCE", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(errors.unwrap());

@@ -48,6 +48,7 @@ pub struct Arguments {
 pub enum Subcommand {
     Receive(Receive),
     Send(Send),
+    Discover(Discover),
     Devices(Devices),
 }
 
@@ -96,6 +97,10 @@ pub struct Receive {
     /// it replaces the other, or does so if it was modified later [default: as in the settings, rename]
     #[arg(long, value_enum, value_name = "RULE")]
     pub on_conflict: Option<Rule>,
+
+    /// Is not found by others; whoever knows the address can send here all the same
+    #[arg(long)]
+    pub hidden: bool,
 
     /// Ends after the first transfer
     #[arg(long)]
@@ -178,8 +183,9 @@ pub struct Send {
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 
-    /// The other device: the name of a known device, a host name or an address, with its port if that
-    /// is not 9000, or its ropeway:// link
+    /// The other device: the name of a known device or of one on the local network, the first 8 or more
+    /// digits of its id, a host name or an address, with its port if that is not 9000, or its ropeway://
+    /// link
     #[arg(long, value_name = "HOST[:PORT]|NAME")]
     pub to: String,
 
@@ -190,6 +196,28 @@ pub struct Send {
     /// Reads the code or passphrase from this file
     #[arg(long, value_name = "FILE")]
     pub code_file: Option<PathBuf>,
+
+    /// Prints one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Lists the devices on the local network
+#[derive(Args, Debug)]
+#[command(after_help = format!("\
+With --json a line `peer` tells of each device found or changed, a line `gone` of each that has left.
+ROPEWAY_PRESENCE=visible, hidden or off says how a run shows itself on the network.
+
+Examples:
+  ropeway discover
+  ropeway discover --seconds 60 --json
+
+{EXIT_STATUSES}"))]
+pub struct Discover {
+    /// How long to look
+    #[arg(long, value_name = "SECONDS", default_value_t = 3,
+          value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub seconds: u64,
 
     /// Prints one JSON object a line
     #[arg(long)]

@@ -4,10 +4,9 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use unicode_width::UnicodeWidthStr as _;
 
 use super::args::DevicesAction;
-use super::output::{Output, size};
+use super::output::{Output, size, table};
 use super::{Exit, Trouble, target};
 use crate::engine::KnownDevice;
 use crate::engine::KnownDevices;
@@ -51,16 +50,7 @@ fn list(all: &[KnownDevice], output: &Output) {
         }));
     }
     let rows: Vec<_> = all.iter().map(row).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].width()).max();
-    let widths = [0, 1, 2, 3, 4, 5].map(|column| width(column).unwrap_or(0));
-    for row in &rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| {
-            let gap = width.saturating_sub(cell.width());
-            format!("{cell}{}", " ".repeat(gap))
-        });
-        let line = cells.collect::<Vec<_>>().join("  ");
-        output.say(line.trim_end());
-    }
+    table(&rows, output);
 }
 
 fn row(device: &KnownDevice) -> [String; 6] {

@@ -5,6 +5,7 @@
 
 mod args;
 mod devices;
+mod discover;
 mod input;
 mod output;
 mod receive;
@@ -18,7 +19,7 @@ use std::time::Duration;
 pub use args::{Arguments, Subcommand};
 
 use crate::engine::{Command, Config, Engine, ListenError, StartError};
-use crate::model::{Failure, Status, Summary};
+use crate::model::{Failure, Presence, Status, Summary};
 use crate::settings::{self, Settings};
 use input::{Inputs, Waking};
 use output::Output;
@@ -142,11 +143,13 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
         Subcommand::Receive(receive) => receive.json,
         Subcommand::Send(send) => send.json,
         Subcommand::Devices(devices) => devices.json,
+        Subcommand::Discover(discover) => discover.json,
     };
     let output = Output::new(json);
     let result = match subcommand {
         Subcommand::Receive(arguments) => receive::run(arguments, data_dir, wait, &output),
         Subcommand::Send(arguments) => send::run(arguments, data_dir, wait, &output),
+        Subcommand::Discover(arguments) => discover::run(&arguments, &data_dir, &output),
         Subcommand::Devices(arguments) => devices::run(arguments.action, &data_dir, &output),
     };
     result.unwrap_or_else(|trouble| {
@@ -185,6 +188,25 @@ impl Session {
             engine,
             inputs: waking.with(events),
         })
+    }
+}
+
+/// Where nobody can be asked for settings, an environment variable says how a run shows itself.
+const PRESENCE: &str = "ROPEWAY_PRESENCE";
+
+impl Session {
+    /// Takes part in discovery: as `wanted`, or more reserved if the person says so.
+    fn show(&self, wanted: Presence) -> Result<Presence, Trouble> {
+        let chosen = match std::env::var(PRESENCE) {
+            Ok(text) => Presence::parse(&text).ok_or_else(|| {
+                let sentence = format!("{PRESENCE} is one of visible, hidden, off.");
+                Trouble::usage("presence", sentence)
+            })?,
+            Err(_unset) => self.settings.presence,
+        };
+        let presence = wanted.min(chosen);
+        self.engine.command(Command::SetPresence(presence));
+        Ok(presence)
     }
 }
 

@@ -11,6 +11,7 @@ use humansize::{DECIMAL, format_size};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Trouble;
 use super::secret::capital;
@@ -33,6 +34,20 @@ pub struct Output {
 
 pub fn size(bytes: u64) -> String {
     format_size(bytes, DECIMAL)
+}
+
+/// Rows with their columns under each other.
+pub fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]], output: &Output) {
+    let width = |column: usize| rows.iter().map(|row| row[column].width()).max();
+    let widths: [_; COLUMNS] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    for row in rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| {
+            let gap = width.saturating_sub(cell.width());
+            format!("{cell}{}", " ".repeat(gap))
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        output.say(line.trim_end());
+    }
 }
 
 /// A long name must not push who sends it off the screen.

@@ -13,7 +13,7 @@ use crate::engine::{
     AcceptPolicy, Answer, Bind, Command, Event, ListenError, ListenOptions, Listening, Offer,
 };
 use crate::model::{
-    Manifest, Problem, Rule, SafeName, Status, Summary, TransferId, TransferState, Trust,
+    Manifest, Presence, Problem, Rule, SafeName, Status, Summary, TransferId, TransferState, Trust,
 };
 
 /// What has arrived is flushed; a disk may take its time.
@@ -57,6 +57,10 @@ pub fn run(
             .map_or(session.settings.on_conflict, Into::into),
         once: arguments.once,
     }));
+    session.show(match arguments.hidden {
+        true => Presence::Hidden,
+        false => Presence::Visible,
+    })?;
     let listening = wait_for_listening(&session)?;
     if listening.port_moved {
         keep_port(&mut session, &listening, &data_dir, output);

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use super::args::Send;
 use super::input::{self, Input, Inputs};
 use super::output::Output;
-use super::target::{Target, resolve};
+use super::target::{Target, find};
 use super::{Exit, Session, Trouble, exit_of, is_yes, secret};
 use crate::engine::{Command, EarlierSend, Event, Looked, SendRequest, new_transfer_id};
-use crate::model::{Failure, PeerAddress, Secret, Status, Summary, TransferId, TransferState, Way};
+use crate::model::{
+    Failure, PeerAddress, Presence, Secret, Status, Summary, TransferId, TransferState, Way,
+};
 
 /// After Ctrl-C the other side is told; nobody waits longer for that.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
@@ -27,12 +29,15 @@ pub fn run(
     super::must_exist(&arguments.paths)?;
     let waking = Inputs::new()?;
     let session = Session::start(&data_dir, waking, output)?;
-    let target = resolve(&arguments.to, &session.engine.known())?;
+    let discovers = session.show(Presence::Hidden)? != Presence::Off;
+    let target = find(&session, &arguments.to, discovers)?;
     let how = Follow {
         wait,
         remembers: arguments.pair,
     };
-    let interrupted = session.engine.interrupted(&arguments.paths, &target.to);
+    let device = target.device.as_ref().map(|chosen| chosen.id);
+    let engine = &session.engine;
+    let interrupted = engine.interrupted(&arguments.paths, &target.to, device);
     if let Some(earlier) = interrupted {
         let (EarlierSend::Accepted(transfer) | EarlierSend::Unanswered(transfer)) = earlier;
         // It was let in before: no code, no question.

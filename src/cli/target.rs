@@ -1,9 +1,11 @@
 //! Whom `--to` means: a known device by its name, or whoever is at an address.
 
-use super::Trouble;
-use crate::engine::Chosen;
-use crate::engine::KnownDevice;
-use crate::model::{Bond, PeerAddress};
+use std::time::{Duration, Instant};
+
+use super::input::Input;
+use super::{Session, Trouble};
+use crate::engine::{Chosen, Event, KnownDevice};
+use crate::model::{Bond, DeviceId, Nearby, PeerAddress};
 
 /// Where to send, and to whom.
 #[derive(PartialEq, Eq, Debug)]
@@ -14,9 +16,138 @@ pub struct Target {
     pub paired: bool,
 }
 
-/// A name comes before a host name of the same spelling, but never before an IP address or a link:
-/// what a device calls itself must not redirect those.
-pub fn resolve(text: &str, known: &[KnownDevice]) -> Result<Target, Trouble> {
+/// A device of the network answers within so long, or not at all.
+const NEARBY_WITHIN: Duration = Duration::from_secs(3);
+/// What could be the name of a host as well does not wait as long for a device of that name.
+const PERHAPS_WITHIN: Duration = Duration::from_millis(1500);
+/// It is where it was, or it is heard of by then.
+const KNOWN_WITHIN: Duration = Duration::from_millis(700);
+/// Others of the same name are heard of by then.
+const OTHERS_WITHIN: Duration = Duration::from_millis(500);
+/// As many digits of an id as are shown.
+const LEAST_DIGITS: usize = 8;
+
+/// Finds out whom `--to` means: known devices come first, then those on the network (`discovers`), then
+/// hosts.
+pub fn find(session: &Session, text: &str, discovers: bool) -> Result<Target, Trouble> {
+    let resolved = resolve(text, &session.engine.known())?;
+    let mut known = None;
+    let (wait, target) = match resolved {
+        Resolved::Address(target) => return Ok(target),
+        Resolved::Known(target) => {
+            known = target.device.as_ref().map(|device| device.id);
+            let wait = match target.to.is_nowhere() {
+                true => NEARBY_WITHIN,
+                false => KNOWN_WITHIN,
+            };
+            (wait, Ok(target))
+        }
+        Resolved::Perhaps(Ok(target)) => (PERHAPS_WITHIN, Ok(target)),
+        Resolved::Perhaps(Err(trouble)) => (NEARBY_WITHIN, Err(trouble)),
+    };
+    let mut until = Instant::now() + if discovers { wait } else { Duration::ZERO };
+    let mut found: Vec<Nearby> = Vec::new();
+    loop {
+        match session.inputs.next_before(until) {
+            Some(Input::Event(Event::Nearby(nearby))) => {
+                let first = found.is_empty();
+                let meant = |nearby: &Nearby| match known {
+                    Some(id) => nearby.id == id,
+                    None => is_meant(nearby, text),
+                };
+                found = nearby.into_iter().filter(meant).collect();
+                if first && !found.is_empty() {
+                    // Another one of this name speaks as soon; a known device is one alone.
+                    let more = if known.is_some() {
+                        Duration::ZERO
+                    } else {
+                        OTHERS_WITHIN
+                    };
+                    until = until.min(Instant::now() + more);
+                }
+            }
+            Some(Input::Event(_) | Input::Line(..)) => {}
+            Some(Input::Interrupt) => return Err(Trouble::interrupted()),
+            None => break,
+        }
+    }
+    // Where a known device was is tried as well.
+    let has_place = known.is_some() && target.as_ref().is_ok_and(|it| !it.to.is_nowhere());
+    match found.as_slice() {
+        _ if has_place => return target,
+        [] => {}
+        [one] => return of_nearby(one, &session.engine.known()),
+        several => return Err(several_nearby(text, several)),
+    }
+    match target {
+        Ok(target) if target.to.is_nowhere() => Err(Trouble::usage(
+            "no-address",
+            format!(
+                "It is not known where {} is: it was never reached from here, and it is not on this \
+                 network. Use its address once.",
+                crate::model::displayable(text.trim())
+            ),
+        )),
+        target => target,
+    }
+}
+
+fn is_meant(nearby: &Nearby, text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    nearby.name.as_str().to_lowercase() == text || is_id(nearby.id, &text)
+}
+
+fn is_id(id: DeviceId, text: &str) -> bool {
+    text.len() >= LEAST_DIGITS && id.to_string().starts_with(text)
+}
+
+fn of_nearby(nearby: &Nearby, known: &[KnownDevice]) -> Result<Target, Trouble> {
+    let Some(first) = nearby.addresses.first() else {
+        return Err(Trouble {
+            exit: super::Exit::Connection,
+            code: "not-receiving",
+            sentence: format!(
+                "{} does not receive now: switch that on there.",
+                nearby.name
+            ),
+        });
+    };
+    let mut known = known.iter();
+    Ok(Target {
+        to: PeerAddress::of(*first, nearby.id),
+        device: Some(Chosen {
+            id: nearby.id,
+            name: Some(nearby.name.clone()),
+        }),
+        paired: known.any(|device| device.id == nearby.id && device.bond == Bond::Paired),
+    })
+}
+
+fn several_nearby(text: &str, all: &[Nearby]) -> Trouble {
+    let lines = all.iter().map(|nearby| {
+        let at = nearby.addresses.first().map(ToString::to_string);
+        let at = at.unwrap_or_else(|| "does not receive now".into());
+        format!("\n  {}  {}  {at}", nearby.name, nearby.id.short())
+    });
+    let text = crate::model::displayable(text);
+    let lines: String = lines.collect();
+    Trouble::usage(
+        "ambiguous",
+        format!("Several devices here are called {text}; name one by its id:{lines}"),
+    )
+}
+
+#[derive(Debug)]
+enum Resolved {
+    /// Of an IP address or a link: what a device calls itself must not redirect those.
+    Address(Target),
+    /// A known device; its address may not be known.
+    Known(Target),
+    /// Nobody known is called so: a device on the network, or a host if it can be the name of one.
+    Perhaps(Result<Target, Trouble>),
+}
+
+fn resolve(text: &str, known: &[KnownDevice]) -> Result<Resolved, Trouble> {
     let address = text.parse::<PeerAddress>();
     if let Ok(address) = &address
         && (text.contains("://") || address.host.parse::<std::net::IpAddr>().is_ok())
@@ -25,34 +156,46 @@ pub fn resolve(text: &str, known: &[KnownDevice]) -> Result<Target, Trouble> {
             let device = known.iter().find(|device| device.id == id);
             device.map(|device| device.name.clone())
         };
-        return Ok(Target {
+        return Ok(Resolved::Address(Target {
             to: address.clone(),
             device: address.device.map(|id| Chosen {
                 id,
                 name: named(id),
             }),
             paired: false,
-        });
+        }));
     }
+    let digits = text.trim().to_lowercase();
     let known = known.iter().filter(|device| device.bond != Bond::Blocked);
-    let mut same = known.filter(|device| is_called(device, text));
+    let mut same = known.filter(|device| is_called(device, text) || is_id(device.id, &digits));
     match (same.next(), same.next()) {
-        (Some(device), None) => chosen(device),
+        (Some(device), None) => Ok(Resolved::Known(chosen(device))),
         (Some(first), Some(second)) => {
             let all = [first, second].into_iter().chain(same);
-            Err(ambiguous(text, "address", all))
+            Err(ambiguous(text, "id or address", all))
         }
-        (None, _) => Ok(Target {
-            to: address.map_err(|error| {
-                let text = crate::model::displayable(text);
-                Trouble::usage(
+        (None, _) => {
+            // With a port, a scope or a domain it is a place; and this computer is no device of a network.
+            let placed = |to: &PeerAddress| {
+                to.port.is_some() || to.host.contains(['.', ':']) || to.host == "localhost"
+            };
+            let target = address.map(|to| Target {
+                to,
+                device: None,
+                paired: false,
+            });
+            match target {
+                Ok(target) if placed(&target.to) => Ok(Resolved::Address(target)),
+                Ok(target) => Ok(Resolved::Perhaps(Ok(target))),
+                Err(error) => Ok(Resolved::Perhaps(Err(Trouble::usage(
                     "address",
-                    format!("--to {text}: no known device has this name, and {error}."),
-                )
-            })?,
-            device: None,
-            paired: false,
-        }),
+                    format!(
+                        "--to {}: no known device has this name, nor one on this network, and {error}.",
+                        crate::model::displayable(text)
+                    ),
+                )))),
+            }
+        }
     }
 }
 
@@ -74,25 +217,16 @@ pub fn ambiguous<'a>(text: &str, by: &str, all: impl Iterator<Item = &'a KnownDe
     )
 }
 
-fn chosen(device: &KnownDevice) -> Result<Target, Trouble> {
+fn chosen(device: &KnownDevice) -> Target {
     let to = device.address.as_deref().and_then(|at| at.parse().ok());
-    let to = to.ok_or_else(|| {
-        Trouble::usage(
-            "no-address",
-            format!(
-                "It is not known where {} is: it was never reached from here. Use its address once.",
-                device.shown()
-            ),
-        )
-    })?;
-    Ok(Target {
-        to,
+    Target {
+        to: to.unwrap_or_else(|| PeerAddress::nowhere(device.id)),
         device: Some(Chosen {
             id: device.id,
             name: Some(device.name.clone()),
         }),
         paired: device.bond == Bond::Paired,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -109,6 +243,14 @@ mod tests {
             rule: Rule::Ask,
             address: address.map(str::to_owned),
             met: std::time::UNIX_EPOCH,
+        }
+    }
+
+    /// Without a network.
+    fn resolve(text: &str, known: &[KnownDevice]) -> Result<Target, Trouble> {
+        match super::resolve(text, known)? {
+            Resolved::Address(target) | Resolved::Known(target) => Ok(target),
+            Resolved::Perhaps(target) => target,
         }
     }
 
@@ -146,6 +288,9 @@ mod tests {
         assert_eq!(name.as_str(), "DESKTOP-1", "what it says itself");
         let target = resolve("Old", &known()).unwrap();
         assert!(target.device.is_some() && !target.paired);
+        let target = resolve("01010101", &known()).unwrap();
+        assert_eq!(target.device.unwrap().id, DeviceId([1; 32]));
+        assert!(resolve("silent", &known()).unwrap().to.is_nowhere());
     }
 
     #[test]
@@ -168,11 +313,38 @@ mod tests {
     }
 
     #[test]
+    fn a_device_on_the_network_is_meant_by_its_name_or_its_id() {
+        let nearby = Nearby {
+            id: DeviceId([0xab; 32]),
+            name: DeviceName::cleaned("Garden", "x"),
+            system: crate::model::System::Linux,
+            receiving: true,
+            addresses: vec!["[fe80::1%3]:9001".parse().unwrap()],
+        };
+        for text in ["garden", " GARDEN ", "abababab", "ABABABABAB"] {
+            assert!(is_meant(&nearby, text), "{text}");
+        }
+        for text in ["gard", "abababa", "ababababac", ""] {
+            assert!(!is_meant(&nearby, text), "{text}");
+        }
+        let target = of_nearby(&nearby, &known()).unwrap();
+        assert_eq!(target.to.to_string(), "[fe80::1%3]:9001");
+        assert_eq!(
+            (target.device.unwrap().id, target.paired),
+            (nearby.id, false)
+        );
+        let off = Nearby {
+            addresses: Vec::new(),
+            ..nearby
+        };
+        assert_eq!(of_nearby(&off, &[]).unwrap_err().code, "not-receiving");
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_said_with_what_helps() {
         for (text, code, helps) in [
             ("TWIN", "ambiguous", "04040404  192.168.1.4:9000"),
             ("TWIN", "ambiguous", "03030303  no address"),
-            ("silent", "no-address", "Silent"),
             ("Study PC", "address", "--to Study PC"),
             ("host:99999", "address", "port"),
             ("", "address", "empty"),

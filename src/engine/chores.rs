@@ -77,6 +77,11 @@ impl Chores {
         });
     }
 
+    /// Writes the recent addresses.
+    pub fn remember_recent(&mut self, save: impl FnOnce() + Send + 'static) {
+        self.start("recent", PathBuf::new(), save);
+    }
+
     /// Another program opens it; that may take its time to start.
     pub fn open(&mut self, path: PathBuf) {
         self.ask_system(path, open);

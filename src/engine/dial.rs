@@ -63,25 +63,55 @@ pub fn suit_path(socket: &TcpStream, round_trip: Duration) {
 #[cfg(not(target_os = "linux"))]
 pub fn suit_path(_socket: &TcpStream, _round_trip: Duration) {}
 
-/// Resolves and connects. `gave_up` is asked again and again and ends it with `None`.
-pub fn dial(address: &PeerAddress, gave_up: impl Fn() -> bool) -> Option<Result<Dialed, Failure>> {
-    let addresses = match resolve(address, &gave_up)? {
-        Ok(addresses) if !addresses.is_empty() => addresses,
-        Ok(_) | Err(_) => {
-            return Some(Err(Failure::Unresolvable {
-                host: address.host.clone(),
-            }));
+/// Where a device may be: addresses at which it was heard of, and what a person wrote.
+pub struct Places<'a> {
+    pub heard: Vec<SocketAddr>,
+    pub given: &'a PeerAddress,
+    /// Somebody else was there.
+    pub wrong: &'a [SocketAddr],
+}
+
+/// Connects to whichever answers first; what is a name is looked up only if none of the rest does.
+/// `gave_up` is asked again and again and ends it with `None`.
+pub fn dial_any(places: Places, gave_up: impl Fn() -> bool) -> Option<Result<Dialed, Failure>> {
+    let given = places.given;
+    let literal = given.host.parse().ok();
+    let literal = literal.map(|ip| SocketAddr::new(ip, given.port()));
+    let mut addresses = places.heard;
+    addresses.extend(literal.filter(|at| !addresses.contains(at)));
+    addresses.retain(|at| !places.wrong.contains(at));
+    let mut refused = None;
+    if !addresses.is_empty() {
+        match connect(&addresses, &gave_up)? {
+            Ok(dialed) => return Some(Ok(dialed)),
+            Err(error) => refused = Some(error),
         }
-    };
-    connect(&addresses, &gave_up).map(|result| {
-        result.map_err(|error| {
-            let address = format!("{}", with_port(address));
-            match error.kind() {
-                io::ErrorKind::ConnectionRefused => Failure::Refused { address },
-                _ => Failure::Unreachable { address },
+    }
+    if literal.is_none() && !given.is_nowhere() {
+        let found = resolve(given, &gave_up)?.unwrap_or_default();
+        let unresolvable = found.is_empty() && addresses.is_empty();
+        let fresh = |at: &SocketAddr| !addresses.contains(at) && !places.wrong.contains(at);
+        let found: Vec<_> = found.into_iter().filter(fresh).collect();
+        if unresolvable {
+            let host = given.host.clone();
+            return Some(Err(Failure::Unresolvable { host }));
+        }
+        if !found.is_empty() {
+            match connect(&found, &gave_up)? {
+                Ok(dialed) => return Some(Ok(dialed)),
+                Err(error) => refused = Some(error),
             }
-        })
-    })
+        }
+    }
+    let address = match (given.is_nowhere(), addresses.first()) {
+        (true, Some(first)) => first.to_string(),
+        (true, None) => String::new(),
+        (false, _) => with_port(given).to_string(),
+    };
+    Some(Err(match refused.map(|error| error.kind()) {
+        Some(io::ErrorKind::ConnectionRefused) => Failure::Refused { address },
+        Some(_) | None => Failure::Unreachable { address },
+    }))
 }
 
 fn with_port(address: &PeerAddress) -> PeerAddress {

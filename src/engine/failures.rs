@@ -40,6 +40,20 @@ pub fn may_go_on(failure: &Failure) -> bool {
     }
 }
 
+/// The device that is meant is not to be met now, and nothing else is wrong.
+pub fn is_absence(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Unresolvable { .. }
+            | Failure::Refused { .. }
+            | Failure::Unreachable { .. }
+            | Failure::NotRopeway { .. }
+            | Failure::Busy
+            | Failure::Moved { .. }
+            | Failure::NotTheLinked { .. }
+    )
+}
+
 pub fn channel_failure(error: &ChannelError, address: &str) -> Failure {
     tracing::info!(%error, "no channel");
     let address = address.to_owned();

@@ -158,12 +158,14 @@ impl Ledger {
         all
     }
 
-    /// What was kept of sending these things to this address, last written down first.
-    pub fn like(&self, places: &[PathBuf], address: &str) -> Vec<Kept> {
+    /// What was kept of sending these things to this address, or to this device wherever it is; last
+    /// written down first.
+    pub fn like(&self, places: &[PathBuf], address: &str, device: Option<DeviceId>) -> Vec<Kept> {
         let now = SystemTime::now();
         let mut all = self.all();
         all.retain(|kept| {
-            let same = kept.places == places && kept.address == address;
+            let there = kept.address == address || device == Some(kept.peer);
+            let same = kept.places == places && there;
             kept.direction == Direction::Send && same && kept.until() >= now
         });
         all.reverse();

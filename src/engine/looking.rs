@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::cut::Cut;
-use super::dial::{Dialed, dial};
+use super::dial::{Dialed, Places, dial_any};
 use super::event::{Found, Looked};
 use super::failures::{channel_failure, greeting_failure};
 use super::greeting::look_at_server;
@@ -76,7 +76,13 @@ impl Drop for Looking {
 /// `None`: nobody wants to know any more.
 fn look(at: &PeerAddress, shared: &Shared, stop: &Stop) -> Option<Result<Found, Failure>> {
     let gave_up = || stop.stopped.load(Ordering::SeqCst);
-    let found = dial(at, gave_up)?.and_then(|Dialed { socket, .. }| {
+    let heard = at.device.map(|device| shared.whereabouts.of(device));
+    let places = Places {
+        heard: heard.unwrap_or_default(),
+        given: at,
+        wrong: &[],
+    };
+    let found = dial_any(places, gave_up)?.and_then(|Dialed { socket, .. }| {
         let internal = |error: std::io::Error| Failure::Internal(error.to_string());
         stop.cut.connected(&socket).map_err(internal)?;
         let address = socket.peer_addr().map_or_else(|_| at.to_string(), shown);

@@ -22,9 +22,11 @@ mod listener;
 mod live;
 mod looking;
 mod meeting;
+mod nearby;
 mod note;
 mod outbox;
 mod receiving;
+mod recent;
 mod seats;
 mod sending;
 mod supervisor;
@@ -58,7 +60,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
-use crate::model::{Code, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId};
+use crate::model::{
+    Code, DeviceId, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId,
+};
 use crate::storage::record::{self, RecordError};
 use attachable::Attachable;
 use cut::Cut;
@@ -67,8 +71,10 @@ use greeting::{Doorkeeper, GreetingError};
 use ledger::Ledger;
 use limits::SERVER_DEADLINE;
 use link::Link;
+use nearby::Whereabouts;
 use note::{Input, Note, Notes};
 use receiving::Receiving;
+use recent::RecentAddresses;
 use seats::Seats;
 use supervisor::Supervisor;
 use throttle::Throttle;
@@ -105,6 +111,7 @@ impl Engine {
         let (known, trouble) = KnownDevices::open(&config.data_dir);
         let known = Arc::new(known);
         let writer = known.write_beside().map_err(StartError::Thread)?;
+        let recent = RecentAddresses::open(&config.data_dir);
         let (inputs, inbox) = channel();
         let (events, reported) = channel();
         let shared = Arc::new(Shared {
@@ -119,6 +126,8 @@ impl Engine {
             attachable: Arc::default(),
             remember: AtomicBool::new(false),
             throttle: Arc::default(),
+            whereabouts: Whereabouts::default(),
+            recent,
         });
         let mut reporter = Reporter {
             events,
@@ -143,11 +152,16 @@ impl Engine {
         Ok((engine, reported))
     }
 
-    /// The interrupted transfer of the same things to the same address, to go on with
-    /// ([`Command::Resume`]) instead of sending anew.
-    pub fn interrupted(&self, sources: &[PathBuf], to: &PeerAddress) -> Option<EarlierSend> {
+    /// The interrupted transfer of the same things to the same address, or to that device wherever it
+    /// is, to go on with ([`Command::Resume`]) instead of sending anew.
+    pub fn interrupted(
+        &self,
+        sources: &[PathBuf],
+        to: &PeerAddress,
+        device: Option<DeviceId>,
+    ) -> Option<EarlierSend> {
         let places = absolute(sources);
-        let like = self.shared.ledger.like(&places, &to.to_string());
+        let like = self.shared.ledger.like(&places, &to.to_string(), device);
         let (unanswered, mut accepted): (Vec<_>, Vec<_>) =
             like.into_iter().partition(|kept| kept.unanswered);
         let accepted = accepted
@@ -232,6 +246,9 @@ struct Shared {
     remember: AtomicBool,
     /// For all transfers together.
     throttle: Arc<Throttle>,
+    /// As was heard on the local network.
+    whereabouts: Whereabouts,
+    recent: RecentAddresses,
 }
 
 /// The way of events to the front end.
@@ -400,7 +417,11 @@ fn load_identity(data_dir: &Path) -> Result<Identity, StartError> {
 
 /// An address as a person would type it; IPv4 in IPv6 clothes is shown as IPv4.
 fn shown(addr: SocketAddr) -> String {
-    SocketAddr::new(addr.ip().to_canonical(), addr.port()).to_string()
+    match addr.ip().to_canonical() {
+        IpAddr::V4(v4) => SocketAddr::new(v4.into(), addr.port()).to_string(),
+        // With its scope.
+        IpAddr::V6(_) => addr.to_string(),
+    }
 }
 
 /// Locks even after a panic in another thread: one connection's defect must not end the others.

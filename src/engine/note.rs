@@ -10,6 +10,7 @@ use super::command::Command;
 use super::event::{Looked, Measured};
 use super::receiving::Receiving;
 use super::surveying::Surveyed;
+use crate::discovery::Heard;
 use crate::model::{
     DeviceId, Failure, FileReport, Peer, Problem, Status, Symbols, TransferId, TransferState,
 };
@@ -27,6 +28,8 @@ pub enum Input {
     Note(ConnectionId, Note),
     Measured(Measured),
     Looked(Looked),
+    /// Who is on the local network now.
+    Heard(Heard),
     /// Whether the system keeps the computer awake for us now.
     KeptAwake(bool),
     ListSaved {
@@ -62,6 +65,8 @@ pub enum Note {
     Paired(Peer),
     /// What is known of devices has changed.
     KnownChanged,
+    /// A typed address was reached.
+    RecentChanged,
     State(TransferState),
     /// Sending: it is about to be offered, and may be accepted without our hearing of it. The sender
     /// of the note waits until that is on the disk.

@@ -9,6 +9,7 @@ mod beginning;
 mod choosing;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -18,18 +19,18 @@ use std::time::{Duration, Instant};
 
 use super::command::SendRequest;
 use super::cut::Cut;
-use super::failures::{ending_failure, may_go_on};
+use super::failures::{ending_failure, is_absence, may_go_on};
 use super::limits::CONNECTIONS_OF_TRANSFER;
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::meeting::Meeting;
 use super::note::{Note, Notes};
 use super::throttle::{Throttle, let_go};
-use super::{Shared, lock, spawn};
+use super::{Shared, lock, shown, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
-    DeviceId, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Manifest, Modified,
-    Party, Peer, Problem, Status, TransferId, TransferState, Trust,
+    DeviceId, DeviceName, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Manifest,
+    Modified, Party, Peer, Problem, Status, TransferId, TransferState, Trust,
 };
 use crate::protocol::bulk::{BatchFrame, CHUNK_BYTES, DataFrame, Groups};
 use crate::protocol::message::{self, Frame};
@@ -53,6 +54,8 @@ const KNOCK_FOR: Duration = Duration::from_secs(10);
 const KNOCK_EVERY: Duration = Duration::from_millis(250);
 /// Doubled each time up to here, so that somebody who comes back is met within half a minute.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Where its device is not heard of, but may be there all the same.
+const AWAY_PAUSE: Duration = Duration::from_secs(30);
 /// Buffers in flight between reading and writing, as many as eight connections need.
 const BUFFERS: usize = 20;
 
@@ -87,6 +90,8 @@ pub struct Sending {
     cut: Arc<Cut>,
     /// Connections that a run may use at once; fewer after a run with several was lost.
     most_connections: AtomicUsize,
+    /// Where the device was met last.
+    reached: Mutex<Option<SocketAddr>>,
     /// Who accepted it. Somebody else at its address is not told of it.
     accepted_by: Mutex<Option<DeviceId>>,
     /// An earlier run offered it to that device, and nobody here has heard that it was accepted.
@@ -134,6 +139,7 @@ impl Sending {
             stopped: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             knocks: AtomicBool::new(true),
+            reached: Mutex::new(None),
             hurry: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             waits: AtomicBool::new(false),
@@ -207,9 +213,55 @@ impl Sending {
         }
     }
 
-    /// Where it goes, as the person wrote it.
+    /// Where it goes, as the person wrote it; or where the device was found, if the person wrote nothing.
     pub fn address(&self) -> String {
-        self.request.to.to_string()
+        match self.reached() {
+            Some(at) if self.request.to.is_nowhere() => shown(at),
+            Some(_) | None => self.request.to.to_string(),
+        }
+    }
+
+    /// Which device is meant, as far as that is known.
+    pub fn device(&self) -> Option<DeviceId> {
+        let chosen = self.request.device.as_ref().map(|chosen| chosen.id);
+        chosen.or(*lock(&self.accepted_by))
+    }
+
+    /// Where the device was met last.
+    pub fn reached(&self) -> Option<SocketAddr> {
+        *lock(&self.reached)
+    }
+
+    /// What is remembered of where a device is: an address that was typed, or that reads well.
+    fn remember_place(&self, device: DeviceId, name: &DeviceName, shared: &Shared) {
+        let at = self.reached();
+        let near = shared.whereabouts.of(device);
+        let to = &self.request.to;
+        let literal = to
+            .host
+            .parse()
+            .ok()
+            .map(|ip| SocketAddr::new(ip, to.port()));
+        // A name may be any of its addresses.
+        let as_given = !to.is_nowhere() && (literal.is_none() || at == literal);
+        let heard = at.is_some_and(|at| near.contains(&at));
+        let address = match at {
+            _ if as_given => Some(to.to_string()),
+            // The number of an interface is another one tomorrow.
+            Some(SocketAddr::V6(v6)) if v6.ip().is_unicast_link_local() => None,
+            Some(at) => Some(shown(at)),
+            None => None,
+        };
+        let before = shared.known.get(device).and_then(|known| known.address);
+        let by_itself = heard || before == address;
+        if shared.known.met(device, name, address) {
+            self.notes.send(Note::KnownChanged);
+        }
+        if as_given && !(by_itself && literal.is_some()) {
+            shared.recent.reached(to, device, name);
+            shared.recent.save();
+            self.notes.send(Note::RecentChanged);
+        }
     }
 
     /// Ends this run politely and makes no other; the transfer can go on in another process.
@@ -258,6 +310,18 @@ impl Sending {
                 && self.knocks.load(Ordering::SeqCst)
                 && !accepted;
             if dropped && !over && begun.elapsed() < KNOCK_FOR && self.rest(KNOCK_EVERY) {
+                self.begin_again(key.is_some());
+                continue;
+            }
+            let waits = self.request.wait_for_it
+                && !accepted
+                && self.device().is_some()
+                && is_absence(&failure);
+            if waits && !over {
+                self.notes.send(Note::State(TransferState::Away));
+                if !self.rest(AWAY_PAUSE) {
+                    return;
+                }
                 self.begin_again(key.is_some());
                 continue;
             }
@@ -341,10 +405,7 @@ impl Sending {
             address,
             trust: met.trust,
         };
-        let to = Some(self.request.to.to_string());
-        if shared.known.met(device, &peer.name, to) {
-            self.notes.send(Note::KnownChanged);
-        }
+        self.remember_place(device, &peer.name, shared);
         let meeting = Meeting::new(
             peer.clone(),
             self.request.remember,

@@ -5,7 +5,7 @@
 //! Parsing only; resolving names is the engine's work.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -57,6 +57,19 @@ impl PeerAddress {
         Self {
             host: ip.to_canonical().to_string(),
             port: Some(port),
+            device: Some(device),
+        }
+    }
+
+    /// Where a device was heard of.
+    pub fn of(at: SocketAddr, device: DeviceId) -> Self {
+        let host = match at {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
+            at => at.ip().to_canonical().to_string(),
+        };
+        Self {
+            host,
+            port: Some(at.port()),
             device: Some(device),
         }
     }

@@ -63,8 +63,8 @@ impl System {
     }
 }
 
-/// How this device shows itself on the local network.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+/// How this device shows itself on the local network, the most reserved first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Presence {
     /// No socket is open; nobody is found.
@@ -73,4 +73,15 @@ pub enum Presence {
     /// Others are found, this device is not; it is still reached by its address.
     Hidden,
     Visible,
+}
+
+impl Presence {
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "off" => Self::Off,
+            "hidden" => Self::Hidden,
+            "visible" => Self::Visible,
+            _ => return None,
+        })
+    }
 }

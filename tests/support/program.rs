@@ -19,6 +19,7 @@ pub fn ropeway(home: &Path, arguments: &[&str]) -> Command {
         .arg("--data-dir")
         .arg(home)
         .env_remove("ROPEWAY_CODE")
+        .env("ROPEWAY_PRESENCE", "off")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

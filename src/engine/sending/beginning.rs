@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::Sending;
 use crate::channel::Channel;
 use crate::engine::command::Chosen;
-use crate::engine::dial::{Dialed, dial, suit_path};
+use crate::engine::dial::{Dialed, Places, dial_any, suit_path};
 use crate::engine::failures::{channel_failure, greeting_failure};
 use crate::engine::greeting::{GreetingError, Met, Plan, greet_server};
 use crate::engine::limits::CLIENT_DEADLINE;
@@ -53,11 +53,20 @@ impl Sending {
     ) -> Option<Result<Greeted, Failure>> {
         let gave_up = || self.stopped();
         let internal = |error: std::io::Error| Failure::Internal(error.to_string());
+        // Where the device that is meant is not, and what was found there last.
+        let mut wrong = Vec::new();
+        let mut found = None;
         loop {
             self.notes.send(Note::State(TransferState::Connecting));
-            let Dialed { socket, round_trip } = match dial(&self.request.to, gave_up)? {
+            let heard = self.device().map(|device| shared.whereabouts.of(device));
+            let places = Places {
+                heard: heard.unwrap_or_default(),
+                given: &self.request.to,
+                wrong: &wrong,
+            };
+            let Dialed { socket, round_trip } = match dial_any(places, gave_up)? {
                 Ok(dialed) => dialed,
-                Err(failure) => return Some(Err(failure)),
+                Err(failure) => return Some(Err(found.unwrap_or(failure))),
             };
             if let Err(error) = self.cut.connected(&socket) {
                 return Some(Err(internal(error)));
@@ -70,6 +79,16 @@ impl Sending {
             if self.stopped() {
                 return None;
             }
+            if let (Err(failure), Some(at)) = (&greeted, at)
+                && self.device().is_some()
+                && is_elsewhere(failure)
+                && !wrong.contains(&at)
+            {
+                wrong.push(at);
+                found = Some(failure.clone());
+                continue;
+            }
+            *lock(&self.reached) = at;
             let otherwise = self.request.secret.is_some() || self.request.ask;
             if matches!(greeted, Err(Failure::ForgottenThere { .. })) && otherwise {
                 continue;
@@ -171,6 +190,19 @@ pub(super) fn seen(round_trip: Duration, shared: &Shared) -> Duration {
     }
     let _ = shared;
     round_trip
+}
+
+/// Whoever answered is not the device that is meant, which may be at another of its addresses.
+fn is_elsewhere(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::NotTheDevice { .. }
+            | Failure::NotTheLinked { .. }
+            | Failure::Moved { .. }
+            | Failure::NotRopeway { .. }
+            | Failure::Unreachable { .. }
+            | Failure::Ourselves
+    )
 }
 
 /// A device that was reinstalled calls itself as before; another one at its old address does not.

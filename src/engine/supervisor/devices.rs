@@ -25,6 +25,7 @@ impl Supervisor {
     pub(super) fn tell_devices(&mut self) {
         let all = self.shared.known.all();
         self.events.say(Event::Devices(all));
+        self.favour_known();
     }
 
     pub(super) fn set_rule(&mut self, device: DeviceId, rule: Rule) {

@@ -6,6 +6,7 @@
 
 mod crowd;
 mod devices;
+mod nearby;
 mod offers;
 mod server;
 mod transfers;
@@ -31,6 +32,7 @@ use super::receiving::Receiving;
 use super::{Reporter, Shared, lock};
 use crate::model::{DeviceId, DeviceName, Failure, Status, TransferId, TransferState};
 use crowd::TurnedAway;
+use nearby::Neighbourhood;
 use offers::OpenOffer;
 use server::{Incoming, Server, Standing};
 use transfers::Transfer;
@@ -75,6 +77,7 @@ pub struct Supervisor {
     /// Of whom it was said that they must wait, and when.
     waits: HashMap<IpAddr, Instant>,
     turned_away: TurnedAway,
+    nearby: Neighbourhood,
     told_clients: Vec<Client>,
     clients_changed: bool,
 }
@@ -116,6 +119,7 @@ impl Supervisor {
             met: HashMap::new(),
             waits: HashMap::new(),
             turned_away: TurnedAway::default(),
+            nearby: Neighbourhood::default(),
             told_clients: Vec::new(),
             clients_changed: false,
         }
@@ -126,6 +130,9 @@ impl Supervisor {
         self.tell_kept();
         if !self.shared.known.all().is_empty() {
             self.tell_devices();
+        }
+        if !self.shared.recent.all().is_empty() {
+            self.tell_recent();
         }
         loop {
             let input = match self.next_wake() {
@@ -146,6 +153,7 @@ impl Supervisor {
             self.renew_code();
             self.end_idle();
             self.turned_away.let_go();
+            self.show_presence();
             if std::mem::take(&mut self.clients_changed) {
                 self.tell_clients();
             }
@@ -170,6 +178,7 @@ impl Supervisor {
                     self.events.say(Event::KeptAwake(kept));
                 }
             }
+            Input::Heard(heard) => self.heard(heard),
             Input::Looked(looked) => self.events.say(Event::Looked(looked)),
             Input::Measured(measured) => self.events.say(Event::Measured(measured)),
             Input::ListSaved { path, problem } => {
@@ -229,8 +238,8 @@ impl Supervisor {
             Command::MoveTo(transfer, folder) => self.move_to(transfer, folder),
             Command::GiveUp(transfer) => self.give_up(transfer),
             Command::Forget(transfer) => self.forget(transfer),
-            Command::SetPresence(_presence) => {}
-            Command::ForgetRecent(_address) => {}
+            Command::SetPresence(presence) => self.set_presence(presence),
+            Command::ForgetRecent(address) => self.forget_recent(&address),
             Command::Talk(_request) => {}
             Command::Say { .. } => {}
             Command::TakeBack(_device, _message) => {}
@@ -263,6 +272,7 @@ impl Supervisor {
             }
             Note::Wish(peer) => self.wished(connection, peer),
             Note::Paired(peer) => self.paired(connection, peer),
+            Note::RecentChanged => self.tell_recent(),
             Note::KnownChanged => {
                 self.part_with_who_is_gone();
                 self.tell_devices();
@@ -292,6 +302,7 @@ impl Supervisor {
                 }
             }
             Note::Quiet(seconds) => {
+                self.quiet(connection, seconds);
                 if let Some(transfer) = self.transfer_of(connection) {
                     self.events.say(Event::Quiet { transfer, seconds });
                 }
@@ -401,6 +412,7 @@ impl Supervisor {
     /// interrupted by that: it can go on when both are back.
     fn end(mut self, inputs: &Receiver<Input>) {
         self.server = None;
+        self.nearby.leave();
         for (id, transfer) in &self.transfers {
             transfer.handle.interrupt();
             self.note_in_ledger(*id, transfer, Status::Interrupted, Some(&Failure::Lost));

@@ -27,6 +27,13 @@ pub(super) struct Server {
     pub(super) taken: bool,
 }
 
+impl Server {
+    /// Where it listens.
+    pub(super) fn addr(&self) -> SocketAddr {
+        self._listener.addr
+    }
+}
+
 pub(super) struct Incoming {
     pub(super) from: IpAddr,
     pub(super) since: Instant,

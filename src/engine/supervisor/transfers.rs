@@ -17,8 +17,8 @@ use crate::engine::receiving::Receiving;
 use crate::engine::sending::{Earlier, Sending};
 use crate::engine::{LastWord, absolute};
 use crate::model::{
-    DeviceId, DeviceName, Direction, Failure, Hold, Holds, Meter, OnConflict, Party, Peer, Problem,
-    Progress, Status, Summary, TransferId, TransferState, Trust, displayable,
+    DeviceId, DeviceName, Direction, Failure, Hold, Holds, Meter, OnConflict, Party, Peer,
+    PeerAddress, Problem, Progress, Status, Summary, TransferId, TransferState, Trust, displayable,
 };
 use crate::protocol::verification::SessionKey;
 
@@ -54,7 +54,9 @@ impl Supervisor {
     /// the same: then that goes on, and nobody is asked again.
     pub(super) fn send_or_go_on(&mut self, request: SendRequest) {
         let places = absolute(&request.sources);
-        let like = self.shared.ledger.like(&places, &request.to.to_string());
+        let device = request.device.as_ref().map(|chosen| chosen.id);
+        let ledger = &self.shared.ledger;
+        let like = ledger.like(&places, &request.to.to_string(), device);
         let mut like = like.into_iter();
         let known = |id| self.transfers.contains_key(&id) || self.anew.contains_key(&id);
         let free = !known(request.transfer);
@@ -86,6 +88,9 @@ impl Supervisor {
         let sources = absolute(&request.sources);
         let address = request.to.to_string();
         let known = kept.as_ref().map(|kept| kept.peer_name.as_str());
+        let chosen = request.device.as_ref();
+        let chosen = chosen.and_then(|chosen| chosen.name.as_ref().map(DeviceName::as_str));
+        let known = known.or(chosen);
         let peer = Peer {
             name: DeviceName::cleaned(known.unwrap_or(&request.to.host), "?"),
             device_id: None,
@@ -217,9 +222,9 @@ impl Supervisor {
             return;
         }
         let kept = self.shared.ledger.get(id);
-        if let Some(kept) = kept.filter(|kept| kept.direction == Direction::Send)
-            && let Ok(to) = kept.address.parse()
-        {
+        if let Some(kept) = kept.filter(|kept| kept.direction == Direction::Send) {
+            let to = kept.address.parse();
+            let to = to.unwrap_or_else(|_none| PeerAddress::nowhere(kept.peer));
             let request = SendRequest {
                 device: None,
                 ask: false,
@@ -267,7 +272,11 @@ impl Supervisor {
             let before = moving.entry(sending.address()).or_default();
             // Who is held up over there gives its turn to others, too.
             let held = transfer.paused || transfer.live.held_by().there.is_some();
-            let takes_part = !held && transfer.state != TransferState::Interrupted;
+            let waits_for_it = matches!(
+                transfer.state,
+                TransferState::Interrupted | TransferState::Away
+            );
+            let takes_part = !held && !waits_for_it;
             let waits = takes_part && *before >= self.at_once;
             sending.wait_for_turn(waits);
             let moves = matches!(
@@ -348,11 +357,14 @@ impl Supervisor {
         if let Some(running) = self.transfers.get(&id) {
             let holds = running.live.held_by();
             let failure = match (holds.here, holds.there) {
+                (_, _) if running.state == TransferState::Away => Failure::Unreachable {
+                    address: running.started.peer.address.clone(),
+                },
                 (Some(Hold::NoRoom { .. }), _) => Failure::Disk(Problem::NoSpace),
                 (_, Some(Hold::NoRoom { .. })) => Failure::PeerDisk(Problem::NoSpace),
                 (_, _) => Failure::Lost,
             };
-            let full = failure != Failure::Lost;
+            let full = matches!(failure, Failure::Disk(_) | Failure::PeerDisk(_));
             match &running.handle {
                 Handle::Sending(sending) => sending.interrupt(),
                 // Its sender has just come back.

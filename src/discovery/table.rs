@@ -1,0 +1,574 @@
+//! Who was heard of, and where. No I/O: datagrams, records and the time are handed in.
+//!
+//! Bounded whatever is sent: so many devices, so many places each, so many devices from one address. What
+//! is full takes nobody new but a device that a person knows, for which a stranger makes room.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::beacon::{Announcement, Call, Instance};
+use crate::model::{DeviceId, DeviceName, Nearby, System};
+
+pub const MOST_DEVICES: usize = 256;
+/// Of one device.
+pub const MOST_PLACES: usize = 8;
+/// Devices that come from one address: several programs or people on one computer, or a forger.
+pub const MOST_FROM_ONE: usize = 8;
+/// Devices that only a record tells of; its addresses are what it says.
+pub const MOST_RECORDS: usize = 64;
+/// A device that has said nothing for so long is gone.
+pub const GONE_AFTER: Duration = Duration::from_secs(15);
+
+pub struct Table {
+    ours: (DeviceId, Instance),
+    /// Whom a person knows: there is always room for those.
+    favoured: HashSet<DeviceId>,
+    entries: HashMap<DeviceId, Entry>,
+    /// By the full name of its record.
+    records: HashMap<String, (DeviceId, Instance)>,
+    arrivals: u64,
+}
+
+struct Entry {
+    name: DeviceName,
+    system: System,
+    /// The larger, the later it came.
+    arrival: u64,
+    places: Vec<Place>,
+    calls: Option<(Call, IpAddr)>,
+}
+
+/// One way in which one running program of a device was heard.
+struct Place {
+    from: Source,
+    instance: Instance,
+    /// Its server's port.
+    port: Option<u16>,
+    way: Way,
+    heard: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    Beacon,
+    /// A DNS-SD record. How long it says that it is good for does not count.
+    Record,
+}
+
+/// An address without a port, with the scope of a link-local one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Source {
+    pub ip: IpAddr,
+    pub scope: u32,
+}
+
+impl Source {
+    fn with(self, port: u16) -> SocketAddr {
+        match self.ip {
+            IpAddr::V4(ip) => SocketAddr::new(ip.into(), port),
+            IpAddr::V6(ip) => std::net::SocketAddrV6::new(ip, port, 0, self.scope).into(),
+        }
+    }
+}
+
+impl From<SocketAddr> for Source {
+    fn from(at: SocketAddr) -> Self {
+        let scope = match at {
+            SocketAddr::V6(v6) => v6.scope_id(),
+            SocketAddr::V4(_) => 0,
+        };
+        Self {
+            ip: at.ip().to_canonical(),
+            scope,
+        }
+    }
+}
+
+impl Table {
+    pub fn new(device: DeviceId, instance: Instance) -> Self {
+        Self {
+            ours: (device, instance),
+            favoured: HashSet::new(),
+            entries: HashMap::new(),
+            records: HashMap::new(),
+            arrivals: 0,
+        }
+    }
+
+    /// Whom a person knows.
+    pub fn favour(&mut self, devices: HashSet<DeviceId>) {
+        self.favoured = devices;
+    }
+
+    /// Said by ourselves: our own echo, or another program of this very device.
+    pub fn is_ours(&self, device: Option<DeviceId>, instance: Instance) -> bool {
+        instance == self.ours.1 || device == Some(self.ours.0)
+    }
+
+    pub fn is_heard(&self, from: IpAddr) -> bool {
+        self.places().any(|place| place.from.ip == from)
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        self.entries.values().flat_map(|entry| &entry.places)
+    }
+
+    /// A beacon that came from there. Says whether that was news.
+    pub fn heard(&mut self, from: Source, said: &Announcement, now: Instant) -> bool {
+        if self.is_ours(Some(said.device), said.instance) {
+            return false;
+        }
+        let Some(entry) = self.entry_of(from, said, Way::Beacon) else {
+            return false;
+        };
+        let calls = said.call.clone().map(|call| (call, from.ip));
+        let called_before = std::mem::replace(&mut entry.calls, calls);
+        let calls = entry.calls != called_before;
+        entry.put(from, said, Way::Beacon, now) || calls
+    }
+
+    /// A record that names these addresses. What an earlier one of this name said is over.
+    pub fn recorded(
+        &mut self,
+        full_name: &str,
+        said: &Announcement,
+        addresses: &[Source],
+        now: Instant,
+    ) {
+        if self.is_ours(Some(said.device), said.instance) {
+            return;
+        }
+        if !self.records.contains_key(full_name) && self.records.len() >= MOST_RECORDS {
+            return;
+        }
+        let kept = addresses.iter().take(MOST_PLACES);
+        let mut put = false;
+        let before = self.records.get(full_name).copied();
+        if let Some((device, instance)) = before {
+            self.forget_places(device, |place| {
+                let named = addresses.contains(&place.from) && device == said.device;
+                place.way == Way::Record && place.instance == instance && !named
+            });
+        }
+        for from in kept {
+            if let Some(entry) = self.entry_of(*from, said, Way::Record) {
+                if said.call.is_some() {
+                    entry.calls = said.call.clone().map(|call| (call, from.ip));
+                }
+                entry.put(*from, said, Way::Record, now);
+                put = true;
+            }
+        }
+        match put {
+            true => {
+                let which = (said.device, said.instance);
+                self.records.insert(full_name.to_owned(), which);
+            }
+            false => {
+                self.records.remove(full_name);
+            }
+        }
+        self.forget_records();
+    }
+
+    pub fn record_gone(&mut self, full_name: &str) {
+        if let Some((device, instance)) = self.records.remove(full_name) {
+            self.forget_places(device, |place| {
+                place.way == Way::Record && place.instance == instance
+            });
+            self.forget_records();
+        }
+    }
+
+    /// Some device is known by its record alone, its beacon silent for so long: records are to be asked
+    /// for.
+    pub fn asks_for_records(&self, silent: Duration, now: Instant) -> bool {
+        self.records.values().any(|(device, instance)| {
+            let entry = self.entries.get(device);
+            let places = entry.map(|entry| entry.places.as_slice());
+            !places.unwrap_or_default().iter().any(|place| {
+                place.way == Way::Beacon
+                    && place.instance == *instance
+                    && now.saturating_duration_since(place.heard) < silent
+            })
+        })
+    }
+
+    /// Those that no place stands for any more.
+    fn forget_records(&mut self) {
+        let Self {
+            entries, records, ..
+        } = self;
+        records.retain(|_, (device, instance)| {
+            let entry = entries.get(device);
+            entry.is_some_and(|entry| {
+                let mut places = entry.places.iter();
+                places.any(|place| place.way == Way::Record && place.instance == *instance)
+            })
+        });
+    }
+
+    /// It counts only from an address of that device. It ends every place of that program.
+    pub fn goodbye(&mut self, from: Source, device: DeviceId, instance: Instance) {
+        let Some(entry) = self.entries.get(&device) else {
+            return;
+        };
+        let mut theirs = entry.places.iter();
+        if theirs.any(|place| place.instance == instance && place.from == from) {
+            self.forget_places(device, |place| place.instance == instance);
+            self.forget_records();
+        }
+    }
+
+    /// Those that have said nothing for too long go.
+    pub fn expire(&mut self, now: Instant) {
+        let late = |place: &Place| now.saturating_duration_since(place.heard) >= GONE_AFTER;
+        if !self.places().any(late) {
+            return;
+        }
+        self.entries.retain(|_, entry| {
+            entry.places.retain(|place| !late(place));
+            !entry.places.is_empty()
+        });
+        self.forget_records();
+    }
+
+    /// When the next one may have to go.
+    pub fn next_expiry(&self) -> Option<Instant> {
+        self.places().map(|place| place.heard + GONE_AFTER).min()
+    }
+
+    /// Everybody, by name.
+    pub fn nearby(&self) -> Vec<Nearby> {
+        let mut all: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(id, entry)| entry.nearby(*id))
+            .collect();
+        all.sort_by_cached_key(|nearby| (nearby.name.as_str().to_lowercase(), nearby.id));
+        all
+    }
+
+    /// Who asks to be called, and from where.
+    pub fn calls(&self) -> Vec<(DeviceId, Call, IpAddr)> {
+        let asked = self.entries.iter().filter_map(|(id, entry)| {
+            let (call, from) = entry.calls.clone()?;
+            Some((*id, call, from))
+        });
+        asked.collect()
+    }
+
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.records.clear();
+    }
+
+    fn forget_places(&mut self, device: DeviceId, which: impl Fn(&Place) -> bool) {
+        if let Some(entry) = self.entries.get_mut(&device) {
+            entry.places.retain(|place| !which(place));
+            if entry.places.is_empty() {
+                self.entries.remove(&device);
+            }
+        }
+    }
+
+    /// Where what was said is to be noted, if there is room for it.
+    fn entry_of(&mut self, from: Source, said: &Announcement, way: Way) -> Option<&mut Entry> {
+        let here = |place: &Place| place.from == from && place.way == way;
+        let entry = self.entries.get(&said.device);
+        let stands = entry.is_some_and(|entry| entry.places.iter().any(here));
+        let favoured = self.favoured.contains(&said.device);
+        if !stands {
+            let from_there = |entry: &&Entry| {
+                let mut places = entry.places.iter();
+                places.any(|place| place.from.ip == from.ip)
+            };
+            let same = self.entries.values().filter(from_there).count();
+            if same >= MOST_FROM_ONE && !favoured {
+                return None;
+            }
+            if entry.is_some_and(|entry| entry.places.len() >= MOST_PLACES) {
+                return None;
+            }
+            if entry.is_none() && self.entries.len() >= MOST_DEVICES {
+                if !favoured {
+                    return None;
+                }
+                self.make_room();
+            }
+        }
+        self.arrivals += 1;
+        let arrival = self.arrivals;
+        Some(self.entries.entry(said.device).or_insert_with(|| Entry {
+            name: said.name.clone(),
+            system: said.system,
+            arrival,
+            places: Vec::new(),
+            calls: None,
+        }))
+    }
+
+    /// The stranger that came last goes.
+    fn make_room(&mut self) {
+        let strangers = self.entries.iter();
+        let strangers = strangers.filter(|(id, _)| !self.favoured.contains(id));
+        let last = strangers.max_by_key(|(_, entry)| entry.arrival);
+        if let Some(last) = last.map(|(id, _)| *id) {
+            self.entries.remove(&last);
+            self.forget_records();
+        }
+    }
+}
+
+impl Entry {
+    /// Says whether it is news.
+    fn put(&mut self, from: Source, said: &Announcement, way: Way, now: Instant) -> bool {
+        let renamed = self.name != said.name || self.system != said.system;
+        self.name = said.name.clone();
+        self.system = said.system;
+        let place = Place {
+            from,
+            instance: said.instance,
+            port: said.port,
+            way,
+            heard: now,
+        };
+        let same = |other: &Place| {
+            other.from == from && other.way == way && other.instance == said.instance
+        };
+        match self.places.iter().position(same) {
+            Some(at) => {
+                let moved = self.places[at].port != place.port;
+                self.places[at] = place;
+                moved || renamed
+            }
+            None if self.places.len() < MOST_PLACES => {
+                self.places.push(place);
+                true
+            }
+            // Two programs of one device on one address are one place too many at worst.
+            None => renamed,
+        }
+    }
+
+    fn nearby(&self, id: DeviceId) -> Nearby {
+        let ports = self.places.iter().filter_map(|place| {
+            let at = place.from.with(place.port?);
+            Some((likelihood(at.ip()), at))
+        });
+        let mut addresses: Vec<_> = ports.collect();
+        // Steady, so that nothing changes while nothing does.
+        addresses.sort_unstable();
+        addresses.dedup();
+        let mut addresses: Vec<_> = addresses.into_iter().map(|(_, at)| at).collect();
+        addresses.truncate(MOST_PLACES);
+        Nearby {
+            id,
+            name: self.name.clone(),
+            system: self.system,
+            receiving: !addresses.is_empty(),
+            addresses,
+        }
+    }
+}
+
+/// The smaller, the likelier it works, and the better a person can read it out.
+fn likelihood(ip: IpAddr) -> u8 {
+    match ip {
+        IpAddr::V4(v4) if v4.is_private() => 0,
+        IpAddr::V4(v4) if v4.is_link_local() => 3,
+        IpAddr::V4(_) => 1,
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => 4,
+        IpAddr::V6(_) => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn source(last: u32) -> Source {
+        Source {
+            ip: Ipv4Addr::from(0x0a00_0000 + last).into(),
+            scope: 0,
+        }
+    }
+
+    fn said(device: u32, name: &str) -> Announcement {
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(&device.to_be_bytes());
+        Announcement {
+            device: DeviceId(id),
+            instance: Instance(u64::from(device).to_be_bytes()),
+            name: DeviceName::cleaned(name, "x"),
+            system: System::Linux,
+            port: Some(9000),
+            call: None,
+        }
+    }
+
+    fn table() -> (Table, Instant) {
+        let table = Table::new(DeviceId([0xff; 32]), Instance([0xff; 8]));
+        (table, Instant::now())
+    }
+
+    #[test]
+    fn one_device_on_two_interfaces_is_one_entry_with_two_addresses() {
+        let (mut table, now) = table();
+        let garden = said(1, "Garden");
+        table.heard(source(1), &garden, now);
+        table.heard(source(2), &garden, now);
+        table.heard(source(1), &garden, now);
+        let nearby = table.nearby();
+        assert_eq!(nearby.len(), 1);
+        let addresses: Vec<_> = nearby[0]
+            .addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(addresses, ["10.0.0.1:9000", "10.0.0.2:9000"]);
+    }
+
+    #[test]
+    fn two_devices_of_one_name_are_two_and_our_own_echo_is_none() {
+        let (mut table, now) = table();
+        table.heard(source(1), &said(1, "Twin"), now);
+        table.heard(source(2), &said(2, "Twin"), now);
+        let mut echo = said(3, "Us");
+        echo.instance = Instance([0xff; 8]);
+        table.heard(source(3), &echo, now);
+        let mut other_program = said(4, "Us");
+        other_program.device = DeviceId([0xff; 32]);
+        table.heard(source(3), &other_program, now);
+        assert_eq!(table.nearby().len(), 2);
+    }
+
+    #[test]
+    fn who_is_silent_goes_and_who_says_goodbye_goes_at_once() {
+        let (mut table, now) = table();
+        table.heard(source(1), &said(1, "Garden"), now);
+        table.heard(source(2), &said(2, "Study"), now + Duration::from_secs(5));
+        assert_eq!(table.next_expiry(), Some(now + GONE_AFTER));
+        table.expire(now + GONE_AFTER);
+        assert_eq!(table.nearby().len(), 1);
+        let study = said(2, "Study");
+        table.goodbye(source(9), study.device, study.instance);
+        table.goodbye(source(2), study.device, Instance([9; 8]));
+        assert_eq!(
+            table.nearby().len(),
+            1,
+            "not from its address, not of its program"
+        );
+        table.goodbye(source(2), study.device, study.instance);
+        assert!(table.nearby().is_empty());
+    }
+
+    #[test]
+    fn what_a_device_says_anew_takes_the_place_of_what_it_said() {
+        let (mut table, now) = table();
+        table.heard(source(1), &said(1, "Garden"), now);
+        let mut off = said(1, "Garden laptop");
+        off.port = None;
+        table.heard(source(1), &off, now);
+        let nearby = table.nearby();
+        assert_eq!(nearby[0].name.as_str(), "Garden laptop");
+        assert!(!nearby[0].receiving && nearby[0].addresses.is_empty());
+    }
+
+    #[test]
+    fn a_record_counts_like_a_beacon_and_is_asked_for_where_there_is_none() {
+        let (mut table, now) = table();
+        let garden = said(1, "Garden");
+        let later = now + GONE_AFTER / 2;
+        table.recorded("g", &garden, &[source(1), source(2)], now);
+        assert_eq!(table.nearby()[0].addresses.len(), 2);
+        table.recorded("g", &garden, &[source(2)], later);
+        assert_eq!(table.nearby()[0].addresses.len(), 1);
+        let silent = Duration::from_secs(6);
+        assert!(table.asks_for_records(silent, later));
+        table.heard(source(2), &garden, later);
+        assert!(!table.asks_for_records(silent, later));
+        assert!(table.asks_for_records(silent, later + silent));
+        table.record_gone("g");
+        assert_eq!(table.nearby().len(), 1, "its beacon is heard");
+        table.recorded("g", &garden, &[source(2)], later);
+        table.goodbye(source(2), garden.device, garden.instance);
+        assert!(table.nearby().is_empty(), "a goodbye ends both");
+        table.recorded("g", &garden, &[source(2)], later);
+        table.expire(later + GONE_AFTER);
+        assert!(table.nearby().is_empty());
+        assert!(!table.asks_for_records(silent, later + GONE_AFTER));
+    }
+
+    #[test]
+    fn a_forging_host_pushes_nobody_out_and_a_known_device_always_finds_room() {
+        let (mut table, now) = table();
+        table.heard(source(1), &said(1, "Garden"), now);
+        for id in 2..5_000 {
+            table.heard(source(2), &said(id, "Forged"), now);
+        }
+        assert_eq!(table.nearby().len(), 1 + MOST_FROM_ONE);
+        for id in 10_000..20_000 {
+            table.heard(source(id), &said(id, "Forged"), now);
+        }
+        assert_eq!(table.nearby().len(), MOST_DEVICES);
+        let known = said(30_000, "Known");
+        table.heard(source(30_000), &known, now);
+        assert!(
+            table
+                .nearby()
+                .iter()
+                .all(|nearby| nearby.id != known.device)
+        );
+        table.favour(HashSet::from([known.device]));
+        table.heard(source(30_000), &known, now);
+        let nearby = table.nearby();
+        assert_eq!(nearby.len(), MOST_DEVICES);
+        assert!(nearby.iter().any(|nearby| nearby.id == known.device));
+        assert!(nearby.iter().any(|nearby| nearby.name.as_str() == "Garden"));
+        for from in 0..100 {
+            table.heard(source(from), &known, now);
+        }
+        let nearby = table.nearby();
+        let known = nearby.iter().find(|nearby| nearby.id == known.device);
+        assert_eq!(known.unwrap().addresses.len(), MOST_PLACES);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_is_heard_the_table_keeps_its_bounds(
+            steps in prop::collection::vec((0_u8..5, 0_u32..40, 0_u32..400, 0_u64..20), 0..600),
+        ) {
+            let (mut table, start) = table();
+            let mut now = start;
+            for (step, from, device, wait) in steps {
+                now += Duration::from_millis(wait * 10);
+                let words = said(device, "n");
+                let name = device.to_string();
+                match step {
+                    0 | 1 => {
+                        table.heard(source(from), &words, now);
+                    }
+                    2 => table.recorded(&name, &words, &[source(from), source(from + 1)], now),
+                    3 => table.record_gone(&name),
+                    _ => table.goodbye(source(from), words.device, words.instance),
+                }
+                prop_assert!(table.entries.len() <= MOST_DEVICES);
+                prop_assert!(table.records.len() <= MOST_RECORDS);
+                prop_assert!(table.entries.values().all(|entry| (1..=MOST_PLACES).contains(&entry.places.len())));
+                let of_none = table.records.values().find(|(device, _)| !table.entries.contains_key(device));
+                prop_assert_eq!(of_none, None);
+            }
+            table.expire(now + GONE_AFTER);
+            prop_assert!(table.next_expiry().is_none());
+            prop_assert!(table.entries.is_empty() && table.records.is_empty());
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The local network's side of the supervisor: how this device shows itself, who is found, and what
+//! goes on because somebody was.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::transfers::Handle;
+use super::{Supervisor, lock};
+use crate::discovery::beacon::Instance;
+use crate::discovery::{Discovery, Heard, Ours};
+use crate::engine::event::Event;
+use crate::engine::note::{ConnectionId, Input};
+use crate::model::{Bond, DeviceId, Nearby, PeerAddress, Presence, TransferId, TransferState};
+
+/// Whoever forges beacons makes nobody dial oftener.
+const HURRY_EVERY: Duration = Duration::from_secs(2);
+/// A connection that was silent for so long is given up for a new one if its device is somewhere else by
+/// now.
+const MOVED_AFTER_SECONDS: u64 = 5;
+
+#[derive(Default)]
+pub(super) struct Neighbourhood {
+    presence: Presence,
+    /// From the first time on that it is not off.
+    discovery: Option<Discovery>,
+    heard: Heard,
+    told: Vec<Nearby>,
+    hurried: HashMap<TransferId, Instant>,
+}
+
+impl Supervisor {
+    pub(super) fn set_presence(&mut self, presence: Presence) {
+        self.nearby.presence = presence;
+        if presence != Presence::Off && self.nearby.discovery.is_none() {
+            let mut instance = [0; 8];
+            if let Err(error) = getrandom::fill(&mut instance) {
+                tracing::warn!(%error, "no discovery");
+                return;
+            }
+            let inputs = self.inputs.clone();
+            let device = self.shared.identity.device_id();
+            let started = Discovery::start(device, Instance(instance), move |heard| {
+                let _ = inputs.send(Input::Heard(heard));
+            });
+            match started {
+                Ok(discovery) => self.nearby.discovery = Some(discovery),
+                Err(error) => tracing::warn!(%error, "no discovery"),
+            }
+            self.favour_known();
+        }
+        self.show_presence();
+    }
+
+    /// What this device says of itself, as it is now; costs nothing if nothing has changed.
+    pub(super) fn show_presence(&mut self) {
+        let Some(discovery) = &self.nearby.discovery else {
+            return;
+        };
+        let bound = self.server.as_ref().map(|server| server.addr());
+        let reachable = bound.filter(|addr| !addr.ip().is_loopback());
+        discovery.set(Ours {
+            presence: self.nearby.presence,
+            name: lock(&self.shared.name).clone(),
+            port: reachable.map(|addr| addr.port()),
+            call: None,
+        });
+    }
+
+    /// There is always room for known devices; and none for blocked ones.
+    pub(super) fn favour_known(&mut self) {
+        if let Some(discovery) = &self.nearby.discovery {
+            let known = self.shared.known.all().into_iter();
+            let known = known.filter(|device| device.bond != Bond::Blocked);
+            discovery.favour(known.map(|device| device.id).collect());
+        }
+        self.tell_nearby();
+    }
+
+    pub(super) fn heard(&mut self, heard: Heard) {
+        let before = std::mem::replace(&mut self.nearby.heard, heard);
+        let heard = &self.nearby.heard;
+        self.shared.whereabouts.set(&heard.nearby);
+        let mut known: HashMap<DeviceId, HashSet<SocketAddr>> = HashMap::new();
+        for nearby in &before.nearby {
+            known
+                .entry(nearby.id)
+                .or_default()
+                .extend(&nearby.addresses);
+        }
+        let appeared: HashSet<_> = heard
+            .nearby
+            .iter()
+            .filter(|nearby| {
+                let known = known.get(&nearby.id);
+                let mut addresses = nearby.addresses.iter();
+                addresses.any(|at| known.is_none_or(|known| !known.contains(at)))
+            })
+            .map(|nearby| nearby.id)
+            .collect();
+        self.hurry_to(&appeared);
+        self.tell_nearby();
+    }
+
+    /// What waits for these is tried at once, in the order in which it was asked for.
+    fn hurry_to(&mut self, devices: &HashSet<DeviceId>) {
+        let hurried = &mut self.nearby.hurried;
+        hurried.retain(|_, at| at.elapsed() < HURRY_EVERY);
+        let mut waiting: Vec<_> = self
+            .transfers
+            .iter()
+            .filter_map(|(id, transfer)| match &transfer.handle {
+                Handle::Sending(sending) => Some((transfer.connection, *id, transfer, sending)),
+                Handle::Receiving(_) => None,
+            })
+            .filter(|(_, id, transfer, sending)| {
+                let waits = matches!(
+                    transfer.state,
+                    TransferState::Interrupted | TransferState::Away
+                );
+                let there = sending.device().is_some_and(|it| devices.contains(&it));
+                waits && there && !hurried.contains_key(id)
+            })
+            .collect();
+        waiting.sort_unstable_by_key(|(connection, ..)| *connection);
+        for (_, id, _, sending) in waiting {
+            hurried.insert(id, Instant::now());
+            sending.hurry();
+        }
+    }
+
+    /// The other end of a transfer to be sent has been silent. If its device is heard of somewhere else
+    /// by now, nobody waits for the silence to become long enough.
+    pub(super) fn quiet(&self, connection: ConnectionId, seconds: u64) {
+        if seconds < MOVED_AFTER_SECONDS {
+            return;
+        }
+        let Some(transfer) = self.transfer_of(connection) else {
+            return;
+        };
+        let Some(Handle::Sending(sending)) = self.transfers.get(&transfer).map(|it| &it.handle)
+        else {
+            return;
+        };
+        let Some((device, at)) = sending.device().zip(sending.reached()) else {
+            return;
+        };
+        let there = self.shared.whereabouts.of(device);
+        if there.iter().any(|other| other.ip() != at.ip())
+            && let Some(connection) = self.connections.get(&connection)
+        {
+            tracing::info!(%transfer, "its device is somewhere else by now");
+            connection.cut.lose();
+        }
+    }
+
+    fn tell_nearby(&mut self) {
+        let blocked = |nearby: &&Nearby| self.shared.known.is_blocked(nearby.id);
+        let heard = self.nearby.heard.nearby.iter();
+        let nearby: Vec<_> = heard.filter(|it| !blocked(it)).cloned().collect();
+        if nearby != self.nearby.told {
+            self.nearby.told.clone_from(&nearby);
+            self.events.say(Event::Nearby(nearby));
+        }
+    }
+
+    pub(super) fn tell_recent(&mut self) {
+        self.events.say(Event::Recent(self.shared.recent.all()));
+    }
+
+    pub(super) fn forget_recent(&mut self, address: &PeerAddress) {
+        if self.shared.recent.forget(address) {
+            let shared = self.shared.clone();
+            self.chores.remember_recent(move || shared.recent.save());
+            self.tell_recent();
+        }
+    }
+}
+
+impl Neighbourhood {
+    /// Others are told that this device leaves; nobody waits for it.
+    pub(super) fn leave(&mut self) {
+        if let Some(discovery) = &self.discovery {
+            discovery.set(Ours {
+                presence: Presence::Off,
+                name: crate::model::DeviceName::cleaned("", "?"),
+                port: None,
+                call: None,
+            });
+        }
+    }
+}
