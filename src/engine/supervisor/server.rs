@@ -15,6 +15,7 @@ use crate::engine::limits::{
 use crate::engine::listener::{Listener, addresses};
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
+use crate::engine::talking::Talking;
 use crate::engine::{Arriving, LastWord, incoming, lock, shown};
 use crate::model::{DeviceName, Direction, Peer, TransferId, Trust};
 
@@ -34,6 +35,8 @@ pub(super) struct Incoming {
     pub(super) doing: Doing,
     pub(super) standing: Standing,
     pub(super) session: Option<Arc<Receiving>>,
+    /// In place of a session.
+    pub(super) talking: Option<Arc<Talking>>,
     pub(super) offer: Option<TransferId>,
     /// The transfer it carries, or has carried.
     pub(super) about: Option<TransferId>,
@@ -123,8 +126,10 @@ impl Supervisor {
         for (id, connection) in &mut self.connections {
             let busy =
                 receiving.iter().any(|(_, busy)| busy == id) || self.settling.contains_key(id);
+            // Whom somebody talks with is not cut short by that.
             let ends_alone = matches!(&connection.role, Role::Incoming(incoming)
-                if incoming.standing != Standing::Attached);
+                if incoming.standing != Standing::Attached
+                    && (mode == StopMode::EndTransfers || incoming.doing != Doing::Talking));
             if ends_alone && !busy {
                 connection.hang_up();
             }
@@ -182,6 +187,7 @@ impl Supervisor {
                     doing: Doing::Verifying,
                     standing: Standing::Stranger,
                     session: None,
+                    talking: None,
                     offer: None,
                     about: None,
                 };
@@ -216,6 +222,11 @@ impl Supervisor {
             && peer.trust.is_verified()
         {
             self.meet(id, &peer.name);
+        }
+        if let Some(id) = peer.device_id
+            && peer.trust.is_verified()
+        {
+            self.is_back(id);
         }
         if let Some(incoming) = self.incoming(connection) {
             incoming.peer = peer;
@@ -261,7 +272,8 @@ impl Supervisor {
             .iter()
             .filter_map(|(id, connection)| match &connection.role {
                 Role::Incoming(incoming) if incoming.standing == Standing::Verified => {
-                    let within = if incoming.session.is_none() {
+                    let begun = incoming.session.is_some() || incoming.talking.is_some();
+                    let within = if !begun {
                         OFFER_WITHIN
                     } else if incoming.peer.trust == Trust::Asked {
                         ASKING_WITHIN
