@@ -14,7 +14,9 @@ use rand_core::{CryptoRng, RngCore};
 use ropeway::model::{DeviceId, Secret, Symbols, TransferId};
 use ropeway::protocol::frame::{RawFrame, kind};
 use ropeway::protocol::message::{Hello, Method};
-use ropeway::protocol::verification::{Binding, Client, PairKey, Server, ServerEvent, SessionKey};
+use ropeway::protocol::verification::{
+    Binding, Client, ConversationKey, PairKey, Server, ServerEvent, SessionKey,
+};
 use ropeway::protocol::{Buffers, Decoder, Frame, Limit};
 use ropeway::storage::groups::{GroupHasher, group_count, merge};
 use serde_json::Value;
@@ -157,6 +159,14 @@ fn greet(vector: &Vector, method: Method) -> Vec<Vec<u8>> {
             assert_eq!(event, Some(ServerEvent::IsPaired));
             server.challenge_pair(&key, &mut server_random).unwrap();
         }
+        Method::Talk => {
+            let key = ConversationKey(array::<32>(vector.made("K")).into());
+            client.prove_talk(&key, &mut client_random);
+            said.push(client.poll_transmit().unwrap());
+            let event = server.handle_frame(raw(&said[2])).unwrap();
+            assert_eq!(event, Some(ServerEvent::Talks));
+            server.challenge_talk(&key, &mut server_random).unwrap();
+        }
         Method::Ask => {
             client.ask(&mut client_random);
             said.push(client.poll_transmit().unwrap());
@@ -204,6 +214,7 @@ fn both_ends_of_a_greeting_say_what_the_vectors_say() {
             "attach" => Method::Attach,
             "ask" => Method::Ask,
             "pair" => Method::Pair,
+            "talk" => Method::Talk,
             other => panic!("a method {other}"),
         };
         for (number, said) in greet(&vector, method).iter().enumerate() {
@@ -217,7 +228,7 @@ fn both_ends_of_a_greeting_say_what_the_vectors_say() {
         }
         checked += 1;
     }
-    assert!(checked >= 6, "only {checked} greetings were found");
+    assert!(checked >= 7, "only {checked} greetings were found");
 }
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
@@ -300,7 +311,7 @@ fn keys_proofs_and_symbols_of_every_greeting_follow_from_its_frames() {
 }
 
 #[test]
-fn session_and_pair_keys_are_the_ones_of_the_vectors() {
+fn session_pair_and_conversation_keys_are_the_ones_of_the_vectors() {
     let mut checked = 0;
     for vector in vectors("key") {
         let (client, server) = (vector.given("client_id"), vector.given("server_id"));
@@ -321,6 +332,10 @@ fn session_and_pair_keys_are_the_ones_of_the_vectors() {
             let transfer = TransferId(array(transfer));
             let ours = SessionKey::derive(&array(secret), client, server, transfer);
             assert_eq!(ours.0.to_vec(), vector.made("key"));
+        } else if label == "ropeway/1 conversation key" {
+            let (client, server) = (DeviceId(array(client)), DeviceId(array(server)));
+            let ours = ConversationKey::derive(&array(secret), client, server);
+            assert_eq!(ours.0.to_vec(), vector.made("key"));
         } else {
             let (client, server) = (DeviceId(array(client)), DeviceId(array(server)));
             let ours = PairKey::derive(&array(secret), client, server);
@@ -328,7 +343,7 @@ fn session_and_pair_keys_are_the_ones_of_the_vectors() {
         }
         checked += 1;
     }
-    assert_eq!(checked, 2);
+    assert_eq!(checked, 3);
 }
 
 #[test]

@@ -84,6 +84,7 @@ impl Channel {
                 tls: tls.clone(),
                 socket: transport,
                 raw: vec![0; READ_BYTES],
+                unread: Vec::new(),
                 wake: None,
             },
             writer: WriteHalf {
@@ -129,6 +130,8 @@ pub struct ReadHalf {
     tls: Arc<Mutex<Connection>>,
     socket: Transport,
     raw: Vec<u8>,
+    /// Comes once more.
+    unread: Vec<u8>,
     wake: Option<Wake>,
 }
 
@@ -138,6 +141,11 @@ impl ReadHalf {
     ///
     /// A connection that ends without TLS's own goodbye is an error: bytes may be missing.
     pub fn read(&mut self, mut take: impl FnMut(&[u8])) -> Result<Received, ChannelError> {
+        if !self.unread.is_empty() {
+            let unread = std::mem::take(&mut self.unread);
+            take(&unread);
+            return Ok(Received::Bytes(unread.len()));
+        }
         // What was decrypted along with the end of the handshake comes first.
         let taken = hand_out(&mut lock(&self.tls), &mut take)?;
         if taken != Received::Idle {
@@ -170,6 +178,13 @@ impl ReadHalf {
         // Perhaps none: part of a record is life, too, and the caller has a clock to look at,
         // however slowly the pieces come.
         Ok(Received::Bytes(bytes))
+    }
+}
+
+impl ReadHalf {
+    /// What was read comes once more with the next read: somebody only wanted to look at it.
+    pub fn unread(&mut self, bytes: Vec<u8>) {
+        self.unread = bytes;
     }
 }
 

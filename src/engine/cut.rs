@@ -55,6 +55,11 @@ impl Cut {
         !matches!(held.state, State::Cut)
     }
 
+    /// Nobody wants it any more.
+    pub fn is_cut(&self) -> bool {
+        matches!(lock(&self.0).state, State::Cut)
+    }
+
     pub fn stage(&self) -> Stage {
         lock(&self.0).stage
     }

@@ -2,10 +2,11 @@
 
 use std::io::ErrorKind;
 
+use super::command::Chosen;
 use super::greeting::GreetingError;
 use super::link::Ending;
 use crate::channel::ChannelError;
-use crate::model::{Failure, Status};
+use crate::model::{DeviceName, Failure, Status};
 use crate::protocol::verification::Refusal;
 
 /// Whether a transfer that was accepted can wait for better times after this.
@@ -92,9 +93,12 @@ pub fn greeting_failure(error: GreetingError, address: &str) -> Failure {
         | GreetingError::NoSeat
         | GreetingError::Blocked
         | GreetingError::Unread => Failure::Busy,
+        // Without the key it is as for a stranger.
+        GreetingError::NoTalk => Failure::SecretNeeded,
         GreetingError::KnownOnly => Failure::KnownOnly,
         GreetingError::AnotherDevice(name) => Failure::NotTheDevice { name },
         GreetingError::NotPaired(name) => Failure::ForgottenThere { name },
+        GreetingError::Older(name) => Failure::Older { name },
     }
 }
 
@@ -107,5 +111,17 @@ pub fn ending_failure(ending: Ending) -> (Status, Failure) {
             tracing::warn!(%violation, "protocol violation");
             (Status::Failed, Failure::Protocol(violation.to_string()))
         }
+    }
+}
+
+/// A device that was reinstalled calls itself as before; another one at its old address does not.
+pub fn not_chosen(chosen: &Chosen, found: DeviceName) -> Failure {
+    match &chosen.name {
+        Some(name) if *name != found => Failure::Moved {
+            name: name.clone(),
+            found,
+        },
+        Some(_) => Failure::NotTheDevice { name: found },
+        None => Failure::NotTheLinked { found },
     }
 }

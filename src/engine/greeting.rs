@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::attachable::{Attachable, Place};
 use super::command::Chosen;
+use super::conversations::Conversations;
 use super::cut::{Cut, Stage};
 use super::gate::{Gate, Ticket, Wrong};
 use super::known::KnownDevices;
@@ -22,9 +23,9 @@ use crate::channel::{Channel, ChannelError, Received};
 use crate::model::{
     Bond, Code, DeviceId, DeviceName, Direction, Secret, Symbols, TransferId, Trust, Way,
 };
-use crate::protocol::message::{ATTACH, FEATURES, Hello, Method, VERSION};
+use crate::protocol::message::{ATTACH, FEATURES, Hello, Method, TALK, VERSION};
 use crate::protocol::verification::{
-    Binding, Client, PairKey, Refusal, Server, ServerEvent, SessionKey,
+    Binding, Client, ConversationKey, PairKey, Refusal, Server, ServerEvent, SessionKey,
 };
 use crate::protocol::{Buffers, Decoder, Limit, RawFrame, Violation};
 
@@ -43,6 +44,10 @@ pub enum GreetingError {
     AnotherDevice(DeviceName),
     #[error("the server does not know the pair key")]
     NotPaired(DeviceName),
+    #[error("{0} takes no messages")]
+    Older(DeviceName),
+    #[error("the server does not know the conversation's key")]
+    NoTalk,
     #[error("the server has no place for one more who asks")]
     NoSeat,
     #[error("the device is blocked")]
@@ -85,6 +90,12 @@ impl RngCore for SystemRandom {
 }
 
 impl CryptoRng for SystemRandom {}
+
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemRandom.fill_bytes(&mut bytes);
+    bytes
+}
 
 /// A fresh one-time code.
 pub fn new_code() -> Code {
@@ -182,12 +193,18 @@ pub struct Plan<'a> {
     /// A transfer goes on.
     pub session: Option<(TransferId, &'a SessionKey)>,
     pub pair: Option<&'a PairKey>,
+    /// A conversation is wanted, and perhaps was had before.
+    pub talk: Option<Talk<'a>>,
     /// What the person typed.
     pub secret: Option<&'a Secret>,
     /// The person would compare symbols.
     pub ask: bool,
     /// Called before the answer goes out: from then on a server has something to try a guess on.
     pub answering: &'a dyn Fn(),
+}
+
+pub struct Talk<'a> {
+    pub key: Option<&'a ConversationKey>,
 }
 
 /// Whom a client has met, and what was proven.
@@ -260,14 +277,22 @@ pub fn greet_server(
     if plan.chosen.is_some_and(|chosen| chosen.id != there) {
         return Err(GreetingError::AnotherDevice(name));
     }
+    if plan.talk.is_some() && !theirs.features.iter().any(|feature| feature == TALK) {
+        return Err(GreetingError::Older(name));
+    }
     let accepts = |method| accepts(&theirs, method);
     let random = &mut SystemRandom;
+    let mut goes_on = false;
     let trust = if let Some((transfer, key)) = plan.session {
         machine.prove_session(transfer, key, random);
         Trust::Verified
     } else if let Some(key) = plan.pair {
         machine.prove_pair(key, random);
         Trust::Known
+    } else if let Some(Talk { key: Some(key) }) = plan.talk {
+        machine.prove_talk(key, random);
+        goes_on = true;
+        Trust::Verified
     } else if let Some(secret) = plan.secret
         && accepts(Method::Passphrase)
     {
@@ -300,6 +325,7 @@ pub fn greet_server(
             .handle_frame(frame)
             .map_err(|refusal| match (refusal, trust) {
                 (Refusal::Secret, Trust::Known) => GreetingError::NotPaired(name.clone()),
+                (Refusal::Secret, _) if goes_on => GreetingError::NoTalk,
                 // Its proof does not fit what was said.
                 (Refusal::Secret, Trust::Asked) if machine.symbols().is_some() => {
                     Refusal::Violation(Violation::Malformed("a false proof")).into()
@@ -353,6 +379,7 @@ pub struct Doorkeeper<'a> {
     pub gate: &'a std::sync::Mutex<Gate>,
     pub ledger: &'a Ledger,
     pub known: &'a KnownDevices,
+    pub conversations: &'a Conversations,
     /// Called when the list of devices has changed.
     pub changed: &'a dyn Fn(),
     pub seats: &'a Arc<Seats>,
@@ -369,6 +396,8 @@ pub struct Greeted {
     pub attached: Option<Place<Receiving>>,
     /// Who has proven nothing.
     pub asked: Option<Asked>,
+    /// Only for a conversation, whose key was proven.
+    pub by_talk: bool,
 }
 
 pub struct Asked {
@@ -387,6 +416,8 @@ enum Entry {
     Attach(Option<Place<Receiving>>),
     Pair,
     Ask(Seat),
+    /// A conversation; `false`: it is a key that nobody has.
+    Talk(bool),
 }
 
 impl Doorkeeper<'_> {
@@ -425,7 +456,8 @@ impl Doorkeeper<'_> {
                     | ServerEvent::GoesOn(_)
                     | ServerEvent::Attaches(_)
                     | ServerEvent::IsPaired
-                    | ServerEvent::Asks,
+                    | ServerEvent::Asks
+                    | ServerEvent::Talks,
                 ) => Stage::Challenged,
                 Some(ServerEvent::Proven) => Stage::Proven,
             };
@@ -463,10 +495,11 @@ impl Doorkeeper<'_> {
         let trust = match &entry {
             Entry::Ask(_) => Trust::Asked,
             Entry::Pair => Trust::Known,
-            Entry::Session(_) | Entry::Attach(_) if paired => Trust::Known,
-            Entry::Session(_) | Entry::Attach(_) => Trust::Verified,
+            Entry::Session(_) | Entry::Attach(_) | Entry::Talk(_) if paired => Trust::Known,
+            Entry::Session(_) | Entry::Attach(_) | Entry::Talk(_) => Trust::Verified,
             Entry::Secret(_) | Entry::Unchosen => Trust::Verified,
         };
+        let by_talk = matches!(entry, Entry::Talk(_));
         let (mut session, mut attached, mut asked) = (None, None, None);
         match entry {
             Entry::Session(kept) => session = kept.map(|kept| *kept),
@@ -474,7 +507,7 @@ impl Doorkeeper<'_> {
             Entry::Ask(seat) => {
                 asked = machine.symbols().map(|symbols| Asked { symbols, seat });
             }
-            Entry::Pair | Entry::Secret(_) | Entry::Unchosen => {}
+            Entry::Pair | Entry::Secret(_) | Entry::Talk(_) | Entry::Unchosen => {}
         }
         Ok(Greeted {
             name: client_name.unwrap_or_else(|| DeviceName::cleaned("", "Unnamed device")),
@@ -482,6 +515,7 @@ impl Doorkeeper<'_> {
             session,
             attached,
             asked,
+            by_talk,
         })
     }
 
@@ -546,6 +580,12 @@ impl Doorkeeper<'_> {
                 machine.challenge_pair(&key, random)?;
                 *entry = Entry::Pair;
             }
+            ServerEvent::Talks => {
+                let key = self.conversations.key(client);
+                *entry = Entry::Talk(key.is_some());
+                let key = key.unwrap_or_else(|| ConversationKey(nobodys_key()));
+                machine.challenge_talk(&key, random)?;
+            }
             ServerEvent::Asks => {
                 let seat = self.seats.take(self.from);
                 let seat = seat.ok_or(GreetingError::NoSeat)?;
@@ -572,6 +612,7 @@ impl Doorkeeper<'_> {
             Entry::Secret(ticket) => self.gate().succeeded(ticket, Instant::now(), new_code()),
             Entry::Session(kept) => kept.is_some(),
             Entry::Attach(place) => place.is_some(),
+            Entry::Talk(known) => *known,
             Entry::Pair | Entry::Ask(_) => true,
             Entry::Unchosen => false,
         }

@@ -85,6 +85,29 @@ pub const ASKING_WITHIN: Duration = Duration::from_secs(600);
 /// Who has proven itself and then offers nothing is holding a place.
 pub const OFFER_WITHIN: Duration = Duration::from_secs(20);
 
+// Conversations. How much one connection may say at once stands in `protocol::talking`.
+
+/// Connections of one device that carry a conversation: both ends may open one at the same moment.
+pub const TALKS_OF_DEVICE: usize = 2;
+/// Nothing was said for so long: the connection is closed, and opened again when something is.
+pub const RESTS_AFTER: Duration = Duration::from_secs(300);
+/// Somebody types less than a message a second, and pastes some dozen lines; a program that says more
+/// is read this slowly.
+pub const MESSAGES_A_SECOND: u32 = 30;
+/// That many come at once before it is: everything that waited while the device was away, nearly.
+pub const MESSAGES_AT_ONCE: u32 = 120;
+/// Messages to one device that wait for it: a long evening's, not a log file's.
+pub const WAITING_MESSAGES: usize = 200;
+/// Devices with whom conversations are kept.
+pub const CONVERSATIONS: usize = 64;
+/// A conversation can be opened anew without a code for so long after it was used last; as long as a
+/// transfer can go on.
+pub const CONVERSATION_KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Before a device that is away is tried again; then twice as long each time.
+pub const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Up to here: who comes back is met within a minute, or at once if it is seen to appear.
+pub const TRY_AGAIN_AT_LATEST: Duration = Duration::from_secs(60);
+
 /// Addresses that one subscriber has are as good as one: an IPv6 network of 64 bits.
 pub fn neighbourhood(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {

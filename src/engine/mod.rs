@@ -8,6 +8,7 @@ mod attachable;
 mod awake;
 mod chores;
 mod command;
+mod conversations;
 mod cut;
 mod dial;
 mod event;
@@ -31,6 +32,7 @@ mod seats;
 mod sending;
 mod supervisor;
 mod surveying;
+mod talking;
 mod throttle;
 
 #[cfg(test)]
@@ -65,18 +67,20 @@ use crate::model::{
 };
 use crate::storage::record::{self, RecordError};
 use attachable::Attachable;
+use conversations::Conversations;
 use cut::Cut;
 use gate::Gate;
-use greeting::{Doorkeeper, GreetingError};
+use greeting::{Doorkeeper, Greeted, GreetingError};
 use ledger::Ledger;
 use limits::SERVER_DEADLINE;
-use link::Link;
+use link::{Link, TICK};
 use nearby::Whereabouts;
 use note::{Input, Note, Notes};
 use receiving::Receiving;
 use recent::RecentAddresses;
 use seats::Seats;
 use supervisor::Supervisor;
+use talking::{Talking, wants_to_talk};
 use throttle::Throttle;
 
 /// What an engine needs to start.
@@ -112,6 +116,8 @@ impl Engine {
         let known = Arc::new(known);
         let writer = known.write_beside().map_err(StartError::Thread)?;
         let recent = RecentAddresses::open(&config.data_dir);
+        let (conversations, kept, unread) =
+            Conversations::open(&config.data_dir, known.clone()).map_err(StartError::Thread)?;
         let (inputs, inbox) = channel();
         let (events, reported) = channel();
         let shared = Arc::new(Shared {
@@ -122,6 +128,7 @@ impl Engine {
             gate: Mutex::new(Gate::closed(Instant::now())),
             ledger,
             known,
+            conversations,
             seats: Arc::default(),
             attachable: Arc::default(),
             remember: AtomicBool::new(false),
@@ -137,6 +144,12 @@ impl Engine {
         };
         if let Some(why) = trouble {
             reporter.say(Event::DevicesNotRead(why));
+        }
+        if let Some(why) = unread {
+            reporter.say(Event::ConversationsNotRead(why));
+        }
+        if !kept.is_empty() {
+            reporter.say(Event::Conversations(kept));
         }
         let supervisor = Supervisor::new(shared.clone(), inputs.clone(), reporter);
         let thread = thread::Builder::new()
@@ -240,6 +253,7 @@ struct Shared {
     gate: Mutex<Gate>,
     ledger: Ledger,
     known: Arc<KnownDevices>,
+    conversations: Conversations,
     seats: Arc<Seats>,
     attachable: Arc<Attachable<Receiving>>,
     /// Whoever proves a secret to the server is to be remembered.
@@ -300,6 +314,7 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
         gate: &shared.gate,
         ledger: &shared.ledger,
         known: &shared.known,
+        conversations: &shared.conversations,
         changed: &|| notes.send(Note::KnownChanged),
         seats: &shared.seats,
         attachable: &shared.attachable,
@@ -333,7 +348,7 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
                 notes.send(Note::KnownChanged);
             }
             notes.send(Note::Verified(peer.clone()));
-            Receiving::run(channel, peer, greeted, shared, notes.clone());
+            serve(channel, peer, greeted, shared, notes);
         }
         Err(GreetingError::Wrong(wrong)) => {
             tracing::info!(%from, "wrong secret");
@@ -347,6 +362,32 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
             notes.send(Note::MustWait(from));
         }
         Err(error) => tracing::info!(%from, %error, "a client was not let in"),
+    }
+}
+
+/// A client that was let in: it says whether it wants to talk or to send.
+fn serve(mut channel: Channel, peer: Peer, greeted: Greeted, shared: &Arc<Shared>, notes: &Notes) {
+    let link = channel.shutdown_handle().and_then(|handle| {
+        let link = Arc::new(Link::new(handle));
+        let ring = link.clone();
+        channel.established(TICK, move || ring.outbox.flush())?;
+        Ok(link)
+    });
+    let link = match link {
+        Ok(link) => link,
+        Err(error) => return tracing::warn!(%error, "a session could not be started"),
+    };
+    // Who goes on with a transfer may do nothing else.
+    let may_talk = greeted.session.is_none();
+    match wants_to_talk(&mut channel.reader) {
+        None => {}
+        Some(true) if may_talk => {
+            Talking::serve(channel, link, peer, greeted, shared, notes.clone());
+        }
+        Some(false) if greeted.by_talk => {
+            tracing::warn!("a client offers something in place of a conversation");
+        }
+        Some(_) => Receiving::run(channel, link, peer, greeted, shared, notes.clone()),
     }
 }
 

@@ -10,6 +10,7 @@ use super::command::Command;
 use super::event::{Looked, Measured};
 use super::receiving::Receiving;
 use super::surveying::Surveyed;
+use super::talking::TalkNote;
 use crate::discovery::Heard;
 use crate::model::{
     DeviceId, Failure, FileReport, Peer, Problem, Status, Symbols, TransferId, TransferState,
@@ -92,6 +93,8 @@ pub enum Note {
     },
     /// What arrived could not be flushed.
     NotSafe(Problem),
+    /// Of a conversation.
+    Talk(TalkNote),
     /// The connection's last word: its thread ends.
     Closed,
 }

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use super::failures::ending_failure;
 use super::greeting::Greeted;
-use super::link::{Ending, Link, TICK};
+use super::link::{Ending, Link};
 use super::live::Live;
 use super::meeting::Meeting;
 use super::note::{Counted, Note, Notes};
@@ -30,7 +30,7 @@ use super::seats::Seat;
 use super::surveying::Surveying;
 use super::throttle::Throttle;
 use super::{Shared, lock, spawn};
-use crate::channel::{Channel, ChannelError};
+use crate::channel::Channel;
 use crate::model::{
     DeviceId, EntryKey, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Manifest,
     OnConflict, Party, Peer, Problem, Status, Symbols, TransferId, TransferState,
@@ -218,23 +218,15 @@ impl Receiving {
     }
 
     /// Runs a verified session to its end on the connection's thread.
-    pub fn run(channel: Channel, peer: Peer, greeted: Greeted, shared: &Arc<Shared>, notes: Notes) {
-        if let Err(error) = Self::try_run(channel, peer, greeted, shared, notes) {
-            tracing::warn!(%error, "a session could not be started");
-        }
-    }
-
-    fn try_run(
-        mut channel: Channel,
+    pub fn run(
+        channel: Channel,
+        link: Arc<Link>,
         peer: Peer,
         greeted: Greeted,
         shared: &Arc<Shared>,
         notes: Notes,
-    ) -> Result<(), ChannelError> {
+    ) {
         let kept = greeted.session;
-        let link = Arc::new(Link::new(channel.shutdown_handle()?));
-        let ring = link.clone();
-        channel.established(TICK, move || ring.outbox.flush())?;
         let Channel {
             reader,
             writer,
@@ -358,7 +350,6 @@ impl Receiving {
             session.notes.send(Note::Safe { delivered });
         }
         session.report_ending(ending);
-        Ok(())
     }
 
     /// One frame from the sender. What it adds to the offer is [told](Self::tell_count) afterwards.

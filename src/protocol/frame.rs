@@ -20,6 +20,9 @@ pub const MAX_MANIFEST_BYTES: u32 = 256 << 10;
 /// A bulk frame: twice what this program sends, so that others may choose larger ones.
 pub const MAX_BULK_BYTES: u32 = 512 << 10;
 
+/// A message: every byte of its text may take six in JSON.
+pub const MAX_MESSAGE_FRAME_BYTES: u32 = 128 << 10;
+
 /// How much may come now, by state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Limit {
@@ -44,6 +47,7 @@ impl Limit {
             Self::Session => match kind {
                 kind::MANIFEST => MAX_MANIFEST_BYTES,
                 kind::DATA..=kind::LAST_BULK => MAX_BULK_BYTES,
+                kind::MESSAGE => MAX_MESSAGE_FRAME_BYTES,
                 _control => MAX_CONTROL_BYTES,
             },
         }
@@ -86,6 +90,12 @@ pub mod kind {
     pub const NUMBER: u8 = 0x27;
     /// Types up to here are binary and may be large.
     pub const LAST_BULK: u8 = 0x2f;
+
+    pub const MESSAGE: u8 = 0x30;
+    pub const RECEIPT: u8 = 0x31;
+    pub const TALK: u8 = 0x32;
+    pub const WELCOME: u8 = 0x33;
+    pub const UNWELCOME: u8 = 0x34;
 
     pub const PING: u8 = 0x40;
     pub const PONG: u8 = 0x41;
@@ -265,6 +275,7 @@ mod tests {
             (kind::OFFER, MAX_CONTROL_BYTES),
             (0xff, MAX_CONTROL_BYTES),
             (kind::MANIFEST, MAX_MANIFEST_BYTES),
+            (kind::MESSAGE, MAX_MESSAGE_FRAME_BYTES),
             (kind::DATA, MAX_BULK_BYTES),
         ] {
             for (length, refused) in [(max, false), (max + 1, true)] {

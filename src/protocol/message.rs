@@ -17,9 +17,11 @@ use crate::model::{
 pub const VERSION: u32 = 1;
 
 /// Features of this implementation, said in the hello.
-pub const FEATURES: [&str; 3] = ["batch", "resume", ATTACH];
+pub const FEATURES: [&str; 4] = ["batch", "resume", ATTACH, TALK];
 /// A server that says this takes further connections for a transfer that runs.
 pub const ATTACH: &str = "attach";
+/// Who says this takes messages.
+pub const TALK: &str = "talk";
 
 /// The peer did something that is not allowed. The connection ends; nothing is answered.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -107,6 +109,8 @@ pub enum Method {
     Pair,
     /// Nothing is proven: both people compare symbols.
     Ask,
+    /// The key of a conversation that was opened before.
+    Talk,
 }
 
 impl Method {
@@ -118,6 +122,7 @@ impl Method {
             Self::Attach => "attach",
             Self::Pair => "pair",
             Self::Ask => "ask",
+            Self::Talk => "talk",
         }
     }
 }
@@ -351,6 +356,35 @@ impl From<&Pause> for Hold {
     }
 }
 
+/// The client wants to talk, or an end takes messages from the other. There is room for more.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Empty {}
+
+/// Something that a person says.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Chosen by the sender, anew whenever it does not know any more what it numbered last.
+    pub stream: Hex<16>,
+    /// Ascends within the stream.
+    pub number: u64,
+    pub id: Hex<16>,
+    pub text: String,
+}
+
+/// What was said goes to no log.
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Message({}, {} bytes)", self.number, self.text.len())
+    }
+}
+
+/// That message, and all before it in this connection, are in the other end's conversation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Receipt {
+    pub stream: Hex<16>,
+    pub number: u64,
+}
+
 /// Every frame of the protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Frame {
@@ -386,6 +420,11 @@ pub enum Frame {
     Number(u64),
     /// The person at this end wants to remember the device at the other.
     Remember,
+    Talk(Empty),
+    Welcome(Empty),
+    Unwelcome(Empty),
+    Message(Message),
+    Receipt(Receipt),
     Ping,
     Pong,
 }
@@ -425,6 +464,11 @@ impl Frame {
             kind::HASHES => Self::Hashes(Groups::parse(body)?),
             kind::NUMBER => Self::Number(bulk::number(body)?),
             kind::REMEMBER => empty(body, Self::Remember)?,
+            kind::TALK => Self::Talk(json(body)?),
+            kind::WELCOME => Self::Welcome(json(body)?),
+            kind::UNWELCOME => Self::Unwelcome(json(body)?),
+            kind::MESSAGE => Self::Message(json(body)?),
+            kind::RECEIPT => Self::Receipt(json(body)?),
             kind::PING => empty(body, Self::Ping)?,
             kind::PONG => empty(body, Self::Pong)?,
             unknown if unknown & kind::OPTIONAL != 0 => return Ok(None),
@@ -464,6 +508,11 @@ impl Frame {
             Self::Hashes(_) => kind::HASHES,
             Self::Number(_) => kind::NUMBER,
             Self::Remember => kind::REMEMBER,
+            Self::Talk(_) => kind::TALK,
+            Self::Welcome(_) => kind::WELCOME,
+            Self::Unwelcome(_) => kind::UNWELCOME,
+            Self::Message(_) => kind::MESSAGE,
+            Self::Receipt(_) => kind::RECEIPT,
             Self::Ping => kind::PING,
             Self::Pong => kind::PONG,
         }
@@ -490,6 +539,11 @@ impl Frame {
             Self::Received(message) => control(kind::RECEIVED, message),
             Self::Cancel(message) => control(kind::CANCEL, message),
             Self::Pause(message) => control(kind::PAUSE, message),
+            Self::Talk(message) => control(kind::TALK, message),
+            Self::Welcome(message) => control(kind::WELCOME, message),
+            Self::Unwelcome(message) => control(kind::UNWELCOME, message),
+            Self::Message(message) => control(kind::MESSAGE, message),
+            Self::Receipt(message) => control(kind::RECEIPT, message),
             Self::FileEnd(message) => message.encode(),
             Self::Credit(message) => message.encode(),
             Self::Groups(message) => message.encode(kind::GROUPS),

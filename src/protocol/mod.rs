@@ -2,7 +2,8 @@
 //!
 //! TCP is a stream, so [`frame`] gives messages their edges; [`message`] gives frames their
 //! meaning; [`verification`] proves that both ends know a secret; [`sender`] and [`receiver`] carry
-//! one transfer; [`striping`] puts its frames in order where several connections carry them. Everything here takes bytes and facts in and gives bytes and jobs out: sockets,
+//! one transfer; [`striping`] puts its frames in order where several connections carry them;
+//! [`talking`] is a conversation. Everything here takes bytes and facts in and gives bytes and jobs out: sockets,
 //! files, clocks and randomness are handed in. PROTOCOL.md is the same in prose.
 
 // Tests may count and index as they like; the library build is held to all of it.
@@ -23,6 +24,7 @@ pub mod message;
 pub mod receiver;
 pub mod sender;
 pub mod striping;
+pub mod talking;
 pub mod verification;
 
 mod outcomes;
@@ -33,6 +35,8 @@ mod going_on_tests;
 mod pair_tests;
 #[cfg(test)]
 mod power_cut_tests;
+#[cfg(test)]
+mod talking_tests;
 
 pub use buffers::Buffers;
 pub use frame::{Decoder, FrameError, Limit, RawFrame};

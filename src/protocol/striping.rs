@@ -88,6 +88,11 @@ fn weight(frame: &Frame) -> Option<Weight> {
         | Frame::Want(_)
         | Frame::Number(_)
         | Frame::Remember
+        | Frame::Talk(_)
+        | Frame::Welcome(_)
+        | Frame::Unwelcome(_)
+        | Frame::Message(_)
+        | Frame::Receipt(_)
         | Frame::Ping
         | Frame::Pong => return None,
     })

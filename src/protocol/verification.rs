@@ -31,6 +31,8 @@ const SERVER_KEY_LABEL: &[u8] = b"ropeway/1 server key";
 const SESSION_KEY_LABEL: &[u8] = b"ropeway/1 session key";
 /// HKDF `info` of a pair key; both device ids, client first, follow.
 const PAIR_KEY_LABEL: &[u8] = b"ropeway/1 pair key";
+/// HKDF `info` of a conversation key; both device ids, client first, follow.
+const CONVERSATION_KEY_LABEL: &[u8] = b"ropeway/1 conversation key";
 /// First bytes of what is authenticated; both challenges and the transcript hash follow.
 const CLIENT_PROOF_LABEL: &[u8] = b"ropeway/1 client proof";
 const SERVER_PROOF_LABEL: &[u8] = b"ropeway/1 server proof";
@@ -256,6 +258,17 @@ impl Client {
         self.await_challenge(verify, Exchange::Key(key.0.clone()));
     }
 
+    /// The same with the key of a conversation that was opened before.
+    pub fn prove_talk(&mut self, key: &ConversationKey, random: &mut (impl CryptoRng + RngCore)) {
+        let verify = Verify {
+            method: Method::Talk,
+            pake: None,
+            transfer: None,
+            challenge: Hex(random_challenge(random)),
+        };
+        self.await_challenge(verify, Exchange::Key(key.0.clone()));
+    }
+
     /// Proves nothing; [`Self::symbols`] are there when the server has answered.
     pub fn ask(&mut self, random: &mut (impl CryptoRng + RngCore)) {
         let nonce = random_challenge(random);
@@ -334,6 +347,8 @@ pub enum ServerEvent {
     IsPaired,
     /// Answer with [`Server::challenge_ask`] or [`Server::refuse`].
     Asks,
+    /// Answer with [`Server::challenge_talk`] or [`Server::refuse`].
+    Talks,
     /// The client knows the secret; or has revealed its nonce, and [`Server::symbols`] are there. Answer with [`Server::admit`] or [`Server::refuse`].
     Proven,
 }
@@ -387,13 +402,15 @@ impl Server {
                     }
                     (Method::Pair, None, None) => ServerEvent::IsPaired,
                     (Method::Ask, None, None) => ServerEvent::Asks,
+                    (Method::Talk, None, None) => ServerEvent::Talks,
                     (
                         Method::Session
                         | Method::Attach
                         | Method::Code
                         | Method::Passphrase
                         | Method::Pair
-                        | Method::Ask,
+                        | Method::Ask
+                        | Method::Talk,
                         _,
                         _,
                     ) => {
@@ -496,6 +513,16 @@ impl Server {
         random: &mut (impl CryptoRng + RngCore),
     ) -> Result<(), Refusal> {
         self.challenge_key(Method::Pair, &key.0, random)
+    }
+
+    /// Goes on with the key of a conversation; as for a session, a random one serves for a client that
+    /// has none here.
+    pub fn challenge_talk(
+        &mut self,
+        key: &ConversationKey,
+        random: &mut (impl CryptoRng + RngCore),
+    ) -> Result<(), Refusal> {
+        self.challenge_key(Method::Talk, &key.0, random)
     }
 
     fn challenge_key(
@@ -657,6 +684,31 @@ impl PairKey {
             .expand_multi_info(&[PAIR_KEY_LABEL, &client.0, &server.0], key.as_mut_slice())
             .expect("32 bytes are far below HKDF's limit");
         Self(key)
+    }
+}
+
+/// What opens a conversation of two devices anew, whichever of them connects, and nothing else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConversationKey(pub Zeroizing<[u8; 32]>);
+
+impl ConversationKey {
+    /// `secret` is the exporter value with the label `EXPORTER-ropeway-session` of the channel in
+    /// which both ends said *welcome*.
+    pub fn derive(secret: &[u8; 32], client: DeviceId, server: DeviceId) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::new(None, secret)
+            .expand_multi_info(
+                &[CONVERSATION_KEY_LABEL, &client.0, &server.0],
+                key.as_mut_slice(),
+            )
+            .expect("32 bytes are far below HKDF's limit");
+        Self(key)
+    }
+}
+
+impl std::fmt::Debug for ConversationKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ConversationKey(***)")
     }
 }
 

@@ -32,6 +32,20 @@ impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
     }
 }
 
+/// For fields: `#[serde(with = "hex")]`.
+pub(super) fn serialize<S: Serializer, const N: usize>(
+    bytes: &[u8; N],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    Hex(*bytes).serialize(serializer)
+}
+
+pub(super) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
+    deserializer: D,
+) -> Result<[u8; N], D::Error> {
+    Hex::deserialize(deserializer).map(|Hex(bytes)| bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,6 +21,7 @@ pub mod small;
 mod space;
 mod staging;
 mod survey;
+pub mod transcripts;
 mod tree;
 mod walk;
 

@@ -90,6 +90,17 @@ pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), 
     let mut text = Zeroizing::new(Vec::with_capacity(length.0.saturating_add(1)));
     let made = counted.and_then(|()| serde_json::to_writer_pretty(&mut *text, &record));
     text.push(b'\n');
+    let written = made
+        .map_err(io::Error::from)
+        .and_then(|()| replace(path, &text));
+    written.map_err(|source| RecordError::Io {
+        source,
+        path: path.to_owned(),
+    })
+}
+
+/// Replaces (or makes) a file of our own with these bytes, or leaves it as it is.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let write = || -> io::Result<()> {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(folder)?;
@@ -99,22 +110,18 @@ pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), 
             .tempfile_in(folder)?;
         // Tells a sweep that its process lives; a file system without locks sweeps nothing.
         let _ = file.as_file().try_lock();
-        file.write_all(&text)?;
+        file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|refused| refused.error)?;
         #[cfg(unix)]
         fs::File::open(folder)?.sync_all()?;
         Ok(())
     };
-    let written = match made.map_err(io::Error::from).and_then(|()| write()) {
+    match write() {
         // Swept by another process before it was locked.
         Err(error) if error.kind() == io::ErrorKind::NotFound => write(),
         written => written,
-    };
-    written.map_err(|source| RecordError::Io {
-        source,
-        path: path.to_owned(),
-    })
+    }
 }
 
 /// Removes what processes that were killed while they saved have left in a folder: there may be a
@@ -133,7 +140,7 @@ pub fn sweep(folder: &Path) {
     }
 }
 
-fn free_name_beside(path: &Path) -> PathBuf {
+pub fn free_name_beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".damaged");
     let first = PathBuf::from(&name);

@@ -36,7 +36,10 @@ pub struct Device {
 
 impl Device {
     pub fn new(name: &str) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap(), name)
+    }
+
+    fn at(home: tempfile::TempDir, name: &str) -> Self {
         let config = Config {
             data_dir: home.path().join("data"),
             name: DeviceName::cleaned(name, "device"),
@@ -49,6 +52,13 @@ impl Device {
             said: Vec::new(),
             on_conflict: OnConflict::default(),
         }
+    }
+
+    /// Ends, and starts with the same data folder.
+    pub fn again(self, name: &str) -> Self {
+        let Self { engine, home, .. } = self;
+        drop(engine);
+        Self::at(home, name)
     }
 
     pub fn inbox(&self) -> PathBuf {

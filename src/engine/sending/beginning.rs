@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::Sending;
 use crate::channel::Channel;
-use crate::engine::command::Chosen;
 use crate::engine::dial::{Dialed, Places, dial_any, suit_path};
-use crate::engine::failures::{channel_failure, greeting_failure};
+use crate::engine::failures::{channel_failure, greeting_failure, not_chosen};
 use crate::engine::greeting::{GreetingError, Met, Plan, greet_server};
 use crate::engine::limits::CLIENT_DEADLINE;
 use crate::engine::note::Note;
 use crate::engine::{Shared, lock, shown};
-use crate::model::{DeviceId, DeviceName, Failure, TransferState};
+use crate::model::{DeviceId, Failure, TransferState};
 use crate::protocol::verification::SessionKey;
 
 /// A server that knows us by now.
@@ -142,6 +141,7 @@ impl Sending {
             chosen: self.request.device.as_ref(),
             session: key.map(|key| (self.request.transfer, key)),
             pair: pair.as_ref(),
+            talk: None,
             secret: self.request.secret.as_ref(),
             ask: self.request.ask,
             answering: &|| self.knocks.store(false, Ordering::SeqCst),
@@ -203,16 +203,4 @@ fn is_elsewhere(failure: &Failure) -> bool {
             | Failure::Unreachable { .. }
             | Failure::Ourselves
     )
-}
-
-/// A device that was reinstalled calls itself as before; another one at its old address does not.
-fn not_chosen(chosen: &Chosen, found: DeviceName) -> Failure {
-    match &chosen.name {
-        Some(name) if *name != found => Failure::Moved {
-            name: name.clone(),
-            found,
-        },
-        Some(_) => Failure::NotTheDevice { name: found },
-        None => Failure::NotTheLinked { found },
-    }
 }

@@ -71,6 +71,9 @@ impl Supervisor {
 
     /// What the person says of the symbols of a transfer to be sent.
     pub(super) fn confirm(&mut self, id: TransferId, same: bool) {
+        if self.confirm_talk(id, same) {
+            return;
+        }
         let Some(transfer) = self.transfers.get(&id) else {
             return;
         };
@@ -95,6 +98,7 @@ impl Supervisor {
             self.tell_devices();
         }
         // Sessions that are open hear of it at once.
+        self.wish_in_talks(device);
         for connection in self.connections.values() {
             if let Role::Incoming(incoming) = &connection.role
                 && incoming.peer.device_id == Some(device)
@@ -137,6 +141,7 @@ impl Supervisor {
     fn part_with(&mut self, device: DeviceId) {
         let theirs = |peer: &Peer| peer.device_id == Some(device);
         self.decline_all_of(device);
+        self.part_talks(device);
         let kept = self.shared.ledger.all().into_iter();
         let kept = kept.filter(|kept| kept.peer == device);
         let mut ended: Vec<_> = kept.map(|kept| kept.transfer).collect();
@@ -202,6 +207,7 @@ impl Supervisor {
             self.shared.known.met(id, &peer.name, address);
         }
         self.tell_devices();
+        self.paired_in_talks(&peer);
         self.verified_peer(connection, &peer);
         self.events.say(Event::Paired(peer));
     }
@@ -241,6 +247,8 @@ impl Supervisor {
         let sending = self.transfers.values().map(|it| &it.started.peer);
         let gone = incoming
             .chain(sending)
+            .cloned()
+            .chain(self.talked_with())
             .filter(|peer| !self.still_stands(peer))
             .filter_map(|peer| peer.device_id);
         for device in gone.collect::<HashSet<_>>() {

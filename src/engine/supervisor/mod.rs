@@ -9,6 +9,7 @@ mod devices;
 mod nearby;
 mod offers;
 mod server;
+mod talks;
 mod transfers;
 
 use std::collections::{HashMap, HashSet};
@@ -35,6 +36,7 @@ use crowd::TurnedAway;
 use nearby::Neighbourhood;
 use offers::OpenOffer;
 use server::{Incoming, Server, Standing};
+use talks::Talks;
 use transfers::Transfer;
 
 /// Progress is told at most twenty times a second a transfer.
@@ -78,6 +80,7 @@ pub struct Supervisor {
     waits: HashMap<IpAddr, Instant>,
     turned_away: TurnedAway,
     nearby: Neighbourhood,
+    talks: Talks,
     told_clients: Vec<Client>,
     clients_changed: bool,
 }
@@ -120,6 +123,7 @@ impl Supervisor {
             waits: HashMap::new(),
             turned_away: TurnedAway::default(),
             nearby: Neighbourhood::default(),
+            talks: Talks::default(),
             told_clients: Vec::new(),
             clients_changed: false,
         }
@@ -154,6 +158,7 @@ impl Supervisor {
             self.end_idle();
             self.turned_away.let_go();
             self.show_presence();
+            self.tend_talks();
             if std::mem::take(&mut self.clients_changed) {
                 self.tell_clients();
             }
@@ -240,13 +245,13 @@ impl Supervisor {
             Command::Forget(transfer) => self.forget(transfer),
             Command::SetPresence(presence) => self.set_presence(presence),
             Command::ForgetRecent(address) => self.forget_recent(&address),
-            Command::Talk(_request) => {}
-            Command::Say { .. } => {}
-            Command::TakeBack(_device, _message) => {}
-            Command::AnswerText(_device, _yes) => {}
-            Command::ClearConversation(_device) => {}
-            Command::KeepConversations(_keep) => {}
-            Command::OnlySay => {}
+            Command::Talk(request) => self.talk(request),
+            Command::Say { to, id, text } => self.say(to, id, text),
+            Command::TakeBack(device, message) => self.take_back(device, message),
+            Command::AnswerText(device, yes) => self.answer_text(device, yes),
+            Command::ClearConversation(device) => self.clear_conversation(device),
+            Command::KeepConversations(keep) => self.keep_conversations(keep),
+            Command::OnlySay => self.only_say(),
             Command::Measure(path) => self.chores.measure(path),
             Command::SaveList { path, lines } => self.chores.save_list(path, lines),
             Command::Open(path) => self.chores.open(path),
@@ -357,11 +362,13 @@ impl Supervisor {
                     self.events.say(Event::NotSafe(transfer, Some(problem)));
                 }
             }
+            Note::Talk(note) => self.talk_note(connection, note),
             Note::Closed => self.closed(connection),
         }
     }
 
     fn closed(&mut self, connection: ConnectionId) {
+        self.talk_closed(connection);
         self.withdrawn(connection, Status::Interrupted, None);
         if let Some(transfer) = self.transfer_of(connection) {
             // Its thread said nothing before it ended: that is our own defect, or a thread that
@@ -404,7 +411,8 @@ impl Supervisor {
         });
         let awake = self.awake.next_look();
         let away = self.turned_away.next_wake();
-        let next = [progress, code, idle.min(), awake, away];
+        let talk = self.next_talk();
+        let next = [progress, code, idle.min(), awake, away, talk];
         next.into_iter().flatten().min()
     }
 
@@ -420,6 +428,7 @@ impl Supervisor {
         for offer in self.offers.values() {
             offer.session.decline();
         }
+        self.end_talks();
         for connection in self.connections.values_mut() {
             if matches!(connection.role, Role::Incoming(_)) {
                 connection.hang_up();
@@ -456,6 +465,10 @@ impl Connection {
                 session: Some(session),
                 ..
             }) => session.hang_up(),
+            Role::Incoming(Incoming {
+                talking: Some(talking),
+                ..
+            }) => talking.close(),
             Role::Incoming(incoming) => {
                 incoming.standing = Standing::Leaving;
                 self.cut.cut();

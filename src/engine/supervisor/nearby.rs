@@ -99,6 +99,14 @@ impl Supervisor {
             .map(|nearby| nearby.id)
             .collect();
         self.hurry_to(&appeared);
+        let heard = self.nearby.heard.nearby.iter();
+        let appeared: Vec<_> = heard
+            .filter(|nearby| appeared.contains(&nearby.id))
+            .map(|nearby| (nearby.id, nearby.addresses.clone()))
+            .collect();
+        for (device, addresses) in appeared {
+            self.device_appeared(device, &addresses);
+        }
         self.tell_nearby();
     }
 

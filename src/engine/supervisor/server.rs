@@ -15,6 +15,7 @@ use crate::engine::limits::{
 use crate::engine::listener::{Listener, addresses};
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
+use crate::engine::talking::Talking;
 use crate::engine::{Arriving, LastWord, incoming, lock, shown};
 use crate::model::{DeviceName, Direction, Peer, TransferId, Trust};
 
@@ -41,6 +42,8 @@ pub(super) struct Incoming {
     pub(super) doing: Doing,
     pub(super) standing: Standing,
     pub(super) session: Option<Arc<Receiving>>,
+    /// In place of a session.
+    pub(super) talking: Option<Arc<Talking>>,
     pub(super) offer: Option<TransferId>,
     /// The transfer it carries, or has carried.
     pub(super) about: Option<TransferId>,
@@ -137,7 +140,9 @@ impl Supervisor {
             if match incoming.standing {
                 Standing::Attached => true,
                 Standing::Stranger => finishing && connection.cut.stage() == Stage::Proven,
-                Standing::Verified | Standing::Leaving => false,
+                // Whom somebody talks with is not cut short by that.
+                Standing::Verified => finishing && incoming.doing == Doing::Talking,
+                Standing::Leaving => false,
             });
             if !stays && !busy {
                 connection.hang_up();
@@ -196,6 +201,7 @@ impl Supervisor {
                     doing: Doing::Verifying,
                     standing: Standing::Stranger,
                     session: None,
+                    talking: None,
                     offer: None,
                     about: None,
                 };
@@ -230,6 +236,7 @@ impl Supervisor {
             && peer.trust.is_verified()
         {
             self.meet(id, &peer.name);
+            self.is_back(id);
         }
         let off = self.server.is_none();
         if let Some(incoming) = self.incoming(connection) {
@@ -280,7 +287,8 @@ impl Supervisor {
             .iter()
             .filter_map(|(id, connection)| match &connection.role {
                 Role::Incoming(incoming) if incoming.standing == Standing::Verified => {
-                    let within = if incoming.session.is_none() {
+                    let begun = incoming.session.is_some() || incoming.talking.is_some();
+                    let within = if !begun {
                         OFFER_WITHIN
                     } else if incoming.peer.trust == Trust::Asked {
                         ASKING_WITHIN

@@ -448,6 +448,7 @@ impl Supervisor {
         if failure == Some(Failure::Forgotten) {
             self.shared.ledger.forget(id);
         }
+        self.transfer_in_talk(id, status, &transfer);
         let disk = matches!(failure, Some(Failure::Disk(_) | Failure::PeerDisk(_)));
         let kept = self.shared.ledger.get(id);
         let can_retry = kept.is_some_and(|kept| disk || kept.can_retry());

@@ -263,6 +263,7 @@ impl Guest {
             chosen: None,
             session: None,
             pair: None,
+            talk: None,
             secret: Some(&Secret::new(PASSPHRASE).unwrap()),
             ask: false,
             answering: &|| {},

@@ -11,7 +11,7 @@ use ropeway::model::{DeviceId, TransferId};
 use ropeway::protocol::frame::{RawFrame, encode, kind};
 use ropeway::protocol::message::{FEATURES, Hello, Method, VERSION};
 use ropeway::protocol::verification::{
-    Binding, Client, PairKey, Refusal, Server, ServerEvent, SessionKey,
+    Binding, Client, ConversationKey, PairKey, Refusal, Server, ServerEvent, SessionKey,
 };
 use ropeway::protocol::{Buffers, Decoder, Limit};
 
@@ -71,6 +71,10 @@ fn pair_key(byte: u8) -> PairKey {
     PairKey::derive(&[byte; 32], DeviceId([1; 32]), DeviceId([2; 32]))
 }
 
+fn talk_key(byte: u8) -> ConversationKey {
+    ConversationKey::derive(&[byte; 32], DeviceId([1; 32]), DeviceId([2; 32]))
+}
+
 /// What both ends do when they have a choice. The lowest bits of the first byte of the input.
 #[derive(Clone, Copy)]
 struct Choices {
@@ -81,6 +85,8 @@ struct Choices {
     /// In place of a code: the pair key, or nothing at all.
     pair: bool,
     ask: bool,
+    /// A conversation is opened anew.
+    talk: bool,
     /// The gate gives no more guesses, or the transfer is over.
     rests: bool,
     /// The code died while the client proved it.
@@ -95,13 +101,16 @@ impl Choices {
             attach: byte & 64 != 0,
             pair: byte & 16 != 0,
             ask: byte & 32 != 0,
+            talk: byte & 128 != 0,
             rests: byte & 4 != 0,
             died: byte & 8 != 0,
         }
     }
 
     fn method(self) -> Method {
-        if self.attach {
+        if self.talk {
+            Method::Talk
+        } else if self.attach {
             Method::Attach
         } else if self.session {
             Method::Session
@@ -165,6 +174,10 @@ impl End for ServerEnd {
                 let key = pair_key(if self.choices.rests { 99 } else { 3 });
                 self.machine.challenge_pair(&key, &mut self.random)
             }
+            Some(ServerEvent::Talks) => {
+                let key = talk_key(if self.choices.rests { 99 } else { 3 });
+                self.machine.challenge_talk(&key, &mut self.random)
+            }
             Some(ServerEvent::Asks) if self.choices.rests => {
                 self.machine.refuse();
                 Err(Refusal::Secret)
@@ -225,6 +238,10 @@ impl End for ClientEnd {
             Method::Pair => {
                 let key = pair_key(if right { 3 } else { 4 });
                 self.machine.prove_pair(&key, &mut self.random);
+            }
+            Method::Talk => {
+                let key = talk_key(if right { 3 } else { 4 });
+                self.machine.prove_talk(&key, &mut self.random);
             }
             // Who asks has nothing to be wrong about.
             Method::Ask => self.machine.ask(&mut self.random),

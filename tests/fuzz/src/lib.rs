@@ -15,11 +15,13 @@ pub mod sending;
 pub mod settings;
 pub mod source;
 pub mod striping;
+pub mod talking;
+pub mod transcript;
 
 pub type Target = fn(&[u8]);
 
 /// By the names of their folders in `corpus` and their files in `fuzz_targets`.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("frames", frames::frames),
     ("server_greeting", greeting::server),
     ("client_greeting", greeting::client),
@@ -31,4 +33,6 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("settings", settings::settings),
     ("known", known::known),
     ("striping", striping::striping),
+    ("talking", talking::talking),
+    ("transcript", transcript::transcript),
 ];

@@ -22,6 +22,8 @@ fn main() {
         ("settings", settings()),
         ("known", known()),
         ("striping", stripes()),
+        ("talking", talks()),
+        ("transcript", transcripts()),
     ] {
         let folder = folder.join(target);
         fs::create_dir_all(&folder).expect("a folder for seeds");
@@ -73,6 +75,93 @@ fn greetings() -> Corpus {
         corpus.push(vec![choices, 0, 0, 0, 0]);
         corpus.push(vec![choices, 0, 4, 40, 1, 0]);
     }
+    // A conversation that is opened anew.
+    for choices in [128, 129, 132, 136] {
+        corpus.push(vec![choices, 0, 0, 0, 0]);
+        corpus.push(vec![choices, 0, 4, 40, 1, 0]);
+    }
+    corpus
+}
+
+/// The first byte chooses the end; then: 0 welcome, 1 no, 2 something said (step of the number), 3 a
+/// receipt (which), 4 to 6 talk, welcome and no from there, 7 a message (stream, number, length), 8 a
+/// receipt (which, number), 9 a frame (type, length, body).
+fn talks() -> Corpus {
+    let mut corpus: Corpus = vec![
+        vec![1, 0, 5, 2, 0, 2, 3, 8, 1, 7, 1, 1, 5, 7, 1, 2, 5, 3, 1],
+        vec![0, 4, 0, 5, 7, 0, 0, 1, 3, 0, 2, 9, 8, 0],
+        vec![0, 4, 5, 1, 5],
+        vec![1, 0, 6, 5],
+        vec![1, 7, 1, 1, 1],
+        vec![1, 0, 5, 7, 1, 2, 1, 7, 1, 1, 1],
+        vec![1, 0, 5, 7, 1, 2, 254, 7, 2, 0, 255],
+        vec![1, 0, 5, 8, 0, 3],
+        vec![
+            0,
+            9,
+            kind::TALK,
+            2,
+            b'{',
+            b'}',
+            9,
+            kind::WELCOME,
+            2,
+            b'{',
+            b'}',
+            0,
+        ],
+    ];
+    // Far too many, either way.
+    let many = (0..=40).flat_map(|number| [7, 1, number, 1]);
+    corpus.push([1, 0, 5].into_iter().chain(many).collect());
+    corpus.push([1, 0, 5].into_iter().chain([2, 1].repeat(40)).collect());
+    corpus
+}
+
+/// A conversation's file, line by line.
+fn transcripts() -> Corpus {
+    let head = r#"{"version":1}"#;
+    let id = "09".repeat(16);
+    let peer = r#"{"is":"peer","name":"Garden","address":"192.168.1.20:9000"}"#.to_owned();
+    let said = format!(
+        r#"{{"is":"said","at":1,"id":"{id}","stream":"{id}","number":1,"text":"Lunch?","delivery":"waiting"}}"#
+    );
+    let became = format!(r#"{{"is":"became","id":"{id}","delivery":"delivered"}}"#);
+    let heard = format!(
+        r#"{{"is":"heard","at":2,"id":"{id}","stream":"{id}","number":7,"text":"\u001b[31m"}}"#
+    );
+    let number = format!(r#"{{"is":"number","stream":"{id}","number":18446744073709551615}}"#);
+    let transfer = format!(
+        r#"{{"is":"transfer","at":3,"sent":true,"transfer":{{"transfer":"{id}","names":["a\nb"],"picked":1,"entries":1,"bytes":5,"failed":0,"outcome":"arrived"}}}}"#
+    );
+    let key = format!(
+        r#"{{"is":"key","key":"{}","used":1764000000}}"#,
+        id.repeat(2)
+    );
+    let all = [
+        head,
+        &peer,
+        &said,
+        &became,
+        &heard,
+        &number,
+        &transfer,
+        &key,
+        r#"{"is":"no-key"}"#,
+    ];
+    let whole = all.join("\n") + "\n";
+    let mut corpus: Corpus = vec![
+        whole.clone().into_bytes(),
+        Vec::new(),
+        head.as_bytes().to_vec(),
+        format!("{head}\n{said}").into_bytes(),
+        format!("{head}\n{said}\ngarbage\n{became}\n").into_bytes(),
+        format!("{{\"version\":2}}\n{said}\n").into_bytes(),
+        b"\x00\xff\n".to_vec(),
+    ];
+    for cut in [20, 60, 200, 400] {
+        corpus.push(whole.as_bytes()[..cut].to_vec());
+    }
     corpus
 }
 
@@ -81,16 +170,18 @@ fn stripes() -> Corpus {
     let number = |number: u64| encode(kind::NUMBER, &number.to_be_bytes());
     let data = |len: usize| encode(kind::DATA, &vec![0; 12 + len]);
     let failed = |len: usize| {
-        let body = format!(r#"{{"entry":0,"code":"other","detail":"{}"}}"#, "x".repeat(len));
+        let body = format!(
+            r#"{{"entry":0,"code":"other","detail":"{}"}}"#,
+            "x".repeat(len)
+        );
         encode(kind::FAILED, body.as_bytes())
     };
     let piece = |which: u8, bytes: &[u8]| {
         let length = (bytes.len() as u16).to_be_bytes();
         [&[which], length.as_slice(), bytes].concat()
     };
-    let said = |which: u8, place: u64, frame: Vec<u8>| {
-        piece(which, &[number(place), frame].concat())
-    };
+    let said =
+        |which: u8, place: u64, frame: Vec<u8>| piece(which, &[number(place), frame].concat());
     let honest = [
         piece(0, &data(5)),
         said(1, 2, data(7)),
@@ -111,7 +202,9 @@ fn stripes() -> Corpus {
         corpus.push(said(which, 0, encode(kind::GO_ON, b"")));
     }
     let many = |which: u8, frame: Vec<u8>| -> Vec<u8> {
-        (1..200).flat_map(|place| said(which, place, frame.clone())).collect()
+        (1..200)
+            .flat_map(|place| said(which, place, frame.clone()))
+            .collect()
     };
     corpus.push([many(1, failed(9)), said(0, 0, data(1))].concat());
     corpus

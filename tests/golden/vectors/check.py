@@ -189,7 +189,7 @@ def hellos(accepts, features):
 
 def greeting(about, method, accepts, key, verify, challenge, given, answer=None):
     """The six frames. `verify` and `challenge` are the bodies; `key` is K."""
-    features = ["batch", "resume"] + (["attach"] if method == "attach" else [])
+    features = ["batch", "resume"] + ([method] if method in ("attach", "talk") else [])
     frames = [*hellos(accepts, features), frame(2, {"method": method} | verify), frame(3, challenge)]
     client_challenge = bytes.fromhex(verify["challenge"])
     server_challenge = bytes.fromhex(challenge["challenge"])
@@ -264,6 +264,9 @@ def vectors():
         "the key with which a transfer goes on", b"ropeway/1 session key", TRANSFER, {"transfer": TRANSFER}
     )
     pair = derived("the key of two devices that remember each other", b"ropeway/1 pair key", b"", {})
+    talk = derived(
+        "the key with which a conversation opens anew", b"ropeway/1 conversation key", b"", {}
+    )
     return {
         "greeting-code": with_secret("a code, typed with its gap", "code", "427 913", b"427913"),
         "greeting-passphrase": with_secret(
@@ -281,9 +284,13 @@ def vectors():
         "greeting-pair": with_key(
             "two devices that remember each other", "pair", ["code", "pair"], pair["made"]["key"], {}, {}
         ),
+        "greeting-talk": with_key(
+            "a conversation that was opened before", "talk", ["code", "pair"], talk["made"]["key"], {}, {}
+        ),
         "greeting-ask": asking(),
         "session-key": session,
         "pair-key": pair,
+        "conversation-key": talk,
         "groups": {
             "about": "hashes of groups of 1 MiB; byte n of a file is n mod 251. A file of one group has its BLAKE3 hash",
             "kind": "groups",

@@ -1,0 +1,644 @@
+//! What is known of conversations: what waits to be said, which numbers were heard, and the keys that
+//! open them anew.
+//!
+//! The lines themselves are on the disk alone ([`crate::storage::transcripts`]) and go to the front
+//! end once; in memory is what sending, hearing and greeting need. A thread of its own writes, and
+//! tells whoever waits for it that something is kept.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use data_encoding::HEXLOWER;
+use zeroize::Zeroizing;
+
+use super::event::NotSaid;
+use super::greeting::random_bytes;
+use super::known::KnownDevices;
+use super::limits::{CONVERSATION_KEY_LIFE, CONVERSATIONS, WAITING_MESSAGES};
+use super::lock;
+use crate::model::{
+    Bond, Conversation, Delivery, DeviceId, DeviceName, Direction, Line, MAX_MESSAGE_BYTES,
+    MessageId, PeerAddress, Said, TransferLine,
+};
+use crate::protocol::talking::{Place, Saying};
+use crate::protocol::verification::ConversationKey;
+use crate::storage::transcripts::{
+    self, COMPACT_FROM_BYTES, Record, Transcript, Transcripts, Trouble,
+};
+
+/// What could not be written is tried again after so long.
+const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// Records of one device that may wait for room on the disk; the oldest of more are lost.
+const MOST_UNWRITTEN: usize = 1_000;
+
+/// Dropping it waits until everything is written.
+pub struct Conversations {
+    known: Arc<KnownDevices>,
+    state: Mutex<State>,
+    writes: Option<Sender<Write>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct State {
+    kept: HashMap<DeviceId, Kept>,
+    /// On the disk.
+    keeps: bool,
+    /// Of the message said last.
+    order: u64,
+}
+
+struct Kept {
+    name: DeviceName,
+    address: Option<PeerAddress>,
+    /// Said and without a receipt, the oldest first.
+    waiting: VecDeque<Waiting>,
+    /// What is said in this run.
+    stream: [u8; 16],
+    next: u64,
+    heard: Vec<transcripts::Place>,
+    key: Option<(ConversationKey, SystemTime)>,
+    touched: SystemTime,
+}
+
+struct Waiting {
+    order: u64,
+    saying: Saying,
+}
+
+impl Kept {
+    fn new(name: DeviceName) -> Self {
+        Self {
+            name,
+            address: None,
+            waiting: VecDeque::new(),
+            stream: random_bytes(),
+            next: 1,
+            heard: Vec::new(),
+            key: None,
+            touched: SystemTime::now(),
+        }
+    }
+}
+
+/// What waits for something to be on the disk.
+type Then = Box<dyn FnOnce() + Send>;
+
+enum Write {
+    Add(DeviceId, Option<Record>, Option<Then>),
+    /// With or without what was said and heard.
+    Compact(DeviceId, bool),
+    Remove(DeviceId),
+}
+
+impl Conversations {
+    /// Also gives what earlier runs kept, and a sentence if not all of it could be read.
+    pub fn open(
+        data_dir: &Path,
+        known: Arc<KnownDevices>,
+    ) -> std::io::Result<(Self, Vec<Conversation>, Option<String>)> {
+        let transcripts = Transcripts::new(data_dir);
+        let mut state = State {
+            kept: HashMap::new(),
+            keeps: true,
+            order: 0,
+        };
+        let mut troubles = Vec::new();
+        let mut conversations = Vec::new();
+        for device in transcripts.devices() {
+            let (transcript, trouble) = transcripts.read(device);
+            if let Some(trouble) = trouble {
+                tracing::warn!(%trouble, ?device, "a conversation was not read");
+                troubles.push(trouble);
+            }
+            state.take_in(device, transcript, &mut conversations);
+        }
+        conversations.sort_by_key(|conversation: &Conversation| {
+            std::cmp::Reverse(conversation.lines.last().map(|line| line.at))
+        });
+        let (writes, asked) = channel();
+        let thread = thread::Builder::new()
+            .name("conversations".into())
+            .spawn(move || write_all(&transcripts, &asked))?;
+        let conversations_open = Self {
+            known,
+            state: Mutex::new(state),
+            writes: Some(writes),
+            thread: Some(thread),
+        };
+        Ok((conversations_open, conversations, sentence(&troubles)))
+    }
+
+    /// From now on nothing of what is said and heard is on the disk, or all.
+    pub fn keep(&self, keeps: bool) {
+        let mut state = lock(&self.state);
+        if std::mem::replace(&mut state.keeps, keeps) == keeps {
+            return;
+        }
+        if !keeps {
+            let devices: Vec<_> = state.kept.keys().copied().collect();
+            for device in devices {
+                self.write(Write::Compact(device, false));
+            }
+        }
+    }
+
+    /// Devices to which something waits to be said.
+    pub fn waiting(&self) -> Vec<DeviceId> {
+        let state = lock(&self.state);
+        let waiting = state
+            .kept
+            .iter()
+            .filter(|(_, kept)| !kept.waiting.is_empty());
+        waiting.map(|(device, _)| *device).collect()
+    }
+
+    pub fn waits(&self, device: DeviceId) -> bool {
+        let state = lock(&self.state);
+        state
+            .kept
+            .get(&device)
+            .is_some_and(|kept| !kept.waiting.is_empty())
+    }
+
+    /// By what it called itself, if there is anything of a conversation with it.
+    pub fn name(&self, device: DeviceId) -> Option<DeviceName> {
+        lock(&self.state)
+            .kept
+            .get(&device)
+            .map(|kept| kept.name.clone())
+    }
+
+    /// Where it was last reached, or may be.
+    pub fn address(&self, device: DeviceId) -> Option<PeerAddress> {
+        lock(&self.state).kept.get(&device)?.address.clone()
+    }
+
+    /// It was met, and is to be found there as far as that is known.
+    pub fn met(&self, device: DeviceId, name: &DeviceName, address: Option<PeerAddress>) {
+        let mut state = lock(&self.state);
+        let kept = self.kept(&mut state, device, name);
+        let address = address.or_else(|| kept.address.clone());
+        let changed = (&kept.name, &kept.address) != (name, &address);
+        if changed {
+            kept.name = name.clone();
+            kept.address = address;
+            let record = kept.peer_record();
+            self.write(Write::Add(device, Some(record), None));
+        }
+    }
+
+    /// A line, which waits to be sent from now on.
+    pub fn say(
+        &self,
+        device: DeviceId,
+        name: &DeviceName,
+        id: MessageId,
+        text: String,
+    ) -> Result<Line, NotSaid> {
+        if text.is_empty() {
+            return Err(NotSaid::Empty);
+        }
+        if text.len() > MAX_MESSAGE_BYTES {
+            return Err(NotSaid::TooLong);
+        }
+        let mut state = lock(&self.state);
+        state.order += 1;
+        let (order, keeps) = (state.order, state.keeps);
+        let kept = self.kept(&mut state, device, name);
+        if kept.waiting.len() >= WAITING_MESSAGES {
+            return Err(NotSaid::TooMany);
+        }
+        let place = Place {
+            stream: kept.stream,
+            number: kept.next,
+        };
+        kept.next += 1;
+        let at = now();
+        let saying = Saying {
+            place,
+            id,
+            text: text.clone(),
+        };
+        kept.waiting.push_back(Waiting { order, saying });
+        let record = Record::Said {
+            at,
+            id,
+            stream: place.stream,
+            number: place.number,
+            text: text.clone(),
+            delivery: Delivery::Waiting,
+        };
+        if keeps {
+            self.write(Write::Add(device, Some(record), None));
+        }
+        Ok(Line {
+            at,
+            direction: Direction::Send,
+            what: Said::Text {
+                id,
+                text,
+                delivery: Delivery::Waiting,
+            },
+        })
+    }
+
+    /// The next to be said behind what has that order, and its own.
+    pub fn next(&self, device: DeviceId, behind: u64) -> Option<(u64, Saying)> {
+        let state = lock(&self.state);
+        let mut waiting = state.kept.get(&device)?.waiting.iter();
+        let next = waiting.find(|waiting| waiting.order > behind)?;
+        Some((next.order, next.saying.clone()))
+    }
+
+    /// These have their receipts; which messages that are.
+    pub fn arrived(&self, device: DeviceId, places: &[Place]) -> Vec<MessageId> {
+        self.settle(device, Delivery::Delivered, |saying| {
+            places.contains(&saying.place)
+        })
+    }
+
+    /// The place of a message that waits.
+    pub fn place_of(&self, device: DeviceId, id: MessageId) -> Option<Place> {
+        let state = lock(&self.state);
+        let mut waiting = state.kept.get(&device)?.waiting.iter();
+        let found = waiting.find(|waiting| waiting.saying.id == id)?;
+        Some(found.saying.place)
+    }
+
+    /// One message, or all that waits, is not to be said any more.
+    pub fn take_back(&self, device: DeviceId, id: Option<MessageId>) -> Vec<MessageId> {
+        self.settle(device, Delivery::NotDelivered, |saying| {
+            id.is_none_or(|id| id == saying.id)
+        })
+    }
+
+    fn settle(
+        &self,
+        device: DeviceId,
+        delivery: Delivery,
+        which: impl Fn(&Saying) -> bool,
+    ) -> Vec<MessageId> {
+        let mut state = lock(&self.state);
+        let keeps = state.keeps;
+        let Some(kept) = state.kept.get_mut(&device) else {
+            return Vec::new();
+        };
+        let mut settled = Vec::new();
+        kept.waiting.retain(|waiting| {
+            let over = which(&waiting.saying);
+            if over {
+                settled.push(waiting.saying.id);
+            }
+            !over
+        });
+        if keeps {
+            for id in settled.iter().copied() {
+                let record = Record::Became { id, delivery };
+                self.write(Write::Add(device, Some(record), None));
+            }
+        }
+        settled
+    }
+
+    /// The line of what was heard, unless it was heard before. `then` is called when it is kept.
+    pub fn hear(
+        &self,
+        device: DeviceId,
+        name: &DeviceName,
+        saying: Saying,
+        then: impl FnOnce() + Send + 'static,
+    ) -> Option<Line> {
+        let mut state = lock(&self.state);
+        let keeps = state.keeps;
+        let kept = self.kept(&mut state, device, name);
+        let Place { stream, number } = saying.place;
+        let is_new = transcripts::note_place(&mut kept.heard, (stream, number));
+        let (at, id, text) = (now(), saying.id, saying.text);
+        let record = match (is_new, keeps) {
+            // What it waits for is the record before.
+            (false, _) => None,
+            (true, false) => Some(Record::Number { stream, number }),
+            (true, true) => Some(Record::Heard {
+                at,
+                id,
+                stream,
+                number,
+                text: text.clone(),
+            }),
+        };
+        self.write(Write::Add(device, record, Some(Box::new(then))));
+        is_new.then_some(Line {
+            at,
+            direction: Direction::Receive,
+            what: Said::Text {
+                id,
+                text,
+                delivery: Delivery::Delivered,
+            },
+        })
+    }
+
+    /// A transfer between the two has ended.
+    pub fn transferred(
+        &self,
+        device: DeviceId,
+        name: &DeviceName,
+        direction: Direction,
+        transfer: TransferLine,
+    ) -> Line {
+        let at = now();
+        let mut state = lock(&self.state);
+        let keeps = state.keeps;
+        self.kept(&mut state, device, name);
+        if keeps {
+            let record = Record::Transfer {
+                at,
+                sent: direction == Direction::Send,
+                transfer: transfer.clone(),
+            };
+            self.write(Write::Add(device, Some(record), None));
+        }
+        Line {
+            at,
+            direction,
+            what: Said::Transfer(transfer),
+        }
+    }
+
+    /// What was said and heard is nobody's business any more; what waits is not sent.
+    pub fn clear(&self, device: DeviceId) {
+        let mut state = lock(&self.state);
+        if let Some(kept) = state.kept.get_mut(&device) {
+            kept.waiting.clear();
+            self.write(Write::Compact(device, false));
+        }
+    }
+
+    pub fn key(&self, device: DeviceId) -> Option<ConversationKey> {
+        let state = lock(&self.state);
+        let (key, used) = state.kept.get(&device)?.key.as_ref()?;
+        let over = *used + CONVERSATION_KEY_LIFE < SystemTime::now();
+        (!over).then(|| key.clone())
+    }
+
+    /// A conversation has been opened, with this key if it was not opened with one before.
+    pub fn keep_key(&self, device: DeviceId, name: &DeviceName, key: ConversationKey) {
+        let mut state = lock(&self.state);
+        let used = SystemTime::now();
+        let kept = self.kept(&mut state, device, name);
+        let record = Record::Key {
+            key: Zeroizing::new(HEXLOWER.encode(key.0.as_slice())),
+            used: used
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs(),
+        };
+        kept.key = Some((key, used));
+        self.write(Write::Add(device, Some(record), None));
+    }
+
+    /// It has been opened with the key that is kept.
+    pub fn key_used(&self, device: DeviceId) {
+        let kept = {
+            let state = lock(&self.state);
+            let kept = state.kept.get(&device);
+            kept.and_then(|kept| Some((kept.name.clone(), kept.key.as_ref()?.0.clone())))
+        };
+        if let Some((name, key)) = kept {
+            self.keep_key(device, &name, key);
+        }
+    }
+
+    /// The device gets in by no conversation any more.
+    pub fn drop_key(&self, device: DeviceId) {
+        let mut state = lock(&self.state);
+        let Some(kept) = state.kept.get_mut(&device) else {
+            return;
+        };
+        if kept.key.take().is_some() {
+            // Rather than to add that it is gone: it is not to be found any more.
+            self.write(Write::Add(device, Some(Record::NoKey), None));
+            self.write(Write::Compact(device, true));
+        }
+    }
+
+    /// What is kept of a device. One too many takes the place of the one that was longest silent, of
+    /// paired ones last.
+    fn kept<'a>(&self, state: &'a mut State, device: DeviceId, name: &DeviceName) -> &'a mut Kept {
+        if !state.kept.contains_key(&device) {
+            if state.kept.len() >= CONVERSATIONS {
+                let paired = |id| self.known.get(id).is_some_and(|it| it.bond == Bond::Paired);
+                let others = state.kept.iter();
+                let oldest = others.min_by_key(|(id, kept)| (paired(**id), kept.touched));
+                if let Some((oldest, _)) = oldest {
+                    let oldest = *oldest;
+                    state.kept.remove(&oldest);
+                    self.write(Write::Remove(oldest));
+                }
+            }
+            let kept = Kept::new(name.clone());
+            self.write(Write::Add(device, Some(kept.peer_record()), None));
+            state.kept.insert(device, kept);
+        }
+        let kept = state.kept.entry(device);
+        let kept = kept.or_insert_with(|| Kept::new(name.clone()));
+        kept.touched = SystemTime::now();
+        kept
+    }
+
+    fn write(&self, write: Write) {
+        if let Some(writes) = &self.writes {
+            let _ = writes.send(write);
+        }
+    }
+}
+
+impl Drop for Conversations {
+    fn drop(&mut self) {
+        self.writes = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Kept {
+    fn peer_record(&self) -> Record {
+        Record::Peer {
+            name: self.name.as_str().to_owned(),
+            address: self.address.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl State {
+    /// What an earlier run left of the conversation with a device.
+    fn take_in(
+        &mut self,
+        device: DeviceId,
+        transcript: Transcript,
+        conversations: &mut Vec<Conversation>,
+    ) {
+        let Some(name) = transcript.name else {
+            return;
+        };
+        let mut kept = Kept::new(name.clone());
+        kept.address = transcript.address;
+        kept.heard = transcript.known;
+        kept.key = transcript.key.and_then(|(hex, used)| {
+            let bytes = Zeroizing::new(HEXLOWER.decode(hex.as_bytes()).ok()?);
+            let key = <[u8; 32]>::try_from(bytes.as_slice()).ok()?;
+            let used = UNIX_EPOCH.checked_add(Duration::from_secs(used))?;
+            Some((ConversationKey(Zeroizing::new(key)), used))
+        });
+        let mut last = 0;
+        let mut lines = Vec::new();
+        for (line, place) in transcript.lines {
+            last = line.at.max(last);
+            if let (Said::Text { id, text, delivery }, Some((stream, number))) = (&line.what, place)
+                && *delivery == Delivery::Waiting
+                && !text.is_empty()
+                && text.len() <= MAX_MESSAGE_BYTES
+            {
+                self.order += 1;
+                kept.waiting.push_back(Waiting {
+                    order: self.order,
+                    saying: Saying {
+                        place: Place { stream, number },
+                        id: *id,
+                        text: text.clone(),
+                    },
+                });
+            }
+            lines.push(line);
+        }
+        let touched = UNIX_EPOCH.checked_add(Duration::from_millis(last));
+        kept.touched = touched.unwrap_or(UNIX_EPOCH);
+        self.kept.insert(device, kept);
+        if !lines.is_empty() {
+            conversations.push(Conversation {
+                with: device,
+                name,
+                lines,
+            });
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn sentence(troubles: &[Trouble]) -> Option<String> {
+    let first = troubles.first()?;
+    let others = match troubles.len() {
+        1 => String::new(),
+        many => format!(" ({} more were not read, either)", many - 1),
+    };
+    Some(format!(
+        "A conversation was not read, or not all of it: {first}{others}."
+    ))
+}
+
+/// Of one device, what is not on the disk yet.
+#[derive(Default)]
+struct Unwritten {
+    records: Vec<Record>,
+    then: Vec<Then>,
+}
+
+fn write_all(transcripts: &Transcripts, asked: &Receiver<Write>) {
+    let mut unwritten: HashMap<DeviceId, Unwritten> = HashMap::new();
+    loop {
+        let first = match unwritten.is_empty() {
+            true => asked.recv().map_err(|_gone| RecvTimeoutError::Disconnected),
+            // The disk was full, or said no for another reason.
+            false => asked.recv_timeout(WRITE_AGAIN_AFTER),
+        };
+        let ended = matches!(first, Err(RecvTimeoutError::Disconnected));
+        // A flush takes its time. What was asked for meanwhile is written in one go.
+        for write in first.into_iter().chain(asked.try_iter()) {
+            match write {
+                Write::Add(device, record, then) => {
+                    let unwritten = unwritten.entry(device).or_default();
+                    unwritten.records.extend(record);
+                    unwritten.then.extend(then);
+                    let too_many = unwritten.records.len().saturating_sub(MOST_UNWRITTEN);
+                    unwritten.records.drain(..too_many);
+                }
+                Write::Compact(device, lines) => {
+                    if let Some(all) = unwritten.remove(&device) {
+                        add(transcripts, device, all, &mut unwritten);
+                    }
+                    let compacted = transcripts.compact(device, lines);
+                    say_if_failed(compacted);
+                    if !lines && let Some(left) = unwritten.get_mut(&device) {
+                        left.records.retain(|record| {
+                            let line = matches!(
+                                record,
+                                Record::Said { .. }
+                                    | Record::Heard { .. }
+                                    | Record::Transfer { .. }
+                            );
+                            !line
+                        });
+                    }
+                }
+                Write::Remove(device) => {
+                    unwritten.remove(&device);
+                    let removed = transcripts.lock().and_then(|locked| locked.remove(device));
+                    say_if_failed(removed);
+                }
+            }
+        }
+        for (device, all) in std::mem::take(&mut unwritten) {
+            add(transcripts, device, all, &mut unwritten);
+        }
+        if ended {
+            return;
+        }
+    }
+}
+
+/// Writes what waits; what cannot be written waits on.
+fn add(
+    transcripts: &Transcripts,
+    device: DeviceId,
+    all: Unwritten,
+    left: &mut HashMap<DeviceId, Unwritten>,
+) {
+    let written = match all.records.is_empty() {
+        true => Ok(0),
+        false => transcripts
+            .lock()
+            .and_then(|locked| locked.append(device, &all.records)),
+    };
+    match written {
+        Ok(len_bytes) => {
+            if len_bytes > COMPACT_FROM_BYTES {
+                say_if_failed(transcripts.compact(device, true));
+            }
+            all.then.into_iter().for_each(|then| then());
+        }
+        // What stands there is not ours to change, ever: it is in memory that this one is kept.
+        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
+            all.then.into_iter().for_each(|then| then());
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a conversation is not kept yet");
+            left.insert(device, all);
+        }
+    }
+}
+
+fn say_if_failed(done: std::io::Result<()>) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "what is kept of a conversation could not be changed");
+    }
+}
