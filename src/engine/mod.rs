@@ -10,6 +10,7 @@ mod chores;
 mod command;
 mod cut;
 mod dial;
+mod doctor;
 mod event;
 mod failures;
 mod gate;

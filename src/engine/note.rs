@@ -11,7 +11,8 @@ use super::event::{Looked, Measured};
 use super::receiving::Receiving;
 use super::surveying::Surveyed;
 use crate::model::{
-    DeviceId, Failure, FileReport, Peer, Problem, Status, Symbols, TransferId, TransferState,
+    DeviceId, Diagnosis, Failure, FileReport, Finding, Peer, Problem, Status, Symbols, TransferId,
+    TransferState,
 };
 use crate::protocol::verification::SessionKey;
 
@@ -27,6 +28,9 @@ pub enum Input {
     Note(ConnectionId, Note),
     Measured(Measured),
     Looked(Looked),
+    /// A run of the doctor, by its number.
+    Diagnosis(u64, Diagnosis),
+    FirewallChecked(u64, Vec<Finding>),
     /// Whether the system keeps the computer awake for us now.
     KeptAwake(bool),
     ListSaved {

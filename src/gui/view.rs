@@ -212,6 +212,7 @@ impl View {
             | Event::TalkFailed(..)
             | Event::TextOffered(_)
             | Event::TextWithdrawn(_) => {}
+            Event::Diagnosis(_) | Event::Firewall(_) => {}
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));
