@@ -227,8 +227,8 @@ impl fmt::Display for Finding {
                 known,
                 ..
             } => {
-                let known = if *known { "a known device, " } else { "" };
-                write!(f, "“{name}”, {known}is ready to receive at {address}.")
+                let known = if *known { ", a known device," } else { "" };
+                write!(f, "“{name}”{known} is ready to receive at {address}.")
             }
             Self::KnownOnly { name, .. } => write!(
                 f,

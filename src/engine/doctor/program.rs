@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use super::Stop;
 
-/// Nothing that is asked here takes longer, unless it hangs.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Nothing that is asked here takes longer, unless it hangs. PowerShell takes its time to start.
+const ANSWER_WITHIN: Duration = Duration::from_secs(if cfg!(windows) { 20 } else { 5 });
 /// How soon a wish to give up is seen.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(50);
+const ENDS_WITHIN: Duration = Duration::from_millis(2);
 /// A ruleset of ten thousand rules fits.
 const MAX_OUTPUT_BYTES: u64 = 8 << 20;
 
@@ -65,11 +66,18 @@ fn listen(mut child: Child, stop: &Stop) -> Option<Answer> {
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break None,
         }
     };
-    // Whatever is not over by now is not waited for: with its output closed it has said all.
-    if text.is_none() {
-        let _ = child.kill();
+    // With its output closed it has said all, and ends in a moment.
+    let mut status = None;
+    while text.is_some() && status.is_none() && !stop.wanted() && Instant::now() < deadline {
+        status = child.try_wait().ok()?;
+        if status.is_none() {
+            std::thread::sleep(ENDS_WITHIN);
+        }
     }
-    let status = child.wait();
+    if status.is_none() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
     // A grandchild could keep the pipe open; its reader ends when that does.
     if text.is_some()
         && let Ok(reader) = reader
@@ -78,7 +86,7 @@ fn listen(mut child: Child, stop: &Stop) -> Option<Answer> {
     }
     let text = String::from_utf8_lossy(&text?).into_owned();
     Some(Answer {
-        succeeded: status.is_ok_and(|status| status.success()),
+        succeeded: status.is_some_and(|status| status.success()),
         text,
     })
 }

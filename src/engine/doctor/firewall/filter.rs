@@ -3,7 +3,7 @@
 //! Rules come from `nft` and `iptables`; what they say that is not understood here is `Unknown`, and a
 //! verdict counts only if it is the same whatever the unknown parts are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -49,6 +49,13 @@ pub enum Asks {
     Family(String),
     /// States of a connection.
     State(Vec<String>),
+    /// What a first packet of a neighbour never has, such as an ICMP type.
+    Never,
+    /// Of those TCP flags exactly these; the first packet of a connection has `syn` alone.
+    Flags {
+        of: BTreeSet<String>,
+        are: BTreeSet<String>,
+    },
     Unknown,
 }
 
@@ -297,6 +304,12 @@ impl Asks {
             }),
             Self::State(states) => {
                 Some(states.iter().any(|state| state.eq_ignore_ascii_case("new")))
+            }
+            Self::Never => Some(false),
+            Self::Flags { of, are } => {
+                let syn = BTreeSet::from(["syn".to_owned()]);
+                let set: BTreeSet<_> = of.intersection(&syn).cloned().collect();
+                Some(packet.protocol == Protocol::Tcp && set == *are)
             }
             Self::Unknown => None,
         }

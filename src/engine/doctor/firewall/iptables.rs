@@ -1,5 +1,6 @@
 //! `iptables-save -t filter` and `ip6tables-save -t filter`, as rules (iptables(8), iptables-extensions(8)).
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -108,14 +109,14 @@ fn rule(words: Vec<&str>) -> Rule {
             // Nothing that comes in goes out.
             "-o" => {
                 value();
-                Asks::Link(Vec::new())
+                Asks::Never
             }
             "-m" => match value() {
                 "tcp" | "udp" | "conntrack" | "state" | "multiport" | "comment" | "addrtype" => {
                     continue;
                 }
                 // Of packets with a routing header, which nobody sends.
-                "rt" => Asks::Link(Vec::new()),
+                "rt" | "icmp" | "icmp6" | "ipv6-icmp" => Asks::Never,
                 _says_more => Asks::Unknown,
             },
             "--comment" => {
@@ -125,6 +126,14 @@ fn rule(words: Vec<&str>) -> Rule {
             "--dport" | "--destination-port" | "--dports" | "--destination-ports" => {
                 ports(value()).map_or(Asks::Unknown, |ports| Asks::Port(None, ports))
             }
+            "--syn" => Asks::Flags {
+                of: flags("FIN,SYN,RST,ACK"),
+                are: flags("SYN"),
+            },
+            "--tcp-flags" => Asks::Flags {
+                of: flags(value()),
+                are: flags(value()),
+            },
             "--dst-type" => Asks::ToKind(value().split(',').map(str::to_owned).collect()),
             "--ctstate" | "--state" => Asks::State(value().split(',').map(str::to_owned).collect()),
             _option => {
@@ -173,6 +182,16 @@ fn is_extension(target: &str) -> bool {
         "XT_DNETMAP",
     ];
     OTHERS.contains(&target)
+}
+
+fn flags(text: &str) -> BTreeSet<String> {
+    const ALL: &str = "fin,syn,rst,psh,ack,urg";
+    let text = match text {
+        "ALL" => ALL.to_owned(),
+        "NONE" => return BTreeSet::new(),
+        text => text.to_ascii_lowercase(),
+    };
+    text.split(',').map(str::to_owned).collect()
 }
 
 fn network(text: &str) -> Option<Network> {

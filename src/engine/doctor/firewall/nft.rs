@@ -1,6 +1,6 @@
 //! `nft -j list ruleset`, as rules (libnftables-json(5)).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -181,6 +181,9 @@ fn unknown() -> Condition {
 }
 
 fn condition(about: &Value, chain: &ChainName, sets: &Sets) -> Condition {
+    // `tcp flags syn` asks for any of them, `==` for exactly these.
+    let any_flag = text_of(about, "op") == Some("in")
+        && about.pointer("/left/payload/field") == Some(&Value::from("flags"));
     let negated = match text_of(about, "op") {
         Some("==" | "in") => false,
         Some("!=") => true,
@@ -189,6 +192,15 @@ fn condition(about: &Value, chain: &ChainName, sets: &Sets) -> Condition {
     let (Some(left), Some(right)) = (about.get("left"), about.get("right")) else {
         return unknown();
     };
+    if any_flag {
+        return match flags(right) {
+            Some(flags) if !flags.contains("syn") => Condition {
+                asks: Asks::Never,
+                negated,
+            },
+            Some(_) | None => unknown(),
+        };
+    }
     Condition {
         asks: asks(left, right, chain, sets),
         negated,
@@ -248,10 +260,34 @@ fn known(left: &Value, values: &[Value]) -> Option<Asks> {
         };
     }
     if let Some(ct) = left.get("ct") {
-        return (text_of(ct, "key")? == "state").then(|| words().map(Asks::State))?;
+        return match text_of(ct, "key")? {
+            "state" => Some(Asks::State(words()?)),
+            // Nobody has sent it here from elsewhere.
+            "status" if words()?.iter().all(|word| word == "dnat" || word == "snat") => {
+                Some(Asks::Never)
+            }
+            _other => None,
+        };
+    }
+    if let Some([payload, mask]) = left.get("&").and_then(Value::as_array).map(Vec::as_slice) {
+        let payload = payload.get("payload")?;
+        let is_flags =
+            text_of(payload, "protocol")? == "tcp" && text_of(payload, "field")? == "flags";
+        return is_flags
+            .then(|| {
+                Some(Asks::Flags {
+                    of: flags(mask)?,
+                    are: flags(&Value::Array(values.to_vec()))?,
+                })
+            })
+            .flatten();
     }
     if let Some(fib) = left.get("fib") {
         let flags = fib.get("flags")?;
+        // Whether packets from there come by another interface, or from nowhere: not a neighbour's.
+        if text_of(fib, "result")? == "oif" && values == [Value::Bool(false)] {
+            return Some(Asks::Never);
+        }
         let daddr = flags == "daddr" || flags.as_array().is_some_and(|all| all == &["daddr"]);
         return (text_of(fib, "result")? == "type" && daddr).then(|| words().map(Asks::ToKind))?;
     }
@@ -259,11 +295,35 @@ fn known(left: &Value, values: &[Value]) -> Option<Asks> {
     match (text_of(payload, "protocol")?, text_of(payload, "field")?) {
         ("tcp", "dport") => Some(Asks::Port(Some(Protocol::Tcp), ports(values)?)),
         ("udp", "dport") => Some(Asks::Port(Some(Protocol::Udp), ports(values)?)),
+        ("tcp", "flags") => Some(Asks::Flags {
+            of: ALL_FLAGS.iter().map(|flag| (*flag).to_owned()).collect(),
+            are: flags(&Value::Array(values.to_vec()))?,
+        }),
+        ("icmp" | "icmpv6" | "igmp" | "esp" | "ah" | "sctp" | "dccp", _any) => Some(Asks::Never),
         ("th", "dport") => Some(Asks::Port(None, ports(values)?)),
         ("ip", "protocol") | ("ip6", "nexthdr") => Some(Asks::Protocol(words()?)),
         ("ip" | "ip6", "saddr") => Some(Asks::From(networks(values)?)),
         ("ip" | "ip6", "daddr") => Some(Asks::To(networks(values)?)),
         _other => None,
+    }
+}
+
+const ALL_FLAGS: &[&str] = &["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"];
+
+/// `"syn"`, `["fin", "syn"]`, `{"|": ["fin", "syn"]}` or 0.
+fn flags(value: &Value) -> Option<BTreeSet<String>> {
+    match value {
+        Value::String(flag) => Some(BTreeSet::from([flag.clone()])),
+        Value::Array(all) => {
+            let mut flags = BTreeSet::new();
+            for each in all {
+                flags.extend(self::flags(each)?);
+            }
+            Some(flags)
+        }
+        Value::Object(object) => flags(object.get("|")?),
+        Value::Number(number) => (number.as_u64() == Some(0)).then(BTreeSet::new),
+        Value::Null | Value::Bool(_) => None,
     }
 }
 
