@@ -50,6 +50,7 @@ pub enum Subcommand {
     Send(Send),
     Discover(Discover),
     Devices(Devices),
+    Doctor(Doctor),
 }
 
 /// Waits for others to send here
@@ -254,6 +255,34 @@ pub enum DevicesAction {
         /// Its name, or the first 8 or more digits of its id
         name: String,
     },
+}
+
+/// Finds out why devices do not reach each other, and what to do about it
+#[derive(Args, Debug)]
+#[command(after_help = "\
+It looks and changes nothing. Run it on both computers: each knows about its own firewall only. Some \
+firewalls show their rules to an administrator alone.
+
+Examples:
+  ropeway doctor
+  ropeway doctor 192.168.1.20
+  ropeway doctor garden-laptop.local:9001 --json
+
+Exit status:
+    0  no problem was found
+    1  a problem was found on this computer; the other one, if one was named, can be reached
+    2  the command was not understood
+    5  the other device cannot be reached
+  130  interrupted with Ctrl-C")]
+pub struct Doctor {
+    /// The device that cannot be reached: a host name or an address, with its port if that is not 9000,
+    /// its ropeway:// link, or the name of a known device
+    #[arg(value_name = "HOST[:PORT]")]
+    pub host: Option<String>,
+
+    /// Prints one JSON object a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod args;
 mod devices;
 mod discover;
+mod doctor;
 mod input;
 mod output;
 mod receive;
@@ -28,6 +29,8 @@ use output::Output;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exit {
     Arrived = 0,
+    /// The doctor has found what keeps others from this computer.
+    Trouble = 1,
     Usage = 2,
     Declined = 3,
     Verification = 4,
@@ -144,12 +147,14 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
         Subcommand::Send(send) => send.json,
         Subcommand::Devices(devices) => devices.json,
         Subcommand::Discover(discover) => discover.json,
+        Subcommand::Doctor(doctor) => doctor.json,
     };
     let output = Output::new(json);
     let result = match subcommand {
         Subcommand::Receive(arguments) => receive::run(arguments, data_dir, wait, &output),
         Subcommand::Send(arguments) => send::run(arguments, data_dir, wait, &output),
         Subcommand::Discover(arguments) => discover::run(&arguments, &data_dir, &output),
+        Subcommand::Doctor(arguments) => doctor::run(arguments, data_dir, &output),
         Subcommand::Devices(arguments) => devices::run(arguments.action, &data_dir, &output),
     };
     result.unwrap_or_else(|trouble| {

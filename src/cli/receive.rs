@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::args::{Accept, Allow, Receive};
+use super::doctor::Style;
 use super::input::{self, Input, Inputs};
 use super::output::Output;
 use super::{Exit, Session, Trouble, exit_of, is_yes, secret};
@@ -13,7 +14,8 @@ use crate::engine::{
     AcceptPolicy, Answer, Bind, Command, Event, ListenError, ListenOptions, Listening, Offer,
 };
 use crate::model::{
-    Manifest, Presence, Problem, Rule, SafeName, Status, Summary, TransferId, TransferState, Trust,
+    Manifest, Presence, Problem, Rule, SafeName, Severity, Status, Summary, TransferId,
+    TransferState, Trust,
 };
 
 /// What has arrived is flushed; a disk may take its time.
@@ -308,6 +310,15 @@ impl Receiving<'_> {
             Event::Files(transfer, files) => {
                 self.output.files(transfer, &files);
             }
+            Event::Firewall(findings) => {
+                // What cannot be told is no reason to trouble anybody.
+                let style = Style::of_this_terminal();
+                for finding in findings {
+                    if finding.severity() == Severity::Problem {
+                        self.output.warn(&style.finding(&finding));
+                    }
+                }
+            }
             Event::Slept(slept) => self.output.slept(slept),
             Event::DevicesNotRead(why) => self.output.warn(&why),
             Event::Listening(_)
@@ -340,6 +351,7 @@ impl Receiving<'_> {
             | Event::TalkFailed(..)
             | Event::TextOffered(_)
             | Event::TextWithdrawn(_)
+            | Event::Diagnosis(_)
             | Event::Measured(_)
             | Event::ListSaved { .. }
             | Event::CommandFailed { .. } => {}

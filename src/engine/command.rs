@@ -92,6 +92,17 @@ pub enum Command {
     /// This process only says something, and has nowhere to show what others say: that stays with
     /// them, for a process that has.
     OnlySay,
+    /// Finds out why a device is not reached, or, without one, whether others reach this computer.
+    /// [`super::Event::Diagnosis`] follows, again and again until it is complete. A diagnosis under way
+    /// is given up.
+    Diagnose {
+        of: Option<PeerAddress>,
+        /// Where the server would listen; asked of if it is off.
+        usual_port: u16,
+    },
+    /// Looks once more whether this computer's firewall lets others in, if the server is on;
+    /// [`super::Event::Firewall`] follows.
+    CheckFirewall,
     /// Counts what a picked path holds: [`super::Event::Measured`] follows, repeatedly while counting.
     Measure(PathBuf),
     /// Writes failed entries and their reasons to a table (CSV): [`super::Event::ListSaved`] follows.

@@ -124,7 +124,7 @@ fn with_port(address: &PeerAddress) -> PeerAddress {
 
 /// The system's resolver cannot be interrupted, so it has a thread of its own, which ends by itself
 /// when the resolver answers; nobody waits for it after giving up.
-fn resolve(
+pub fn resolve(
     address: &PeerAddress,
     gave_up: &impl Fn() -> bool,
 ) -> Option<io::Result<Vec<SocketAddr>>> {

@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use super::known::KnownDevice;
 use crate::model::{
-    Code, Conversation, Delivery, DeviceId, DeviceName, Direction, Failure, FileReport, Holds,
-    Line, MessageId, Nearby, OnConflict, Peer, PeerAddress, Problem, Progress, Summary, Symbols,
-    TransferId, TransferState, Way,
+    Code, Conversation, Delivery, DeviceId, DeviceName, Diagnosis, Direction, Failure, FileReport,
+    Finding, Holds, Line, MessageId, Nearby, OnConflict, Peer, PeerAddress, Problem, Progress,
+    Summary, Symbols, TransferId, TransferState, Way,
 };
 
 #[derive(Clone, Debug)]
@@ -124,6 +124,11 @@ pub enum Event {
     TextOffered(TextOffer),
     /// It is gone before it was answered.
     TextWithdrawn(DeviceId),
+
+    /// What was found out by now, asked for with [`super::Command::Diagnose`].
+    Diagnosis(Diagnosis),
+    /// Whether this computer's firewall lets others in to the server; said after it was switched on.
+    Firewall(Vec<Finding>),
 
     Measured(Measured),
     /// The computer is kept from falling asleep by itself, or not any more.

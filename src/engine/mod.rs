@@ -11,6 +11,7 @@ mod command;
 mod conversations;
 mod cut;
 mod dial;
+mod doctor;
 mod event;
 mod failures;
 mod gate;

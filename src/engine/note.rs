@@ -13,7 +13,8 @@ use super::surveying::Surveyed;
 use super::talking::TalkNote;
 use crate::discovery::Heard;
 use crate::model::{
-    DeviceId, Failure, FileReport, Peer, Problem, Status, Symbols, TransferId, TransferState,
+    DeviceId, Diagnosis, Failure, FileReport, Finding, Peer, Problem, Status, Symbols, TransferId,
+    TransferState,
 };
 use crate::protocol::verification::SessionKey;
 
@@ -31,6 +32,9 @@ pub enum Input {
     Looked(Looked),
     /// Who is on the local network now.
     Heard(Heard),
+    /// A run of the doctor, by its number.
+    Diagnosis(u64, Diagnosis),
+    FirewallChecked(u64, Vec<Finding>),
     /// Whether the system keeps the computer awake for us now.
     KeptAwake(bool),
     ListSaved {

@@ -238,6 +238,7 @@ impl View {
             }
             Event::TextOffered(offer) => self.talks.offered(offer),
             Event::TextWithdrawn(device) => self.talks.answered(device),
+            Event::Diagnosis(_) | Event::Firewall(_) => {}
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));

@@ -9,6 +9,8 @@ pub mod conflict;
 pub mod conversation;
 pub mod device;
 pub mod entry;
+pub mod finding;
+mod finding_words;
 pub mod hold;
 pub mod known;
 pub mod name;
@@ -27,6 +29,7 @@ pub use conversation::{
 };
 pub use device::{DeviceId, DeviceName, Peer};
 pub use entry::{Entry, EntryKey, EntryKind, GROUP_BYTES, Manifest, ManifestError, Modified};
+pub use finding::{Diagnosis, Finding, Severity};
 pub use hold::{Hold, Holds};
 pub use known::{Allow, Bond, Rule, Way};
 pub use name::{SafeName, UnsafeName, displayable};

@@ -6,6 +6,7 @@
 
 mod crowd;
 mod devices;
+mod doctor;
 mod nearby;
 mod offers;
 mod server;
@@ -33,6 +34,7 @@ use super::receiving::Receiving;
 use super::{Reporter, Shared, lock};
 use crate::model::{DeviceId, DeviceName, Failure, Status, TransferId, TransferState};
 use crowd::TurnedAway;
+use doctor::Doctor;
 use nearby::Neighbourhood;
 use offers::OpenOffer;
 use server::{Incoming, Server, Standing};
@@ -74,6 +76,7 @@ pub struct Supervisor {
     at_once: usize,
     /// The last one is wanted, those before are about to end.
     looks: Vec<Looking>,
+    doctor: Doctor,
     /// Verified in this process, by what they called themselves.
     met: HashMap<DeviceId, DeviceName>,
     /// Of whom it was said that they must wait, and when.
@@ -119,6 +122,7 @@ impl Supervisor {
             next_connection: NO_CONNECTION + 1,
             at_once: Limits::default().at_once,
             looks: Vec::new(),
+            doctor: Doctor::default(),
             met: HashMap::new(),
             waits: HashMap::new(),
             turned_away: TurnedAway::default(),
@@ -185,6 +189,8 @@ impl Supervisor {
             }
             Input::Heard(heard) => self.heard(heard),
             Input::Looked(looked) => self.events.say(Event::Looked(looked)),
+            Input::Diagnosis(run, diagnosis) => self.diagnosed(run, diagnosis),
+            Input::FirewallChecked(run, findings) => self.firewall_checked(run, findings),
             Input::Measured(measured) => self.events.say(Event::Measured(measured)),
             Input::ListSaved { path, problem } => {
                 self.events.say(Event::ListSaved { path, problem });
@@ -252,6 +258,8 @@ impl Supervisor {
             Command::ClearConversation(device) => self.clear_conversation(device),
             Command::KeepConversations(keep) => self.keep_conversations(keep),
             Command::OnlySay => self.only_say(),
+            Command::Diagnose { of, usual_port } => self.diagnose(of, usual_port),
+            Command::CheckFirewall => self.check_firewall(),
             Command::Measure(path) => self.chores.measure(path),
             Command::SaveList { path, lines } => self.chores.save_list(path, lines),
             Command::Open(path) => self.chores.open(path),

@@ -20,8 +20,8 @@ use crate::engine::{Arriving, LastWord, incoming, lock, shown};
 use crate::model::{DeviceName, Direction, Peer, TransferId, Trust};
 
 pub(super) struct Server {
-    /// Held: dropping it ends the accepting.
-    pub(super) _listener: Listener,
+    /// Dropping it ends the accepting.
+    listener: Listener,
     pub(super) accept: AcceptPolicy,
     pub(super) once: bool,
     /// An offer was accepted.
@@ -29,9 +29,9 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Where it listens.
+    /// As bound; the port is the real one.
     pub(super) fn addr(&self) -> SocketAddr {
-        self._listener.addr
+        self.listener.addr
     }
 }
 
@@ -102,12 +102,13 @@ impl Supervisor {
             None => lock(&self.shared.gate).open_with_code(new_code(), Instant::now(), true),
         }
         self.server = Some(Server {
-            _listener: listener,
+            listener,
             accept: options.accept,
             once: options.once,
             taken: false,
         });
         self.tell_code();
+        self.check_firewall();
     }
 
     pub(super) fn stop_listening(&mut self, mode: StopMode) {
