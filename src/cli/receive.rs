@@ -333,6 +333,7 @@ impl Receiving<'_> {
             | Event::TalkFailed(..)
             | Event::TextOffered(_)
             | Event::TextWithdrawn(_)
+            | Event::Wire(_)
             | Event::Measured(_)
             | Event::ListSaved { .. }
             | Event::CommandFailed { .. } => {}

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::wire::Phase;
 use crate::model::{Failure, PeerAddress};
 
 /// An address that does not answer for so long is not tried any longer.
@@ -17,6 +18,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(8);
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 /// How soon a wish to give up is seen.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(50);
+
+/// Is told what dialling waits for.
+pub type Seen<'a> = dyn Fn(Phase, Option<Instant>) + 'a;
 
 /// A connected socket.
 pub struct Dialed {
@@ -27,7 +31,7 @@ pub struct Dialed {
 
 /// Connects once more to where an earlier socket is connected to.
 pub fn dial_again(to: SocketAddr, gave_up: impl Fn() -> bool) -> Option<io::Result<Dialed>> {
-    connect(&[to], &gave_up)
+    connect(&[to], &gave_up, &|_phase, _until| {})
 }
 
 /// Up to here a path is a cable, or this computer: nothing is gained by treating it with care.
@@ -64,7 +68,13 @@ pub fn suit_path(socket: &TcpStream, round_trip: Duration) {
 pub fn suit_path(_socket: &TcpStream, _round_trip: Duration) {}
 
 /// Resolves and connects. `gave_up` is asked again and again and ends it with `None`.
-pub fn dial(address: &PeerAddress, gave_up: impl Fn() -> bool) -> Option<Result<Dialed, Failure>> {
+/// Tells `seen` what it waits for, and until when at most.
+pub fn dial_seen(
+    address: &PeerAddress,
+    gave_up: impl Fn() -> bool,
+    seen: &Seen<'_>,
+) -> Option<Result<Dialed, Failure>> {
+    seen(Phase::Resolving, None);
     let addresses = match resolve(address, &gave_up)? {
         Ok(addresses) if !addresses.is_empty() => addresses,
         Ok(_) | Err(_) => {
@@ -73,7 +83,7 @@ pub fn dial(address: &PeerAddress, gave_up: impl Fn() -> bool) -> Option<Result<
             }));
         }
     };
-    connect(&addresses, &gave_up).map(|result| {
+    connect(&addresses, &gave_up, seen).map(|result| {
         result.map_err(|error| {
             let address = format!("{}", with_port(address));
             match error.kind() {
@@ -124,19 +134,28 @@ fn resolve(
     }
 }
 
-fn connect(addresses: &[SocketAddr], gave_up: &impl Fn() -> bool) -> Option<io::Result<Dialed>> {
+fn connect(
+    addresses: &[SocketAddr],
+    gave_up: &impl Fn() -> bool,
+    seen: &Seen<'_>,
+) -> Option<io::Result<Dialed>> {
     let begun = Instant::now();
-    let mut untried = addresses.iter();
+    let mut untried = addresses.iter().zip(1..);
     let mut trying: Vec<(Socket, Instant)> = Vec::new();
     let mut refused = None;
     let mut next_at = begun;
     loop {
         if trying.is_empty() || Instant::now() >= next_at {
             match untried.next() {
-                Some(address) => match start(address) {
-                    Ok(socket) => trying.push((socket, Instant::now())),
-                    Err(error) => refused = Some(error),
-                },
+                Some((address, at)) => {
+                    let (to, of) = (*address, addresses.len());
+                    let connecting = Phase::Connecting { to, at, of };
+                    seen(connecting, Some(begun + CONNECT_WITHIN));
+                    match start(address) {
+                        Ok(socket) => trying.push((socket, Instant::now())),
+                        Err(error) => refused = Some(error),
+                    }
+                }
                 None if trying.is_empty() => {
                     return Some(Err(refused.unwrap_or(io::ErrorKind::NotFound.into())));
                 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::known::KnownDevice;
+use super::wire::WireConnection;
 use crate::model::{
     Code, Conversation, Delivery, DeviceId, DeviceName, Direction, Failure, FileReport, Holds,
     Line, MessageId, Nearby, OnConflict, Peer, PeerAddress, Problem, Progress, Summary, Symbols,
@@ -114,6 +115,9 @@ pub enum Event {
     /// It is gone before it was answered.
     TextWithdrawn(DeviceId),
 
+    /// Every connection as it stands, while somebody watches ([`super::Command::WatchWire`]): what is open
+    /// first, each the newest first. Said on change, at most four times a second.
+    Wire(Vec<WireConnection>),
     Measured(Measured),
     /// The computer is kept from falling asleep by itself, or not any more.
     KeptAwake(bool),

@@ -7,12 +7,13 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::cut::Cut;
-use super::dial::{Dialed, dial};
+use super::dial::{Dialed, dial_seen};
 use super::event::{Found, Looked};
 use super::failures::{channel_failure, greeting_failure};
 use super::greeting::look_at_server;
 use super::limits::CLIENT_DEADLINE;
 use super::note::Input;
+use super::wire::{Closed, Ends, Phase, Purpose};
 use super::{Shared, lock, shown};
 use crate::channel::Channel;
 use crate::model::{Failure, PeerAddress};
@@ -76,11 +77,18 @@ impl Drop for Looking {
 /// `None`: nobody wants to know any more.
 fn look(at: &PeerAddress, shared: &Shared, stop: &Stop) -> Option<Result<Found, Failure>> {
     let gave_up = || stop.stopped.load(Ordering::SeqCst);
-    let found = dial(at, gave_up)?.and_then(|Dialed { socket, .. }| {
+    let trace = shared
+        .wire
+        .open("look".into(), Purpose::Look, Phase::Resolving);
+    let _ends = Ends(trace.clone());
+    let dialled = dial_seen(at, gave_up, &|phase, until| trace.phase(phase, until));
+    let found = dialled?.and_then(|Dialed { socket, .. }| {
+        trace.connected(&socket);
         let internal = |error: std::io::Error| Failure::Internal(error.to_string());
         stop.cut.connected(&socket).map_err(internal)?;
         let address = socket.peer_addr().map_or_else(|_| at.to_string(), shown);
         let deadline = Instant::now() + CLIENT_DEADLINE;
+        trace.phase(Phase::Handshake, Some(deadline));
         let mut channel = Channel::connect(socket, &shared.identity, deadline)
             .map_err(|error| channel_failure(&error, &address))?;
         let ours = shared.identity.device_id();
@@ -88,10 +96,11 @@ fn look(at: &PeerAddress, shared: &Shared, stop: &Stop) -> Option<Result<Found, 
             return Err(Failure::Ourselves);
         }
         let name = lock(&shared.name).clone();
-        let (name, ways) = look_at_server(&mut channel, ours, &name)
+        let (name, ways) = look_at_server(&mut channel, ours, &name, &trace)
             .map_err(|error| greeting_failure(error, &address))?;
         // It goes without a goodbye if that would take longer.
         let _ = channel.writer.close();
+        trace.close(Closed::Goodbye);
         Ok(Found {
             id: channel.peer,
             name,
@@ -99,5 +108,8 @@ fn look(at: &PeerAddress, shared: &Shared, stop: &Stop) -> Option<Result<Found, 
             paired: shared.known.pair_key(channel.peer).is_some(),
         })
     });
+    if let Err(failure) = &found {
+        trace.close(Closed::Failed(failure.clone()));
+    }
     (!gave_up()).then_some(found)
 }

@@ -30,6 +30,7 @@ mod sending;
 mod supervisor;
 mod surveying;
 mod throttle;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,9 @@ pub use event::{
 };
 pub use known::{KnownDevice, KnownDevices};
 pub use sending::new_transfer_id;
+pub use wire::{
+    Closed, Counts, Flow, Frames, LOG_TARGET, Phase, Purpose, Seen, What, WireConnection,
+};
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -65,13 +69,14 @@ use cut::Cut;
 use gate::Gate;
 use greeting::{Doorkeeper, GreetingError};
 use ledger::Ledger;
-use limits::SERVER_DEADLINE;
+use limits::{OFFER_WITHIN, SERVER_DEADLINE};
 use link::Link;
 use note::{Input, Note, Notes};
 use receiving::Receiving;
 use seats::Seats;
 use supervisor::Supervisor;
 use throttle::Throttle;
+use wire::Wire;
 
 /// What an engine needs to start.
 #[derive(Clone, Debug)]
@@ -119,6 +124,7 @@ impl Engine {
             attachable: Arc::default(),
             remember: AtomicBool::new(false),
             throttle: Arc::default(),
+            wire: Wire::new(),
         });
         let mut reporter = Reporter {
             events,
@@ -232,6 +238,8 @@ struct Shared {
     remember: AtomicBool,
     /// For all transfers together.
     throttle: Arc<Throttle>,
+    /// What can be seen of every connection.
+    wire: Wire,
 }
 
 /// The way of events to the front end.
@@ -274,6 +282,8 @@ struct Arriving<'a> {
 fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &Notes) {
     let Arriving { from, address, cut } = client;
     let deadline = Instant::now() + SERVER_DEADLINE;
+    notes.trace.connected(&socket);
+    notes.trace.phase(Phase::Handshake, Some(deadline));
     let name = lock(&shared.name).clone();
     let doorkeeper = Doorkeeper {
         from,
@@ -286,6 +296,7 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
         changed: &|| notes.send(Note::KnownChanged),
         seats: &shared.seats,
         attachable: &shared.attachable,
+        trace: &notes.trace,
     };
     let greeted = Channel::accept(socket, &shared.identity, deadline)
         .map_err(GreetingError::from)
@@ -297,6 +308,9 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
     // code that takes its place.
     if !matches!(greeted, Err(GreetingError::Wrong(_))) {
         notes.send(Note::CodeTried);
+    }
+    if let Err(error) = &greeted {
+        notes.trace.close(error.closed());
     }
     match greeted {
         Ok((channel, greeted)) => {
@@ -310,11 +324,15 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
             };
             if let Some(place) = greeted.attached {
                 notes.send(Note::Attached(peer));
-                return place.session.carry_attached(channel);
+                return place.session.carry_attached(channel, &notes.trace);
             }
             if shared.known.met(channel.peer, &peer.name, None) {
                 notes.send(Note::KnownChanged);
             }
+            notes.trace.is_for(Purpose::Receive);
+            let offer_within = (greeted.session.is_none()).then_some(OFFER_WITHIN);
+            let until = offer_within.map(|within| Instant::now() + within);
+            notes.trace.phase(Phase::Offer, until);
             notes.send(Note::Verified(peer.clone()));
             Receiving::run(channel, peer, greeted, shared, notes.clone());
         }
@@ -338,6 +356,7 @@ struct LastWord(Notes);
 
 impl Drop for LastWord {
     fn drop(&mut self) {
+        self.0.trace.close(Closed::Ended);
         self.0.send(Note::Closed);
     }
 }

@@ -10,6 +10,7 @@ use super::command::Command;
 use super::event::{Looked, Measured};
 use super::receiving::Receiving;
 use super::surveying::Surveyed;
+use super::wire::Trace;
 use crate::model::{
     DeviceId, Failure, FileReport, Peer, Problem, Status, Symbols, TransferId, TransferState,
 };
@@ -111,11 +112,13 @@ impl Counted {
     }
 }
 
-/// A connection's way to the supervisor.
+/// A connection's way to the supervisor, and to who watches the wire.
 #[derive(Clone)]
 pub struct Notes {
     pub connection: ConnectionId,
     pub inputs: Sender<Input>,
+    /// What can be seen of it.
+    pub trace: Trace,
 }
 
 impl Notes {

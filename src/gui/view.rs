@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::engine::KnownDevice;
-use crate::engine::{Client, Event, ListenError, Listening, Offer};
+use crate::engine::{Client, Event, ListenError, Listening, Offer, WireConnection};
 use crate::model::{
     Bond, Code, DeviceId, DeviceName, Direction, EntryStatus, Peer, PeerAddress, Problem, Progress,
     Status, Summary, Symbols, TransferId, TransferState,
@@ -48,8 +48,17 @@ pub struct View {
     pub kept_awake: bool,
     /// The computer slept; until what it interrupted moves again.
     pub slept: bool,
+    pub wire: WireView,
     /// Something could not be opened or saved; shown until dismissed.
     pub notice: Option<Notice>,
+}
+
+/// What goes on at every connection, while the panel is open.
+#[derive(Default)]
+pub struct WireView {
+    pub connections: Vec<WireConnection>,
+    /// Whose frames are listed.
+    pub open: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -212,6 +221,7 @@ impl View {
             | Event::TalkFailed(..)
             | Event::TextOffered(_)
             | Event::TextWithdrawn(_) => {}
+            Event::Wire(connections) => self.wire.connections = connections,
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use super::Sending;
 use crate::channel::Channel;
 use crate::engine::command::Chosen;
-use crate::engine::dial::{Dialed, dial, suit_path};
+use crate::engine::dial::{Dialed, dial_seen, suit_path};
 use crate::engine::failures::{channel_failure, greeting_failure};
 use crate::engine::greeting::{GreetingError, Met, Plan, greet_server};
 use crate::engine::limits::CLIENT_DEADLINE;
 use crate::engine::note::Note;
+use crate::engine::wire::Phase;
 use crate::engine::{Shared, lock, shown};
 use crate::model::{DeviceId, DeviceName, Failure, TransferState};
 use crate::protocol::verification::SessionKey;
@@ -55,13 +56,17 @@ impl Sending {
         let internal = |error: std::io::Error| Failure::Internal(error.to_string());
         loop {
             self.notes.send(Note::State(TransferState::Connecting));
-            let Dialed { socket, round_trip } = match dial(&self.request.to, gave_up)? {
+            let trace = &self.notes.trace;
+            let told = |phase, until| trace.phase(phase, until);
+            let dialled = dial_seen(&self.request.to, gave_up, &told)?;
+            let Dialed { socket, round_trip } = match dialled {
                 Ok(dialed) => dialed,
                 Err(failure) => return Some(Err(failure)),
             };
             if let Err(error) = self.cut.connected(&socket) {
                 return Some(Err(internal(error)));
             }
+            trace.connected(&socket);
             let at = socket.peer_addr().ok();
             let address = at.map_or_else(|| self.request.to.to_string(), shown);
             suit_path(&socket, round_trip);
@@ -98,6 +103,7 @@ impl Sending {
         address: &str,
     ) -> Result<(Channel, Met), Failure> {
         let deadline = Instant::now() + CLIENT_DEADLINE;
+        self.notes.trace.phase(Phase::Handshake, Some(deadline));
         let mut channel = Channel::connect(socket, &shared.identity, deadline)
             .map_err(|error| channel_failure(&error, address))?;
         if channel.peer == shared.identity.device_id() {
@@ -126,6 +132,7 @@ impl Sending {
             secret: self.request.secret.as_ref(),
             ask: self.request.ask,
             answering: &|| self.knocks.store(false, Ordering::SeqCst),
+            trace: &self.notes.trace,
         };
         let met = greet_server(&mut channel, ours, &name, &plan);
         let met = met.map_err(|error| match (error, &self.request.device) {

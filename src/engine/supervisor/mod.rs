@@ -9,6 +9,7 @@ mod devices;
 mod offers;
 mod server;
 mod transfers;
+mod wire;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -34,6 +35,7 @@ use crowd::TurnedAway;
 use offers::OpenOffer;
 use server::{Incoming, Server, Standing};
 use transfers::Transfer;
+use wire::Watch;
 
 /// Progress is told at most twenty times a second a transfer.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
@@ -77,6 +79,7 @@ pub struct Supervisor {
     turned_away: TurnedAway,
     told_clients: Vec<Client>,
     clients_changed: bool,
+    wire: Watch,
 }
 
 struct Connection {
@@ -118,6 +121,7 @@ impl Supervisor {
             turned_away: TurnedAway::default(),
             told_clients: Vec::new(),
             clients_changed: false,
+            wire: Watch::default(),
         }
     }
 
@@ -146,6 +150,7 @@ impl Supervisor {
             self.renew_code();
             self.end_idle();
             self.turned_away.let_go();
+            self.tell_wire();
             if std::mem::take(&mut self.clients_changed) {
                 self.tell_clients();
             }
@@ -237,6 +242,7 @@ impl Supervisor {
             Command::AnswerText(_device, _yes) => {}
             Command::ClearConversation(_device) => {}
             Command::KeepConversations(_keep) => {}
+            Command::WatchWire(on) => self.watch_wire(on),
             Command::Measure(path) => self.chores.measure(path),
             Command::SaveList { path, lines } => self.chores.save_list(path, lines),
             Command::Open(path) => self.chores.open(path),
@@ -392,7 +398,8 @@ impl Supervisor {
         });
         let awake = self.awake.next_look();
         let away = self.turned_away.next_wake();
-        let next = [progress, code, idle.min(), awake, away];
+        let wire = self.next_look_at_wire();
+        let next = [progress, code, idle.min(), awake, away, wire];
         next.into_iter().flatten().min()
     }
 
