@@ -35,6 +35,8 @@ pub struct Settings {
     pub on_conflict: OnConflict,
     pub theme: Theme,
     pub language: Language,
+    /// The panel that shows what goes on at every connection.
+    pub wire: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -68,6 +70,7 @@ impl Default for Settings {
             on_conflict: OnConflict::default(),
             theme: Theme::default(),
             language: Language::default(),
+            wire: false,
         }
     }
 }

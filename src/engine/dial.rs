@@ -2,7 +2,7 @@
 //! answers is taken, and giving up takes effect at once.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -74,7 +74,9 @@ pub fn dial_seen(
     gave_up: impl Fn() -> bool,
     seen: &Seen<'_>,
 ) -> Option<Result<Dialed, Failure>> {
-    seen(Phase::Resolving, None);
+    if address.host.parse::<IpAddr>().is_err() {
+        seen(Phase::Resolving, None);
+    }
     let addresses = match resolve(address, &gave_up)? {
         Ok(addresses) if !addresses.is_empty() => addresses,
         Ok(_) | Err(_) => {

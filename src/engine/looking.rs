@@ -79,7 +79,7 @@ fn look(at: &PeerAddress, shared: &Shared, stop: &Stop) -> Option<Result<Found, 
     let gave_up = || stop.stopped.load(Ordering::SeqCst);
     let trace = shared
         .wire
-        .open("look".into(), Purpose::Look, Phase::Resolving);
+        .open("look".into(), Purpose::Look, Phase::Starting);
     let _ends = Ends(trace.clone());
     let dialled = dial_seen(at, gave_up, &|phase, until| trace.phase(phase, until));
     let found = dialled?.and_then(|Dialed { socket, .. }| {

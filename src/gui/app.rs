@@ -20,6 +20,7 @@ use super::panels::receive::{ReceivePanel, receive_ui};
 use super::panels::send::{SendPanel, send_ui};
 use super::panels::settings::{SettingsDialog, settings_ui};
 use super::panels::transfers::transfers_ui;
+use super::panels::wire::wire_ui;
 use super::panels::{Scope, Want};
 use super::texts::{Texts, texts};
 use super::view::{Notice, View};
@@ -32,6 +33,8 @@ const PICK_FILES: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, K
 const PICK_FOLDER: KeyboardShortcut =
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::O);
 const SEND: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Enter);
+const WIRE: KeyboardShortcut =
+    KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::W);
 const SETTINGS: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma);
 
 /// How commands leave: to the engine, or to a test.
@@ -94,6 +97,9 @@ impl App {
     pub fn start(&mut self, paths: Vec<PathBuf>, not_read: Option<String>) {
         self.view.notice = not_read.map(Notice::NotRead);
         self.set_limits();
+        if self.settings.wire {
+            (self.commands)(Command::WatchWire(true));
+        }
         for path in paths {
             self.add(path);
         }
@@ -213,6 +219,10 @@ impl App {
         }
         ui.add_space(theme::GAP);
         widgets::card(ui, |ui| transfers_ui(ui, scope, &self.view));
+        if self.settings.wire {
+            ui.add_space(theme::GAP);
+            widgets::card(ui, |ui| wire_ui(ui, scope, &self.view.wire));
+        }
     }
 
     fn send(&mut self, ui: &mut Ui, scope: &mut Scope) {
@@ -239,6 +249,9 @@ impl App {
         }
         if pressed(&SEND) {
             wants.push(Want::SendNow);
+        }
+        if pressed(&WIRE) {
+            wants.push(Want::ShowWire(!self.settings.wire));
         }
         if pressed(&SETTINGS) {
             wants.push(Want::OpenSettings);

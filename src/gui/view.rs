@@ -59,6 +59,8 @@ pub struct WireView {
     pub connections: Vec<WireConnection>,
     /// Whose frames are listed.
     pub open: Option<u64>,
+    /// A person has just asked for it: it comes into sight.
+    pub reveal: bool,
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -85,7 +85,7 @@ impl Supervisor {
             connection,
             label.clone(),
             Purpose::Send,
-            (Phase::Resolving, None),
+            (Phase::Starting, None),
         );
         let notes = Notes {
             connection,

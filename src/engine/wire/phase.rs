@@ -7,6 +7,8 @@ use crate::model::{Failure, Holds};
 /// Each says what the connection is waiting for at that moment, in the order of a connection's life.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Phase {
+    /// Its thread is about to say what it waits for.
+    Starting,
     /// Somebody may connect; ends when the server is switched off.
     Listening,
     /// The system looks the name up.

@@ -38,17 +38,10 @@ pub struct Frames {
     pub count: u64,
     /// Whole frames: length, type and body.
     pub bytes: u64,
-    /// The read (or write) that brought the first byte, and the one that brought the last. Frames of
-    /// one read have the same number here.
-    pub first_call: u64,
+    /// The read (or write) that brought the last byte: frames that came together have the same here.
     pub last_call: u64,
-}
-
-impl Frames {
-    /// In so many reads or writes.
-    pub fn calls(&self) -> u64 {
-        self.last_call.saturating_sub(self.first_call) + 1
-    }
+    /// So many reads (or writes) brought a part of it.
+    pub calls: u64,
 }
 
 pub fn name(kind: u8) -> &'static str {
@@ -77,6 +70,9 @@ pub(super) fn push(ring: &mut VecDeque<Seen>, at: Duration, what: What) {
             *last = at;
             old.count += new.count;
             old.bytes += new.bytes;
+            // The first part of this one may have come together with the end of the one before.
+            let shared = new.last_call + 1 - new.calls <= old.last_call;
+            old.calls += new.calls - u64::from(shared);
             old.last_call = new.last_call;
             return;
         }

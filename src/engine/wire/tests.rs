@@ -49,15 +49,11 @@ fn three_frames_in_one_read_are_seen_as_that_and_byte_by_byte_as_one_in_many() {
     let together = frames(&wire);
     let story: Vec<_> = together.iter().map(|f| (f.name, f.bytes)).collect();
     assert_eq!(story, [("offer", 7), ("manifest end", 10), ("finish", 5)]);
-    assert!(
-        together
-            .iter()
-            .all(|f| (f.first_call, f.last_call) == (1, 1))
-    );
+    assert!(together.iter().all(|f| (f.last_call, f.calls) == (1, 1)));
 
     let (wire, trace) = watched();
     feed(&trace, &three(), 1);
-    let apart: Vec<_> = frames(&wire).iter().map(Frames::calls).collect();
+    let apart: Vec<_> = frames(&wire).iter().map(|f| f.calls).collect();
     assert_eq!(apart, [7, 10, 5], "a read a byte");
     let counts = wire.look(Instant::now())[0].counts;
     assert_eq!(
@@ -73,9 +69,9 @@ fn a_read_may_bring_the_end_of_one_frame_and_the_beginning_of_another() {
     feed(&trace, &three(), 9);
     let calls: Vec<_> = frames(&wire)
         .iter()
-        .map(|f| (f.first_call, f.last_call))
+        .map(|f| (f.last_call, f.calls))
         .collect();
-    assert_eq!(calls, [(1, 1), (1, 2), (2, 3)]);
+    assert_eq!(calls, [(1, 1), (2, 2), (3, 2)]);
 }
 
 #[test]
@@ -113,7 +109,8 @@ fn a_stream_runs_together_and_the_story_around_it_stays_within_bounds() {
         story,
         [&names[..], &[("data", 1234), ("credit", 78)]].concat()
     );
-    assert_eq!(seen[3].bytes, 1234 * 117);
+    assert_eq!((seen[3].bytes, seen[3].calls), (1234 * 117, 1234));
+    assert_eq!(seen[4].calls, 78);
     for _ in 0..1000 {
         trace.wrote(&encode(kind::PAUSE, b""));
     }

@@ -122,7 +122,7 @@ impl Trace {
             peer: None,
             local: None,
             remote: None,
-            phase: Phase::Closed(Closed::Ended),
+            phase: Phase::Starting,
             since: now,
             until: None,
             dead_at: None,
@@ -184,6 +184,10 @@ impl Trace {
         state.phase = phase.clone();
         state.since = now;
         state.until = until;
+        if matches!(state.phase, Phase::Retry(_) | Phase::Closed(_)) {
+            // Nobody is there to say anything.
+            state.dead_at = None;
+        }
         (state.flow, state.flow_since) = (Flow::Moves, now);
         self.saw(&mut state, watched, now, || What::Phase(phase.clone()));
         drop(state);
@@ -327,8 +331,8 @@ impl Trace {
             name: ring::name(kind),
             count: 1,
             bytes: (HEADER_BYTES + body_bytes) as u64,
-            first_call: reading.first.min(reading.number),
             last_call: reading.number,
+            calls: reading.number.saturating_sub(reading.first) + 1,
         };
         reading.first = reading.number;
         reading.frames += 1;
@@ -373,8 +377,8 @@ impl Trace {
                     name: ring::name(kind),
                     count: 1,
                     bytes: len as u64,
-                    first_call: number,
                     last_call: number,
+                    calls: 1,
                 };
                 let mut state = self.state();
                 self.saw(&mut state, watched, now, || What::Frames(frames));

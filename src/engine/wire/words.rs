@@ -10,17 +10,17 @@ use crate::model::{DeviceName, Hold, Holds, displayable};
 
 pub fn phase(phase: &Phase, until: Option<Instant>, now: Instant) -> String {
     let words = waits(phase);
-    match until {
-        Some(until) => format!(
-            "{words}, at latest in {:.1} s",
-            left(until, now).as_secs_f64()
-        ),
-        None => words,
+    let Some(until) = until else { return words };
+    let seconds = left(until, now).as_secs_f64();
+    match phase {
+        Phase::Retry(_) => format!("{words}, tries again in {seconds:.1} s"),
+        _other => format!("{words}, at latest in {seconds:.1} s"),
     }
 }
 
 fn waits(phase: &Phase) -> String {
     match phase {
+        Phase::Starting => "starts",
         Phase::Listening => "waits for somebody to connect, until Receive is switched off",
         Phase::Resolving => "waits for the system to resolve the name",
         Phase::Connecting { to, at, of } => {
@@ -47,7 +47,7 @@ fn waits(phase: &Phase) -> String {
         Phase::Carrying => "carries frames of its transfer",
         Phase::Talking => "waits for somebody to say something",
         Phase::Goodbye => "waits for the other goodbye",
-        Phase::Retry(failure) => return format!("waits for the next try ({})", failure.code()),
+        Phase::Retry(failure) => return format!("has no connection ({})", failure.code()),
         Phase::Closed(closed) => return format!("closed: {}", closed_words(closed)),
     }
     .to_owned()
@@ -119,7 +119,7 @@ pub fn frames(frames: &Frames) -> String {
         kind, name, bytes, ..
     } = frames;
     let arrow = if frames.out { "→" } else { "←" };
-    let calls = match frames.calls() {
+    let calls = match frames.calls {
         1 => String::new(),
         calls => format!(" (one frame in {calls} reads)"),
     };

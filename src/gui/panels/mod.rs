@@ -12,6 +12,7 @@ pub mod receive;
 pub mod send;
 pub mod settings;
 pub mod transfers;
+pub mod wire;
 
 use std::path::PathBuf;
 
@@ -73,6 +74,12 @@ pub enum Want {
     SetLanguage(Language),
     SetSaveFolder(PathBuf),
     DismissNotice,
+    /// The wire panel, from now on.
+    ShowWire(bool),
+    /// The frames of one connection, or of none.
+    OpenWire(Option<u64>),
+    /// It has been brought into sight.
+    WireRevealed,
     Copy(String),
     /// Straight to the engine.
     Engine(Command),
