@@ -201,6 +201,8 @@ impl Receiving {
     pub fn cancel(&self) -> bool {
         let open = self.machine().cancel(None);
         if open {
+            let why = Failure::Cancelled(Party::Us);
+            self.notes.trace.because(&why);
             self.reported.store(true, Ordering::SeqCst);
             self.finish_up();
         }
@@ -453,6 +455,9 @@ impl Receiving {
     /// Says once how it ended: an offer that nobody answered is withdrawn, a transfer has ended.
     fn report(&self, status: Status, failure: Option<Failure>) {
         if !self.reported.swap(true, Ordering::SeqCst) {
+            if let Some(why) = &failure {
+                self.notes.trace.because(why);
+            }
             self.notes.send(if self.accepted.load(Ordering::SeqCst) {
                 Note::Ended(status, failure)
             } else {

@@ -155,6 +155,7 @@ impl Sending {
         // Between two runs the machine of the last one is still there.
         let open = self.machine().cancel(None);
         if open {
+            self.trace().because(&Failure::Cancelled(Party::Us));
             self.ended.store(true, Ordering::SeqCst);
             self.pump();
             self.stop();
@@ -583,6 +584,9 @@ impl Sending {
 
     fn end(&self, link: &Link, reported: &AtomicBool, status: Status, failure: Option<Failure>) {
         reported.store(true, Ordering::Relaxed);
+        if let Some(why) = &failure {
+            self.trace().because(why);
+        }
         self.notes.send(Note::Ended(status, failure));
         link.close();
     }

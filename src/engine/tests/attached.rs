@@ -123,7 +123,7 @@ fn content(len: usize) -> Vec<u8> {
 }
 
 impl Device {
-    fn listen(&self, accept: AcceptPolicy) -> SocketAddr {
+    pub(super) fn listen(&self, accept: AcceptPolicy) -> SocketAddr {
         self.engine.command(Command::Listen(ListenOptions {
             bind: Bind::Exact("127.0.0.1:0".parse().unwrap()),
             save_folder: self.home.path().join("inbox"),

@@ -161,6 +161,22 @@ fn what_has_ended_stays_for_a_while_and_not_all_of_it() {
 }
 
 #[test]
+fn a_goodbye_has_the_reason_that_was_said_before_it_and_a_loss_its_own() {
+    let declined = crate::model::Failure::Declined;
+    for (closed, last) in [
+        (Closed::Goodbye, Closed::Failed(declined.clone())),
+        (Closed::Lost, Closed::Lost),
+    ] {
+        let (wire, trace) = watched();
+        trace.because(&declined);
+        trace.because(&crate::model::Failure::Lost);
+        trace.close(closed);
+        let found = wire.look(Instant::now()).remove(0);
+        assert_eq!(found.phase, Phase::Closed(last));
+    }
+}
+
+#[test]
 fn a_transfer_that_stands_still_says_for_whom() {
     let (wire, trace) = watched();
     trace.phase(Phase::Sending(Flow::Moves), None);

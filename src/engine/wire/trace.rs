@@ -11,7 +11,7 @@ use super::ring::{self, Frames, Seen, What};
 use super::{LOG, LOG_TARGET, Purpose, WINDOW, WireConnection, words};
 use crate::engine::lock;
 use crate::engine::note::ConnectionId;
-use crate::model::{DeviceName, Holds};
+use crate::model::{DeviceName, Failure, Holds};
 use crate::protocol::frame::HEADER_BYTES;
 
 /// Fewer bytes between two looks are no content that moves.
@@ -79,6 +79,8 @@ struct State {
     since: Instant,
     until: Option<Instant>,
     dead_at: Option<Instant>,
+    /// Why it is about to be closed with a goodbye.
+    because: Option<Failure>,
     holds: Holds,
     held_since: Instant,
     flow: Flow,
@@ -126,6 +128,7 @@ impl Trace {
             since: now,
             until: None,
             dead_at: None,
+            because: None,
             holds: Holds::default(),
             held_since: now,
             flow: Flow::Moves,
@@ -203,8 +206,18 @@ impl Trace {
     /// The last word, if there was none before.
     pub fn close(&self, closed: Closed) {
         if self.ended().is_none() {
+            let because = self.state().because.take();
+            let closed = match (closed, because) {
+                (Closed::Goodbye | Closed::Ended, Some(why)) => Closed::Failed(why),
+                (closed, _) => closed,
+            };
             self.phase(Phase::Closed(closed), None);
         }
+    }
+
+    /// The goodbye that follows has this reason.
+    pub fn because(&self, why: &Failure) {
+        self.state().because.get_or_insert_with(|| why.clone());
     }
 
     /// Who holds its transfer up, if anybody does.

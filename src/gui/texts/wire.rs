@@ -92,12 +92,14 @@ pub const ENGLISH: WireTexts = WireTexts {
         }
         .into(),
         Phase::Held(holds) => held(*holds),
-        Phase::Finishing => "All sent – waits until the last files have their names".into(),
+        Phase::Finishing => {
+            "All content is across – waits until the last files have their names".into()
+        }
         Phase::Safe => "Received – waits until it is safe on their disk".into(),
         Phase::Flushing => "Received – flushes it to the disk".into(),
         Phase::Carrying => "Carries frames of its transfer".into(),
         Phase::Talking => "Open – nobody says anything right now".into(),
-        Phase::Goodbye => "Said goodbye – waits for theirs".into(),
+        Phase::Goodbye => "Waits for their goodbye".into(),
         Phase::Retry(why) => format!("No connection – {}", failure(why)),
         Phase::Closed(closed) => match closed {
             Closed::Goodbye => "Closed – both said goodbye",
@@ -257,12 +259,12 @@ pub const CHINESE: WireTexts = WireTexts {
         }
         .into(),
         Phase::Held(holds) => held_zh(*holds),
-        Phase::Finishing => "已全部发送 – 等待最后的文件就位".into(),
+        Phase::Finishing => "内容已全部传完 – 等待最后的文件就位".into(),
         Phase::Safe => "已收到 – 等待对方安全写入磁盘".into(),
         Phase::Flushing => "已收到 – 正在写入磁盘".into(),
         Phase::Carrying => "正在承载所属传输的帧".into(),
         Phase::Talking => "已连接 – 暂时没有消息".into(),
-        Phase::Goodbye => "已告别 – 等待对方告别".into(),
+        Phase::Goodbye => "等待对方告别".into(),
         Phase::Retry(why) => format!("没有连接 – {}", failure_zh(why)),
         Phase::Closed(closed) => match closed {
             Closed::Goodbye => "已关闭 – 双方已告别",
