@@ -9,7 +9,8 @@ use ropeway::cli::{self, Arguments};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let data_dir = cli::data_dir(&arguments);
-    ropeway::logging::start(&data_dir);
+    let wire = arguments.log == Some(cli::Log::Wire);
+    ropeway::logging::start(&data_dir, wire);
     match arguments.subcommand {
         Some(subcommand) => {
             let wait = Duration::from_secs(arguments.wait);

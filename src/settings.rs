@@ -37,6 +37,8 @@ pub struct Settings {
     pub presence: Presence,
     pub theme: Theme,
     pub language: Language,
+    /// The panel that shows what goes on at every connection.
+    pub wire: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -71,6 +73,7 @@ impl Default for Settings {
             presence: Presence::Visible,
             theme: Theme::default(),
             language: Language::default(),
+            wire: false,
         }
     }
 }

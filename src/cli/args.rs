@@ -36,12 +36,23 @@ pub struct Arguments {
           value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub wait: u64,
 
+    /// Says on stderr, line by line, what goes on: at every connection where it is, what it waits for,
+    /// and each frame's type, length and time (UTC), but never content, names of files or secrets
+    #[arg(long, value_enum, value_name = "WHAT", global = true)]
+    pub log: Option<Log>,
+
     #[command(subcommand)]
     pub subcommand: Option<Subcommand>,
 
     /// Opens the window with these queued for sending
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Log {
+    /// What goes on at every connection
+    Wire,
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -305,6 +316,19 @@ mod tests {
             let parsed = Arguments::try_parse_from(line).unwrap();
             assert_eq!(parsed.data_dir, Some("d".into()));
         }
+    }
+
+    #[test]
+    fn the_wire_can_be_logged_by_every_run_with_or_without_a_window() {
+        for line in [
+            ["ropeway", "--log", "wire", "devices"].as_slice(),
+            &["ropeway", "receive", "--log", "wire"],
+            &["ropeway", "--log", "wire"],
+        ] {
+            let parsed = Arguments::try_parse_from(line).unwrap();
+            assert_eq!(parsed.log, Some(Log::Wire));
+        }
+        assert!(Arguments::try_parse_from(["ropeway", "--log", "all"]).is_err());
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod target;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use args::{Arguments, Subcommand};
+pub use args::{Arguments, Log, Subcommand};
 
 use crate::engine::{Command, Config, Engine, ListenError, StartError};
 use crate::model::{Failure, Presence, Status, Summary};

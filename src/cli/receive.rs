@@ -352,6 +352,7 @@ impl Receiving<'_> {
             | Event::TextOffered(_)
             | Event::TextWithdrawn(_)
             | Event::Diagnosis(_)
+            | Event::Wire(_)
             | Event::Measured(_)
             | Event::ListSaved { .. }
             | Event::CommandFailed { .. } => {}

@@ -104,6 +104,8 @@ pub enum Command {
     /// [`super::Event::Firewall`] follows.
     CheckFirewall,
     /// Counts what a picked path holds: [`super::Event::Measured`] follows, repeatedly while counting.
+    /// Whether anybody looks at the wire: from then on [`super::Event::Wire`] tells.
+    WatchWire(bool),
     Measure(PathBuf),
     /// Writes failed entries and their reasons to a table (CSV): [`super::Event::ListSaved`] follows.
     SaveList {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::wire::Phase;
 use crate::model::{Failure, PeerAddress};
 
 /// An address that does not answer for so long is not tried any longer.
@@ -17,6 +18,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(8);
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 /// How soon a wish to give up is seen.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(50);
+
+/// Is told what dialling waits for.
+pub type Seen<'a> = dyn Fn(Phase, Option<Instant>) + 'a;
 
 /// A connected socket.
 pub struct Dialed {
@@ -27,7 +31,7 @@ pub struct Dialed {
 
 /// Connects once more to where an earlier socket is connected to.
 pub fn dial_again(to: SocketAddr, gave_up: impl Fn() -> bool) -> Option<io::Result<Dialed>> {
-    connect(&[to], &gave_up)
+    connect(&[to], &gave_up, &|_phase, _until| {})
 }
 
 /// Up to here a path is a cable, or this computer: nothing is gained by treating it with care.
@@ -73,7 +77,12 @@ pub struct Places<'a> {
 
 /// Connects to whichever answers first; what is a name is looked up only if none of the rest does.
 /// `gave_up` is asked again and again and ends it with `None`.
-pub fn dial_any(places: Places, gave_up: impl Fn() -> bool) -> Option<Result<Dialed, Failure>> {
+/// Tells `seen` what it waits for, and until when at most.
+pub fn dial_any(
+    places: Places,
+    gave_up: impl Fn() -> bool,
+    seen: &Seen<'_>,
+) -> Option<Result<Dialed, Failure>> {
     let given = places.given;
     let literal = given.host.parse().ok();
     let literal = literal.map(|ip| SocketAddr::new(ip, given.port()));
@@ -82,12 +91,13 @@ pub fn dial_any(places: Places, gave_up: impl Fn() -> bool) -> Option<Result<Dia
     addresses.retain(|at| !places.wrong.contains(at));
     let mut refused = None;
     if !addresses.is_empty() {
-        match connect(&addresses, &gave_up)? {
+        match connect(&addresses, &gave_up, seen)? {
             Ok(dialed) => return Some(Ok(dialed)),
             Err(error) => refused = Some(error),
         }
     }
     if literal.is_none() && !given.is_nowhere() {
+        seen(Phase::Resolving, None);
         let found = resolve(given, &gave_up)?.unwrap_or_default();
         let unresolvable = found.is_empty() && addresses.is_empty();
         let fresh = |at: &SocketAddr| !addresses.contains(at) && !places.wrong.contains(at);
@@ -97,7 +107,7 @@ pub fn dial_any(places: Places, gave_up: impl Fn() -> bool) -> Option<Result<Dia
             return Some(Err(Failure::Unresolvable { host }));
         }
         if !found.is_empty() {
-            match connect(&found, &gave_up)? {
+            match connect(&found, &gave_up, seen)? {
                 Ok(dialed) => return Some(Ok(dialed)),
                 Err(error) => refused = Some(error),
             }
@@ -154,19 +164,28 @@ pub fn resolve(
     }
 }
 
-fn connect(addresses: &[SocketAddr], gave_up: &impl Fn() -> bool) -> Option<io::Result<Dialed>> {
+fn connect(
+    addresses: &[SocketAddr],
+    gave_up: &impl Fn() -> bool,
+    seen: &Seen<'_>,
+) -> Option<io::Result<Dialed>> {
     let begun = Instant::now();
-    let mut untried = addresses.iter();
+    let mut untried = addresses.iter().zip(1..);
     let mut trying: Vec<(Socket, Instant)> = Vec::new();
     let mut refused = None;
     let mut next_at = begun;
     loop {
         if trying.is_empty() || Instant::now() >= next_at {
             match untried.next() {
-                Some(address) => match start(address) {
-                    Ok(socket) => trying.push((socket, Instant::now())),
-                    Err(error) => refused = Some(error),
-                },
+                Some((address, at)) => {
+                    let (to, of) = (*address, addresses.len());
+                    let connecting = Phase::Connecting { to, at, of };
+                    seen(connecting, Some(begun + CONNECT_WITHIN));
+                    match start(address) {
+                        Ok(socket) => trying.push((socket, Instant::now())),
+                        Err(error) => refused = Some(error),
+                    }
+                }
                 None if trying.is_empty() => {
                     return Some(Err(refused.unwrap_or(io::ErrorKind::NotFound.into())));
                 }

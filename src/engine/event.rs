@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::known::KnownDevice;
+use super::wire::WireConnection;
 use crate::model::{
     Code, Conversation, Delivery, DeviceId, DeviceName, Diagnosis, Direction, Failure, FileReport,
     Finding, Holds, Line, MessageId, Nearby, OnConflict, Peer, PeerAddress, Problem, Progress,
@@ -130,6 +131,9 @@ pub enum Event {
     /// Whether this computer's firewall lets others in to the server; said after it was switched on.
     Firewall(Vec<Finding>),
 
+    /// Every connection as it stands, while somebody watches ([`super::Command::WatchWire`]): what is open
+    /// first, each the newest first. Said on change, at most four times a second.
+    Wire(Vec<WireConnection>),
     Measured(Measured),
     /// The computer is kept from falling asleep by itself, or not any more.
     KeptAwake(bool),

@@ -19,10 +19,12 @@ use super::known::KnownDevices;
 use super::ledger::{Kept, Ledger};
 use super::receiving::Receiving;
 use super::seats::{Seat, Seats};
+use super::wire::{Closed, Phase, Trace};
 use crate::channel::{Channel, ChannelError, Received};
 use crate::model::{
-    Bond, Code, DeviceId, DeviceName, Direction, Secret, Symbols, TransferId, Trust, Way,
+    Bond, Code, DeviceId, DeviceName, Direction, Failure, Secret, Symbols, TransferId, Trust, Way,
 };
+use crate::protocol::frame::{HEADER_BYTES, kind};
 use crate::protocol::message::{ATTACH, FEATURES, Hello, Method, TALK, VERSION};
 use crate::protocol::verification::{
     Binding, Client, ConversationKey, PairKey, Refusal, Server, ServerEvent, SessionKey,
@@ -60,6 +62,32 @@ pub enum GreetingError {
     Resting,
     #[error("wrong secret")]
     Wrong(Wrong),
+}
+
+impl GreetingError {
+    /// As the server's own last word on the connection.
+    pub fn closed(&self) -> Closed {
+        match self {
+            Self::Channel(ChannelError::Deadline) => Closed::TooSlow,
+            Self::Channel(_) | Self::Ended => Closed::Lost,
+            Self::Refused(Refusal::Violation(violation)) => {
+                Closed::Failed(Failure::Protocol(violation.to_string()))
+            }
+            Self::Refused(Refusal::Version) => Closed::Failed(Failure::Version),
+            Self::Older(name) => Closed::Failed(Failure::Older { name: name.clone() }),
+            Self::Refused(Refusal::Secret)
+            | Self::SecretNeeded
+            | Self::KnownOnly
+            | Self::AnotherDevice(_)
+            | Self::NotPaired(_)
+            | Self::NoTalk
+            | Self::NoSeat
+            | Self::Blocked
+            | Self::Unread
+            | Self::Resting
+            | Self::Wrong(_) => Closed::NotLetIn,
+        }
+    }
 }
 
 /// The operating system's randomness.
@@ -114,12 +142,14 @@ struct Lockstep<'a> {
     channel: &'a mut Channel,
     decoder: Decoder,
     plaintext: VecDeque<u8>,
+    trace: &'a Trace,
 }
 
 impl<'a> Lockstep<'a> {
-    fn new(channel: &'a mut Channel) -> Self {
+    fn new(channel: &'a mut Channel, trace: &'a Trace) -> Self {
         Self {
             channel,
+            trace,
             decoder: Decoder::new(Buffers::new(1)),
             plaintext: VecDeque::new(),
         }
@@ -127,6 +157,10 @@ impl<'a> Lockstep<'a> {
 
     fn send(&mut self, frame: Option<Vec<u8>>) -> Result<(), GreetingError> {
         if let Some(frame) = frame {
+            self.trace.wrote(&frame);
+            if let Some(phase) = frame.get(HEADER_BYTES - 1).and_then(|kind| awaited(*kind)) {
+                self.trace.step(phase);
+            }
             self.channel.writer.write(&frame)?;
         }
         Ok(())
@@ -143,11 +177,14 @@ impl<'a> Lockstep<'a> {
             let used = waiting.len() - input.len();
             self.plaintext.drain(..used);
             if let Some(frame) = frame {
+                self.trace.came(frame.kind, frame.body.len());
                 return Ok(frame);
             }
+            let within = self.decoder.is_within_frame();
             let came = &mut self.plaintext;
             match self.channel.reader.read(|piece| came.extend(piece))? {
-                Received::Bytes(_) | Received::Idle => {}
+                Received::Bytes(bytes) => self.trace.read(bytes, within),
+                Received::Idle => {}
                 Received::Closed => return Err(GreetingError::Ended),
             }
         }
@@ -155,6 +192,7 @@ impl<'a> Lockstep<'a> {
 
     /// Bytes of a session frame that came along early would be lost with this greeting.
     fn finish(self) -> Result<(), GreetingError> {
+        self.trace.read_over();
         if self.plaintext.is_empty() {
             Ok(())
         } else {
@@ -163,6 +201,16 @@ impl<'a> Lockstep<'a> {
                     .into(),
             )
         }
+    }
+}
+
+/// What who sends a frame of that type waits for next.
+fn awaited(kind: u8) -> Option<Phase> {
+    match kind {
+        kind::VERIFY => Some(Phase::Challenge),
+        kind::CHALLENGE => Some(Phase::Answer),
+        kind::ANSWER => Some(Phase::Proof),
+        _other => None,
     }
 }
 
@@ -201,6 +249,7 @@ pub struct Plan<'a> {
     pub ask: bool,
     /// Called before the answer goes out: from then on a server has something to try a guess on.
     pub answering: &'a dyn Fn(),
+    pub trace: &'a Trace,
 }
 
 pub struct Talk<'a> {
@@ -223,8 +272,9 @@ pub fn look_at_server(
     channel: &mut Channel,
     ours: DeviceId,
     name: &DeviceName,
+    trace: &Trace,
 ) -> Result<(DeviceName, Vec<Way>), GreetingError> {
-    let mut wire = Lockstep::new(channel);
+    let mut wire = Lockstep::new(channel, trace);
     let (_machine, theirs, _) = hellos(&mut wire, ours, name)?;
     let ways = [
         (Method::Code, Way::Code),
@@ -254,10 +304,12 @@ fn hellos(
     };
     let mut machine = Client::new(binding, &hello(name, Vec::new()));
     let said = Instant::now();
+    wire.trace.step(Phase::Hello);
     wire.send(machine.poll_transmit())?;
     loop {
         let frame = wire.receive()?;
         if let Some(hello) = machine.handle_frame(frame)? {
+            wire.trace.peer(&peer_name(&hello));
             return Ok((machine, hello, said.elapsed()));
         }
     }
@@ -271,7 +323,7 @@ pub fn greet_server(
     plan: &Plan,
 ) -> Result<Met, GreetingError> {
     let there = channel.peer;
-    let mut wire = Lockstep::new(channel);
+    let mut wire = Lockstep::new(channel, plan.trace);
     let (mut machine, theirs, answered_within) = hellos(&mut wire, ours, name)?;
     let name = peer_name(&theirs);
     if plan.chosen.is_some_and(|chosen| chosen.id != there) {
@@ -353,10 +405,10 @@ pub fn attach_to_server(
     channel: &mut Channel,
     ours: DeviceId,
     name: &DeviceName,
-    transfer: TransferId,
-    key: &SessionKey,
+    (transfer, key): (TransferId, &SessionKey),
+    trace: &Trace,
 ) -> Result<(), GreetingError> {
-    let mut wire = Lockstep::new(channel);
+    let mut wire = Lockstep::new(channel, trace);
     let (mut machine, _theirs, _) = hellos(&mut wire, ours, name)?;
     machine.prove_attach(transfer, key, &mut SystemRandom);
     wire.send(machine.poll_transmit())?;
@@ -384,6 +436,7 @@ pub struct Doorkeeper<'a> {
     pub changed: &'a dyn Fn(),
     pub seats: &'a Arc<Seats>,
     pub attachable: &'a Arc<Attachable<Receiving>>,
+    pub trace: &'a Trace,
 }
 
 /// Who was let in, and for what.
@@ -430,7 +483,8 @@ impl Doorkeeper<'_> {
         };
         let client = binding.client;
         let mut machine = Server::new(binding, &hello(self.name, self.accepts()));
-        let mut wire = Lockstep::new(channel);
+        let mut wire = Lockstep::new(channel, self.trace);
+        self.trace.step(Phase::Hello);
         let mut client_name = None;
         let mut entry = Entry::Unchosen;
         while !machine.verified() {
@@ -468,7 +522,10 @@ impl Doorkeeper<'_> {
             let going_on = match event {
                 None => Ok(()),
                 Some(ServerEvent::Hello(hello)) => {
-                    client_name = Some(peer_name(&hello));
+                    let name = peer_name(&hello);
+                    self.trace.peer(&name);
+                    self.trace.step(Phase::Choice);
+                    client_name = Some(name);
                     Ok(())
                 }
                 Some(ServerEvent::Proven) => match self.admits(&entry) {

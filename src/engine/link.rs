@@ -9,7 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::outbox::{Next, Outbox};
+use super::wire::{Closed, Phase, Trace};
 use crate::channel::{ReadHalf, Received, Shutdown, WriteHalf};
+use crate::model::Failure;
 use crate::protocol::{Buffers, Decoder, Frame, FrameError, Limit, RawFrame, Violation};
 
 /// How often a silent connection is looked at.
@@ -28,6 +30,7 @@ pub struct Link {
     pub outbox: Outbox,
     pub shutdown: Shutdown,
     closing: Mutex<Option<Instant>>,
+    trace: Trace,
 }
 
 /// Why the reading ended.
@@ -41,26 +44,30 @@ pub enum Ending {
 }
 
 impl Link {
-    pub fn new(shutdown: Shutdown) -> Self {
+    pub fn new(shutdown: Shutdown, trace: Trace) -> Self {
         Self {
             outbox: Outbox::default(),
             shutdown,
             closing: Mutex::new(None),
+            trace,
         }
     }
 
     /// Of a connection that is attached to another one; its bulk frames come from there.
-    pub fn attached(shutdown: Shutdown, to: &Outbox) -> Self {
+    pub fn attached(shutdown: Shutdown, to: &Outbox, trace: Trace) -> Self {
         Self {
             outbox: to.attach(),
             shutdown,
             closing: Mutex::new(None),
+            trace,
         }
     }
 
     /// Ends the connection politely: what is queued in the control lane goes out, then goodbye.
     pub fn close(&self) {
-        self.closing_since().get_or_insert_with(Instant::now);
+        let since = *self.closing_since().get_or_insert_with(Instant::now);
+        self.trace
+            .phase(Phase::Goodbye, Some(since + GOODBYE_WITHIN));
         self.outbox.close();
     }
 
@@ -77,6 +84,25 @@ impl Link {
     /// told how many seconds the peer has been silent, and 0 when it speaks again.
     pub fn read_frames(
         &self,
+        reader: ReadHalf,
+        buffers: Buffers,
+        handle: impl FnMut(Frame) -> Result<(), Violation>,
+        quiet: impl FnMut(u64),
+    ) -> Ending {
+        let ending = self.read_on(reader, buffers, handle, quiet);
+        self.trace.close(match &ending {
+            Ending::Goodbye => Closed::Goodbye,
+            Ending::Lost => Closed::Lost,
+            Ending::Silent => Closed::Silent,
+            Ending::Violation(violation) => {
+                Closed::Failed(Failure::Protocol(violation.to_string()))
+            }
+        });
+        ending
+    }
+
+    fn read_on(
+        &self,
         mut reader: ReadHalf,
         buffers: Buffers,
         mut handle: impl FnMut(Frame) -> Result<(), Violation>,
@@ -88,6 +114,7 @@ impl Link {
         let mut asked = heard;
         let mut said_quiet = 0;
         loop {
+            let within = decoder.is_within_frame();
             let received = reader.read(|mut piece| {
                 while let Some(frame) = decoder.feed(&mut piece, Limit::Session).transpose() {
                     let over = frame.is_err();
@@ -98,11 +125,17 @@ impl Link {
                 }
             });
             match received {
-                Ok(Received::Bytes(_)) => {
+                Ok(Received::Bytes(bytes)) => {
                     if said_quiet > 0 {
                         said_quiet = 0;
+                        self.trace.quiet(None);
                         quiet(0);
                     }
+                    self.trace.read(bytes, within);
+                    for frame in frames.iter().flatten() {
+                        self.trace.came(frame.kind, frame.body.len());
+                    }
+                    self.trace.read_over();
                     for frame in frames.drain(..) {
                         let parsed = frame.map_err(Violation::from).and_then(Frame::parse);
                         let handled = match parsed {
@@ -141,6 +174,7 @@ impl Link {
             }
             if silent >= SAY_QUIET_AFTER && silent.as_secs() != said_quiet {
                 said_quiet = silent.as_secs();
+                self.trace.quiet(Some(heard + DEAD_AFTER));
                 quiet(said_quiet);
             }
             if silent >= PING_AFTER && asked.elapsed() >= PING_AFTER {
@@ -155,7 +189,10 @@ impl Link {
         loop {
             let written = match self.outbox.next() {
                 Next::Write(frame) => {
+                    self.trace.wrote(&frame);
+                    self.trace.writing(true);
                     let written = writer.write(&frame);
+                    self.trace.writing(false);
                     buffers.give_back(frame);
                     written
                 }

@@ -13,6 +13,7 @@ use super::failures::{channel_failure, greeting_failure};
 use super::greeting::look_at_server;
 use super::limits::CLIENT_DEADLINE;
 use super::note::Input;
+use super::wire::{Closed, Ends, Phase, Purpose};
 use super::{Shared, lock, shown};
 use crate::channel::Channel;
 use crate::model::{Failure, PeerAddress};
@@ -82,11 +83,18 @@ fn look(at: &PeerAddress, shared: &Shared, stop: &Stop) -> Option<Result<Found, 
         given: at,
         wrong: &[],
     };
-    let found = dial_any(places, gave_up)?.and_then(|Dialed { socket, .. }| {
+    let trace = shared
+        .wire
+        .open("look".into(), Purpose::Look, Phase::Starting);
+    let _ends = Ends(trace.clone());
+    let dialled = dial_any(places, gave_up, &|phase, until| trace.phase(phase, until));
+    let found = dialled?.and_then(|Dialed { socket, .. }| {
+        trace.connected(&socket);
         let internal = |error: std::io::Error| Failure::Internal(error.to_string());
         stop.cut.connected(&socket).map_err(internal)?;
         let address = socket.peer_addr().map_or_else(|_| at.to_string(), shown);
         let deadline = Instant::now() + CLIENT_DEADLINE;
+        trace.phase(Phase::Handshake, Some(deadline));
         let mut channel = Channel::connect(socket, &shared.identity, deadline)
             .map_err(|error| channel_failure(&error, &address))?;
         let ours = shared.identity.device_id();
@@ -94,10 +102,11 @@ fn look(at: &PeerAddress, shared: &Shared, stop: &Stop) -> Option<Result<Found, 
             return Err(Failure::Ourselves);
         }
         let name = lock(&shared.name).clone();
-        let (name, ways) = look_at_server(&mut channel, ours, &name)
+        let (name, ways) = look_at_server(&mut channel, ours, &name, &trace)
             .map_err(|error| greeting_failure(error, &address))?;
         // It goes without a goodbye if that would take longer.
         let _ = channel.writer.close();
+        trace.close(Closed::Goodbye);
         Ok(Found {
             id: channel.peer,
             name,
@@ -105,5 +114,8 @@ fn look(at: &PeerAddress, shared: &Shared, stop: &Stop) -> Option<Result<Found, 
             paired: shared.known.pair_key(channel.peer).is_some(),
         })
     });
+    if let Err(failure) = &found {
+        trace.close(Closed::Failed(failure.clone()));
+    }
     (!gave_up()).then_some(found)
 }

@@ -163,6 +163,7 @@ mod tests {
         let notes = Notes {
             connection: 1,
             inputs: sender,
+            trace: crate::engine::wire::Trace::default(),
         };
         Ours {
             meeting: Meeting::new(peer, wishes, key, known.clone(), notes),

@@ -35,6 +35,7 @@ mod supervisor;
 mod surveying;
 mod talking;
 mod throttle;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,9 @@ pub use event::{
 };
 pub use known::{KnownDevice, KnownDevices};
 pub use sending::new_transfer_id;
+pub use wire::{
+    Closed, Counts, Flow, Frames, LOG_TARGET, Phase, Purpose, Seen, What, WireConnection,
+};
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -73,7 +77,7 @@ use cut::Cut;
 use gate::Gate;
 use greeting::{Doorkeeper, Greeted, GreetingError};
 use ledger::Ledger;
-use limits::SERVER_DEADLINE;
+use limits::{OFFER_WITHIN, SERVER_DEADLINE};
 use link::{Link, TICK};
 use nearby::Whereabouts;
 use note::{Input, Note, Notes};
@@ -83,6 +87,7 @@ use seats::Seats;
 use supervisor::Supervisor;
 use talking::{Talking, wants_to_talk};
 use throttle::Throttle;
+use wire::Wire;
 
 /// What an engine needs to start.
 #[derive(Clone, Debug)]
@@ -136,6 +141,7 @@ impl Engine {
             throttle: Arc::default(),
             whereabouts: Whereabouts::default(),
             recent,
+            wire: Wire::new(),
         });
         let mut reporter = Reporter {
             events,
@@ -264,6 +270,8 @@ struct Shared {
     /// As was heard on the local network.
     whereabouts: Whereabouts,
     recent: RecentAddresses,
+    /// What can be seen of every connection.
+    wire: Wire,
 }
 
 /// The way of events to the front end.
@@ -306,6 +314,8 @@ struct Arriving<'a> {
 fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &Notes) {
     let Arriving { from, address, cut } = client;
     let deadline = Instant::now() + SERVER_DEADLINE;
+    notes.trace.connected(&socket);
+    notes.trace.phase(Phase::Handshake, Some(deadline));
     let name = lock(&shared.name).clone();
     let doorkeeper = Doorkeeper {
         from,
@@ -319,6 +329,7 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
         changed: &|| notes.send(Note::KnownChanged),
         seats: &shared.seats,
         attachable: &shared.attachable,
+        trace: &notes.trace,
     };
     let greeted = Channel::accept(socket, &shared.identity, deadline)
         .map_err(GreetingError::from)
@@ -330,6 +341,9 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
     // code that takes its place.
     if !matches!(greeted, Err(GreetingError::Wrong(_))) {
         notes.send(Note::CodeTried);
+    }
+    if let Err(error) = &greeted {
+        notes.trace.close(error.closed());
     }
     match greeted {
         Ok((channel, greeted)) => {
@@ -343,11 +357,15 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
             };
             if let Some(place) = greeted.attached {
                 notes.send(Note::Attached(peer));
-                return place.session.carry_attached(channel);
+                return place.session.carry_attached(channel, &notes.trace);
             }
             if shared.known.met(channel.peer, &peer.name, None) {
                 notes.send(Note::KnownChanged);
             }
+            notes.trace.is_for(Purpose::Receive);
+            let offer_within = (greeted.session.is_none()).then_some(OFFER_WITHIN);
+            let until = offer_within.map(|within| Instant::now() + within);
+            notes.trace.phase(Phase::Offer, until);
             notes.send(Note::Verified(peer.clone()));
             serve(channel, peer, greeted, shared, notes);
         }
@@ -369,7 +387,7 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
 /// A client that was let in: it says whether it wants to talk or to send.
 fn serve(mut channel: Channel, peer: Peer, greeted: Greeted, shared: &Arc<Shared>, notes: &Notes) {
     let link = channel.shutdown_handle().and_then(|handle| {
-        let link = Arc::new(Link::new(handle));
+        let link = Arc::new(Link::new(handle, notes.trace.clone()));
         let ring = link.clone();
         channel.established(TICK, move || ring.outbox.flush())?;
         Ok(link)
@@ -383,6 +401,8 @@ fn serve(mut channel: Channel, peer: Peer, greeted: Greeted, shared: &Arc<Shared
     match wants_to_talk(&mut channel.reader) {
         None => {}
         Some(true) if may_talk => {
+            notes.trace.is_for(Purpose::Talk);
+            notes.trace.phase(Phase::Talking, None);
             Talking::serve(channel, link, peer, greeted, shared, notes.clone());
         }
         Some(false) if greeted.by_talk => {
@@ -397,6 +417,7 @@ struct LastWord(Notes);
 
 impl Drop for LastWord {
     fn drop(&mut self) {
+        self.0.trace.close(Closed::Ended);
         self.0.send(Note::Closed);
     }
 }

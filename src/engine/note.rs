@@ -11,6 +11,7 @@ use super::event::{Looked, Measured};
 use super::receiving::Receiving;
 use super::surveying::Surveyed;
 use super::talking::TalkNote;
+use super::wire::Trace;
 use crate::discovery::Heard;
 use crate::model::{
     DeviceId, Diagnosis, Failure, FileReport, Finding, Peer, Problem, Status, Symbols, TransferId,
@@ -123,11 +124,13 @@ impl Counted {
     }
 }
 
-/// A connection's way to the supervisor.
+/// A connection's way to the supervisor, and to who watches the wire.
 #[derive(Clone)]
 pub struct Notes {
     pub connection: ConnectionId,
     pub inputs: Sender<Input>,
+    /// What can be seen of it.
+    pub trace: Trace,
 }
 
 impl Notes {

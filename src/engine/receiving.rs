@@ -29,6 +29,7 @@ use super::note::{Counted, Note, Notes};
 use super::seats::Seat;
 use super::surveying::Surveying;
 use super::throttle::Throttle;
+use super::wire::{Flow, Phase, Work};
 use super::{Shared, lock, spawn};
 use crate::channel::Channel;
 use crate::model::{
@@ -146,6 +147,7 @@ impl Receiving {
         must_exist: bool,
     ) {
         self.accepted.store(true, Ordering::SeqCst);
+        self.notes.trace.phase(Phase::Opening, None);
         let _ = self.orders.send(Order::Open {
             folder,
             transfer,
@@ -199,6 +201,8 @@ impl Receiving {
     pub fn cancel(&self) -> bool {
         let open = self.machine().cancel(None);
         if open {
+            let why = Failure::Cancelled(Party::Us);
+            self.notes.trace.because(&why);
             self.reported.store(true, Ordering::SeqCst);
             self.finish_up();
         }
@@ -380,6 +384,11 @@ impl Receiving {
                         return Err(Violation::Malformed("another transfer than the proven one"));
                     }
                     self.merging.open(transfer, self);
+                    let waits = match self.origin.goes_on {
+                        Some(_) => Phase::Checking,
+                        None => Phase::PersonHere,
+                    };
+                    self.notes.trace.phase(waits, None);
                     self.notes.send(Note::Offered(transfer, self.clone()));
                     // Not before: what follows our proof at once would be lost with the greeting.
                     self.meeting.begin(&self.link.outbox);
@@ -437,6 +446,9 @@ impl Receiving {
     /// Says once how it ended: an offer that nobody answered is withdrawn, a transfer has ended.
     fn report(&self, status: Status, failure: Option<Failure>) {
         if !self.reported.swap(true, Ordering::SeqCst) {
+            if let Some(why) = &failure {
+                self.notes.trace.because(why);
+            }
             self.notes.send(if self.accepted.load(Ordering::SeqCst) {
                 Note::Ended(status, failure)
             } else {
@@ -458,8 +470,10 @@ impl Receiving {
         beside: &Beside<impl Fn(Vec<KeptFile>) -> bool, impl Fn(mpsc::Receiver<Task>) -> bool>,
     ) {
         let check = &beside.check;
+        let trace = &self.notes.trace;
         let mut disk = Disk::new(orders);
         loop {
+            trace.work(Work::Bytes);
             let order = match disk.commit_due() {
                 None if disk.survey.as_ref().is_some_and(Surveying::is_due) => {
                     match disk.orders.next(Some(Duration::ZERO)) {
@@ -472,6 +486,7 @@ impl Receiving {
                 }
                 due => disk.orders.next(due),
             };
+            trace.work(Work::Disk);
             match order {
                 Ok(_) if self.stopped.load(Ordering::SeqCst) => break,
                 Ok(Order::Survey(folder)) if disk.inbox.is_none() => {
@@ -532,6 +547,7 @@ impl Receiving {
                     }
                 }
                 Ok(Order::Job(Job::Finish)) => {
+                    trace.phase(Phase::Finishing, None);
                     self.notes.send(Note::State(TransferState::Finishing));
                     if self.commit(&mut disk) {
                         self.finish(disk);
@@ -603,6 +619,7 @@ impl Receiving {
         // If there is nothing to look at first, content may come.
         let credit = machine.poll_credit();
         drop(machine);
+        self.notes.trace.phase(Phase::Receiving(Flow::Moves), None);
         self.notes.send(Note::State(TransferState::Running));
         self.pump();
         if let Some(credit) = credit {
@@ -800,10 +817,12 @@ impl Receiving {
             },
             None,
         );
+        self.notes.trace.phase(Phase::Flushing, None);
         match inbox.finish() {
             Ok(()) => {
                 // Before the word goes out, so that its answer finds it.
                 *lock(&self.finished) = Some(inbox);
+                self.notes.trace.phase(Phase::Goodbye, None);
                 self.machine().safe();
                 self.pump();
             }

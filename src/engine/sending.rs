@@ -26,6 +26,7 @@ use super::live::Live;
 use super::meeting::Meeting;
 use super::note::{Note, Notes};
 use super::throttle::{Throttle, let_go};
+use super::wire::{Closed, Flow, Phase, Trace, Work};
 use super::{Shared, lock, shown, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
@@ -160,6 +161,7 @@ impl Sending {
         // Between two runs the machine of the last one is still there.
         let open = self.machine().cancel(None);
         if open {
+            self.trace().because(&Failure::Cancelled(Party::Us));
             self.ended.store(true, Ordering::SeqCst);
             self.pump();
             self.stop();
@@ -309,7 +311,12 @@ impl Sending {
                 && matches!(failure, Failure::Busy | Failure::Lost)
                 && self.knocks.load(Ordering::SeqCst)
                 && !accepted;
-            if dropped && !over && begun.elapsed() < KNOCK_FOR && self.rest(KNOCK_EVERY) {
+            let again = |pause| {
+                let retry = Phase::Retry(failure.clone());
+                self.trace().phase(retry, Some(Instant::now() + pause));
+                self.rest(pause)
+            };
+            if dropped && !over && begun.elapsed() < KNOCK_FOR && again(KNOCK_EVERY) {
                 self.begin_again(key.is_some());
                 continue;
             }
@@ -326,6 +333,7 @@ impl Sending {
                 continue;
             }
             if !accepted || over || !may_go_on(&failure) {
+                self.trace().close(Closed::Failed(failure.clone()));
                 if !over {
                     self.notes.send(Note::Ended(status, Some(failure)));
                 }
@@ -335,7 +343,7 @@ impl Sending {
                 pause = FIRST_PAUSE;
             }
             self.notes.send(Note::State(TransferState::Interrupted));
-            if !self.rest(pause) {
+            if !again(pause) {
                 return;
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -418,6 +426,12 @@ impl Sending {
         let going_on = key.is_some();
         self.unconfirmed
             .store(met.symbols.is_some(), Ordering::SeqCst);
+        let waits = match met.symbols {
+            Some(_) => Phase::Comparing,
+            None if going_on => Phase::Checking,
+            None => Phase::PersonThere,
+        };
+        self.trace().phase(waits, None);
         self.notes.send(match met.symbols {
             Some(symbols) => Note::Symbols(symbols),
             None if going_on => Note::State(TransferState::Checking),
@@ -461,7 +475,10 @@ impl Sending {
             let failure = Failure::Internal(error.to_string());
             (Status::Failed, failure)
         };
-        let link = Arc::new(Link::new(channel.shutdown_handle().map_err(internal)?));
+        let link = Arc::new(Link::new(
+            channel.shutdown_handle().map_err(internal)?,
+            self.trace().clone(),
+        ));
         let outbox = link.clone();
         channel
             .established(TICK, move || outbox.outbox.flush())
@@ -574,6 +591,7 @@ impl Sending {
                     }
                     accepted.store(true, Ordering::SeqCst);
                     on_accept();
+                    self.trace().phase(Phase::Sending(Flow::Moves), None);
                     self.notes.send(Note::State(TransferState::Running));
                 }
                 SenderEvent::Kept(check_bytes) => {
@@ -606,6 +624,7 @@ impl Sending {
                     self.live.failed.set(received.failed);
                     self.live.skipped.set(received.skipped);
                     reported.store(true, Ordering::Relaxed);
+                    self.trace().phase(Phase::Safe, None);
                     let status = if received.failed == 0 {
                         Status::Arrived
                     } else {
@@ -626,6 +645,9 @@ impl Sending {
 
     fn end(&self, link: &Link, reported: &AtomicBool, status: Status, failure: Option<Failure>) {
         reported.store(true, Ordering::Relaxed);
+        if let Some(why) = &failure {
+            self.trace().because(why);
+        }
         self.notes.send(Note::Ended(status, failure));
         link.close();
     }
@@ -688,6 +710,7 @@ impl Sending {
                 return;
             }
             self.write_down(offered);
+            self.trace().phase(Phase::PersonThere, None);
             self.notes.send(Note::State(TransferState::Waiting));
         }
         walk(&self.request.sources, &mut |found: Found| {
@@ -784,9 +807,11 @@ impl Sending {
     fn send_files(&self, link: &Link, buffers: &Buffers) {
         let mut open: Option<SourceFile> = None;
         while let Some(work) = self.next_work() {
+            self.trace().work(Work::Limit);
             if !self.let_go(&work) {
                 return;
             }
+            self.trace().work(Work::Source);
             let frame = match work {
                 Bulk::Frame(frame) => Some(frame),
                 Bulk::Chunk { entry, offset, len } => {
@@ -813,6 +838,7 @@ impl Sending {
                     count,
                 } => self.hash_groups(entry, first, count),
             };
+            self.trace().work(Work::Room);
             let sent = frame.is_none_or(|frame| link.outbox.bulk(frame));
             if !sent {
                 return;
@@ -856,10 +882,14 @@ impl Sending {
                 // The walk may be waiting for room.
                 self.changed.notify_all();
                 if finishing {
+                    self.trace().phase(Phase::Finishing, None);
                     self.notes.send(Note::State(TransferState::Finishing));
                 }
                 return Some(work);
             }
+            let lacks = machine.lacks_credit();
+            self.trace()
+                .work(if lacks { Work::Credit } else { Work::Nothing });
             machine = self.wait_or_flush(machine);
         }
     }
@@ -1006,6 +1036,10 @@ impl Sending {
         while let Some(frame) = machine.poll_control() {
             link.outbox.control(frame);
         }
+    }
+
+    fn trace(&self) -> &Trace {
+        &self.notes.trace
     }
 
     fn link(&self) -> Option<Arc<Link>> {

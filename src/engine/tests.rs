@@ -1,6 +1,7 @@
 //! Defects of ours, which no peer can bring about: they are planted.
 
 mod attached;
+mod waiting;
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;
@@ -121,7 +122,7 @@ fn a_defect_in_one_thread_of_a_connection_ends_the_others() {
     let client = thread::spawn(move || Channel::connect(there, &other, deadline).unwrap());
     let channel = Channel::accept(here, &identity, deadline).unwrap();
     let _open = client.join().unwrap();
-    let link = Link::new(channel.shutdown_handle().unwrap());
+    let link = Link::new(channel.shutdown_handle().unwrap(), wire::Trace::default());
     let mut reader = channel.reader;
     thread::scope(|scope| {
         let producer = scope.spawn(|| while link.outbox.bulk(vec![0]) {});

@@ -22,6 +22,7 @@ use super::panels::send::{SendPanel, send_ui};
 use super::panels::settings::{SettingsDialog, settings_ui};
 use super::panels::talks::{TalksPanel, talks_ui, text_offers_ui};
 use super::panels::transfers::transfers_ui;
+use super::panels::wire::wire_ui;
 use super::panels::{Scope, Want};
 use super::texts::{Texts, texts};
 use super::view::{Notice, View, cards};
@@ -36,6 +37,8 @@ const PICK_FOLDER: KeyboardShortcut =
 const SEND: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Enter);
 const TALKS: KeyboardShortcut =
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::M);
+const WIRE: KeyboardShortcut =
+    KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::W);
 const SETTINGS: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma);
 
 /// How commands leave: to the engine, or to a test.
@@ -110,6 +113,9 @@ impl App {
         self.view.notice = not_read.map(Notice::NotRead);
         self.set_limits();
         (self.commands)(Command::SetPresence(self.settings.presence));
+        if self.settings.wire {
+            (self.commands)(Command::WatchWire(true));
+        }
         for path in paths {
             self.add(path);
         }
@@ -248,6 +254,10 @@ impl App {
         }
         ui.add_space(theme::GAP);
         widgets::card(ui, |ui| transfers_ui(ui, scope, &self.view));
+        if self.settings.wire {
+            ui.add_space(theme::GAP);
+            widgets::card(ui, |ui| wire_ui(ui, scope, &self.view.wire));
+        }
     }
 
     fn send(&mut self, ui: &mut Ui, scope: &mut Scope) {
@@ -286,6 +296,9 @@ impl App {
                 Page::Transfers => Want::OpenTalks,
                 Page::Talks => Want::ShowTransfers,
             });
+        }
+        if pressed(&WIRE) {
+            wants.push(Want::ShowWire(!self.settings.wire));
         }
         if pressed(&SETTINGS) {
             wants.push(Want::OpenSettings);

@@ -164,6 +164,13 @@ pub const DETAILS_HEIGHT: f32 = 180.0;
 pub const PATH_SHARE: f32 = 0.4;
 /// Of a line that says more than a name; the rest has the rest.
 pub const NAME_SHARE: f32 = 0.5;
+/// A frame's line, and where its columns end or begin.
+pub const WIRE_LINE: f32 = 19.0;
+pub const WIRE_TIME: f32 = 62.0;
+pub const WIRE_ARROW: f32 = 74.0;
+pub const WIRE_KIND: f32 = 92.0;
+pub const WIRE_NAME: f32 = 130.0;
+pub const WIRE_BYTES: f32 = 318.0;
 pub const LINE: f32 = 1.0;
 pub const FOCUS_LINE: f32 = 2.0;
 pub const DASH: f32 = 4.0;
@@ -198,6 +205,11 @@ pub fn body_font() -> FontId {
 
 pub fn small_font() -> FontId {
     FontId::new(SMALL, FontFamily::Proportional)
+}
+
+/// Columns of numbers.
+pub fn mono_font() -> FontId {
+    FontId::new(SMALL, FontFamily::Monospace)
 }
 
 pub fn strong_font(size: f32) -> FontId {

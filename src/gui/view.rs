@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::engine::KnownDevice;
-use crate::engine::{Client, Event, ListenError, Listening, Offer, Recent};
+use crate::engine::{Client, Event, ListenError, Listening, Offer, Recent, WireConnection};
 use crate::model::{
     Bond, Code, DeviceId, DeviceName, Direction, EntryStatus, Nearby, Peer, PeerAddress, Problem,
     Progress, Status, Summary, Symbols, TransferId, TransferState,
@@ -57,8 +57,19 @@ pub struct View {
     pub kept_awake: bool,
     /// The computer slept; until what it interrupted moves again.
     pub slept: bool,
+    pub wire: WireView,
     /// Something could not be opened or saved; shown until dismissed.
     pub notice: Option<Notice>,
+}
+
+/// What goes on at every connection, while the panel is open.
+#[derive(Default)]
+pub struct WireView {
+    pub connections: Vec<WireConnection>,
+    /// Whose frames are listed.
+    pub open: Option<u64>,
+    /// A person has just asked for it: it comes into sight.
+    pub reveal: bool,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -239,6 +250,7 @@ impl View {
             Event::TextOffered(offer) => self.talks.offered(offer),
             Event::TextWithdrawn(device) => self.talks.answered(device),
             Event::Diagnosis(_) | Event::Firewall(_) => {}
+            Event::Wire(connections) => self.wire.connections = connections,
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));

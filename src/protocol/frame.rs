@@ -104,6 +104,45 @@ pub mod kind {
     pub const OPTIONAL: u8 = 0x80;
 }
 
+/// What PROTOCOL.md calls a type.
+pub fn name(kind: u8) -> &'static str {
+    match kind {
+        kind::HELLO => "hello",
+        kind::VERIFY => "verify",
+        kind::CHALLENGE => "challenge",
+        kind::ANSWER => "answer",
+        kind::PROOF => "proof",
+        kind::REFUSED => "refused",
+        kind::OFFER => "offer",
+        kind::MANIFEST => "manifest",
+        kind::MANIFEST_END => "manifest end",
+        kind::ACCEPT => "accept",
+        kind::DECLINE => "decline",
+        kind::FAILED => "failed",
+        kind::STATUS => "status",
+        kind::FINISH => "finish",
+        kind::RECEIVED => "received",
+        kind::SAFE => "safe",
+        kind::CANCEL => "cancel",
+        kind::PAUSE => "pause",
+        kind::GO_ON => "go on",
+        kind::KEPT => "kept",
+        kind::COMPARE => "compare",
+        kind::REMEMBER => "remember",
+        kind::DATA => "data",
+        kind::BATCH => "batch",
+        kind::FILE_END => "file end",
+        kind::CREDIT => "credit",
+        kind::GROUPS => "groups",
+        kind::WANT => "want",
+        kind::HASHES => "hashes",
+        kind::NUMBER => "number",
+        kind::PING => "ping",
+        kind::PONG => "pong",
+        _unknown => "unknown",
+    }
+}
+
 /// A frame cut out of the stream, not yet understood.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RawFrame {
@@ -140,6 +179,11 @@ impl Decoder {
             body: Vec::new(),
             buffers,
         }
+    }
+
+    /// The stream so far ends within a frame.
+    pub fn is_within_frame(&self) -> bool {
+        self.header_filled > 0
     }
 
     /// Takes bytes from the front of `input` until a frame is complete or the input is used up.

@@ -557,6 +557,16 @@ impl Sender {
         self.state == State::Ended
     }
 
+    /// There is content to send, and the receiver has to allow more first.
+    pub fn lacks_credit(&self) -> bool {
+        let content = self.current.is_some()
+            || self.range.is_some()
+            || self.cursor < self.slots.len().saturating_sub(self.part.len());
+        self.state == State::Sending
+            && content
+            && !self.credit_for(DataFrame::cost(self.chunk_bytes))
+    }
+
     /// Everything is sent; the receiver has the word.
     pub fn finishing(&self) -> bool {
         self.state == State::Finishing

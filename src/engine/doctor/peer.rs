@@ -14,6 +14,7 @@ use crate::engine::event::Found;
 use crate::engine::failures::greeting_failure;
 use crate::engine::greeting::look_at_server;
 use crate::engine::limits::CLIENT_DEADLINE;
+use crate::engine::wire::{Ends, Phase, Purpose};
 use crate::engine::{Shared, lock, shown};
 use crate::model::finding::{NoConnection, Road, Speaks};
 use crate::model::{Bond, DeviceName, Failure, Finding, PeerAddress, Way};
@@ -230,7 +231,11 @@ pub fn look(socket: TcpStream, shared: &Shared, stop: &Stop) -> Look {
         return Look::Ourselves;
     }
     let name = lock(&shared.name).clone();
-    let looked = look_at_server(&mut channel, ours, &name);
+    let trace = shared
+        .wire
+        .open("doctor".into(), Purpose::Look, Phase::Hello);
+    let _ends = Ends(trace.clone());
+    let looked = look_at_server(&mut channel, ours, &name, &trace);
     let _ = channel.writer.close();
     match looked {
         Ok((name, ways)) => Look::Found(Found {

@@ -3,6 +3,7 @@
 
 use super::{Disk, Order, Receiving};
 use crate::engine::note::Note;
+use crate::engine::wire::Phase;
 use crate::model::{Entry, EntryKind, GROUP_BYTES, TransferState};
 use crate::protocol::bulk::Groups;
 use crate::protocol::receiver::Found;
@@ -13,6 +14,7 @@ impl Receiving {
     /// Looks what an earlier run left, tells the sender, and lets the rest come.
     pub(super) fn go_on(&self, disk: &mut Disk, check: impl Fn(Vec<KeptFile>) -> bool) {
         let Some(inbox) = &mut disk.inbox else { return };
+        self.notes.trace.phase(Phase::Checking, None);
         self.notes.send(Note::State(TransferState::Checking));
         // The list is taken out meanwhile: looking at a million files takes its time.
         let manifest = self.machine().lend_manifest();

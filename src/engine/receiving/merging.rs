@@ -10,6 +10,7 @@ use super::Receiving;
 use crate::channel::{Channel, ChannelError};
 use crate::engine::attachable::Attachable;
 use crate::engine::link::{Ending, Link, TICK};
+use crate::engine::wire::{Phase, Purpose, Trace};
 use crate::engine::{lock, spawn};
 use crate::model::TransferId;
 use crate::protocol::frame::kind;
@@ -182,14 +183,20 @@ impl Receiving {
     }
 
     /// Runs a connection that has proven itself for this session to its end, on its own thread.
-    pub fn carry_attached(self: &Arc<Self>, channel: Channel) {
-        if let Err(error) = self.try_carry(channel) {
+    pub fn carry_attached(self: &Arc<Self>, channel: Channel, trace: &Trace) {
+        trace.is_for(Purpose::Attached);
+        if let Err(error) = self.try_carry(channel, trace) {
             tracing::warn!(%error, "a connection could not be attached");
         }
     }
 
-    fn try_carry(self: &Arc<Self>, mut channel: Channel) -> Result<(), ChannelError> {
-        let link = Arc::new(Link::new(channel.shutdown_handle()?));
+    fn try_carry(
+        self: &Arc<Self>,
+        mut channel: Channel,
+        trace: &Trace,
+    ) -> Result<(), ChannelError> {
+        let link = Arc::new(Link::new(channel.shutdown_handle()?, trace.clone()));
+        trace.phase(Phase::Carrying, None);
         let ring = link.clone();
         channel.established(TICK, move || ring.outbox.flush())?;
         if !self.merging.join(&link) {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::{Disk, Order, Receiving};
 use crate::engine::lock;
 use crate::engine::throttle::let_go;
+use crate::engine::wire::Work;
 use crate::model::{Hold, Problem};
 use crate::storage::free_bytes;
 use crate::storage::inbox::{Full, Inbox};
@@ -176,7 +177,9 @@ impl Receiving {
     pub(super) fn keep_limits(&self, disk: &mut Disk, content_bytes: u64) {
         if content_bytes > 0 {
             let limits = [&*self.throttle, &self.live.throttle];
+            self.notes.trace.work(Work::Limit);
             let _ended = let_go(limits, content_bytes, |rest| disk.orders.pause(rest));
+            self.notes.trace.work(Work::Disk);
         }
     }
 

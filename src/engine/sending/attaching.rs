@@ -21,6 +21,7 @@ use crate::engine::dial::{Dialed, LONG_PATH, dial_again, suit_path};
 use crate::engine::greeting::attach_to_server;
 use crate::engine::limits::CLIENT_DEADLINE;
 use crate::engine::link::{Link, TICK};
+use crate::engine::wire::{Ends, Phase, Purpose, Trace};
 use crate::engine::{Shared, lock, spawn};
 use crate::model::DeviceId;
 use crate::protocol::verification::SessionKey;
@@ -179,14 +180,24 @@ impl<'a> Attaching<'a> {
             return;
         }
         state.cuts.push(cut.clone());
+        let number = state.cuts.len();
         drop(state);
-        match self.open(&cut) {
-            Some(channel) => self.carry(channel, scope),
+        let wire = &self.way.shared.wire;
+        let label = format!("{}+{number}", self.sending.notes.trace.label());
+        let connecting = Phase::Connecting {
+            to: self.way.path.at,
+            at: 1,
+            of: 1,
+        };
+        let trace = wire.open(label, Purpose::Attached, connecting);
+        let _ends = Ends(trace.clone());
+        match self.open(&cut, &trace) {
+            Some(channel) => self.carry(channel, scope, trace),
             None => self.gone(),
         }
     }
 
-    fn open(&self, cut: &Cut) -> Option<Channel> {
+    fn open(&self, cut: &Cut, trace: &Trace) -> Option<Channel> {
         let said = |error: &dyn std::fmt::Display| {
             tracing::info!(%error, "a further connection did not get there");
         };
@@ -200,9 +211,11 @@ impl<'a> Attaching<'a> {
         state.round_trip = Some(shortest.min(round_trip));
         drop(state);
         cut.connected(&socket).map_err(|error| said(&error)).ok()?;
+        trace.connected(&socket);
         suit_path(&socket, LONG_PATH);
         let options = socket.try_clone().map_err(|error| said(&error)).ok()?;
         let deadline = Instant::now() + CLIENT_DEADLINE;
+        trace.phase(Phase::Handshake, Some(deadline));
         let shared = self.way.shared;
         let mut channel = Channel::connect(socket, &shared.identity, deadline)
             .map_err(|error| said(&error))
@@ -215,18 +228,24 @@ impl<'a> Attaching<'a> {
         let name = lock(&shared.name).clone();
         let ours = shared.identity.device_id();
         let transfer = self.sending.request.transfer;
-        attach_to_server(&mut channel, ours, &name, transfer, &self.way.key)
+        let proves = (transfer, &self.way.key);
+        attach_to_server(&mut channel, ours, &name, proves, trace)
             .map_err(|error| said(&error))
             .ok()?;
         Some(channel)
     }
 
     /// Writes and reads it to its end.
-    fn carry<'scope>(&'scope self, mut channel: Channel, scope: &'scope Scope<'scope, '_>) {
+    fn carry<'scope>(
+        &'scope self,
+        mut channel: Channel,
+        scope: &'scope Scope<'scope, '_>,
+        trace: Trace,
+    ) {
         let Ok(shutdown) = channel.shutdown_handle() else {
             return self.gone();
         };
-        let link = Arc::new(Link::attached(shutdown, &self.link.outbox));
+        let link = Arc::new(Link::attached(shutdown, &self.link.outbox, trace.clone()));
         // From here on frames may go by it, and cannot be called back.
         let _lost = Lost(self, &link);
         let ring = link.clone();
@@ -236,6 +255,7 @@ impl<'a> Attaching<'a> {
         {
             return;
         }
+        trace.phase(Phase::Carrying, None);
         self.sending.machine().stripe();
         let Channel { reader, writer, .. } = channel;
         let writing = link.clone();

@@ -13,6 +13,7 @@ use crate::engine::failures::{channel_failure, greeting_failure, not_chosen};
 use crate::engine::greeting::{GreetingError, Met, Plan, greet_server};
 use crate::engine::limits::CLIENT_DEADLINE;
 use crate::engine::note::Note;
+use crate::engine::wire::Phase;
 use crate::engine::{Shared, lock, shown};
 use crate::model::{DeviceId, Failure, TransferState};
 use crate::protocol::verification::SessionKey;
@@ -63,13 +64,17 @@ impl Sending {
                 given: &self.request.to,
                 wrong: &wrong,
             };
-            let Dialed { socket, round_trip } = match dial_any(places, gave_up)? {
+            let trace = &self.notes.trace;
+            let told = |phase, until| trace.phase(phase, until);
+            let dialled = dial_any(places, gave_up, &told)?;
+            let Dialed { socket, round_trip } = match dialled {
                 Ok(dialed) => dialed,
                 Err(failure) => return Some(Err(found.unwrap_or(failure))),
             };
             if let Err(error) = self.cut.connected(&socket) {
                 return Some(Err(internal(error)));
             }
+            trace.connected(&socket);
             let at = socket.peer_addr().ok();
             let address = at.map_or_else(|| self.request.to.to_string(), shown);
             suit_path(&socket, round_trip);
@@ -116,6 +121,7 @@ impl Sending {
         address: &str,
     ) -> Result<(Channel, Met), Failure> {
         let deadline = Instant::now() + CLIENT_DEADLINE;
+        self.notes.trace.phase(Phase::Handshake, Some(deadline));
         let mut channel = Channel::connect(socket, &shared.identity, deadline)
             .map_err(|error| channel_failure(&error, address))?;
         if channel.peer == shared.identity.device_id() {
@@ -145,6 +151,7 @@ impl Sending {
             secret: self.request.secret.as_ref(),
             ask: self.request.ask,
             answering: &|| self.knocks.store(false, Ordering::SeqCst),
+            trace: &self.notes.trace,
         };
         let met = greet_server(&mut channel, ours, &name, &plan);
         let met = met.map_err(|error| match (error, &self.request.device) {

@@ -12,6 +12,7 @@ mod offers;
 mod server;
 mod talks;
 mod transfers;
+mod wire;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -40,6 +41,7 @@ use offers::OpenOffer;
 use server::{Incoming, Server, Standing};
 use talks::Talks;
 use transfers::Transfer;
+use wire::Watch;
 
 /// Progress is told at most twenty times a second a transfer.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
@@ -86,6 +88,7 @@ pub struct Supervisor {
     talks: Talks,
     told_clients: Vec<Client>,
     clients_changed: bool,
+    wire: Watch,
 }
 
 struct Connection {
@@ -130,6 +133,7 @@ impl Supervisor {
             talks: Talks::default(),
             told_clients: Vec::new(),
             clients_changed: false,
+            wire: Watch::default(),
         }
     }
 
@@ -163,6 +167,7 @@ impl Supervisor {
             self.turned_away.let_go();
             self.show_presence();
             self.tend_talks();
+            self.tell_wire();
             if std::mem::take(&mut self.clients_changed) {
                 self.tell_clients();
             }
@@ -260,6 +265,7 @@ impl Supervisor {
             Command::OnlySay => self.only_say(),
             Command::Diagnose { of, usual_port } => self.diagnose(of, usual_port),
             Command::CheckFirewall => self.check_firewall(),
+            Command::WatchWire(on) => self.watch_wire(on),
             Command::Measure(path) => self.chores.measure(path),
             Command::SaveList { path, lines } => self.chores.save_list(path, lines),
             Command::Open(path) => self.chores.open(path),
@@ -420,7 +426,8 @@ impl Supervisor {
         let awake = self.awake.next_look();
         let away = self.turned_away.next_wake();
         let talk = self.next_talk();
-        let next = [progress, code, idle.min(), awake, away, talk];
+        let wire = self.next_look_at_wire();
+        let next = [progress, code, idle.min(), awake, away, talk, wire];
         next.into_iter().flatten().min()
     }
 

@@ -10,12 +10,14 @@ use crate::engine::cut::{Cut, Stage};
 use crate::engine::event::{Client, Doing, Event, Listening};
 use crate::engine::greeting::new_code;
 use crate::engine::limits::{
-    ASKING_WITHIN, CODE_LIFE, GUESS_BACK_EVERY, NEIGHBOURHOODS, OFFER_WITHIN, STRANGERS,
+    ASKING_WITHIN, CODE_LIFE, GUESS_BACK_EVERY, NEIGHBOURHOODS, OFFER_WITHIN, SERVER_DEADLINE,
+    STRANGERS,
 };
 use crate::engine::listener::{Listener, addresses};
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
 use crate::engine::talking::Talking;
+use crate::engine::wire::{Closed, Phase, Purpose, Trace};
 use crate::engine::{Arriving, LastWord, incoming, lock, shown};
 use crate::model::{DeviceName, Direction, Peer, TransferId, Trust};
 
@@ -26,6 +28,13 @@ pub(super) struct Server {
     pub(super) once: bool,
     /// An offer was accepted.
     pub(super) taken: bool,
+    pub(super) trace: Trace,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.trace.close(Closed::SwitchedOff);
+    }
 }
 
 impl Server {
@@ -101,11 +110,15 @@ impl Supervisor {
             Some(passphrase) => lock(&self.shared.gate).open_with_passphrase(passphrase),
             None => lock(&self.shared.gate).open_with_code(new_code(), Instant::now(), true),
         }
+        let wire = &self.shared.wire;
+        let trace = wire.open("listen".into(), Purpose::Listen, Phase::Listening);
+        trace.bound(listener.addr);
         self.server = Some(Server {
             listener,
             accept: options.accept,
             once: options.once,
             taken: false,
+            trace,
         });
         self.tell_code();
         self.check_firewall();
@@ -169,9 +182,18 @@ impl Supervisor {
         }
         let connection = self.next_connection;
         self.next_connection += 1;
+        let label = format!("client-{connection}");
+        let wire = &self.shared.wire;
+        let trace = wire.open_for(
+            connection,
+            label.clone(),
+            Purpose::Unknown,
+            (Phase::Handshake, Some(Instant::now() + SERVER_DEADLINE)),
+        );
         let notes = Notes {
             connection,
             inputs: self.inputs.clone(),
+            trace: trace.clone(),
         };
         let shared = self.shared.clone();
         let address = shown(addr);
@@ -182,17 +204,15 @@ impl Supervisor {
             address: address.clone(),
             trust: Trust::None,
         };
-        let thread = std::thread::Builder::new()
-            .name(format!("client-{connection}"))
-            .spawn(move || {
-                let _last = LastWord(notes.clone());
-                let client = Arriving {
-                    from,
-                    address,
-                    cut: &cut_by_thread,
-                };
-                incoming(socket, client, &shared, &notes);
-            });
+        let thread = std::thread::Builder::new().name(label).spawn(move || {
+            let _last = LastWord(notes.clone());
+            let client = Arriving {
+                from,
+                address,
+                cut: &cut_by_thread,
+            };
+            incoming(socket, client, &shared, &notes);
+        });
         match thread {
             Ok(thread) => {
                 let incoming = Incoming {
@@ -216,7 +236,10 @@ impl Supervisor {
                     },
                 );
             }
-            Err(error) => tracing::warn!(%error, "no thread for a client"),
+            Err(error) => {
+                trace.close(Closed::Ended);
+                tracing::warn!(%error, "no thread for a client");
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use crate::engine::failures::may_go_on;
 use crate::engine::limits::{RESTS_AFTER, TALKS_OF_DEVICE, TRY_AGAIN_AFTER, TRY_AGAIN_AT_LATEST};
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::talking::{Call, Ended, KeyOf, TalkNote, Talking, call};
+use crate::engine::wire::{Phase, Purpose};
 use crate::engine::{LastWord, lock};
 use crate::model::{
     Delivery, DeviceId, DeviceName, Failure, MessageId, Outcome, Peer, PeerAddress, Status,
@@ -632,9 +633,14 @@ impl Supervisor {
     fn call(&mut self, device: Option<DeviceId>, what: Call, request: Option<Request>) {
         let connection = self.next_connection;
         self.next_connection += 1;
+        let label = format!("talk-{connection}");
+        let begins = (Phase::Starting, None);
+        let wire = &self.shared.wire;
+        let trace = wire.open_for(connection, label.clone(), Purpose::Talk, begins);
         let notes = Notes {
             connection,
             inputs: self.inputs.clone(),
+            trace,
         };
         let cut = Arc::new(Cut::default());
         let (shared, cut_by_thread) = (self.shared.clone(), cut.clone());
@@ -649,12 +655,10 @@ impl Supervisor {
                 said: 0,
             },
         );
-        let thread = std::thread::Builder::new()
-            .name(format!("talk-{connection}"))
-            .spawn(move || {
-                let _last = LastWord(notes.clone());
-                call(&what, &cut_by_thread, &shared, &notes);
-            });
+        let thread = std::thread::Builder::new().name(label).spawn(move || {
+            let _last = LastWord(notes.clone());
+            call(&what, &cut_by_thread, &shared, &notes);
+        });
         match thread {
             Ok(thread) => {
                 let role = Role::Outgoing;

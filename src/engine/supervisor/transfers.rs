@@ -15,6 +15,7 @@ use crate::engine::live::Live;
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
 use crate::engine::sending::{Earlier, Sending};
+use crate::engine::wire::{Closed, Phase, Purpose};
 use crate::engine::{LastWord, absolute};
 use crate::model::{
     DeviceId, DeviceName, Direction, Failure, Hold, Holds, Meter, OnConflict, Party, Peer,
@@ -80,9 +81,18 @@ impl Supervisor {
         }
         let connection = self.next_connection;
         self.next_connection += 1;
+        let label = format!("send-{connection}");
+        let wire = &self.shared.wire;
+        let trace = wire.open_for(
+            connection,
+            label.clone(),
+            Purpose::Send,
+            (Phase::Starting, None),
+        );
         let notes = Notes {
             connection,
             inputs: self.inputs.clone(),
+            trace: trace.clone(),
         };
         let cut = Arc::new(Cut::default());
         let sources = absolute(&request.sources);
@@ -133,12 +143,10 @@ impl Supervisor {
         self.transfers.insert(transfer, running);
         let key = kept.map(|kept| kept.key);
         let shared = self.shared.clone();
-        let thread = std::thread::Builder::new()
-            .name(format!("send-{connection}"))
-            .spawn(move || {
-                let _last = LastWord(notes);
-                sending.run(key, &shared);
-            });
+        let thread = std::thread::Builder::new().name(label).spawn(move || {
+            let _last = LastWord(notes);
+            sending.run(key, &shared);
+        });
         match thread {
             Ok(thread) => {
                 let role = Role::Outgoing;
@@ -147,6 +155,7 @@ impl Supervisor {
             }
             Err(error) => {
                 let failure = Failure::Internal(error.to_string());
+                trace.close(Closed::Failed(failure.clone()));
                 self.ended(transfer, Status::Failed, Some(failure));
             }
         }
@@ -346,6 +355,9 @@ impl Supervisor {
             }
             if transfer.told_holds != holds {
                 transfer.told_holds = holds;
+                if let Some(trace) = self.shared.wire.of(transfer.connection) {
+                    trace.held(holds);
+                }
                 // The speed before says nothing about the speed from now on.
                 transfer.meter = Meter::default();
                 self.events.say(Event::Held(*id, holds));

@@ -15,6 +15,7 @@ use crate::engine::greeting::{GreetingError, Met, Plan, Talk, greet_server};
 use crate::engine::limits::CLIENT_DEADLINE;
 use crate::engine::link::{Link, TICK};
 use crate::engine::note::{Note, Notes};
+use crate::engine::wire::Phase;
 use crate::engine::{Shared, lock, shown};
 use crate::model::{Failure, Peer, PeerAddress, Secret, Trust};
 use crate::protocol::talking::Talking as Machine;
@@ -89,18 +90,21 @@ fn knock(
 ) -> Option<Result<Connected, Failure>> {
     let begun = Instant::now();
     loop {
+        let trace = &notes.trace;
+        let told = |phase, until| trace.phase(phase, until);
         let places = Places {
             heard: Vec::new(),
             given: at,
             wrong: &[],
         };
-        let Dialed { socket, .. } = match dial_any(places, || cut.is_cut())? {
+        let Dialed { socket, .. } = match dial_any(places, || cut.is_cut(), &told)? {
             Ok(dialed) => dialed,
             Err(failure) => return Some(Err(failure)),
         };
         if let Err(error) = cut.connected(&socket) {
             return Some(Err(Failure::Internal(error.to_string())));
         }
+        trace.connected(&socket);
         let address = socket.peer_addr().map_or_else(|_| at.to_string(), shown);
         let answered = AtomicBool::new(false);
         let greeted = greet(socket, call, shared, notes, &address, &answered);
@@ -152,6 +156,7 @@ fn greet(
     answered: &AtomicBool,
 ) -> Result<(Channel, Met, KeyOf), Refused> {
     let deadline = Instant::now() + CLIENT_DEADLINE;
+    notes.trace.phase(Phase::Handshake, Some(deadline));
     let mut channel = Channel::connect(socket, &shared.identity, deadline)
         .map_err(|error| channel_failure(&error, address))?;
     let (ours, there) = (shared.identity.device_id(), channel.peer);
@@ -177,6 +182,7 @@ fn greet(
         secret: call.secret.as_ref(),
         ask: call.ask,
         answering: &|| answered.store(true, Ordering::SeqCst),
+        trace: &notes.trace,
     };
     let met = greet_server(&mut channel, ours, &name, &plan);
     let met = met.map_err(|error| match (error, &call.device) {
@@ -223,7 +229,10 @@ fn talk(
         at,
     } = connected;
     let internal = |error: crate::channel::ChannelError| Failure::Internal(error.to_string());
-    let link = Arc::new(Link::new(channel.shutdown_handle().map_err(internal)?));
+    let link = Arc::new(Link::new(
+        channel.shutdown_handle().map_err(internal)?,
+        notes.trace.clone(),
+    ));
     let ring = link.clone();
     channel
         .established(TICK, move || ring.outbox.flush())
@@ -257,6 +266,7 @@ fn talk(
         shared,
         notes.clone(),
     );
+    notes.trace.phase(Phase::Talking, None);
     talking.pump(&mut talking.machine());
     notes.send(Note::Talk(TalkNote::Connected(talking.clone())));
     talking.run(channel.reader, channel.writer);

@@ -10,6 +10,7 @@ use super::*;
 use crate::channel::Received;
 use crate::engine::greeting::{Plan, attach_to_server, greet_server};
 use crate::engine::limits::CONNECTIONS_OF_TRANSFER;
+use crate::engine::wire::Trace;
 use crate::model::{DeviceId, TransferId};
 use crate::protocol::bulk::DataFrame;
 use crate::protocol::message::{Frame, Hex, ManifestEnd, ManifestPart, Offer, WireEntry};
@@ -122,7 +123,7 @@ fn content(len: usize) -> Vec<u8> {
 }
 
 impl Device {
-    fn listen(&self, accept: AcceptPolicy) -> SocketAddr {
+    pub(super) fn listen(&self, accept: AcceptPolicy) -> SocketAddr {
         self.engine.command(Command::Listen(ListenOptions {
             bind: Bind::Exact("127.0.0.1:0".parse().unwrap()),
             save_folder: self.home.path().join("inbox"),
@@ -267,6 +268,7 @@ impl Guest {
             secret: Some(&Secret::new(PASSPHRASE).unwrap()),
             ask: false,
             answering: &|| {},
+            trace: &Trace::default(),
         };
         let name = DeviceName::cleaned("Guest", "");
         let met = greet_server(&mut channel, identity.device_id(), &name, &plan).unwrap();
@@ -335,7 +337,13 @@ impl Guest {
     ) -> Option<Channel> {
         let mut channel = connected(to, who);
         let name = DeviceName::cleaned("Guest", "");
-        let attached = attach_to_server(&mut channel, who.device_id(), &name, transfer, key);
+        let attached = attach_to_server(
+            &mut channel,
+            who.device_id(),
+            &name,
+            (transfer, key),
+            &Trace::default(),
+        );
         if let Err(error) = &attached {
             let refused = matches!(error, GreetingError::Refused(Refusal::Secret));
             assert!(refused, "{error}");

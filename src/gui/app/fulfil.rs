@@ -14,7 +14,7 @@ use crate::gui::panels::Want;
 use crate::gui::panels::destination::{Around, Ready, ready, way_in};
 use crate::gui::panels::settings::SettingsDialog;
 use crate::gui::texts::texts;
-use crate::gui::view::{Entry, Notice, Server, cards};
+use crate::gui::view::{Entry, Notice, Server, WireView, cards};
 use crate::model::{Bond, DeviceId, MessageId, Peer, PeerAddress, Rule, TransferId};
 
 impl App {
@@ -178,6 +178,9 @@ impl App {
                 self.save();
             }
             Want::SetSaveFolder(folder) => self.set_save_folder(folder),
+            Want::ShowWire(on) => self.show_wire(on),
+            Want::OpenWire(id) => self.view.wire.open = id,
+            Want::WireRevealed => self.view.wire.reveal = false,
             Want::DismissNotice => self.view.notice = None,
             Want::Copy(text) => context.copy_text(text),
             Want::Engine(command) => {
@@ -389,6 +392,16 @@ impl App {
 
     pub(super) fn set_limits(&self) {
         (self.commands)(Command::SetLimits(self.settings.limits()));
+    }
+
+    fn show_wire(&mut self, on: bool) {
+        self.settings.wire = on;
+        self.save();
+        self.view.wire = WireView {
+            reveal: on && self.modal.is_none(),
+            ..WireView::default()
+        };
+        (self.commands)(Command::WatchWire(on));
     }
 
     pub(super) fn set_save_folder(&mut self, folder: PathBuf) {

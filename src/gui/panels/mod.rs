@@ -13,6 +13,7 @@ pub mod send;
 pub mod settings;
 pub mod talks;
 pub mod transfers;
+pub mod wire;
 
 use std::path::PathBuf;
 
@@ -90,6 +91,12 @@ pub enum Want {
     SetLanguage(Language),
     SetSaveFolder(PathBuf),
     DismissNotice,
+    /// The wire panel, from now on.
+    ShowWire(bool),
+    /// The frames of one connection, or of none.
+    OpenWire(Option<u64>),
+    /// It has been brought into sight.
+    WireRevealed,
     Copy(String),
     /// Straight to the engine.
     Engine(Command),

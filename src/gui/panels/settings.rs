@@ -79,6 +79,7 @@ pub fn settings_ui(
                 port(ui, scope, settings, dialog);
                 speed(ui, scope, settings, dialog);
                 choices(ui, scope, settings);
+                advanced(ui, scope, settings);
             }
         }
         ui.add_space(theme::SECTION);
@@ -201,6 +202,17 @@ fn speed(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut Setti
             && limit != settings.speed_limit
         {
             scope.want(Want::SetSpeedLimit(limit));
+        }
+    });
+}
+
+fn advanced(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
+    let texts = &scope.texts.wire;
+    ui.add_space(theme::GAP);
+    ui.label(widgets::muted(ui, scope.texts.set_advanced));
+    row(ui, texts.setting, texts.setting_hint, |ui, _label| {
+        if widgets::switch(ui, settings.wire, texts.setting).clicked() {
+            scope.want(Want::ShowWire(!settings.wire));
         }
     });
 }

@@ -473,6 +473,8 @@ pub const ENGLISH: Texts = Texts {
     theme_light: "Light",
     theme_dark: "Dark",
     language_system: "System",
+    set_advanced: "Advanced",
+    wire: super::wire::ENGLISH,
     settings_not_saved: |why| format!("The settings could not be saved: {why}"),
     devices_not_read: |why| why.to_owned(),
     settings_not_read: |why| format!("The settings were not read: {why}"),

@@ -4,6 +4,7 @@
 //! functions, so that each language orders and counts as it must.
 
 mod en;
+mod wire;
 mod zh;
 
 use std::net::IpAddr;
@@ -15,6 +16,7 @@ use crate::model::{Allow, Bond, Failure, OnConflict, Presence, Problem, Symbol, 
 use crate::settings::Language;
 
 pub use en::ENGLISH;
+pub use wire::WireTexts;
 pub use zh::CHINESE;
 
 pub struct Texts {
@@ -317,6 +319,8 @@ pub struct Texts {
     pub theme_light: &'static str,
     pub theme_dark: &'static str,
     pub language_system: &'static str,
+    pub set_advanced: &'static str,
+    pub wire: WireTexts,
     pub settings_not_saved: fn(&str) -> String,
     pub settings_not_read: fn(&str) -> String,
     pub devices_not_read: fn(&str) -> String,

@@ -412,6 +412,8 @@ pub const CHINESE: Texts = Texts {
     theme_light: "浅色",
     theme_dark: "深色",
     language_system: "跟随系统",
+    set_advanced: "高级",
+    wire: super::wire::CHINESE,
     settings_not_saved: |why| format!("设置未能保存：{why}"),
     devices_not_read: |why| format!("已知设备列表未能完整读取，请检查列表。（{why}）"),
     settings_not_read: |why| format!("未能读取设置：{why}"),
