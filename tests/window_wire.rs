@@ -124,8 +124,8 @@ fn the_panel_is_off_until_it_is_asked_for_by_keys_or_in_the_settings() {
     let mut window = Window::english();
     assert!(window.harness.query_by_label("Wire").is_none());
     assert!(window.command().is_none());
-    window.harness.set_size(egui::vec2(1280.0, 1400.0));
     window.click("Settings");
+    window.click("Advanced");
     let switch = |window: &Window| {
         let found = window
             .harness

@@ -24,6 +24,7 @@ pub struct SettingsDialog {
 enum Page {
     General,
     Known,
+    Advanced,
 }
 
 impl SettingsDialog {
@@ -64,6 +65,7 @@ pub fn settings_ui(
             for (page, word) in [
                 (Page::General, texts.set_general),
                 (Page::Known, texts.known_devices),
+                (Page::Advanced, texts.set_advanced),
             ] {
                 if widgets::choice(ui, dialog.page == page, word) {
                     dialog.page = page;
@@ -79,8 +81,8 @@ pub fn settings_ui(
                 port(ui, scope, settings, dialog);
                 speed(ui, scope, settings, dialog);
                 choices(ui, scope, settings);
-                advanced(ui, scope, settings);
             }
+            Page::Advanced => advanced(ui, scope, settings),
         }
         ui.add_space(theme::SECTION);
         let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
@@ -208,8 +210,6 @@ fn speed(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut Setti
 
 fn advanced(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
     let texts = &scope.texts.wire;
-    ui.add_space(theme::GAP);
-    ui.label(widgets::muted(ui, scope.texts.set_advanced));
     row(ui, texts.setting, texts.setting_hint, |ui, _label| {
         if widgets::switch(ui, settings.wire, texts.setting).clicked() {
             scope.want(Want::ShowWire(!settings.wire));

@@ -322,7 +322,9 @@ fn arrow(frames: &Frames) -> &'static str {
 }
 
 fn time(at: Duration) -> String {
-    format!("+{:.3}", at.as_secs_f64())
+    // As much as the column holds.
+    let places = if at.as_secs() < 1000 { 3 } else { 1 };
+    format!("+{:.places$}", at.as_secs_f64())
 }
 
 /// One line as text, for the clipboard and for who cannot see it.
