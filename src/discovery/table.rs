@@ -128,7 +128,8 @@ impl Table {
         entry.put(from, said, Way::Beacon, now) || calls
     }
 
-    /// A record that names these addresses. What an earlier one of this name said is over.
+    /// A record that names these addresses. Often it comes in parts: what it does not name any more is
+    /// over a while later.
     pub fn recorded(
         &mut self,
         full_name: &str,
@@ -145,10 +146,11 @@ impl Table {
         let kept = addresses.iter().take(MOST_PLACES);
         let mut put = false;
         let before = self.records.get(full_name).copied();
-        if let Some((device, instance)) = before {
+        if let Some((device, instance)) = before
+            && (device, instance) != (said.device, said.instance)
+        {
             self.forget_places(device, |place| {
-                let named = addresses.contains(&place.from) && device == said.device;
-                place.way == Way::Record && place.instance == instance && !named
+                place.way == Way::Record && place.instance == instance
             });
         }
         for from in kept {
@@ -488,6 +490,8 @@ mod tests {
         table.recorded("g", &garden, &[source(1), source(2)], now);
         assert_eq!(table.nearby()[0].addresses.len(), 2);
         table.recorded("g", &garden, &[source(2)], later);
+        assert_eq!(table.nearby()[0].addresses.len(), 2, "a part of it");
+        table.expire(now + GONE_AFTER);
         assert_eq!(table.nearby()[0].addresses.len(), 1);
         let silent = Duration::from_secs(6);
         assert!(table.asks_for_records(silent, later));

@@ -1,6 +1,7 @@
 //! Defects of ours, which no peer can bring about: they are planted.
 
 mod attached;
+mod nearby;
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;
