@@ -293,11 +293,9 @@ impl Table {
             if entry.is_some_and(|entry| entry.places.len() >= MOST_PLACES) {
                 return None;
             }
-            if entry.is_none() && self.entries.len() >= MOST_DEVICES {
-                if !favoured {
-                    return None;
-                }
-                self.make_room();
+            let full = entry.is_none() && self.entries.len() >= MOST_DEVICES;
+            if full && !self.make_room(favoured) {
+                return None;
             }
         }
         self.arrivals += 1;
@@ -311,15 +309,33 @@ impl Table {
         }))
     }
 
-    /// The stranger that came last goes.
-    fn make_room(&mut self) {
-        let strangers = self.entries.iter();
-        let strangers = strangers.filter(|(id, _)| !self.favoured.contains(id));
-        let last = strangers.max_by_key(|(_, entry)| entry.arrival);
-        if let Some(last) = last.map(|(id, _)| *id) {
-            self.entries.remove(&last);
-            self.forget_records();
+    /// One of the strangers goes: the last one from the address that has most of them; for a favoured
+    /// device also one that is alone at its address. Says whether there is room now.
+    fn make_room(&mut self, favoured: bool) -> bool {
+        let strangers = || {
+            let all = self.entries.iter();
+            all.filter(|(id, _)| !self.favoured.contains(id))
+        };
+        let mut from: HashMap<IpAddr, usize> = HashMap::new();
+        for (_, entry) in strangers() {
+            let ips: HashSet<_> = entry.places.iter().map(|place| place.from.ip).collect();
+            for ip in ips {
+                *from.entry(ip).or_default() += 1;
+            }
         }
+        let most = from.into_iter().max_by_key(|(ip, count)| (*count, *ip));
+        let Some((ip, _)) = most.filter(|(_, count)| *count > 1 || favoured) else {
+            return false;
+        };
+        let there = |entry: &Entry| entry.places.iter().any(|place| place.from.ip == ip);
+        let theirs = strangers().filter(|(_, entry)| there(entry));
+        let last = theirs.max_by_key(|(_, entry)| entry.arrival);
+        let Some(last) = last.map(|(id, _)| *id) else {
+            return false;
+        };
+        self.entries.remove(&last);
+        self.forget_records();
+        true
     }
 }
 
@@ -517,10 +533,21 @@ mod tests {
             table.heard(source(2), &said(id, "Forged"), now);
         }
         assert_eq!(table.nearby().len(), 1 + MOST_FROM_ONE);
+        for id in 100..164 {
+            for device in 0..MOST_FROM_ONE as u32 {
+                table.heard(source(id), &said(id * 100 + device, "Forged"), now);
+            }
+        }
+        assert_eq!(table.nearby().len(), MOST_DEVICES);
+        let attic = said(9_000, "Attic");
+        table.heard(source(9_000), &attic, now);
+        let has = |table: &Table, id| table.nearby().iter().any(|nearby| nearby.id == id);
+        assert!(has(&table, attic.device), "who is alone at an address finds room");
         for id in 10_000..20_000 {
             table.heard(source(id), &said(id, "Forged"), now);
         }
         assert_eq!(table.nearby().len(), MOST_DEVICES);
+        assert!(has(&table, attic.device));
         let known = said(30_000, "Known");
         table.heard(source(30_000), &known, now);
         assert!(

@@ -4,6 +4,7 @@
 //! `corpus` in the program's own tests (`tests/fuzz_corpus.rs` includes this file, so nothing here
 //! says `crate::`). README.md tells what each one promises.
 
+pub mod beacon;
 pub mod disk;
 pub mod frames;
 pub mod greeting;
@@ -19,7 +20,7 @@ pub mod striping;
 pub type Target = fn(&[u8]);
 
 /// By the names of their folders in `corpus` and their files in `fuzz_targets`.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("frames", frames::frames),
     ("server_greeting", greeting::server),
     ("client_greeting", greeting::client),
@@ -31,4 +32,5 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("settings", settings::settings),
     ("known", known::known),
     ("striping", striping::striping),
+    ("beacon", beacon::beacon),
 ];
