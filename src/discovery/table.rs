@@ -1,7 +1,8 @@
 //! Who was heard of, and where. No I/O: datagrams, records and the time are handed in.
 //!
-//! Bounded whatever is sent: so many devices, so many places each, so many devices from one address. What
-//! is full takes nobody new but a device that a person knows, for which a stranger makes room.
+//! Bounded whatever is sent: so many devices, so many places each, so many devices from one address. Where
+//! it is full, one of those who come from one address in numbers makes room for who is alone at another one,
+//! and anybody for a device that a person knows.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -542,7 +543,10 @@ mod tests {
         let attic = said(9_000, "Attic");
         table.heard(source(9_000), &attic, now);
         let has = |table: &Table, id| table.nearby().iter().any(|nearby| nearby.id == id);
-        assert!(has(&table, attic.device), "who is alone at an address finds room");
+        assert!(
+            has(&table, attic.device),
+            "who is alone at an address finds room"
+        );
         for id in 10_000..20_000 {
             table.heard(source(id), &said(id, "Forged"), now);
         }
