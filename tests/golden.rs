@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
+use ropeway::discovery::beacon::{Announcement, Beacon};
 use ropeway::model::Entry;
 use ropeway::protocol::{Buffers, Decoder, Frame, Limit, Violation};
 use serde_json::{Value, json};
@@ -99,4 +100,48 @@ fn every_golden_frame_means_what_its_file_says() {
         checked += 1;
     }
     assert!(checked >= 70, "only {checked} golden frames were found");
+}
+
+#[test]
+fn every_golden_beacon_means_what_its_file_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/beacons");
+    let mut checked = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.display();
+        let golden: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let bytes = golden["datagram"].as_str().unwrap().as_bytes();
+        let bytes = HEXLOWER.decode(bytes).unwrap();
+        let understood = Beacon::parse(&bytes);
+        checked += 1;
+        if golden["refused"] == json!(true) {
+            assert!(understood.is_err(), "{name} must be refused");
+            continue;
+        }
+        let beacon = understood.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(meaning(&beacon), golden["means"], "{name}");
+        let again = Beacon::parse(&beacon.to_bytes()).unwrap();
+        assert_eq!(again, beacon, "{name}: written and read again");
+    }
+    assert!(checked >= 17, "only {checked} golden beacons were found");
+}
+
+fn meaning(beacon: &Beacon) -> Value {
+    let instance = HEXLOWER.encode(&beacon.instance().0);
+    match beacon {
+        Beacon::Announce(Announcement {
+            device,
+            name,
+            system,
+            port,
+            ..
+        }) => json!({
+            "kind": "announce", "device": device.to_string(), "instance": instance,
+            "name": name.as_str(), "system": system.as_str(), "port": port,
+        }),
+        Beacon::Query(_) => json!({"kind": "query", "instance": instance}),
+        Beacon::Goodbye(device, _) => json!({
+            "kind": "goodbye", "device": device.to_string(), "instance": instance,
+        }),
+    }
 }

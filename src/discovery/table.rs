@@ -1,7 +1,8 @@
 //! Who was heard of, and where. No I/O: datagrams, records and the time are handed in.
 //!
-//! Bounded whatever is sent: so many devices, so many places each, so many devices from one address. What
-//! is full takes nobody new but a device that a person knows, for which a stranger makes room.
+//! Bounded whatever is sent: so many devices, so many places each, so many devices from one address. Where
+//! it is full, one of those who come from one address in numbers makes room for who is alone at another one,
+//! and anybody for a device that a person knows.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -128,7 +129,8 @@ impl Table {
         entry.put(from, said, Way::Beacon, now) || calls
     }
 
-    /// A record that names these addresses. What an earlier one of this name said is over.
+    /// A record that names these addresses. Often it comes in parts: what it does not name any more is
+    /// over a while later.
     pub fn recorded(
         &mut self,
         full_name: &str,
@@ -145,10 +147,11 @@ impl Table {
         let kept = addresses.iter().take(MOST_PLACES);
         let mut put = false;
         let before = self.records.get(full_name).copied();
-        if let Some((device, instance)) = before {
+        if let Some((device, instance)) = before
+            && (device, instance) != (said.device, said.instance)
+        {
             self.forget_places(device, |place| {
-                let named = addresses.contains(&place.from) && device == said.device;
-                place.way == Way::Record && place.instance == instance && !named
+                place.way == Way::Record && place.instance == instance
             });
         }
         for from in kept {
@@ -291,11 +294,9 @@ impl Table {
             if entry.is_some_and(|entry| entry.places.len() >= MOST_PLACES) {
                 return None;
             }
-            if entry.is_none() && self.entries.len() >= MOST_DEVICES {
-                if !favoured {
-                    return None;
-                }
-                self.make_room();
+            let full = entry.is_none() && self.entries.len() >= MOST_DEVICES;
+            if full && !self.make_room(favoured) {
+                return None;
             }
         }
         self.arrivals += 1;
@@ -309,15 +310,33 @@ impl Table {
         }))
     }
 
-    /// The stranger that came last goes.
-    fn make_room(&mut self) {
-        let strangers = self.entries.iter();
-        let strangers = strangers.filter(|(id, _)| !self.favoured.contains(id));
-        let last = strangers.max_by_key(|(_, entry)| entry.arrival);
-        if let Some(last) = last.map(|(id, _)| *id) {
-            self.entries.remove(&last);
-            self.forget_records();
+    /// One of the strangers goes: the last one from the address that has most of them; for a favoured
+    /// device also one that is alone at its address. Says whether there is room now.
+    fn make_room(&mut self, favoured: bool) -> bool {
+        let strangers = || {
+            let all = self.entries.iter();
+            all.filter(|(id, _)| !self.favoured.contains(id))
+        };
+        let mut from: HashMap<IpAddr, usize> = HashMap::new();
+        for (_, entry) in strangers() {
+            let ips: HashSet<_> = entry.places.iter().map(|place| place.from.ip).collect();
+            for ip in ips {
+                *from.entry(ip).or_default() += 1;
+            }
         }
+        let most = from.into_iter().max_by_key(|(ip, count)| (*count, *ip));
+        let Some((ip, _)) = most.filter(|(_, count)| *count > 1 || favoured) else {
+            return false;
+        };
+        let there = |entry: &Entry| entry.places.iter().any(|place| place.from.ip == ip);
+        let theirs = strangers().filter(|(_, entry)| there(entry));
+        let last = theirs.max_by_key(|(_, entry)| entry.arrival);
+        let Some(last) = last.map(|(id, _)| *id) else {
+            return false;
+        };
+        self.entries.remove(&last);
+        self.forget_records();
+        true
     }
 }
 
@@ -488,6 +507,8 @@ mod tests {
         table.recorded("g", &garden, &[source(1), source(2)], now);
         assert_eq!(table.nearby()[0].addresses.len(), 2);
         table.recorded("g", &garden, &[source(2)], later);
+        assert_eq!(table.nearby()[0].addresses.len(), 2, "a part of it");
+        table.expire(now + GONE_AFTER);
         assert_eq!(table.nearby()[0].addresses.len(), 1);
         let silent = Duration::from_secs(6);
         assert!(table.asks_for_records(silent, later));
@@ -513,10 +534,24 @@ mod tests {
             table.heard(source(2), &said(id, "Forged"), now);
         }
         assert_eq!(table.nearby().len(), 1 + MOST_FROM_ONE);
+        for id in 100..164 {
+            for device in 0..MOST_FROM_ONE as u32 {
+                table.heard(source(id), &said(id * 100 + device, "Forged"), now);
+            }
+        }
+        assert_eq!(table.nearby().len(), MOST_DEVICES);
+        let attic = said(9_000, "Attic");
+        table.heard(source(9_000), &attic, now);
+        let has = |table: &Table, id| table.nearby().iter().any(|nearby| nearby.id == id);
+        assert!(
+            has(&table, attic.device),
+            "who is alone at an address finds room"
+        );
         for id in 10_000..20_000 {
             table.heard(source(id), &said(id, "Forged"), now);
         }
         assert_eq!(table.nearby().len(), MOST_DEVICES);
+        assert!(has(&table, attic.device));
         let known = said(30_000, "Known");
         table.heard(source(30_000), &known, now);
         assert!(

@@ -2,6 +2,7 @@
 
 mod attached;
 mod waiting;
+mod nearby;
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;

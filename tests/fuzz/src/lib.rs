@@ -4,6 +4,7 @@
 //! `corpus` in the program's own tests (`tests/fuzz_corpus.rs` includes this file, so nothing here
 //! says `crate::`). README.md tells what each one promises.
 
+pub mod beacon;
 pub mod disk;
 pub mod frames;
 pub mod greeting;
@@ -21,7 +22,7 @@ pub mod transcript;
 pub type Target = fn(&[u8]);
 
 /// By the names of their folders in `corpus` and their files in `fuzz_targets`.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("frames", frames::frames),
     ("server_greeting", greeting::server),
     ("client_greeting", greeting::client),
@@ -35,4 +36,5 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("striping", striping::striping),
     ("talking", talking::talking),
     ("transcript", transcript::transcript),
+    ("beacon", beacon::beacon),
 ];

@@ -24,6 +24,7 @@ fn main() {
         ("striping", stripes()),
         ("talking", talks()),
         ("transcript", transcripts()),
+        ("beacon", beacons()),
     ] {
         let folder = folder.join(target);
         fs::create_dir_all(&folder).expect("a folder for seeds");
@@ -607,5 +608,41 @@ fn journals() -> Corpus {
             .into_bytes(),
         header.into_bytes(),
         Vec::new(),
+    ]
+}
+
+/// Two bytes for a length, two for where from and how long after, then a datagram.
+fn beacons() -> Corpus {
+    use ropeway::discovery::beacon::{Announcement, Beacon, Instance};
+    use ropeway::model::{DeviceId, DeviceName, System};
+    let framed = |from: u8, wait: u8, bytes: &[u8]| {
+        let length = (bytes.len() as u16).to_be_bytes();
+        [&[length[0], length[1], from, wait], bytes].concat()
+    };
+    let announce = |device: u8, name: &str, port| {
+        let said = Announcement {
+            device: DeviceId([device; 32]),
+            instance: Instance([device; 8]),
+            name: DeviceName::cleaned(name, "x"),
+            system: System::Linux,
+            port,
+            call: None,
+        };
+        Beacon::Announce(said).to_bytes()
+    };
+    let goodbye = Beacon::Goodbye(DeviceId([1; 32]), Instance([1; 8])).to_bytes();
+    let query = Beacon::Query(Instance([1; 8])).to_bytes();
+    let one = announce(1, "Study PC", Some(9000));
+    let mut later = announce(2, "\u{4e66}\u{623f}", None);
+    later.extend([200, 2, 0, 0, 0, 1, 0]);
+    vec![
+        framed(1, 0, &one),
+        framed(1, 0, &later),
+        framed(1, 0, &query),
+        [framed(1, 0, &one), framed(2, 9, &one), framed(1, 9, &goodbye)].concat(),
+        [framed(1, 0, &one), framed(1, 255, &later), framed(3, 255, &one)].concat(),
+        framed(1, 0, &announce(0xee, "ourselves", Some(1))),
+        framed(1, 0, &one[..one.len() - 1]),
+        (1..40).flat_map(|n| framed(n, 1, &announce(n, &"x".repeat(64), Some(9)))).collect(),
     ]
 }
