@@ -33,6 +33,8 @@ pub struct Settings {
     pub at_once: u32,
     /// What happens to names that are taken, unless said otherwise for an offer.
     pub on_conflict: OnConflict,
+    /// What was said and heard stays on the disk.
+    pub keep_conversations: bool,
     pub theme: Theme,
     pub language: Language,
 }
@@ -66,6 +68,7 @@ impl Default for Settings {
             speed_limit: 0,
             at_once: 3,
             on_conflict: OnConflict::default(),
+            keep_conversations: true,
             theme: Theme::default(),
             language: Language::default(),
         }

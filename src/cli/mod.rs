@@ -6,6 +6,7 @@
 mod args;
 mod devices;
 mod input;
+mod message;
 mod output;
 mod receive;
 mod secret;
@@ -141,12 +142,14 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
     let json = match &subcommand {
         Subcommand::Receive(receive) => receive.json,
         Subcommand::Send(send) => send.json,
+        Subcommand::Message(message) => message.json,
         Subcommand::Devices(devices) => devices.json,
     };
     let output = Output::new(json);
     let result = match subcommand {
         Subcommand::Receive(arguments) => receive::run(arguments, data_dir, wait, &output),
         Subcommand::Send(arguments) => send::run(arguments, data_dir, wait, &output),
+        Subcommand::Message(arguments) => message::run(arguments, data_dir, wait, &output),
         Subcommand::Devices(arguments) => devices::run(arguments.action, &data_dir, &output),
     };
     result.unwrap_or_else(|trouble| {

@@ -47,6 +47,11 @@ pub use event::{
 pub use known::{KnownDevice, KnownDevices};
 pub use sending::new_transfer_id;
 
+/// A fresh id for something that is to be said.
+pub fn new_message_id() -> MessageId {
+    MessageId(greeting::random_bytes())
+}
+
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -60,7 +65,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
-use crate::model::{Code, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId};
+use crate::model::{
+    Code, DeviceId, DeviceName, MessageId, OnConflict, Peer, PeerAddress, Problem, TransferId,
+};
 use crate::storage::record::{self, RecordError};
 use attachable::Attachable;
 use conversations::Conversations;
@@ -178,6 +185,11 @@ impl Engine {
     pub fn known(&self) -> Vec<KnownDevice> {
         self.shared.known.look_again();
         self.shared.known.all()
+    }
+
+    /// A conversation was opened with this device not long ago, so that it opens anew without a code.
+    pub fn opens_anew(&self, device: DeviceId) -> bool {
+        self.shared.conversations.key(device).is_some()
     }
 
     /// Never blocks. After the engine has ended it does nothing.
