@@ -35,6 +35,8 @@ pub struct Settings {
     pub on_conflict: OnConflict,
     /// How this device shows itself on the local network.
     pub presence: Presence,
+    /// What was said and heard stays on the disk.
+    pub keep_conversations: bool,
     pub theme: Theme,
     pub language: Language,
     /// The panel that shows what goes on at every connection.
@@ -71,6 +73,7 @@ impl Default for Settings {
             at_once: 3,
             on_conflict: OnConflict::default(),
             presence: Presence::Visible,
+            keep_conversations: true,
             theme: Theme::default(),
             language: Language::default(),
             wire: false,

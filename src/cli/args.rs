@@ -60,6 +60,7 @@ pub enum Subcommand {
     Receive(Receive),
     Send(Send),
     Discover(Discover),
+    Message(Message),
     Devices(Devices),
     Doctor(Doctor),
 }
@@ -230,6 +231,42 @@ pub struct Discover {
     #[arg(long, value_name = "SECONDS", default_value_t = 3,
           value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     pub seconds: u64,
+
+    /// Prints one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Says something to another device
+#[derive(Args, Debug)]
+#[command(after_help = format!("\
+{SECRET_HELP}
+A known device needs none, and neither does one with which a conversation was opened in the last seven
+days. It ends with 0 when the other device has the message; until then, after the connection was lost, it
+waits as long as --wait says. What others say meanwhile is left to `receive` and the window.
+
+Examples:
+  ropeway message 'Lunch?' --to 'Study PC'
+  git log --oneline -5 | ropeway message --to garden-laptop.local
+
+{EXIT_STATUSES}"))]
+pub struct Message {
+    /// What to say, up to 16 KiB; - or nothing takes it from standard input
+    #[arg(value_name = "TEXT")]
+    pub text: Option<String>,
+
+    /// The other device: the name of a known device, a host name or an address, with its port if that
+    /// is not 9000, or its ropeway:// link
+    #[arg(long, value_name = "HOST[:PORT]|NAME")]
+    pub to: String,
+
+    /// Remembers the other device, if its person wants that, too: from then on no code is needed
+    #[arg(long)]
+    pub pair: bool,
+
+    /// Reads the code or passphrase from this file
+    #[arg(long, value_name = "FILE")]
+    pub code_file: Option<PathBuf>,
 
     /// Prints one JSON object a line
     #[arg(long)]

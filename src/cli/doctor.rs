@@ -53,10 +53,8 @@ pub fn run(arguments: Doctor, data_dir: PathBuf, output: &Output) -> Result<Exit
 
 /// An address, or a known device by its name.
 fn meant(host: &str, session: &Session) -> Result<PeerAddress, Trouble> {
-    session
-        .engine
-        .command(Command::SetPresence(Presence::Hidden));
-    let target = target::find(session, host, true).map_err(|trouble| {
+    let discovers = session.show(Presence::Hidden)? != Presence::Off;
+    let target = target::find(session, host, discovers).map_err(|trouble| {
         let sentence = trouble.sentence.replace("--to ", "");
         Trouble {
             sentence,

@@ -8,6 +8,7 @@ mod devices;
 mod discover;
 mod doctor;
 mod input;
+mod message;
 mod output;
 mod receive;
 mod secret;
@@ -145,6 +146,7 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
     let json = match &subcommand {
         Subcommand::Receive(receive) => receive.json,
         Subcommand::Send(send) => send.json,
+        Subcommand::Message(message) => message.json,
         Subcommand::Devices(devices) => devices.json,
         Subcommand::Discover(discover) => discover.json,
         Subcommand::Doctor(doctor) => doctor.json,
@@ -155,6 +157,7 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
         Subcommand::Send(arguments) => send::run(arguments, data_dir, wait, &output),
         Subcommand::Discover(arguments) => discover::run(&arguments, &data_dir, &output),
         Subcommand::Doctor(arguments) => doctor::run(arguments, data_dir, &output),
+        Subcommand::Message(arguments) => message::run(arguments, data_dir, wait, &output),
         Subcommand::Devices(arguments) => devices::run(arguments.action, &data_dir, &output),
     };
     result.unwrap_or_else(|trouble| {

@@ -15,10 +15,10 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::Trouble;
 use super::secret::capital;
-use crate::engine::{Listening, Offer};
+use crate::engine::{Listening, Offer, TextOffer};
 use crate::model::{
-    Code, Direction, EntryStatus, FileReport, Hold, Holds, Peer, Problem, Progress, Status,
-    Summary, Symbol, Symbols, TransferId, TransferState,
+    Code, Delivery, Direction, EntryStatus, FileReport, Hold, Holds, MessageId, Peer, Problem,
+    Progress, Status, Summary, Symbol, Symbols, TransferId, TransferState, displayable,
 };
 
 /// Failures named at the end of a transfer: what fits on a screen. `--json` names all.
@@ -227,6 +227,68 @@ impl Output {
             from.name,
             from.address,
             symbols.words()
+        ));
+    }
+
+    /// What somebody says: never as it is, or a terminal would obey it.
+    pub fn message(&self, from: &Peer, id: MessageId, text: &str) {
+        if self.json {
+            self.line(&json!({
+                "event": "message",
+                "id": id.to_string(),
+                "from": from.name.as_str(),
+                "device_id": from.device_id.map(|id| id.to_string()),
+                "text": text,
+                // From anybody else none is taken.
+                "verified": true,
+                "trust": from.trust.as_str(),
+            }));
+        } else {
+            self.say(&format!("{}: {}", from.name, displayable(text)));
+        }
+    }
+
+    /// What became of what was said here.
+    pub fn delivery(&self, to: Option<&Peer>, id: MessageId, delivery: Delivery) {
+        let name = to.map_or("?", |peer| peer.name.as_str());
+        if self.json {
+            self.line(&json!({
+                "event": "delivery",
+                "id": id.to_string(),
+                "to": name,
+                "device_id": to.and_then(|peer| peer.device_id).map(|id| id.to_string()),
+                "delivery": delivery,
+            }));
+            return;
+        }
+        self.say(&match delivery {
+            Delivery::Waiting => format!("{name} does not have it yet."),
+            Delivery::Delivered => format!("{name} has it."),
+            Delivery::NotDelivered => format!("{name} does not have it."),
+        });
+    }
+
+    /// Somebody who has proven nothing wants to say something.
+    pub fn text_offer(&self, offer: &TextOffer) {
+        if self.json {
+            let symbols = offer.symbols.as_ref();
+            self.line(&json!({
+                "event": "text-offer",
+                "from": offer.from.name.as_str(),
+                "device_id": offer.from.device_id.map(|id| id.to_string()),
+                "trust": offer.from.trust.as_str(),
+                "symbols": symbols.map(|symbols| symbols.0.map(Symbol::name)),
+            }));
+        }
+    }
+
+    pub fn text_question(&self, TextOffer { from, symbols }: &TextOffer) {
+        let who = format!("“{}” ({}), not verified", from.name, from.address);
+        let symbols = symbols.as_ref();
+        let same = symbols.map(|symbols| format!(" {}", same(symbols)));
+        let same = same.unwrap_or_default();
+        self.put(format!(
+            "{who}, wants to send a text.{same} Show it? [y/N] "
         ));
     }
 
@@ -529,13 +591,36 @@ impl Output {
     }
 
     fn line(&self, value: &Value) {
-        Self::print(format!("{value}\n").as_bytes());
+        let mut line = harmless(value.to_string());
+        line.push('\n');
+        Self::print(line.as_bytes());
     }
 
     fn print(lines: &[u8]) {
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(lines).and_then(|()| out.flush());
     }
+}
+
+/// JSON leaves some characters as they are that terminals obey, or that turn a line around. Escaped they
+/// mean the same.
+fn harmless(json: String) -> String {
+    let acts = |character: char| {
+        matches!(character, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !json.chars().any(acts) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if acts(character) {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }
 
 /// One of possibly a million.

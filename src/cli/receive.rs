@@ -12,10 +12,11 @@ use super::output::Output;
 use super::{Exit, Session, Trouble, exit_of, is_yes, secret};
 use crate::engine::{
     AcceptPolicy, Answer, Bind, Command, Event, ListenError, ListenOptions, Listening, Offer,
+    TextOffer,
 };
 use crate::model::{
-    Manifest, Presence, Problem, Rule, SafeName, Severity, Status, Summary, TransferId,
-    TransferState, Trust,
+    Direction, Manifest, Presence, Problem, Rule, SafeName, Said, Severity, Status, Summary,
+    TransferId, TransferState, Trust,
 };
 
 /// What has arrived is flushed; a disk may take its time.
@@ -67,6 +68,9 @@ pub fn run(
     if listening.port_moved {
         keep_port(&mut session, &listening, &data_dir, output);
     }
+    // What an earlier run left undelivered is delivered by this one.
+    let keep = session.settings.keep_conversations;
+    session.engine.command(Command::KeepConversations(keep));
     let mut receiving = Receiving {
         session,
         output,
@@ -151,8 +155,8 @@ struct Receiving<'a> {
     offered: HashSet<TransferId>,
     /// Whose symbols were shown.
     shown: HashSet<TransferId>,
-    /// Offers that wait for the person; the first is being asked about.
-    questions: VecDeque<Offer>,
+    /// What waits for the person; the first is being asked about.
+    questions: VecDeque<Question>,
     /// From when on what is typed answers the question on the screen.
     asked: Option<Instant>,
     /// A transfer has begun in this run.
@@ -168,6 +172,11 @@ struct Receiving<'a> {
     /// Accepted and not over.
     running: HashSet<TransferId>,
     reads_lines: bool,
+}
+
+enum Question {
+    Offer(Offer),
+    Text(TextOffer),
 }
 
 impl Receiving<'_> {
@@ -320,7 +329,20 @@ impl Receiving<'_> {
                 }
             }
             Event::Slept(slept) => self.output.slept(slept),
-            Event::DevicesNotRead(why) => self.output.warn(&why),
+            Event::DevicesNotRead(why) | Event::ConversationsNotRead(why) => self.output.warn(&why),
+            Event::Line(from, line) if line.direction == Direction::Receive => {
+                if let Said::Text { id, text, .. } = &line.what {
+                    self.output.message(&from, *id, text);
+                }
+            }
+            Event::TextOffered(offer) => self.text_offer(offer),
+            Event::TextWithdrawn(device) => {
+                self.take_questions_back(|question| match question {
+                    Question::Offer(_) => false,
+                    Question::Text(offer) => offer.from.device_id == Some(device),
+                });
+                self.ask();
+            }
             Event::Listening(_)
             | Event::KeptAwake(_)
             | Event::ListenFailed(_)
@@ -342,15 +364,12 @@ impl Receiving<'_> {
             | Event::Nearby(_)
             | Event::Recent(_)
             | Event::Conversations(_)
-            | Event::ConversationsNotRead(_)
             | Event::NotSaid { .. }
             | Event::TalkOpened(..)
             | Event::Line(..)
             | Event::Delivery(..)
             | Event::Talk(..)
             | Event::TalkFailed(..)
-            | Event::TextOffered(_)
-            | Event::TextWithdrawn(_)
             | Event::Diagnosis(_)
             | Event::Wire(_)
             | Event::Measured(_)
@@ -411,7 +430,7 @@ impl Receiving<'_> {
             return;
         }
         self.read_lines();
-        self.questions.push_back(offer);
+        self.questions.push_back(Question::Offer(offer));
         self.ask();
     }
 
@@ -448,10 +467,13 @@ impl Receiving<'_> {
         if self.asked.is_some() {
             return;
         }
-        if let Some(offer) = self.questions.front() {
+        if let Some(question) = self.questions.front() {
             input::drop_typed();
             self.asked = Some(Instant::now().max(self.deaf_until));
-            self.output.question(offer);
+            match question {
+                Question::Offer(offer) => self.output.question(offer),
+                Question::Text(offer) => self.output.text_question(offer),
+            }
         }
     }
 
@@ -462,8 +484,10 @@ impl Receiving<'_> {
         }
         self.asked = None;
         self.output.answered();
-        if let Some(offer) = self.questions.pop_front() {
-            self.answer(offer.transfer, is_yes(line));
+        match self.questions.pop_front() {
+            Some(Question::Offer(offer)) => self.answer(offer.transfer, is_yes(line)),
+            Some(Question::Text(offer)) => self.answer_text(&offer, is_yes(line)),
+            None => {}
         }
         self.ask();
     }
@@ -483,11 +507,42 @@ impl Receiving<'_> {
             .command(Command::Answer(transfer, answer));
     }
 
+    /// Somebody who has proven nothing wants to say something.
+    fn text_offer(&mut self, offer: TextOffer) {
+        self.output.text_offer(&offer);
+        if !std::io::stdin().is_terminal() {
+            self.output.warn(
+                "A text was declined: symbols are compared by people, and there is no terminal.",
+            );
+            return self.answer_text(&offer, false);
+        }
+        self.read_lines();
+        self.questions.push_back(Question::Text(offer));
+        self.ask();
+    }
+
+    fn answer_text(&self, offer: &TextOffer, yes: bool) {
+        if let Some(device) = offer.from.device_id {
+            let engine = &self.session.engine;
+            engine.command(Command::AnswerText(device, yes));
+            if yes && self.arguments.pair {
+                engine.command(Command::Remember(device));
+            }
+        }
+    }
+
     /// An offer that is gone needs no answer any more.
     fn take_back(&mut self, transfer: TransferId) {
-        let first = self.questions.front().map(|offer| offer.transfer);
-        self.questions.retain(|offer| offer.transfer != transfer);
-        if first == Some(transfer) && self.asked.take().is_some() {
+        self.take_questions_back(|question| match question {
+            Question::Offer(offer) => offer.transfer == transfer,
+            Question::Text(_) => false,
+        });
+    }
+
+    fn take_questions_back(&mut self, gone: impl Fn(&Question) -> bool) {
+        let first = self.questions.front().is_some_and(&gone);
+        self.questions.retain(|question| !gone(question));
+        if first && self.asked.take().is_some() {
             self.output.take_question_back();
             self.deaf_until = Instant::now() + DEAF_FOR;
         }

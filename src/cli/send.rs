@@ -8,7 +8,7 @@ use super::input::{self, Input, Inputs};
 use super::output::Output;
 use super::target::{Target, find};
 use super::{Exit, Session, Trouble, exit_of, is_yes, secret};
-use crate::engine::{Command, EarlierSend, Event, Looked, SendRequest, new_transfer_id};
+use crate::engine::{Command, EarlierSend, Event, Found, Looked, SendRequest, new_transfer_id};
 use crate::model::{
     Failure, PeerAddress, Presence, Secret, Status, Summary, TransferId, TransferState, Way,
 };
@@ -50,7 +50,7 @@ pub fn run(
         }
     }
     let given = secret::to_prove(arguments.code_file.as_deref())?;
-    let Proof { secret, ask } = proof(&session, &target, given)?;
+    let Proof { secret, ask } = proof(&session, &target, given, |_found| false)?;
     if ask {
         // From now on, so that nothing typed before the question is taken for its answer.
         session.inputs.read_lines();
@@ -74,14 +74,19 @@ pub fn run(
 
 /// How this device shows who it is.
 #[derive(Default)]
-struct Proof {
-    secret: Option<Secret>,
+pub struct Proof {
+    pub secret: Option<Secret>,
     /// Nothing is proven: people compare symbols.
-    ask: bool,
+    pub ask: bool,
 }
 
-/// Asks the person only for what the other device wants to know.
-fn proof(session: &Session, target: &Target, given: Option<Secret>) -> Result<Proof, Trouble> {
+/// Asks the person only for what the other device wants to know; nothing, where it `lets_in` by itself.
+pub fn proof(
+    session: &Session,
+    target: &Target,
+    given: Option<Secret>,
+    lets_in: impl Fn(&Found) -> bool,
+) -> Result<Proof, Trouble> {
     if given.is_some() || target.paired {
         let secret = given;
         return Ok(Proof { secret, ask: false });
@@ -92,7 +97,7 @@ fn proof(session: &Session, target: &Target, given: Option<Secret>) -> Result<Pr
         None => return Ok(Proof::default()),
     };
     let accepts = |way| found.ways.contains(&way);
-    if found.paired {
+    if found.paired || lets_in(&found) {
         return Ok(Proof::default());
     }
     let (code, passphrase, ask) = (

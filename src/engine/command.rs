@@ -87,7 +87,7 @@ pub enum Command {
     /// Removes all that is kept of what was exchanged with a device, here alone; what waits is not sent.
     ClearConversation(DeviceId),
     /// Whether conversations are kept on disk; `false` also removes what is kept. From then on this
-    /// process delivers what earlier runs left undelivered.
+    /// process delivers what earlier runs left undelivered, unless it said [`Self::OnlySay`] before.
     KeepConversations(bool),
     /// This process only says something, and has nowhere to show what others say: that stays with
     /// them, for a process that has.

@@ -32,6 +32,8 @@ use crate::storage::transcripts::{
 
 /// What could not be written is tried again after so long.
 const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// When a key was used last is written down so often.
+const KEY_WRITTEN_EVERY: Duration = Duration::from_secs(3600);
 /// Records of one device that may wait for room on the disk; the oldest of more are lost.
 const MOST_UNWRITTEN: usize = 1_000;
 
@@ -390,26 +392,25 @@ impl Conversations {
         let mut state = lock(&self.state);
         let used = SystemTime::now();
         let kept = self.kept(&mut state, device, name);
-        let record = Record::Key {
-            key: Zeroizing::new(HEXLOWER.encode(key.0.as_slice())),
-            used: used
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default()
-                .as_secs(),
-        };
+        let record = key_record(&key, used);
         kept.key = Some((key, used));
         self.write(Write::Add(device, Some(record), None));
     }
 
     /// It has been opened with the key that is kept.
     pub fn key_used(&self, device: DeviceId) {
-        let kept = {
-            let state = lock(&self.state);
-            let kept = state.kept.get(&device);
-            kept.and_then(|kept| Some((kept.name.clone(), kept.key.as_ref()?.0.clone())))
+        let mut state = lock(&self.state);
+        let Some(kept) = state.kept.get_mut(&device) else {
+            return;
         };
-        if let Some((name, key)) = kept {
-            self.keep_key(device, &name, key);
+        let Some((key, used)) = &mut kept.key else {
+            return;
+        };
+        // Each time would not be worth a flush.
+        if used.elapsed().is_ok_and(|since| since >= KEY_WRITTEN_EVERY) {
+            *used = SystemTime::now();
+            let record = key_record(key, *used);
+            self.write(Write::Add(device, Some(record), None));
         }
     }
 
@@ -526,6 +527,14 @@ impl State {
                 lines,
             });
         }
+    }
+}
+
+fn key_record(key: &ConversationKey, used: SystemTime) -> Record {
+    let used = used.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Record::Key {
+        key: Zeroizing::new(HEXLOWER.encode(key.0.as_slice())),
+        used: used.as_secs(),
     }
 }
 

@@ -54,6 +54,11 @@ pub use wire::{
     Closed, Counts, Flow, Frames, LOG_TARGET, Phase, Purpose, Seen, What, WireConnection,
 };
 
+/// A fresh id for something that is to be said.
+pub fn new_message_id() -> MessageId {
+    MessageId(greeting::random_bytes())
+}
+
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -68,7 +73,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
 use crate::model::{
-    Code, DeviceId, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId,
+    Code, DeviceId, DeviceName, MessageId, OnConflict, Peer, PeerAddress, Problem, TransferId,
 };
 use crate::storage::record::{self, RecordError};
 use attachable::Attachable;
@@ -199,6 +204,11 @@ impl Engine {
     pub fn known(&self) -> Vec<KnownDevice> {
         self.shared.known.look_again();
         self.shared.known.all()
+    }
+
+    /// A conversation was opened with this device not long ago, so that it opens anew without a code.
+    pub fn opens_anew(&self, device: DeviceId) -> bool {
+        self.shared.conversations.key(device).is_some()
     }
 
     /// Never blocks. After the engine has ended it does nothing.

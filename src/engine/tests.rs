@@ -1,8 +1,8 @@
 //! Defects of ours, which no peer can bring about: they are planted.
 
 mod attached;
-mod waiting;
 mod nearby;
+mod waiting;
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;

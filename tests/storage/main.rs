@@ -14,3 +14,4 @@ mod hostile;
 mod rules;
 mod support;
 mod survey;
+mod transcripts;

@@ -6,6 +6,7 @@
 pub mod program;
 #[cfg(unix)]
 pub mod random;
+pub mod talk;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -39,7 +40,8 @@ impl Device {
         Self::at(tempfile::tempdir().unwrap(), name)
     }
 
-    fn at(home: tempfile::TempDir, name: &str) -> Self {
+    /// With a data folder that is there already.
+    pub fn at(home: tempfile::TempDir, name: &str) -> Self {
         let config = Config {
             data_dir: home.path().join("data"),
             name: DeviceName::cleaned(name, "device"),
@@ -100,6 +102,31 @@ impl Device {
             Event::Listening(listening) => Some(listening.addr),
             _ => None,
         })
+    }
+
+    /// The same at a given address.
+    pub fn listen_at(&mut self, addr: SocketAddr, accept: AcceptPolicy, passphrase: &str) {
+        self.engine.command(Command::Listen(ListenOptions {
+            allow: ropeway::model::Allow::Code,
+            remember: false,
+            bind: Bind::Exact(addr),
+            save_folder: self.inbox(),
+            passphrase: Some(Secret::passphrase(passphrase).unwrap()),
+            accept,
+            on_conflict: self.on_conflict,
+            once: false,
+        }));
+        self.wait_listening();
+    }
+
+    /// Where it listens, or has said before that it does.
+    pub fn wait_listening(&mut self) -> SocketAddr {
+        let listening = |event: &Event| match event {
+            Event::Listening(listening) => Some(listening.addr),
+            _ => None,
+        };
+        let before = self.said.iter().rev().find_map(listening);
+        before.unwrap_or_else(|| self.wait("Listening", listening))
     }
 
     pub fn code(&mut self) -> String {

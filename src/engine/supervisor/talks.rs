@@ -147,7 +147,7 @@ impl Supervisor {
 
     pub(super) fn keep_conversations(&mut self, keep: bool) {
         self.shared.conversations.keep(keep);
-        if !std::mem::replace(&mut self.talks.delivers, true) {
+        if !self.talks.only_says && !std::mem::replace(&mut self.talks.delivers, true) {
             for device in self.shared.conversations.waiting() {
                 self.feed(device);
             }
@@ -212,7 +212,12 @@ impl Supervisor {
         };
         let connection = *connection;
         match (&line.talking, yes) {
-            (Some(talking), true) => talking.welcome(),
+            (Some(talking), true) => {
+                let name = talking.meeting.peer().name;
+                talking.welcome();
+                // From now on it may be wished for.
+                self.meet(device, &name);
+            }
             (Some(talking), false) => {
                 talking.decline();
                 self.line_ended(connection, Ended::Closed);
@@ -764,6 +769,10 @@ impl Supervisor {
         let theirs = lines.filter(|line| line.device == Some(device));
         // A stranger's question is told by itself.
         let ours = theirs.filter(|line| line.outgoing || line.stands == Stands::Open);
+        // Where something was proven, the answer comes by itself.
+        let asked = self
+            .lines_with(device)
+            .any(|(_, talking)| talking.symbols.is_some());
         let best = ours
             .map(|line| line.stands)
             .max_by_key(|stands| match stands {
@@ -774,8 +783,8 @@ impl Supervisor {
         let with = self.with(device);
         let talk = match best {
             Some(Stands::Open) => Talk::Open,
-            Some(Stands::Asking) => Talk::Asking,
-            Some(Stands::Calling) => Talk::Connecting,
+            Some(Stands::Asking) if asked => Talk::Asking,
+            Some(Stands::Asking | Stands::Calling) => Talk::Connecting,
             None => match &with.failure {
                 Some(failure) => Talk::Away(failure.clone()),
                 None => Talk::Resting,

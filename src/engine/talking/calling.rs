@@ -199,7 +199,11 @@ fn greet(
             shared.conversations.drop_key(there);
             Refused::Key(Failure::SecretNeeded)
         }
-        (GreetingError::NoSeat, _) => Refused::For(Failure::Busy),
+        (GreetingError::NoSeat, _) => {
+            // It has said no; it would say so again.
+            answered.store(true, Ordering::SeqCst);
+            Refused::For(Failure::Busy)
+        }
         (error, _) => Refused::For(greeting_failure(error, address)),
     })?;
     let key = match (met.trust, before) {
