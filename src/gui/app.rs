@@ -12,6 +12,7 @@ use egui::{
 
 use super::dialogs::{Dialogs, Picked};
 use super::panels::confirm::symbols_question_ui;
+use super::panels::doctor::{DoctorDialog, doctor_ui};
 use super::panels::header::{NameEditor, header_ui};
 use super::panels::modals::{Question, ask, quit_question, stop_question};
 use super::panels::notice::notices_ui;
@@ -32,6 +33,7 @@ const PICK_FILES: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, K
 const PICK_FOLDER: KeyboardShortcut =
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::O);
 const SEND: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Enter);
+const DOCTOR: KeyboardShortcut = KeyboardShortcut::new(Modifiers::NONE, Key::F1);
 const SETTINGS: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma);
 
 /// How commands leave: to the engine, or to a test.
@@ -61,6 +63,7 @@ enum ModalState {
     Stop,
     Quit,
     Settings(Box<SettingsDialog>),
+    Doctor(DoctorDialog),
 }
 
 impl App {
@@ -240,6 +243,9 @@ impl App {
         if pressed(&SEND) {
             wants.push(Want::SendNow);
         }
+        if pressed(&DOCTOR) {
+            wants.push(Want::OpenDoctor(None));
+        }
         if pressed(&SETTINGS) {
             wants.push(Want::OpenSettings);
         }
@@ -281,6 +287,12 @@ impl App {
             Some(ModalState::Settings(dialog)) => {
                 let stays = settings_ui(context, scope, &self.settings, &self.view.devices, dialog);
                 if !stays {
+                    self.modal = None;
+                }
+            }
+            Some(ModalState::Doctor(dialog)) => {
+                let diagnosis = self.view.diagnosis.as_ref();
+                if !doctor_ui(context, scope, diagnosis, dialog) {
                     self.modal = None;
                 }
             }

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use crate::engine::KnownDevice;
 use crate::engine::{Client, Event, ListenError, Listening, Offer};
 use crate::model::{
-    Bond, Code, DeviceId, DeviceName, Direction, EntryStatus, Peer, PeerAddress, Problem, Progress,
-    Status, Summary, Symbols, TransferId, TransferState,
+    Bond, Code, DeviceId, DeviceName, Diagnosis, Direction, EntryStatus, Finding, Peer,
+    PeerAddress, Problem, Progress, Status, Summary, Symbols, TransferId, TransferState,
 };
 
 pub use draft::{Draft, Entry, Pick};
@@ -48,6 +48,10 @@ pub struct View {
     pub kept_awake: bool,
     /// The computer slept; until what it interrupted moves again.
     pub slept: bool,
+    /// What the doctor has found by now; `None` until it has said something.
+    pub diagnosis: Option<Diagnosis>,
+    /// Whether this computer's firewall lets others in, as was found when the server was switched on.
+    pub firewall: Vec<Finding>,
     /// Something could not be opened or saved; shown until dismissed.
     pub notice: Option<Notice>,
 }
@@ -212,7 +216,8 @@ impl View {
             | Event::TalkFailed(..)
             | Event::TextOffered(_)
             | Event::TextWithdrawn(_) => {}
-            Event::Diagnosis(_) | Event::Firewall(_) => {}
+            Event::Diagnosis(diagnosis) => self.diagnosis = Some(diagnosis),
+            Event::Firewall(findings) => self.firewall = findings,
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));
@@ -276,6 +281,7 @@ impl View {
         self.code = None;
         self.wrong_code = None;
         self.must_wait = None;
+        self.firewall.clear();
     }
 
     /// With a new code nobody has to wait.

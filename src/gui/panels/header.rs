@@ -55,6 +55,10 @@ pub fn header_ui(ui: &mut Ui, scope: &mut Scope, name: &str, editor: &mut NameEd
             if widgets::icon_button(ui, Icon::Settings, scope.texts.settings).clicked() {
                 scope.want(Want::OpenSettings);
             }
+            let doctor = widgets::icon_button(ui, Icon::CircleQuestionMark, scope.texts.doctor);
+            if doctor.on_hover_text("F1").clicked() {
+                scope.want(Want::OpenDoctor(None));
+            }
         });
     });
 }
