@@ -118,7 +118,7 @@ fn part(ui: &mut Ui, scope: &mut Scope, title: &str, findings: &[Finding], about
 fn finding_ui(ui: &mut Ui, scope: &mut Scope, finding: &Finding) {
     let palette = theme::palette(ui);
     if finding.severity() == Severity::Problem {
-        widgets::inset(ui, palette.danger_soft, |ui| lines(ui, scope, finding));
+        widgets::inset(ui, palette.inset, |ui| lines(ui, scope, finding));
     } else {
         lines(ui, scope, finding);
     }
@@ -138,23 +138,22 @@ fn lines(ui: &mut Ui, scope: &mut Scope, finding: &Finding) {
         mark.widget_info(|| WidgetInfo::labeled(Role::Label, true, word));
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = theme::GRID;
-            let sentence = RichText::new((texts.finding)(finding)).color(palette.text);
+            let sentence = (texts.finding)(finding);
+            let sentence = match finding.severity() {
+                Severity::Problem => widgets::strong(sentence).color(palette.text),
+                Severity::Good | Severity::Note => RichText::new(sentence).color(palette.text),
+            };
             ui.add(Label::new(sentence).wrap());
             if let Some(next) = (texts.finding_next)(finding) {
-                // Muted text would be too pale on a coloured ground.
-                let color = match finding.severity() {
-                    Severity::Problem => palette.text,
-                    Severity::Good | Severity::Note => palette.muted,
-                };
-                ui.add(Label::new(RichText::new(next).color(color)).wrap());
+                ui.add(Label::new(widgets::muted(ui, next)).wrap());
             }
-            commands_ui(ui, scope, finding);
+            commands_ui(ui, scope, finding, true);
         });
     });
 }
 
-/// Each command of a finding, with the way to copy it.
-pub fn commands_ui(ui: &mut Ui, scope: &mut Scope, finding: &Finding) {
+/// Each command of a finding, with the way to copy it unless there is another one.
+fn commands_ui(ui: &mut Ui, scope: &mut Scope, finding: &Finding, copied_here: bool) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     for command in finding.commands() {
@@ -167,11 +166,13 @@ pub fn commands_ui(ui: &mut Ui, scope: &mut Scope, finding: &Finding) {
                 ui.set_width(ui.available_width());
                 let size = vec2(ui.available_width(), theme::SECTION);
                 ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
-                    let copy = widgets::link(ui, texts.copy);
-                    let name = (texts.copy_command)(command);
-                    widgets::named(&copy, Role::Button, &name);
-                    if copy.clicked() {
-                        scope.want(Want::Copy(command.clone()));
+                    if copied_here {
+                        let copy = widgets::link(ui, texts.copy);
+                        let name = (texts.copy_command)(command);
+                        widgets::named(&copy, Role::Button, &name);
+                        if copy.clicked() {
+                            scope.want(Want::Copy(command.clone()));
+                        }
                     }
                     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                         let text = RichText::new(command).monospace().size(theme::SMALL);
@@ -212,7 +213,7 @@ pub fn firewall_ui(ui: &mut Ui, scope: &mut Scope, findings: &[Finding]) {
         if let Some(next) = (texts.finding_next)(finding) {
             ui.add(Label::new(RichText::new(next).color(palette.text)).wrap());
         }
-        commands_ui(ui, scope, finding);
+        commands_ui(ui, scope, finding, false);
         ui.horizontal_wrapped(|ui| {
             if !finding.commands().is_empty()
                 && widgets::button(ui, texts.copy_the_command).clicked()
@@ -222,7 +223,7 @@ pub fn firewall_ui(ui: &mut Ui, scope: &mut Scope, findings: &[Finding]) {
             if widgets::button(ui, texts.check_again).clicked() {
                 scope.want(Want::Engine(crate::engine::Command::CheckFirewall));
             }
-            if widgets::link(ui, texts.details).clicked() {
+            if widgets::link(ui, texts.more).clicked() {
                 scope.want(Want::OpenDoctor(None));
             }
         });
