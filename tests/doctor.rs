@@ -61,19 +61,16 @@ fn commands(finding: &Value) -> String {
 }
 
 fn receive(host: &Host, home: &TempDir) -> Running {
+    receive_with(host, home, &[])
+}
+
+fn receive_with(host: &Host, home: &TempDir, more: &[&str]) -> Running {
     let inbox = home.path().join("inbox");
     let inbox = inbox.to_str().unwrap();
-    let command = ropeway(
-        home.path(),
-        &[
-            "receive",
-            "--json",
-            "--dir",
-            inbox,
-            "--listen",
-            "0.0.0.0:9000",
-        ],
-    );
+    let mut arguments = vec!["receive", "--json", "--dir", inbox];
+    arguments.extend(["--listen", "0.0.0.0:9000"]);
+    arguments.extend(more);
+    let command = ropeway(home.path(), &arguments);
     let mut command = host.on(&command);
     command
         .stdin(Stdio::null())
@@ -364,6 +361,27 @@ fn what_listens_instead_of_ropeway_is_named() {
     assert_eq!(finding(&found, "port-taken")["speaks"], "ssh");
     strangers.kill().unwrap();
     strangers.wait().unwrap();
+}
+
+#[test]
+fn who_answers_decides_whether_that_is_the_device_that_is_meant() {
+    let Some((left, right)) = joined() else {
+        return;
+    };
+    let (server, client) = (home(), home());
+    let running = receive_with(&left, &server, &["--allow", "paired"]);
+    let (status, found) = doctor(&right, client.path(), &["10.77.0.1"]);
+    assert_eq!(status, Some(5), "{found:#?}");
+    assert_eq!(finding(&found, "known-only")["check"], "device");
+    let link = format!("ropeway://10.77.0.1/?id={}", "0a".repeat(32));
+    let (status, found) = doctor(&right, client.path(), &[&link]);
+    assert_eq!(status, Some(5), "{found:#?}");
+    finding(&found, "another-device");
+    // In another process of the same device its own server is known again.
+    let (status, found) = doctor(&left, server.path(), &[]);
+    assert_eq!(status, Some(0), "{found:#?}");
+    assert_eq!(finding(&found, "server-on")["addresses"][0], "10.77.0.1");
+    drop(running);
 }
 
 #[test]

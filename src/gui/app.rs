@@ -13,6 +13,7 @@ use egui::{
 use super::dialogs::{Dialogs, Picked};
 use super::panels::confirm::symbols_question_ui;
 use super::panels::destination::Around;
+use super::panels::doctor::{DoctorDialog, doctor_ui};
 use super::panels::header::{NameEditor, TalksButton, header_ui};
 use super::panels::modals::{Question, ask, quit_question, stop_question};
 use super::panels::notice::notices_ui;
@@ -39,6 +40,7 @@ const TALKS: KeyboardShortcut =
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::M);
 const WIRE: KeyboardShortcut =
     KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::W);
+const DOCTOR: KeyboardShortcut = KeyboardShortcut::new(Modifiers::NONE, Key::F1);
 const SETTINGS: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma);
 
 /// How commands leave: to the engine, or to a test.
@@ -77,6 +79,7 @@ enum ModalState {
     Stop,
     Quit,
     Settings(Box<SettingsDialog>),
+    Doctor(DoctorDialog),
 }
 
 impl App {
@@ -300,6 +303,9 @@ impl App {
         if pressed(&WIRE) {
             wants.push(Want::ShowWire(!self.settings.wire));
         }
+        if pressed(&DOCTOR) {
+            wants.push(Want::OpenDoctor(None));
+        }
         if pressed(&SETTINGS) {
             wants.push(Want::OpenSettings);
         }
@@ -344,6 +350,12 @@ impl App {
             Some(ModalState::Settings(dialog)) => {
                 let stays = settings_ui(context, scope, &self.settings, &self.view.devices, dialog);
                 if !stays {
+                    self.modal = None;
+                }
+            }
+            Some(ModalState::Doctor(dialog)) => {
+                let diagnosis = self.view.diagnosis.as_ref();
+                if !doctor_ui(context, scope, diagnosis, dialog) {
                     self.modal = None;
                 }
             }

@@ -145,7 +145,10 @@ pub const PLOT: Vec2 = Vec2::new(150.0, 34.0);
 pub const LABEL_COLUMN: f32 = 104.0;
 pub const BADGE_COLUMN: f32 = 104.0;
 pub const DIALOG_WIDTH: f32 = 420.0;
+/// A dialog with sentences and commands.
+pub const WIDE_DIALOG: f32 = 600.0;
 pub const DIALOG_PADDING: i8 = 20;
+pub const COMMAND_MARGIN: Margin = Margin::symmetric(10, 6);
 pub const FIELD_WIDTH: f32 = 220.0;
 pub const CODE_WIDTH: f32 = 160.0;
 pub const PORT_WIDTH: f32 = 72.0;

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use crate::engine::KnownDevice;
 use crate::engine::{Client, Event, ListenError, Listening, Offer, Recent, WireConnection};
 use crate::model::{
-    Bond, Code, DeviceId, DeviceName, Direction, EntryStatus, Nearby, Peer, PeerAddress, Problem,
-    Progress, Status, Summary, Symbols, TransferId, TransferState,
+    Bond, Code, DeviceId, DeviceName, Diagnosis, Direction, EntryStatus, Finding, Nearby, Peer,
+    PeerAddress, Problem, Progress, Status, Summary, Symbols, TransferId, TransferState,
 };
 
 pub use cards::{Card, Here, cards};
@@ -58,6 +58,10 @@ pub struct View {
     /// The computer slept; until what it interrupted moves again.
     pub slept: bool,
     pub wire: WireView,
+    /// What the doctor has found by now; `None` until it has said something.
+    pub diagnosis: Option<Diagnosis>,
+    /// Whether this computer's firewall lets others in, as was found when the server was switched on.
+    pub firewall: Vec<Finding>,
     /// Something could not be opened or saved; shown until dismissed.
     pub notice: Option<Notice>,
 }
@@ -249,8 +253,9 @@ impl View {
             }
             Event::TextOffered(offer) => self.talks.offered(offer),
             Event::TextWithdrawn(device) => self.talks.answered(device),
-            Event::Diagnosis(_) | Event::Firewall(_) => {}
             Event::Wire(connections) => self.wire.connections = connections,
+            Event::Diagnosis(diagnosis) => self.diagnosis = Some(diagnosis),
+            Event::Firewall(findings) => self.firewall = findings,
             Event::Measured(measured) => self.draft.measured(measured),
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));
@@ -314,6 +319,7 @@ impl View {
         self.code = None;
         self.wrong_code = None;
         self.must_wait = None;
+        self.firewall.clear();
     }
 
     /// With a new code nobody has to wait.

@@ -36,18 +36,30 @@ pub fn outline(ui: &Ui, rect: Rect) {
 
 /// A dialog over everything else. Says whether it was dismissed: Escape, or a click beside it.
 pub fn dialog(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> bool {
-    modal(context, id, content).should_close()
+    modal(context, id, theme::DIALOG_WIDTH, content).should_close()
+}
+
+/// The same, for what would be hard to read in a narrow one; no wider than the window.
+pub fn wide_dialog(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> bool {
+    let room = context.content_rect().width() - 4.0 * f32::from(theme::DIALOG_PADDING);
+    let width = theme::WIDE_DIALOG.min(room);
+    modal(context, id, width, content).should_close()
 }
 
 /// A dialog that a click beside it does not end. Says whether Escape was pressed.
 pub fn firm_dialog(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> bool {
-    let response = modal(context, id, content);
+    let response = modal(context, id, theme::DIALOG_WIDTH, content);
     response.is_top_modal
         && !response.any_popup_open
         && context.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
 }
 
-fn modal(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> ModalResponse<()> {
+fn modal(
+    context: &Context,
+    id: &str,
+    width: f32,
+    content: impl FnOnce(&mut Ui),
+) -> ModalResponse<()> {
     let frame = Frame::popup(&context.global_style())
         .corner_radius(CornerRadius::same(theme::RADIUS_DIALOG))
         .inner_margin(Margin::same(theme::DIALOG_PADDING));
@@ -55,7 +67,7 @@ fn modal(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> ModalRes
     // A window may be lower than a dialog is.
     let height = context.content_rect().height() - 4.0 * f32::from(theme::DIALOG_PADDING);
     modal.show(context, |ui| {
-        ui.set_width(theme::DIALOG_WIDTH);
+        ui.set_width(width);
         ScrollArea::vertical()
             .max_height(height)
             .min_scrolled_height(height)
@@ -106,6 +118,22 @@ pub fn sentence(ui: &mut Ui, symbol: Icon, color: Color32, text: &str) {
         ui.label(icon(symbol, color));
         ui.add(egui::Label::new(RichText::new(text).color(color)).wrap());
     });
+}
+
+/// The same with a word to click behind it. Says whether it was clicked.
+pub fn sentence_with_link(
+    ui: &mut Ui,
+    symbol: Icon,
+    color: Color32,
+    text: &str,
+    word: &str,
+) -> bool {
+    ui.horizontal_wrapped(|ui| {
+        ui.label(icon(symbol, color));
+        ui.colored_label(color, text);
+        link(ui, word).clicked()
+    })
+    .inner
 }
 
 /// The one button that a panel is about.

@@ -469,6 +469,8 @@ impl Speaks {
     }
 }
 
+pub use super::finding_words::spent;
+
 /// With a comma in between.
 pub fn listed<T: fmt::Display>(all: &[T]) -> String {
     let all: Vec<_> = all.iter().map(T::to_string).collect();

@@ -9,16 +9,9 @@ use super::finding::{
 impl fmt::Display for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transfers { tcp } => write!(f, "TCP port {tcp}, where others send to"),
-            Self::Discovery { udp } => {
-                write!(f, "UDP port {udp}, where devices announce themselves")
-            }
-            Self::AllDiscovery { udp } => {
-                write!(
-                    f,
-                    "UDP ports {udp} and 5353, where devices announce themselves"
-                )
-            }
+            Self::Transfers { tcp } => write!(f, "TCP port {tcp} (receiving)"),
+            Self::Discovery { udp } => write!(f, "UDP port {udp} (finding devices)"),
+            Self::AllDiscovery { udp } => write!(f, "UDP ports {udp} and 5353 (finding devices)"),
         }
     }
 }
@@ -143,11 +136,11 @@ impl fmt::Display for Finding {
                 match firewall {
                     Some(_) => write!(
                         f,
-                        "{who} is on; whether it blocks {door}, is not clear: {reason}."
+                        "{who} is on; whether it blocks {door} is not clear: {reason}."
                     ),
                     None => write!(
                         f,
-                        "Whether a firewall here blocks {door}, is not clear: {reason}."
+                        "Whether a firewall here blocks {door} is not clear: {reason}."
                     ),
                 }
             }

@@ -12,6 +12,7 @@ use crate::engine::{
 use crate::gui::dialogs::Kind;
 use crate::gui::panels::Want;
 use crate::gui::panels::destination::{Around, Ready, ready, way_in};
+use crate::gui::panels::doctor::DoctorDialog;
 use crate::gui::panels::settings::SettingsDialog;
 use crate::gui::texts::texts;
 use crate::gui::view::{Entry, Notice, Server, WireView, cards};
@@ -131,6 +132,12 @@ impl App {
                 let dialog = SettingsDialog::new(&self.settings);
                 self.modal = Some(ModalState::Settings(Box::new(dialog)));
             }
+            Want::OpenDoctor(of) => {
+                let dialog = DoctorDialog::new(of.as_ref());
+                self.modal = Some(ModalState::Doctor(dialog));
+                self.diagnose(of);
+            }
+            Want::Diagnose(of) => self.diagnose(of),
             Want::OpenKnown => {
                 let dialog = SettingsDialog::at_known(&self.settings);
                 self.modal = Some(ModalState::Settings(Box::new(dialog)));
@@ -354,6 +361,13 @@ impl App {
             (self.commands)(Command::Block(device));
             self.view.notice = Some(Notice::Blocked(device, peer.name.clone()));
         }
+    }
+
+    fn diagnose(&mut self, of: Option<PeerAddress>) {
+        // What was found before is not about that.
+        self.view.diagnosis = None;
+        let usual_port = self.settings.port;
+        (self.commands)(Command::Diagnose { of, usual_port });
     }
 
     fn switch_on(&mut self) {

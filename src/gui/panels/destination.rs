@@ -335,7 +335,7 @@ fn recent_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, around: &Around)
 }
 
 /// Who is there, as far as that was found out.
-pub fn status_ui(ui: &mut Ui, scope: &Scope, draft: &Draft, devices: &[KnownDevice]) {
+pub fn status_ui(ui: &mut Ui, scope: &mut Scope, draft: &Draft, devices: &[KnownDevice]) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let name = draft.name(devices);
@@ -359,7 +359,7 @@ pub fn status_ui(ui: &mut Ui, scope: &Scope, draft: &Draft, devices: &[KnownDevi
                 _no_use_to_send => palette.danger,
             };
             let text = (texts.failure)(failure);
-            return widgets::sentence(ui, Icon::CircleAlert, color, &text);
+            return failed(ui, scope, draft, failure, (color, &text));
         }
         (None, _) if draft.looking() => {
             ui.label(widgets::muted(ui, texts.looking));
@@ -380,6 +380,55 @@ pub fn status_ui(ui: &mut Ui, scope: &Scope, draft: &Draft, devices: &[KnownDevi
         };
         ui.colored_label(color, format!("· {about}"));
     });
+}
+
+/// A failure, and, if more could be found out about it, the way to that.
+fn failed(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    draft: &Draft,
+    failure: &Failure,
+    (color, text): (egui::Color32, &str),
+) {
+    let Some(to) = draft.to().filter(|_| is_puzzling(failure)) else {
+        return widgets::sentence(ui, Icon::CircleAlert, color, text);
+    };
+    let why = scope.texts.why;
+    if widgets::sentence_with_link(ui, Icon::CircleAlert, color, text, why) {
+        scope.want(Want::OpenDoctor(Some(to)));
+    }
+}
+
+/// The doctor may know more about it.
+fn is_puzzling(failure: &Failure) -> bool {
+    match failure {
+        Failure::Unresolvable { .. }
+        | Failure::Refused { .. }
+        | Failure::Unreachable { .. }
+        | Failure::NotRopeway { .. }
+        | Failure::Busy
+        | Failure::Version
+        | Failure::Older { .. }
+        | Failure::Lost
+        | Failure::Silent
+        | Failure::Moved { .. }
+        | Failure::Protocol(_) => true,
+        Failure::Forgotten
+        | Failure::Ourselves
+        | Failure::SecretNeeded
+        | Failure::WrongSecret
+        | Failure::NotTheDevice { .. }
+        | Failure::NotTheLinked { .. }
+        | Failure::ForgottenThere { .. }
+        | Failure::KnownOnly
+        | Failure::NotConfirmed
+        | Failure::Declined
+        | Failure::Cancelled(_)
+        | Failure::NothingToSend
+        | Failure::Disk(_)
+        | Failure::PeerDisk(_)
+        | Failure::Internal(_) => false,
+    }
 }
 
 /// What has to be typed there, and whether this is to be the last time.
@@ -447,7 +496,8 @@ fn failure_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft) {
     };
     let text = (texts.failure)(failure);
     let Some(missed) = draft.missed.clone() else {
-        return widgets::sentence(ui, Icon::CircleAlert, palette.danger, &text);
+        let failure = failure.clone();
+        return failed(ui, scope, draft, &failure, (palette.danger, &text));
     };
     widgets::inset(ui, palette.danger_soft, |ui| {
         widgets::sentence(ui, Icon::ShieldAlert, palette.danger, &text);

@@ -2,6 +2,7 @@
 
 pub mod confirm;
 pub mod destination;
+pub mod doctor;
 pub mod failures;
 pub mod header;
 pub mod known;
@@ -20,7 +21,9 @@ use std::path::PathBuf;
 use crate::engine::{Answer, Command};
 use crate::gui::texts::Texts;
 use crate::gui::view::draft::Missed;
-use crate::model::{Allow, DeviceId, FailedLine, OnConflict, Peer, Presence, TransferId};
+use crate::model::{
+    Allow, DeviceId, FailedLine, OnConflict, Peer, PeerAddress, Presence, TransferId,
+};
 use crate::settings::{Language, Theme};
 
 /// What a person asked for by a click or a key.
@@ -80,6 +83,10 @@ pub enum Want {
     OpenSettings,
     /// The settings, where the known devices are.
     OpenKnown,
+    /// The connection doctor, and what it is to find out: why a device is not reached, or how this
+    /// computer is.
+    OpenDoctor(Option<PeerAddress>),
+    Diagnose(Option<PeerAddress>),
     Rename(String),
     SetPort(u16),
     LimitSpeed(TransferId, Option<u64>),

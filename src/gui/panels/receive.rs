@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use egui::{Align, Layout, RichText, Ui, vec2};
 use lucide_icons::Icon;
 
+use super::doctor::firewall_ui;
 use super::{Scope, Want};
 use crate::engine::{Command, Listening};
 use crate::gui::format::link_of;
@@ -66,6 +67,7 @@ pub fn receive_ui(
                 Allow::Anyone | Allow::Code => code(ui, scope, view, panel),
                 Allow::Paired => no_code(ui, scope, view),
             }
+            firewall_ui(ui, scope, &view.firewall);
             ui.add_space(theme::GRID);
             addresses(ui, scope, listening, panel);
             folder(ui, scope, listening);

@@ -4,7 +4,8 @@ use super::{Day, Texts};
 use crate::engine::{Doing, Existing, ListenError, NotSaid, Talk};
 use crate::model::address::AddressError;
 use crate::model::{
-    Allow, Bond, Failure, OnConflict, Party, Presence, Problem, Symbol, TransferState,
+    Allow, Bond, Failure, Finding, OnConflict, Party, Presence, Problem, Severity, Symbol,
+    TransferState,
 };
 
 pub const ENGLISH: Texts = Texts {
@@ -401,6 +402,30 @@ pub const ENGLISH: Texts = Texts {
     failure,
     problem: problem_text,
     command_failed: |what, why| format!("{what} could not be opened: {why}"),
+
+    doctor: "Why can’t I connect?",
+    doctor_hint: "Looks at this computer and its network. Nothing is changed.",
+    doctor_address: "Device that cannot be reached",
+    doctor_address_hint: "IP address or name; empty for this computer alone",
+    doctor_check: "Check",
+    this_computer: "This computer",
+    why: "Why?",
+    check_again: "Check again",
+    problems_found: |count| match count {
+        0 => "No problem was found.".to_owned(),
+        1 => "1 problem was found.".to_owned(),
+        count => format!("{count} problems were found."),
+    },
+    severity: |severity| match severity {
+        Severity::Good => "Good",
+        Severity::Note => "Note",
+        Severity::Problem => "Problem",
+    },
+    finding: Finding::to_string,
+    finding_next: Finding::next,
+    copy_command: |command| format!("Copy: {command}"),
+    copy_the_command: "Copy the command",
+    firewall_blocks: "A firewall is blocking Ropeway: others cannot send here.",
 
     stop_title: "Something is being received",
     stop_text: |count| match count {

@@ -6,13 +6,16 @@
 mod en;
 mod wire;
 mod zh;
+mod zh_findings;
 
 use std::net::IpAddr;
 
 use super::clock::Day;
 use crate::engine::{Doing, Existing, ListenError, NotSaid, Talk};
 use crate::model::address::AddressError;
-use crate::model::{Allow, Bond, Failure, OnConflict, Presence, Problem, Symbol, TransferState};
+use crate::model::{
+    Allow, Bond, Failure, Finding, OnConflict, Presence, Problem, Severity, Symbol, TransferState,
+};
 use crate::settings::Language;
 
 pub use en::ENGLISH;
@@ -268,6 +271,24 @@ pub struct Texts {
     pub failure: fn(&Failure) -> String,
     pub problem: fn(&Problem) -> String,
     pub command_failed: fn(&str, &str) -> String,
+
+    /// The connection doctor's dialog, and its tooltip.
+    pub doctor: &'static str,
+    pub doctor_hint: &'static str,
+    pub doctor_address: &'static str,
+    pub doctor_address_hint: &'static str,
+    pub doctor_check: &'static str,
+    pub this_computer: &'static str,
+    /// A link beside what went wrong.
+    pub why: &'static str,
+    pub check_again: &'static str,
+    pub problems_found: fn(usize) -> String,
+    pub severity: fn(Severity) -> &'static str,
+    pub finding: fn(&Finding) -> String,
+    pub finding_next: fn(&Finding) -> Option<String>,
+    pub copy_command: fn(&str) -> String,
+    pub copy_the_command: &'static str,
+    pub firewall_blocks: &'static str,
 
     pub stop_title: &'static str,
     pub stop_text: fn(u64) -> String,

@@ -1,10 +1,10 @@
 //! 简体中文。
 
-use super::{Day, Texts};
+use super::{Day, Texts, zh_findings};
 use crate::engine::{Doing, Existing, ListenError, NotSaid, Talk};
 use crate::model::address::AddressError;
 use crate::model::{
-    Allow, Bond, Failure, OnConflict, Party, Presence, Problem, Symbol, TransferState,
+    Allow, Bond, Failure, OnConflict, Party, Presence, Problem, Severity, Symbol, TransferState,
 };
 
 pub const CHINESE: Texts = Texts {
@@ -353,6 +353,29 @@ pub const CHINESE: Texts = Texts {
     failure,
     problem: problem_text,
     command_failed: |what, why| format!("无法打开 {what}：{why}"),
+
+    doctor: "为什么连不上？",
+    doctor_hint: "检查本机和网络，不作任何更改。",
+    doctor_address: "连不上的设备",
+    doctor_address_hint: "IP 地址或名称；留空则只检查本机",
+    doctor_check: "检查",
+    this_computer: "本机",
+    why: "为什么？",
+    check_again: "再次检查",
+    problems_found: |count| match count {
+        0 => "没有发现问题。".to_owned(),
+        count => format!("发现 {count} 个问题。"),
+    },
+    severity: |severity| match severity {
+        Severity::Good => "正常",
+        Severity::Note => "说明",
+        Severity::Problem => "问题",
+    },
+    finding: zh_findings::finding,
+    finding_next: zh_findings::next,
+    copy_command: |command| format!("复制：{command}"),
+    copy_the_command: "复制命令",
+    firewall_blocks: "防火墙阻挡了 Ropeway：别人无法发送到本机。",
 
     stop_title: "正在接收",
     stop_text: |count| format!("还有 {count} 个传输正在进行。"),
