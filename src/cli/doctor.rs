@@ -18,8 +18,9 @@ const MAX_COLUMNS: usize = 100;
 
 pub fn run(arguments: Doctor, data_dir: PathBuf, output: &Output) -> Result<Exit, Trouble> {
     let session = Session::start(&data_dir, Inputs::new()?, output)?;
+    let discovers = session.show(Presence::Hidden)? != Presence::Off;
     let of = match &arguments.host {
-        Some(host) => Some(meant(host, &session)?),
+        Some(host) => Some(meant(host, &session, discovers)?),
         None => None,
     };
     session.engine.command(Command::Diagnose {
@@ -52,8 +53,7 @@ pub fn run(arguments: Doctor, data_dir: PathBuf, output: &Output) -> Result<Exit
 }
 
 /// An address, or a known device by its name.
-fn meant(host: &str, session: &Session) -> Result<PeerAddress, Trouble> {
-    let discovers = session.show(Presence::Hidden)? != Presence::Off;
+fn meant(host: &str, session: &Session, discovers: bool) -> Result<PeerAddress, Trouble> {
     let target = target::find(session, host, discovers).map_err(|trouble| {
         let sentence = trouble.sentence.replace("--to ", "");
         Trouble {

@@ -15,3 +15,4 @@ pub mod table;
 
 pub use presence::{Discovery, Heard, Ours};
 pub use report::{Family, NetworkReport, Report};
+pub use sockets::PORT;

@@ -142,8 +142,10 @@ impl Discovery {
         self.inner.lock().table.favour(devices);
     }
 
-    pub fn report(&self) -> Report {
-        self.inner.lock().report()
+    /// To be asked whenever somebody wants to know, from any thread.
+    pub fn reporter(&self) -> impl Fn() -> Report + Send + 'static {
+        let inner = self.inner.clone();
+        move || inner.lock().report()
     }
 }
 

@@ -124,6 +124,12 @@ pub enum Finding {
         link: String,
         returned: bool,
     },
+    /// What others say of themselves at this UDP port is not heard.
+    DiscoveryDeaf {
+        port: u16,
+    },
+    /// It is switched off, so that nobody is found.
+    DiscoveryOff,
 
     NameFound {
         host: String,
@@ -369,6 +375,8 @@ impl Finding {
                 Door::Transfers { .. } | Door::AllDiscovery { .. } => Severity::Problem,
                 Door::Discovery { .. } => Severity::Note,
             },
+            Self::DiscoveryDeaf { .. } => Severity::Problem,
+            Self::DiscoveryOff => Severity::Note,
             Self::Beacon { returned: true, .. } => Severity::Good,
             Self::Beacon {
                 returned: false, ..
@@ -399,7 +407,9 @@ impl Finding {
             | Self::FirewallOpen { .. }
             | Self::FirewallBlocks { .. }
             | Self::FirewallUnclear { .. } => Check::Firewall,
-            Self::Beacon { .. } => Check::Discovery,
+            Self::Beacon { .. } | Self::DiscoveryDeaf { .. } | Self::DiscoveryOff => {
+                Check::Discovery
+            }
             Self::NameFound { .. } | Self::NameUnknown { .. } | Self::NameSilent { .. } => {
                 Check::Name
             }

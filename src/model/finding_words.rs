@@ -144,6 +144,11 @@ impl fmt::Display for Finding {
                     ),
                 }
             }
+            Self::DiscoveryDeaf { port } => write!(
+                f,
+                "Devices nearby are not heard: another program has UDP port {port}."
+            ),
+            Self::DiscoveryOff => f.write_str("Nearby devices are switched off: nobody is found."),
             Self::Beacon {
                 link,
                 returned: true,
@@ -310,6 +315,10 @@ impl Finding {
                     "If others cannot send here, look through its rules.".into()
                 }
             },
+            Self::DiscoveryDeaf { .. } => {
+                "End that program, or use the other device's address.".into()
+            }
+            Self::DiscoveryOff => "Switch them on in the settings.".into(),
             Self::Beacon { returned: false, .. } => {
                 "The network may keep devices apart (guest networks do). Use the other device's address instead."
                     .into()

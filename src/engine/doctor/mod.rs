@@ -4,7 +4,6 @@
 //! at the other one (`peer`). Every probe has a deadline, programs are run by their full path and
 //! never as administrator (`program`), and nothing is ever changed. It can be ended at any time.
 
-#[allow(dead_code)] // Until discovery tells it what it has seen.
 mod beacon;
 mod firewall;
 mod links;
@@ -19,13 +18,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
+pub use beacon::Reporter;
+
 use super::Shared;
 use super::cut::Cut;
 use super::note::Input;
-use crate::model::{Diagnosis, Finding, PeerAddress};
+use crate::model::{Diagnosis, Finding, PeerAddress, Presence};
 
-/// UDP port of the beacons; mDNS has 5353.
-pub const BEACON_PORT: u16 = 9000;
+/// Of the beacons; mDNS has 5353.
+pub const BEACON_PORT: u16 = crate::discovery::PORT;
 /// A sick network must not fill a screen, or memory.
 const MAX_FINDINGS: usize = 64;
 
@@ -41,6 +42,9 @@ pub enum Subject {
     All {
         of: Option<PeerAddress>,
         server: OwnServer,
+        presence: Presence,
+        /// Unless discovery was never switched on.
+        reporter: Option<Reporter>,
     },
     /// Only whether the own firewall lets others in at this port.
     Firewall { port: u16 },
@@ -138,7 +142,12 @@ fn examine(question: Question, shared: &Shared, stop: &Stop, inputs: Sender<Inpu
                 let _ = inputs.send(Input::FirewallChecked(run, findings));
             }
         }
-        Subject::All { of, server } => {
+        Subject::All {
+            of,
+            server,
+            presence,
+            reporter,
+        } => {
             let diagnosis = Diagnosis {
                 of: of.clone(),
                 findings: Vec::new(),
@@ -155,6 +164,7 @@ fn examine(question: Question, shared: &Shared, stop: &Stop, inputs: Sender<Inpu
             own::server(server, &links, shared, &mut chart);
             let (tcp, udp) = (server.port(), Some(BEACON_PORT));
             chart.add_all(firewall::examine(&links, tcp, udp, stop));
+            chart.add_all(beacon::examine(presence, reporter.as_ref(), stop));
             if let Some(of) = of {
                 peer::examine(&of, &links, shared, &mut chart);
             }

@@ -31,7 +31,12 @@ impl Supervisor {
         let asked = of.clone();
         let question = Question {
             run: self.doctor.next(),
-            subject: Subject::All { of, server },
+            subject: Subject::All {
+                of,
+                server,
+                presence: self.presence(),
+                reporter: self.discovery_reporter(),
+            },
         };
         self.doctor.runs.iter().for_each(Diagnosing::end);
         self.doctor.runs.retain(|run| !run.is_over());

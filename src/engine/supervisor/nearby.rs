@@ -9,6 +9,7 @@ use super::transfers::Handle;
 use super::{Supervisor, lock};
 use crate::discovery::beacon::Instance;
 use crate::discovery::{Discovery, Heard, Ours};
+use crate::engine::doctor::Reporter;
 use crate::engine::event::Event;
 use crate::engine::note::{ConnectionId, Input};
 use crate::model::{Bond, DeviceId, Nearby, PeerAddress, Presence, TransferId, TransferState};
@@ -50,6 +51,15 @@ impl Supervisor {
             self.favour_known();
         }
         self.show_presence();
+    }
+
+    pub(super) fn presence(&self) -> Presence {
+        self.nearby.presence
+    }
+
+    pub(super) fn discovery_reporter(&self) -> Option<Reporter> {
+        let discovery = self.nearby.discovery.as_ref()?;
+        Some(Box::new(discovery.reporter()))
     }
 
     /// What this device says of itself, as it is now; costs nothing if nothing has changed.

@@ -167,8 +167,12 @@ fn nearby_ui(
         }
     });
     if all.is_empty() {
-        let hint = egui::Label::new(widgets::muted(ui, texts.nobody_nearby)).wrap();
-        ui.add(hint);
+        ui.horizontal_wrapped(|ui| {
+            ui.label(widgets::muted(ui, texts.nobody_nearby));
+            if widgets::link(ui, texts.doctor).clicked() {
+                scope.want(Want::OpenDoctor(None));
+            }
+        });
     } else if panel.all_devices {
         ScrollArea::vertical()
             .id_salt("devices")

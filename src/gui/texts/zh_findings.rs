@@ -122,6 +122,10 @@ pub fn finding(finding: &Finding) -> String {
             let what = door(*what);
             format!("{who}是否阻挡{what}尚不清楚：{reason}。")
         }
+        Finding::DiscoveryDeaf { port } => {
+            format!("UDP 端口 {port} 被其他程序占用，听不到附近的设备。")
+        }
+        Finding::DiscoveryOff => "附近设备功能已关闭，不会互相发现。".into(),
         Finding::Beacon {
             link,
             returned: true,
@@ -250,6 +254,10 @@ pub fn next(finding: &Finding) -> Option<String> {
                 "如果别人无法发送到本机，请检查防火墙规则。".into()
             }
         },
+        Finding::DiscoveryDeaf { .. } => {
+            "请关闭占用该端口的程序，或直接使用对方的地址。".into()
+        }
+        Finding::DiscoveryOff => "可在设置的“附近设备”中打开。".into(),
         Finding::Beacon { returned: false, .. } => {
             "网络可能不允许设备互相发现（访客网络常这样）。请直接使用对方的地址。".into()
         }
