@@ -166,6 +166,42 @@ fn a_failure_leads_to_what_can_be_found_out_about_that_address() {
 }
 
 #[test]
+fn the_first_click_counts_although_it_leaves_the_address_field() {
+    let mut window = Window::english();
+    window.type_into("To", "192.168.1.20");
+    let at: PeerAddress = "192.168.1.20".parse().unwrap();
+    let looks = |window: &Window| {
+        let mut commands = window.commands.try_iter();
+        commands.any(|command| matches!(command, Command::LookAt(_)))
+    };
+    // The address is looked at a moment after the last key.
+    assert!((0..1000).any(|_| {
+        window.harness.step();
+        looks(&window)
+    }));
+    let failed = || {
+        Event::Looked(Looked {
+            at: "192.168.1.20".parse().unwrap(),
+            found: Err(Failure::Refused {
+                address: "192.168.1.20:9000".into(),
+            }),
+        })
+    };
+    window.say(failed());
+    window
+        .harness
+        .get_by_role_and_label(Role::TextInput, "To")
+        .focus();
+    window.harness.run();
+    window.click("Why?");
+    assert!(
+        window.commands.try_iter().any(|command| {
+            matches!(command, Command::Diagnose { of: Some(of), .. } if of == at)
+        })
+    );
+}
+
+#[test]
 fn a_failure_that_explains_itself_has_no_such_link() {
     let mut window = Window::english();
     window.type_into("To", "192.168.1.20");

@@ -128,10 +128,16 @@ pub fn sentence_with_link(
     text: &str,
     word: &str,
 ) -> bool {
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal_top(|ui| {
         ui.label(icon(symbol, color));
-        ui.colored_label(color, text);
-        link(ui, word).clicked()
+        ui.horizontal_wrapped(|ui| {
+            // Lines as close as those of a text.
+            ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
+            ui.spacing_mut().item_spacing.y = 0.0;
+            ui.colored_label(color, text);
+            link(ui, word).clicked()
+        })
+        .inner
     })
     .inner
 }

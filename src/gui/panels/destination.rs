@@ -348,28 +348,28 @@ pub fn status_ui(ui: &mut Ui, scope: &mut Scope, draft: &Draft, devices: &[Known
         // Its card says so already.
         return;
     }
+    if entry != Entry::Known
+        && let Some(failure) = draft.look_failure()
+    {
+        let color = match failure {
+            // It may be switched on in a moment.
+            Failure::Refused { .. } | Failure::Unreachable { .. } | Failure::Busy => palette.muted,
+            _no_use_to_send => palette.danger,
+        };
+        let text = (texts.failure)(failure);
+        return failed(ui, scope, draft, failure, (color, &text));
+    }
     let (symbol, color, about) = match (draft.looked(), entry) {
         (_, Entry::Known) => (Icon::Check, palette.ok, texts.nothing_to_type.to_owned()),
         (Some(Ok(_)), Entry::Closed) => (Icon::Lock, palette.warn, texts.known_only.to_owned()),
         (Some(Ok(_)), Entry::Secret { .. } | Entry::Ask) => {
             (Icon::Laptop, palette.muted, texts.not_known_yet.to_owned())
         }
-        (Some(Err(failure)), _) => {
-            let color = match failure {
-                // It may be switched on in a moment.
-                Failure::Refused { .. } | Failure::Unreachable { .. } | Failure::Busy => {
-                    palette.muted
-                }
-                _no_use_to_send => palette.danger,
-            };
-            let text = (texts.failure)(failure);
-            return failed(ui, scope, draft, failure, (color, &text));
-        }
         (None, _) if draft.looking() => {
             ui.label(widgets::muted(ui, texts.looking));
             return;
         }
-        (None, _) => return,
+        (None | Some(Err(_)), _) => return,
     };
     ui.horizontal_wrapped(|ui| {
         ui.label(widgets::icon(symbol, color));

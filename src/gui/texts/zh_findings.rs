@@ -91,14 +91,14 @@ pub fn finding(finding: &Finding) -> String {
             firewall,
             door: what,
         } => {
-            format!("{}允许{}。", subject(firewall), door(*what))
+            format!("{}允许 {}。", subject(firewall), door(*what))
         }
         Finding::FirewallBlocks {
             firewall,
             door: what,
             ..
         } => {
-            let blocks = format!("{}阻挡了{}。", subject(firewall), door(*what));
+            let blocks = format!("{}阻挡了 {}。", subject(firewall), door(*what));
             match what {
                 Door::Transfers { .. } | Door::AllDiscovery { .. } => blocks,
                 Door::Discovery { .. } => format!("{blocks}mDNS 可以通过，因此仍能找到本机。"),
@@ -120,7 +120,7 @@ pub fn finding(finding: &Finding) -> String {
                 Unclear::NoAnswer => "无从查询",
             };
             let what = door(*what);
-            format!("{who}是否阻挡{what}尚不清楚：{reason}。")
+            format!("{who}是否阻挡 {what}尚不清楚：{reason}。")
         }
         Finding::DiscoveryDeaf { port } => {
             format!("UDP 端口 {port} 被其他程序占用，听不到附近的设备。")

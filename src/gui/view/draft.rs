@@ -31,6 +31,9 @@ pub struct Draft {
     /// The code field wants the next keys: what was typed there was not right.
     pub focus_code: bool,
     pub look: Look,
+    /// Why the look before failed, while the same address is looked at again: what is said of it
+    /// stays, and can be clicked, meanwhile.
+    before: Option<(PeerAddress, Failure)>,
     /// The address is complete: it is looked at without waiting for more keys.
     pub look_now: bool,
     /// Requests whose outcome may still bring them back.
@@ -214,6 +217,17 @@ impl Draft {
         }
     }
 
+    /// Why the last look failed, also while another one is under way.
+    pub fn look_failure(&self) -> Option<&Failure> {
+        match (self.looked(), &self.before) {
+            (Some(Err(failure)), _) => Some(failure),
+            (None, Some((at, failure))) if self.looking() && self.to().as_ref() == Some(at) => {
+                Some(failure)
+            }
+            _nothing_failed => None,
+        }
+    }
+
     pub fn looking(&self) -> bool {
         matches!(&self.look, Look::Asked(at) if self.to().as_ref() == Some(at))
     }
@@ -226,6 +240,10 @@ impl Draft {
         if known || self.looking() || self.chosen_bond(devices) == Some(Bond::Paired) {
             return None;
         }
+        self.before = match self.looked() {
+            Some(Err(failure)) => Some((to.clone(), failure.clone())),
+            Some(Ok(_)) | None => None,
+        };
         self.look = Look::Asked(to.clone());
         Some(to)
     }

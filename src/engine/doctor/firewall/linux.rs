@@ -318,7 +318,12 @@ fn by_manager(links: &[OwnLink], protocol: Protocol, ports: &[u16], stop: &Stop)
         };
     }
     let commands = vec!["sudo nft list ruleset".into()];
-    Found::Unclear(None, Unclear::NotAllowed, commands)
+    // An administrator without the program that lists them is allowed, but cannot look either.
+    let why = match rustix::process::geteuid().is_root() {
+        true => Unclear::NoAnswer,
+        false => Unclear::NotAllowed,
+    };
+    Found::Unclear(None, why, commands)
 }
 
 /// `None`: they may not be read.
