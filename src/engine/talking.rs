@@ -19,7 +19,7 @@ use super::note::{Note, Notes};
 use super::seats::Seat;
 use super::{Shared, lock, spawn};
 use crate::channel::{Channel, ReadHalf, WriteHalf};
-use crate::model::{DeviceId, Failure, Peer, Symbols};
+use crate::model::{DeviceId, Failure, Peer, PeerAddress, Symbols};
 use crate::protocol::message::Frame;
 use crate::protocol::talking::{Place, Saying, Talking as Machine, TalkingEvent};
 use crate::protocol::verification::{ConversationKey, PairKey};
@@ -60,6 +60,8 @@ pub struct Talking {
     /// The place of who asked, until both people have said yes.
     seat: Mutex<Option<Seat>>,
     pub key: KeyOf,
+    /// Where it was called.
+    pub reached_at: Option<PeerAddress>,
     pace: Mutex<Pace>,
     notes: Notes,
 }
@@ -80,6 +82,7 @@ struct Came {
     symbols: Option<Symbols>,
     seat: Option<Seat>,
     key: KeyOf,
+    reached_at: Option<PeerAddress>,
     remember: bool,
     /// Made of this connection, by who is client and who server in it.
     pair: PairKey,
@@ -114,6 +117,7 @@ impl Talking {
             symbols,
             seat,
             key,
+            reached_at: None,
             remember: shared.remember.load(std::sync::atomic::Ordering::SeqCst),
             pair: PairKey::derive(&channel.session_secret, channel.peer, ours),
         };
@@ -143,6 +147,7 @@ impl Talking {
             symbols: came.symbols,
             seat: Mutex::new(came.seat),
             key: came.key,
+            reached_at: came.reached_at,
             pace: Mutex::new(Pace::new()),
             notes,
         })

@@ -15,7 +15,9 @@ use crate::engine::command::{Chosen, TalkRequest};
 use crate::engine::cut::Cut;
 use crate::engine::event::{Doing, Event, NotSaid, Talk, TextOffer};
 use crate::engine::failures::may_go_on;
-use crate::engine::limits::{RESTS_AFTER, TALKS_OF_DEVICE, TRY_AGAIN_AFTER, TRY_AGAIN_AT_LATEST};
+use crate::engine::limits::{
+    OFFER_WITHIN, RESTS_AFTER, TALKS_OF_DEVICE, TRY_AGAIN_AFTER, TRY_AGAIN_AT_LATEST,
+};
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::talking::{Call, Ended, KeyOf, TalkNote, Talking, call};
 use crate::engine::wire::{Phase, Purpose};
@@ -25,6 +27,12 @@ use crate::model::{
     TransferId, TransferLine, Trust,
 };
 use crate::protocol::talking::{Place, Saying};
+
+/// Devices whose standing is remembered although nothing is under way with them; whoever knows a
+/// passphrase may come as many.
+const MOST_STANDINGS: usize = 256;
+/// A device that connects to us may be about to talk by itself.
+const BACK_SOON: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(super) struct Talks {
@@ -44,17 +52,12 @@ struct With {
     active: Instant,
     /// Why there is no connection, if there should be one.
     failure: Option<Failure>,
-    again: Option<Again>,
+    /// When it is called the next time.
+    again: Option<Instant>,
+    /// Before the try after that one.
+    pause: Duration,
     /// Where it was seen on the network.
     seen: Vec<PeerAddress>,
-}
-
-/// The next try.
-#[derive(Clone, Copy)]
-struct Again {
-    at: Instant,
-    /// Before the one after it.
-    pause: Duration,
 }
 
 /// A connection for a conversation, or on its way to be one.
@@ -68,6 +71,7 @@ struct Line {
     request: Option<Request>,
     /// The last that was said over it, in the order of all.
     said: u64,
+    since: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,6 +127,7 @@ impl Supervisor {
         with.active = Instant::now();
         // A person who says something does not want to wait for the next try.
         with.again = None;
+        with.pause = TRY_AGAIN_AFTER;
         self.feed(to);
     }
 
@@ -170,16 +175,16 @@ impl Supervisor {
         }
         let with = self.with(device);
         with.seen = addresses.iter().map(as_typed).collect();
-        self.is_back(device);
+        if self.shared.conversations.waits(device) {
+            self.with(device).again = None;
+            self.feed(device);
+        }
     }
 
-    /// Whether somebody who was away is to be tried at once.
+    /// It has connected to us, so it is there.
     pub(super) fn is_back(&mut self, device: DeviceId) {
         if self.shared.conversations.waits(device) {
-            if let Some(with) = self.talks.with.get_mut(&device) {
-                with.again = None;
-            }
-            self.feed(device);
+            self.with(device).again = Some(Instant::now() + BACK_SOON);
         }
     }
 
@@ -306,6 +311,7 @@ impl Supervisor {
             line.device = Some(device);
             line.talking = Some(talking.clone());
             line.stands = Stands::Asking;
+            line.since = Instant::now();
             let id = line.request.as_ref().map(|request| request.id);
             self.with(device).peer = peer;
             match (asked, id) {
@@ -341,6 +347,7 @@ impl Supervisor {
                 outgoing: false,
                 request: None,
                 said: 0,
+                since: Instant::now(),
             },
         );
         match asked {
@@ -386,7 +393,8 @@ impl Supervisor {
             self.close_line(connection);
             return self.line_ended(connection, Ended::Closed);
         }
-        let mut address = None;
+        let mut address = talking.reached_at.clone();
+        let reached = address.is_some();
         if let Some(incoming) = self.incoming(connection) {
             incoming.doing = Doing::Talking;
             // It may be found there again, if it receives as well.
@@ -405,7 +413,7 @@ impl Supervisor {
         }
         self.meet(device, &peer.name);
         let conversations = &self.shared.conversations;
-        let address = address.filter(|_| conversations.address(device).is_none());
+        let address = address.filter(|_| reached || conversations.address(device).is_none());
         conversations.met(device, &peer.name, address);
         match &talking.key {
             KeyOf::This(key) if peer.trust < Trust::Known => {
@@ -418,6 +426,7 @@ impl Supervisor {
         with.peer = peer.clone();
         with.failure = None;
         with.again = None;
+        with.pause = TRY_AGAIN_AFTER;
         with.active = Instant::now();
         if let Some(request) = request {
             self.events.say(Event::TalkOpened(request.id, peer));
@@ -529,7 +538,11 @@ impl Supervisor {
             {
                 self.events.say(Event::TextWithdrawn(device));
             }
-            return;
+            return self.is_back(device);
+        }
+        if self.open_peer(device).is_some() {
+            // The other connection takes over.
+            return self.feed(device);
         }
         if failure == Some(Failure::Declined) {
             let settled = self.shared.conversations.take_back(device, None);
@@ -541,16 +554,16 @@ impl Supervisor {
         let in_use = with.active.elapsed() < RESTS_AFTER;
         let lost = failure.as_ref().is_some_and(may_go_on);
         // Who called keeps a conversation in use open; the other end may have no way to.
-        let again = (waits && (lost || failure.is_none())) || (lost && line.outgoing && in_use);
+        let held = line.outgoing && in_use && (was_open || with.pause > TRY_AGAIN_AFTER);
+        let again = (waits && (lost || failure.is_none())) || (lost && held);
         with.failure = failure;
-        with.again = again.then(|| {
-            let before = with.again.filter(|_| !was_open);
-            let pause = before.map_or(TRY_AGAIN_AFTER, |again| again.pause);
-            Again {
-                at: Instant::now() + pause,
-                pause: (pause * 2).min(TRY_AGAIN_AT_LATEST),
-            }
-        });
+        if was_open {
+            with.pause = TRY_AGAIN_AFTER;
+        }
+        if again {
+            with.again = Some(Instant::now() + with.pause);
+            with.pause = (with.pause * 2).min(TRY_AGAIN_AT_LATEST);
+        }
         self.tell_talk(device);
     }
 
@@ -590,12 +603,12 @@ impl Supervisor {
     fn try_again(&mut self, device: DeviceId) {
         let mut lines = self.talks.lines.values();
         let under_way = lines.any(|line| line.device == Some(device));
-        if under_way
-            || self
-                .with(device)
-                .again
-                .is_some_and(|again| again.at > Instant::now())
-        {
+        let with = self.with(device);
+        if with.again.is_some_and(|at| at > Instant::now()) {
+            return;
+        }
+        with.again = None;
+        if under_way {
             return;
         }
         let shared = &self.shared;
@@ -608,7 +621,6 @@ impl Supervisor {
         if !has_key {
             // It may come by itself; a person here has to show who they are.
             with.failure = Some(with.failure.take().unwrap_or(Failure::SecretNeeded));
-            with.again = None;
             return self.tell_talk(device);
         }
         let mut at: Vec<PeerAddress> = with.seen.clone();
@@ -658,6 +670,7 @@ impl Supervisor {
                 outgoing: true,
                 request,
                 said: 0,
+                since: Instant::now(),
             },
         );
         let thread = std::thread::Builder::new().name(label).spawn(move || {
@@ -684,9 +697,14 @@ impl Supervisor {
     pub(super) fn tend_talks(&mut self) {
         let now = Instant::now();
         let due = self.talks.with.iter();
-        let due = due.filter(|(_, with)| with.again.is_some_and(|again| again.at <= now));
+        let due = due.filter(|(_, with)| with.again.is_some_and(|at| at <= now));
         for device in due.map(|(device, _)| *device).collect::<Vec<_>>() {
             self.try_again(device);
+        }
+        let mute: Vec<_> = self.talks.mute().filter(|(_, at)| *at <= now).collect();
+        for (connection, _) in mute {
+            self.close_line(connection);
+            self.line_ended(connection, Ended::Failed(Failure::Silent));
         }
         let idle: Vec<_> = self.talks.rests().filter(|(_, at)| *at <= now).collect();
         for (connection, _) in idle {
@@ -699,13 +717,10 @@ impl Supervisor {
     }
 
     pub(super) fn next_talk(&self) -> Option<Duration> {
-        let again = self
-            .talks
-            .with
-            .values()
-            .filter_map(|with| Some(with.again?.at));
+        let again = self.talks.with.values().filter_map(|with| with.again);
         let rests = self.talks.rests().map(|(_, at)| at);
-        let next = again.chain(rests).min()?;
+        let mute = self.talks.mute().map(|(_, at)| at);
+        let next = again.chain(rests).chain(mute).min()?;
         // A moment later, so that it is over then.
         Some(next.saturating_duration_since(Instant::now()) + Duration::from_millis(10))
     }
@@ -734,6 +749,12 @@ impl Supervisor {
 
     fn with(&mut self, device: DeviceId) -> &mut With {
         let shared = &self.shared;
+        if self.talks.with.len() >= MOST_STANDINGS && !self.talks.with.contains_key(&device) {
+            let lines = &self.talks.lines;
+            let in_use = |id: &DeviceId| lines.values().any(|line| line.device == Some(*id));
+            let with = &mut self.talks.with;
+            with.retain(|id, _| in_use(id) || shared.conversations.waits(*id));
+        }
         let met = &self.met;
         self.talks.with.entry(device).or_insert_with(|| {
             let known = shared.known.get(device);
@@ -758,6 +779,7 @@ impl Supervisor {
                 active: Instant::now(),
                 failure: None,
                 again: None,
+                pause: TRY_AGAIN_AFTER,
                 seen: Vec::new(),
             }
         })
@@ -801,6 +823,16 @@ impl Supervisor {
 }
 
 impl Talks {
+    /// Connections whose other end need not ask anybody and says nothing all the same; until when.
+    fn mute(&self) -> impl Iterator<Item = (ConnectionId, Instant)> {
+        let lines = self.lines.iter().filter(|(_, line)| {
+            let talking = line.talking.as_ref();
+            let by_itself = talking.is_some_and(|talking| talking.symbols.is_none());
+            line.stands == Stands::Asking && by_itself
+        });
+        lines.map(|(id, line)| (*id, line.since + OFFER_WITHIN))
+    }
+
     /// Open connections, and when they have been quiet for long enough.
     fn rests(&self) -> impl Iterator<Item = (ConnectionId, Instant)> {
         let open = self

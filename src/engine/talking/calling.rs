@@ -248,7 +248,6 @@ fn talk(
     {
         notes.send(Note::KnownChanged);
     }
-    shared.conversations.met(channel.peer, &met.name, Some(at));
     let came = Came {
         peer: Peer {
             name: met.name,
@@ -259,6 +258,7 @@ fn talk(
         symbols: met.symbols,
         seat: None,
         key,
+        reached_at: Some(at),
         remember,
         pair: PairKey::derive(&channel.session_secret, ours, channel.peer),
     };
