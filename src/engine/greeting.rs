@@ -11,6 +11,7 @@ use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
 use super::attachable::{Attachable, Place};
+use super::calls::Nonce;
 use super::command::Chosen;
 use super::cut::{Cut, Stage};
 use super::gate::{Gate, Ticket, Wrong};
@@ -22,6 +23,7 @@ use crate::channel::{Channel, ChannelError, Received};
 use crate::model::{
     Bond, Code, DeviceId, DeviceName, Direction, Secret, Symbols, TransferId, Trust, Way,
 };
+use crate::protocol::frame::{encode, kind};
 use crate::protocol::message::{ATTACH, FEATURES, Hello, Method, VERSION};
 use crate::protocol::verification::{
     Binding, Client, PairKey, Refusal, Server, ServerEvent, SessionKey,
@@ -55,6 +57,8 @@ pub enum GreetingError {
     Resting,
     #[error("wrong secret")]
     Wrong(Wrong),
+    #[error("it was asked to connect, and has")]
+    Called(Nonce),
 }
 
 /// The operating system's randomness.
@@ -199,6 +203,24 @@ pub struct Met {
     pub attaches: bool,
     /// It took so long to answer the hello: the time there and back, or more.
     pub answered_within: Duration,
+}
+
+/// What a server says first that has connected to its client, if the right one is there.
+pub fn say_called(
+    mut channel: Channel,
+    device: DeviceId,
+    nonce: &Nonce,
+) -> Result<Channel, GreetingError> {
+    if channel.peer != device {
+        return Err(GreetingError::Ended);
+    }
+    channel.writer.write(&encode(kind::CALL, nonce))?;
+    Ok(channel)
+}
+
+fn nonce_of(frame: &RawFrame) -> Option<Nonce> {
+    let nonce = frame.body.as_slice().try_into();
+    nonce.ok().filter(|_| frame.kind == kind::CALL)
 }
 
 /// What a server lets in, without going in.
@@ -357,6 +379,8 @@ pub struct Doorkeeper<'a> {
     pub changed: &'a dyn Fn(),
     pub seats: &'a Arc<Seats>,
     pub attachable: &'a Arc<Attachable<Receiving>>,
+    /// Nobody gets in but who was asked to connect.
+    pub only_called: bool,
 }
 
 /// Who was let in, and for what.
@@ -404,6 +428,14 @@ impl Doorkeeper<'_> {
         let mut entry = Entry::Unchosen;
         while !machine.verified() {
             let frame = wire.receive()?;
+            if client_name.is_none() {
+                if let Some(nonce) = nonce_of(&frame) {
+                    return Err(GreetingError::Called(nonce));
+                }
+                if self.only_called {
+                    return Err(GreetingError::Ended);
+                }
+            }
             let event = match machine.handle_frame(frame) {
                 Ok(event) => event,
                 Err(refusal) => {
