@@ -311,6 +311,43 @@ fn a_transfer_goes_on_at_the_address_that_its_device_has_by_then() {
     receiving.end();
 }
 
+#[test]
+fn a_device_behind_a_firewall_is_sent_to_by_those_that_it_knows() {
+    let Some(mut lab) = Lab::new(1) else { return };
+    let (study, garden, attic) = (lab.host("study"), lab.host("garden"), lab.host("attic"));
+    lab.plug(&study, "eth0", 0, "10.77.0.1/24");
+    lab.plug(&garden, "eth0", 0, "10.77.0.2/24");
+    lab.plug(&attic, "eth0", 0, "10.77.0.3/24");
+    let (study, garden) = (Device::new(&study, "Study"), Device::new(&garden, "Garden"));
+    fs::write(study.home.path().join("a.txt"), "hello").unwrap();
+    fs::write(study.home.path().join("b.txt"), "again").unwrap();
+    let mut receiving = garden.receive(&["--pair"]);
+    let mut meets = study.send("a.txt", "10.77.0.2");
+    meets.arg("--pair");
+    let (code, said) = outcome(meets);
+    assert_eq!(code, Some(0), "{said}");
+    receiving.wait("paired");
+    receiving.signal(Signal::INT);
+    receiving.end();
+    garden.host.filter(ONLY_MDNS);
+    let mut receiving = garden.receive(&[]);
+    let (code, said) = outcome(study.send("b.txt", "Garden"));
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        fs::read_to_string(garden.home.path().join("inbox/b.txt")).unwrap(),
+        "again"
+    );
+    assert_eq!(receiving.wait("offer")["trust"], "known");
+    // Who is not known calls in vain.
+    let stranger = Device::new(&attic, "Stranger");
+    fs::write(stranger.home.path().join("c.txt"), "who?").unwrap();
+    let (code, _) = outcome(stranger.send("c.txt", "Garden"));
+    assert_eq!(code, Some(5));
+    assert!(!garden.home.path().join("inbox/c.txt").exists());
+    receiving.signal(Signal::INT);
+    receiving.end();
+}
+
 /// Many devices on many addresses of one host, all invented.
 const FORGER: &str = r#"
 import os, socket, sys, time

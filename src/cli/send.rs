@@ -29,7 +29,7 @@ pub fn run(
     super::must_exist(&arguments.paths)?;
     let waking = Inputs::new()?;
     let session = Session::start(&data_dir, waking, output)?;
-    let discovers = session.show(Presence::Hidden)? != Presence::Off;
+    let discovers = session.show(Presence::Visible)? != Presence::Off;
     let target = find(&session, &arguments.to, discovers)?;
     let how = Follow {
         wait,

@@ -54,8 +54,8 @@ pub struct Ours {
 #[derive(Clone, Debug, Default)]
 pub struct Heard {
     pub nearby: Vec<Nearby>,
-    /// Who asks to be called: what was said, and the address that said it.
-    pub calls: Vec<(DeviceId, Call, std::net::IpAddr)>,
+    /// Who asks to be called: what was said, and where it may be.
+    pub calls: Vec<(DeviceId, Call, Vec<SocketAddr>)>,
 }
 
 /// Dropping it says goodbye and joins every thread.

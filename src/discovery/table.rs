@@ -37,7 +37,6 @@ struct Entry {
     /// The larger, the later it came.
     arrival: u64,
     places: Vec<Place>,
-    calls: Option<(Call, IpAddr)>,
 }
 
 /// One way in which one running program of a device was heard.
@@ -46,6 +45,8 @@ struct Place {
     instance: Instance,
     /// Its server's port.
     port: Option<u16>,
+    /// It asks to be called.
+    call: Option<Call>,
     way: Way,
     heard: Instant,
 }
@@ -123,10 +124,7 @@ impl Table {
         let Some(entry) = self.entry_of(from, said, Way::Beacon) else {
             return false;
         };
-        let calls = said.call.clone().map(|call| (call, from.ip));
-        let called_before = std::mem::replace(&mut entry.calls, calls);
-        let calls = entry.calls != called_before;
-        entry.put(from, said, Way::Beacon, now) || calls
+        entry.put(from, said, Way::Beacon, now)
     }
 
     /// A record that names these addresses. Often it comes in parts: what it does not name any more is
@@ -156,9 +154,6 @@ impl Table {
         }
         for from in kept {
             if let Some(entry) = self.entry_of(*from, said, Way::Record) {
-                if said.call.is_some() {
-                    entry.calls = said.call.clone().map(|call| (call, from.ip));
-                }
                 entry.put(*from, said, Way::Record, now);
                 put = true;
             }
@@ -253,13 +248,25 @@ impl Table {
         all
     }
 
-    /// Who asks to be called, and from where.
-    pub fn calls(&self) -> Vec<(DeviceId, Call, IpAddr)> {
-        let asked = self.entries.iter().filter_map(|(id, entry)| {
-            let (call, from) = entry.calls.clone()?;
-            Some((*id, call, from))
-        });
-        asked.collect()
+    /// Who asks to be called, and where.
+    pub fn calls(&self) -> Vec<(DeviceId, Call, Vec<SocketAddr>)> {
+        let mut calls: Vec<(DeviceId, Call, Vec<SocketAddr>)> = Vec::new();
+        for (id, entry) in &self.entries {
+            for place in &entry.places {
+                let Some(call) = &place.call else { continue };
+                let at = place.from.with(call.port);
+                match calls.iter_mut().find(|(_, known, _)| known == call) {
+                    Some((_, _, all)) => all.push(at),
+                    None => calls.push((*id, call.clone(), vec![at])),
+                }
+            }
+        }
+        for (_, _, at) in &mut calls {
+            at.sort_unstable_by_key(|at| (likelihood(at.ip()), *at));
+            at.dedup();
+        }
+        calls.sort_unstable_by_key(|(id, call, _)| (*id, call.nonce));
+        calls
     }
 
     pub fn clear(&mut self) {
@@ -295,7 +302,7 @@ impl Table {
                 return None;
             }
             let full = entry.is_none() && self.entries.len() >= MOST_DEVICES;
-            if full && !self.make_room(favoured) {
+            if full && !self.make_room(same, favoured) {
                 return None;
             }
         }
@@ -306,13 +313,13 @@ impl Table {
             system: said.system,
             arrival,
             places: Vec::new(),
-            calls: None,
         }))
     }
 
-    /// One of the strangers goes: the last one from the address that has most of them; for a favoured
-    /// device also one that is alone at its address. Says whether there is room now.
-    fn make_room(&mut self, favoured: bool) -> bool {
+    /// One of the strangers goes: the last one from the address that has most of them, if that is more
+    /// than the `same` address as the new one's would have; for a favoured device any. Says whether there
+    /// is room now.
+    fn make_room(&mut self, same: usize, favoured: bool) -> bool {
         let strangers = || {
             let all = self.entries.iter();
             all.filter(|(id, _)| !self.favoured.contains(id))
@@ -325,7 +332,7 @@ impl Table {
             }
         }
         let most = from.into_iter().max_by_key(|(ip, count)| (*count, *ip));
-        let Some((ip, _)) = most.filter(|(_, count)| *count > 1 || favoured) else {
+        let Some((ip, _)) = most.filter(|(_, count)| *count > same + 1 || favoured) else {
             return false;
         };
         let there = |entry: &Entry| entry.places.iter().any(|place| place.from.ip == ip);
@@ -350,6 +357,7 @@ impl Entry {
             from,
             instance: said.instance,
             port: said.port,
+            call: said.call.clone(),
             way,
             heard: now,
         };
@@ -358,7 +366,8 @@ impl Entry {
         };
         match self.places.iter().position(same) {
             Some(at) => {
-                let moved = self.places[at].port != place.port;
+                let before = &self.places[at];
+                let moved = before.port != place.port || before.call != place.call;
                 self.places[at] = place;
                 moved || renamed
             }

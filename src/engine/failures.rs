@@ -88,7 +88,9 @@ pub fn greeting_failure(error: GreetingError, address: &str) -> Failure {
         GreetingError::Channel(ChannelError::Deadline) => Failure::Unreachable {
             address: address.to_owned(),
         },
-        GreetingError::Channel(_) | GreetingError::Ended => Failure::Lost,
+        GreetingError::Channel(_) | GreetingError::Ended | GreetingError::Called(_) => {
+            Failure::Lost
+        }
         GreetingError::Resting
         | GreetingError::NoSeat
         | GreetingError::Blocked

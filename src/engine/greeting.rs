@@ -11,6 +11,7 @@ use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
 use super::attachable::{Attachable, Place};
+use super::calls::Nonce;
 use super::command::Chosen;
 use super::conversations::Conversations;
 use super::cut::{Cut, Stage};
@@ -24,7 +25,7 @@ use crate::channel::{Channel, ChannelError, Received};
 use crate::model::{
     Bond, Code, DeviceId, DeviceName, Direction, Failure, Secret, Symbols, TransferId, Trust, Way,
 };
-use crate::protocol::frame::{HEADER_BYTES, kind};
+use crate::protocol::frame::{HEADER_BYTES, encode, kind};
 use crate::protocol::message::{ATTACH, FEATURES, Hello, Method, TALK, VERSION};
 use crate::protocol::verification::{
     Binding, Client, ConversationKey, PairKey, Refusal, Server, ServerEvent, SessionKey,
@@ -62,6 +63,8 @@ pub enum GreetingError {
     Resting,
     #[error("wrong secret")]
     Wrong(Wrong),
+    #[error("it was asked to connect, and has")]
+    Called(Nonce),
 }
 
 impl GreetingError {
@@ -70,6 +73,8 @@ impl GreetingError {
         match self {
             Self::Channel(ChannelError::Deadline) => Closed::TooSlow,
             Self::Channel(_) | Self::Ended => Closed::Lost,
+            // Another thread goes on with it.
+            Self::Called(_) => Closed::Ended,
             Self::Refused(Refusal::Violation(violation)) => {
                 Closed::Failed(Failure::Protocol(violation.to_string()))
             }
@@ -267,6 +272,24 @@ pub struct Met {
     pub answered_within: Duration,
 }
 
+/// What a server says first that has connected to its client, if the right one is there.
+pub fn say_called(
+    mut channel: Channel,
+    device: DeviceId,
+    nonce: &Nonce,
+) -> Result<Channel, GreetingError> {
+    if channel.peer != device {
+        return Err(GreetingError::Ended);
+    }
+    channel.writer.write(&encode(kind::CALL, nonce))?;
+    Ok(channel)
+}
+
+fn nonce_of(frame: &RawFrame) -> Option<Nonce> {
+    let nonce = frame.body.as_slice().try_into();
+    nonce.ok().filter(|_| frame.kind == kind::CALL)
+}
+
 /// What a server lets in, without going in.
 pub fn look_at_server(
     channel: &mut Channel,
@@ -437,6 +460,8 @@ pub struct Doorkeeper<'a> {
     pub seats: &'a Arc<Seats>,
     pub attachable: &'a Arc<Attachable<Receiving>>,
     pub trace: &'a Trace,
+    /// Nobody gets in but who was asked to connect.
+    pub only_called: bool,
 }
 
 /// Who was let in, and for what.
@@ -489,6 +514,14 @@ impl Doorkeeper<'_> {
         let mut entry = Entry::Unchosen;
         while !machine.verified() {
             let frame = wire.receive()?;
+            if client_name.is_none() {
+                if let Some(nonce) = nonce_of(&frame) {
+                    return Err(GreetingError::Called(nonce));
+                }
+                if self.only_called {
+                    return Err(GreetingError::Ended);
+                }
+            }
             let event = match machine.handle_frame(frame) {
                 Ok(event) => event,
                 Err(refusal) => {

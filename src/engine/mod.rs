@@ -6,6 +6,7 @@
 
 mod attachable;
 mod awake;
+mod calls;
 mod chores;
 mod command;
 mod conversations;
@@ -77,6 +78,7 @@ use crate::model::{
 };
 use crate::storage::record::{self, RecordError};
 use attachable::Attachable;
+use calls::{Called, Calls, Nonce};
 use conversations::Conversations;
 use cut::Cut;
 use gate::Gate;
@@ -147,6 +149,7 @@ impl Engine {
             whereabouts: Whereabouts::default(),
             recent,
             wire: Wire::new(),
+            calls: Calls::default(),
         });
         let mut reporter = Reporter {
             events,
@@ -282,6 +285,8 @@ struct Shared {
     recent: RecentAddresses,
     /// What can be seen of every connection.
     wire: Wire,
+    /// Who waits to be called.
+    calls: Calls,
 }
 
 /// The way of events to the front end.
@@ -318,11 +323,21 @@ struct Arriving<'a> {
     from: IpAddr,
     address: String,
     cut: &'a Cut,
+    /// We have connected to it, since it asks to be called.
+    called: Option<(DeviceId, Nonce)>,
+    /// The server is off: only who was called gets in.
+    only_called: bool,
 }
 
 /// The thread of a connection that somebody opened to us: greeting, then session.
 fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &Notes) {
-    let Arriving { from, address, cut } = client;
+    let Arriving {
+        from,
+        address,
+        cut,
+        called,
+        only_called,
+    } = client;
     let deadline = Instant::now() + SERVER_DEADLINE;
     notes.trace.connected(&socket);
     notes.trace.phase(Phase::Handshake, Some(deadline));
@@ -340,13 +355,36 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
         seats: &shared.seats,
         attachable: &shared.attachable,
         trace: &notes.trace,
+        only_called,
     };
-    let greeted = Channel::accept(socket, &shared.identity, deadline)
-        .map_err(GreetingError::from)
-        .and_then(|mut channel| {
-            let greeted = doorkeeper.greet_client(&mut channel)?;
-            Ok((channel, greeted))
-        });
+    let again = socket.try_clone();
+    let opened = match called {
+        None => Channel::accept(socket, &shared.identity, deadline).map_err(GreetingError::from),
+        Some((device, nonce)) => Channel::connect(socket, &shared.identity, deadline)
+            .map_err(GreetingError::from)
+            .and_then(|channel| greeting::say_called(channel, device, &nonce)),
+    };
+    let greeted = opened.and_then(|mut channel| match doorkeeper.greet_client(&mut channel) {
+        Ok(greeted) => Ok((channel, greeted)),
+        Err(GreetingError::Called(nonce)) => {
+            if let (Ok(socket), true) = (again, called.is_none())
+                && let Ok(at) = socket.peer_addr()
+            {
+                let called = Called {
+                    channel,
+                    socket,
+                    at,
+                };
+                let taken = shared.calls.arrived(&nonce, called);
+                tracing::info!(%from, taken, "was called");
+            }
+            Err(GreetingError::Called(nonce))
+        }
+        Err(error) => Err(error),
+    });
+    if matches!(greeted, Err(GreetingError::Called(_))) {
+        return;
+    }
     // However it ended, a code may have been used up on the way; a wrong try is told before the
     // code that takes its place.
     if !matches!(greeted, Err(GreetingError::Wrong(_))) {

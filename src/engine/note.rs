@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender};
 
+use super::calls::Nonce;
 use super::command::Command;
 use super::event::{Looked, Measured};
 use super::receiving::Receiving;
@@ -71,6 +72,10 @@ pub enum Note {
     Paired(Peer),
     /// What is known of devices has changed.
     KnownChanged,
+    /// Sending: the device cannot be reached, and is asked to connect.
+    Calls(DeviceId, Nonce),
+    /// It is not asked any more.
+    CallOver(Nonce),
     /// A typed address was reached.
     RecentChanged,
     State(TransferState),

@@ -6,6 +6,7 @@
 
 mod attaching;
 mod beginning;
+mod calling;
 mod choosing;
 
 use std::collections::HashMap;

@@ -62,6 +62,8 @@ pub mod kind {
     pub const ANSWER: u8 = 0x04;
     pub const PROOF: u8 = 0x05;
     pub const REFUSED: u8 = 0x06;
+    /// Before the hello, from a server that has connected to its client.
+    pub const CALL: u8 = 0x07;
 
     pub const OFFER: u8 = 0x10;
     pub const MANIFEST: u8 = 0x11;

@@ -7,7 +7,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::Sending;
+use super::calling::Calling;
 use crate::channel::Channel;
+use crate::engine::calls::Called;
 use crate::engine::dial::{Dialed, Places, dial_any, suit_path};
 use crate::engine::failures::{channel_failure, greeting_failure, not_chosen};
 use crate::engine::greeting::{GreetingError, Met, Plan, greet_server};
@@ -51,7 +53,7 @@ impl Sending {
         key: Option<&SessionKey>,
         shared: &Shared,
     ) -> Option<Result<Greeted, Failure>> {
-        let gave_up = || self.stopped();
+        let mut calling = Calling::new(self, shared);
         let internal = |error: std::io::Error| Failure::Internal(error.to_string());
         // Where the device that is meant is not, and what was found there last.
         let mut wrong = Vec::new();
@@ -66,10 +68,22 @@ impl Sending {
             };
             let trace = &self.notes.trace;
             let told = |phase, until| trace.phase(phase, until);
-            let dialled = dial_any(places, gave_up, &told)?;
-            let Dialed { socket, round_trip } = match dialled {
+            let dialed = dial_any(places, || calling.gives_up(), &told);
+            let failure = match dialed {
+                Some(Ok(Dialed { socket, round_trip })) => {
+                    calling.end();
+                    Ok((socket, round_trip))
+                }
+                Some(Err(failure)) => Err(Some(failure)),
+                None => Err(None),
+            };
+            let (socket, round_trip) = match failure {
                 Ok(dialed) => dialed,
-                Err(failure) => return Some(Err(found.unwrap_or(failure))),
+                Err(failure) => match (calling.wait(), failure) {
+                    (Some(called), _) => return self.meet_called(called, key, shared),
+                    (None, Some(failure)) => return Some(Err(found.unwrap_or(failure))),
+                    (None, None) => return None,
+                },
             };
             if let Err(error) = self.cut.connected(&socket) {
                 return Some(Err(internal(error)));
@@ -112,6 +126,36 @@ impl Sending {
         }
     }
 
+    /// The device has connected to us, since we could not to it.
+    fn meet_called(
+        &self,
+        called: Called,
+        key: Option<&SessionKey>,
+        shared: &Shared,
+    ) -> Option<Result<Greeted, Failure>> {
+        let Called {
+            channel,
+            socket,
+            at,
+        } = called;
+        if let Err(error) = self.cut.connected(&socket) {
+            return Some(Err(Failure::Internal(error.to_string())));
+        }
+        self.notes.send(Note::State(TransferState::Verifying));
+        let address = shown(at);
+        let greeted = self.greet_over(channel, key, shared, &address);
+        if self.stopped() {
+            return None;
+        }
+        Some(greeted.map(|(channel, met)| Greeted {
+            channel,
+            address,
+            met,
+            // Further connections would not get through.
+            path: None,
+        }))
+    }
+
     /// TLS and verification, against one deadline.
     fn greet(
         &self,
@@ -122,8 +166,18 @@ impl Sending {
     ) -> Result<(Channel, Met), Failure> {
         let deadline = Instant::now() + CLIENT_DEADLINE;
         self.notes.trace.phase(Phase::Handshake, Some(deadline));
-        let mut channel = Channel::connect(socket, &shared.identity, deadline)
+        let channel = Channel::connect(socket, &shared.identity, deadline)
             .map_err(|error| channel_failure(&error, address))?;
+        self.greet_over(channel, key, shared, address)
+    }
+
+    fn greet_over(
+        &self,
+        mut channel: Channel,
+        key: Option<&SessionKey>,
+        shared: &Shared,
+        address: &str,
+    ) -> Result<(Channel, Met), Failure> {
         if channel.peer == shared.identity.device_id() {
             return Err(Failure::Ourselves);
         }

@@ -179,6 +179,8 @@ impl Supervisor {
         match input {
             Input::Command(command) => self.command(command),
             Input::Accepted(socket, addr) => self.accepted(socket, addr),
+            // It was for calls alone.
+            Input::ListenerEnded(_) if self.server.is_none() => self.nearby.stop_listening(),
             Input::ListenerEnded(error) => {
                 self.server = None;
                 lock(&self.shared.gate).close();
@@ -291,6 +293,8 @@ impl Supervisor {
             }
             Note::Wish(peer) => self.wished(connection, peer),
             Note::Paired(peer) => self.paired(connection, peer),
+            Note::Calls(device, nonce) => self.call(device, nonce),
+            Note::CallOver(nonce) => self.call_over(&nonce),
             Note::RecentChanged => self.tell_recent(),
             Note::KnownChanged => {
                 self.part_with_who_is_gone();

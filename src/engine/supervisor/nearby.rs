@@ -3,19 +3,26 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::transfers::Handle;
 use super::{Supervisor, lock};
-use crate::discovery::beacon::Instance;
+use crate::discovery::beacon::{Call, Instance};
 use crate::discovery::{Discovery, Heard, Ours};
+use crate::engine::calls::{self, Nonce};
+use crate::engine::command::Bind;
 use crate::engine::doctor::Reporter;
 use crate::engine::event::Event;
+use crate::engine::listener::Listener;
 use crate::engine::note::{ConnectionId, Input};
-use crate::model::{Bond, DeviceId, Nearby, PeerAddress, Presence, TransferId, TransferState};
+use crate::model::{
+    Bond, DEFAULT_PORT, DeviceId, Nearby, PeerAddress, Presence, TransferId, TransferState,
+};
 
 /// Whoever forges beacons makes nobody dial oftener.
 const HURRY_EVERY: Duration = Duration::from_secs(2);
+/// A device that asks to be called is called no oftener.
+const CALL_EVERY: Duration = Duration::from_secs(5);
 /// A connection that was silent for so long is given up for a new one if its device is somewhere else by
 /// now.
 const MOVED_AFTER_SECONDS: u64 = 5;
@@ -28,6 +35,14 @@ pub(super) struct Neighbourhood {
     heard: Heard,
     told: Vec<Nearby>,
     hurried: HashMap<TransferId, Instant>,
+    /// Whom transfers to be sent ask to connect; one is asked at a time.
+    calls: Vec<(DeviceId, Nonce)>,
+    /// What is said of the first of them, and through which port.
+    call: Option<(Nonce, Call)>,
+    /// While the server is off and somebody is to connect.
+    listener: Option<Listener>,
+    /// Whom we have connected to, and by what.
+    answered: HashMap<DeviceId, (Instant, Nonce)>,
 }
 
 impl Supervisor {
@@ -69,12 +84,71 @@ impl Supervisor {
         };
         let bound = self.server.as_ref().map(|server| server.addr());
         let reachable = bound.filter(|addr| !addr.ip().is_loopback());
+        let port = reachable.map(|addr| addr.port());
+        let listener = self.nearby.listener.as_ref();
+        let open = port.or(listener.map(|listener| listener.addr.port()));
+        let call = open.and_then(|port| {
+            let (device, nonce) = *self.nearby.calls.first()?;
+            let before = self.nearby.call.take();
+            let same = before.filter(|(said, call)| *said == nonce && call.port == port);
+            let key = self.shared.known.pair_key(device)?;
+            let ours = self.shared.identity.device_id();
+            let now = SystemTime::now();
+            let anew = || calls::call(&key, ours, device, port, nonce, now);
+            Some((nonce, same.map(|(_, call)| call).or_else(anew)?))
+        });
+        self.nearby.call.clone_from(&call);
         discovery.set(Ours {
             presence: self.nearby.presence,
             name: lock(&self.shared.name).clone(),
-            port: reachable.map(|addr| addr.port()),
-            call: None,
+            port,
+            call: call.map(|(_, call)| call),
         });
+    }
+
+    /// A transfer to be sent asks its device to connect.
+    pub(super) fn call(&mut self, device: DeviceId, nonce: Nonce) {
+        if self.nearby.presence != Presence::Visible {
+            return;
+        }
+        self.nearby.calls.push((device, nonce));
+        if self.server.is_none() && self.nearby.listener.is_none() {
+            match Listener::start(Bind::Preferred(DEFAULT_PORT), self.inputs.clone()) {
+                Ok(listener) => self.nearby.listener = Some(listener),
+                Err(error) => tracing::warn!(%error, "nobody can be asked to connect"),
+            }
+        }
+    }
+
+    pub(super) fn call_over(&mut self, nonce: &Nonce) {
+        self.nearby.calls.retain(|(_, asked)| asked != nonce);
+        if self.nearby.calls.is_empty() {
+            self.nearby.stop_listening();
+        }
+    }
+
+    /// Connects to devices that ask for it: known ones alone, and each at most once in a while.
+    fn answer_calls(&mut self) {
+        if self.server.is_none() {
+            return;
+        }
+        let ours = self.shared.identity.device_id();
+        for (device, call, addresses) in self.nearby.heard.calls.clone() {
+            let lately = self
+                .nearby
+                .answered
+                .get(&device)
+                .is_some_and(|(at, nonce)| at.elapsed() < CALL_EVERY || *nonce == call.nonce);
+            let key = self.shared.known.pair_key(device).filter(|_| !lately);
+            let asks = key
+                .is_some_and(|key| calls::is_for_us(&key, device, ours, &call, SystemTime::now()));
+            if asks {
+                tracing::info!(device = device.short(), "asks to be called");
+                let answered = (Instant::now(), call.nonce);
+                self.nearby.answered.insert(device, answered);
+                self.connect_to_client(device, call.nonce, addresses);
+            }
+        }
     }
 
     /// There is always room for known devices; and none for blocked ones.
@@ -117,6 +191,7 @@ impl Supervisor {
         for (device, addresses) in appeared {
             self.device_appeared(device, &addresses);
         }
+        self.answer_calls();
         self.tell_nearby();
     }
 
@@ -196,6 +271,11 @@ impl Supervisor {
 }
 
 impl Neighbourhood {
+    /// For calls; the server listens for itself.
+    pub(super) fn stop_listening(&mut self) {
+        self.listener = None;
+    }
+
     /// Others are told that this device leaves; nobody waits for it.
     pub(super) fn leave(&mut self) {
         if let Some(discovery) = &self.discovery {

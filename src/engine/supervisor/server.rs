@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Connection, Role, Supervisor};
+use crate::engine::calls::Nonce;
 use crate::engine::command::{AcceptPolicy, Answer, ListenOptions, StopMode};
 use crate::engine::cut::{Cut, Stage};
+use crate::engine::dial::{Places, dial_any};
 use crate::engine::event::{Client, Doing, Event, Listening};
 use crate::engine::greeting::new_code;
 use crate::engine::limits::{
@@ -19,7 +21,7 @@ use crate::engine::receiving::Receiving;
 use crate::engine::talking::Talking;
 use crate::engine::wire::{Closed, Phase, Purpose, Trace};
 use crate::engine::{Arriving, LastWord, incoming, lock, shown};
-use crate::model::{DeviceName, Direction, Peer, TransferId, Trust};
+use crate::model::{DeviceId, DeviceName, Direction, Peer, PeerAddress, TransferId, Trust};
 
 pub(super) struct Server {
     /// Dropping it ends the accepting.
@@ -82,6 +84,7 @@ impl Supervisor {
     pub(super) fn listen(&mut self, options: ListenOptions) {
         // Its port may be the one that is asked for.
         self.server = None;
+        self.nearby.stop_listening();
         *lock(&self.shared.save_folder) = options.save_folder.clone();
         *lock(&self.shared.on_conflict) = options.on_conflict;
         let listener = match Listener::start(options.bind, self.inputs.clone()) {
@@ -166,20 +169,73 @@ impl Supervisor {
     }
 
     pub(super) fn accepted(&mut self, socket: TcpStream, addr: SocketAddr) {
-        if self.server.is_none() {
+        let only_called = self.server.is_none();
+        if only_called && !self.shared.calls.is_any() {
             return;
         }
+        let Some(cut) = self.admit(addr) else {
+            return;
+        };
+        if let Err(error) = cut.connected(&socket) {
+            tracing::warn!(%addr, %error, "turned away: it could not be ended");
+            return;
+        }
+        self.serve(addr, cut, only_called, None, move |_, _| Some(socket));
+    }
+
+    /// Whether there is room for one more.
+    fn admit(&mut self, addr: SocketAddr) -> Option<Arc<Cut>> {
         let from = addr.ip().to_canonical();
         self.make_room(from);
         if self.count(Standing::Leaving) >= STRANGERS {
             tracing::warn!(%from, "turned away: too many are about to leave");
-            return;
+            return None;
         }
-        let cut = Arc::new(Cut::default());
-        if let Err(error) = cut.connected(&socket) {
-            tracing::warn!(%from, %error, "turned away: it could not be ended");
+        Some(Arc::new(Cut::default()))
+    }
+
+    /// A device that knows this one cannot reach it, and asks to be called; then it is a client like any
+    /// other.
+    pub(super) fn connect_to_client(
+        &mut self,
+        device: DeviceId,
+        nonce: Nonce,
+        addresses: Vec<SocketAddr>,
+    ) {
+        let Some(first) = addresses.first().copied() else {
             return;
+        };
+        if let Some(cut) = self.admit(first) {
+            self.serve(
+                first,
+                cut,
+                false,
+                Some((device, nonce)),
+                move |cut, seen| {
+                    let places = Places {
+                        heard: addresses,
+                        given: &PeerAddress::nowhere(device),
+                        wrong: &[],
+                    };
+                    let over = || !cut.reached(Stage::Stranger);
+                    let told = |phase, until| seen.phase(phase, until);
+                    let socket = dial_any(places, over, &told)?.ok()?.socket;
+                    cut.connected(&socket).ok().map(|()| socket)
+                },
+            );
         }
+    }
+
+    /// The thread of a client.
+    fn serve(
+        &mut self,
+        addr: SocketAddr,
+        cut: Arc<Cut>,
+        only_called: bool,
+        called: Option<(DeviceId, Nonce)>,
+        open: impl FnOnce(&Cut, &Trace) -> Option<TcpStream> + Send + 'static,
+    ) {
+        let from = addr.ip().to_canonical();
         let connection = self.next_connection;
         self.next_connection += 1;
         let label = format!("client-{connection}");
@@ -210,8 +266,12 @@ impl Supervisor {
                 from,
                 address,
                 cut: &cut_by_thread,
+                called,
+                only_called,
             };
-            incoming(socket, client, &shared, &notes);
+            if let Some(socket) = open(&cut_by_thread, &notes.trace) {
+                incoming(socket, client, &shared, &notes);
+            }
         });
         match thread {
             Ok(thread) => {

@@ -110,7 +110,7 @@ impl Supervisor {
             ask: request.ask,
             remember: request.remember,
         };
-        self.call(device, call, Some(asked_for));
+        self.connect_to_talk(device, call, Some(asked_for));
     }
 
     pub(super) fn say(&mut self, to: DeviceId, id: MessageId, text: String) {
@@ -644,10 +644,10 @@ impl Supervisor {
             ask: false,
             remember: false,
         };
-        self.call(Some(device), call, None);
+        self.connect_to_talk(Some(device), call, None);
     }
 
-    fn call(&mut self, device: Option<DeviceId>, what: Call, request: Option<Request>) {
+    fn connect_to_talk(&mut self, device: Option<DeviceId>, what: Call, request: Option<Request>) {
         let connection = self.next_connection;
         self.next_connection += 1;
         let label = format!("talk-{connection}");
