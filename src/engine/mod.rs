@@ -61,6 +61,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
+use crate::discovery::{Report, Watch};
 use crate::model::{
     Code, DeviceId, DeviceName, OnConflict, Peer, PeerAddress, Problem, TransferId,
 };
@@ -131,6 +132,7 @@ impl Engine {
             whereabouts: Whereabouts::default(),
             recent,
             calls: Calls::default(),
+            discovery: Mutex::default(),
         });
         let mut reporter = Reporter {
             events,
@@ -182,6 +184,12 @@ impl Engine {
     pub fn known(&self) -> Vec<KnownDevice> {
         self.shared.known.look_again();
         self.shared.known.all()
+    }
+
+    /// How discovery does: on which networks, what could not leave, whether our own words came back.
+    /// `None` if it was never on.
+    pub fn discovery(&self) -> Option<Report> {
+        lock(&self.shared.discovery).as_ref().map(Watch::report)
     }
 
     /// Never blocks. After the engine has ended it does nothing.
@@ -254,6 +262,8 @@ struct Shared {
     recent: RecentAddresses,
     /// Who waits to be called.
     calls: Calls,
+    /// Once discovery was on.
+    discovery: Mutex<Option<Watch>>,
 }
 
 /// The way of events to the front end.

@@ -1,7 +1,7 @@
 //! What a sender does besides knocking at a device that knows it and may not be reachable from here: it
 //! asks that device to connect.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::Sending;
@@ -62,10 +62,7 @@ impl<'a> Calling<'a> {
             return false;
         };
         if asked.came.is_none() {
-            asked.came = match asked.comes.try_recv() {
-                Ok(called) => Some(called),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            };
+            asked.came = asked.comes.try_recv().ok();
         }
         asked.came.is_some()
     }
