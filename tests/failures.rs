@@ -190,9 +190,11 @@ fn after_a_restart_it_is_listed_as_failed_and_delete_removes_what_is_kept() {
             name: ropeway::model::DeviceName::cleaned("again", "?"),
         };
         let (engine, events) = ropeway::engine::Engine::start(config, || {}).unwrap();
-        let kept = events.recv_timeout(support::PATIENCE).unwrap();
-        let Event::Kept(kept) = kept else {
-            panic!("{kept:?}");
+        let kept = loop {
+            match events.recv_timeout(support::PATIENCE).unwrap() {
+                Event::Kept(kept) => break kept,
+                _about_devices => {}
+            }
         };
         let [Interrupted { failed, .. }] = kept.as_slice() else {
             panic!("{kept:?}");

@@ -134,10 +134,12 @@ fn meaning(beacon: &Beacon) -> Value {
             name,
             system,
             port,
+            call,
             ..
         }) => json!({
             "kind": "announce", "device": device.to_string(), "instance": instance,
             "name": name.as_str(), "system": system.as_str(), "port": port,
+            "call": call.as_ref().map(|call| HEXLOWER.encode(&call.to_bytes())),
         }),
         Beacon::Query(_) => json!({"kind": "query", "instance": instance}),
         Beacon::Goodbye(device, _) => json!({

@@ -417,6 +417,7 @@ fn both_screens_say_who_holds_a_transfer_up_and_what_is_needed() {
 fn a_speed_limit_is_typed_for_all_and_chosen_for_one() {
     let mut window = Window::english();
     window.click("Settings");
+    window.click("Network");
     window.type_into("Speed limit", "2,5");
     window.press(Modifiers::NONE, Key::Enter);
     let limits = |command| match command {

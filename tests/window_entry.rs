@@ -317,6 +317,9 @@ fn a_known_device_is_sent_to_with_the_keyboard_and_without_a_code() {
     tab_to(&mut window, "Laptop of Anna");
     window.press(Modifiers::NONE, Key::Space);
     assert_eq!(toggled(&window, "Laptop of Anna"), Some(Toggled::True));
+    let away = "Laptop of Anna is not nearby · sent as soon as it can be reached";
+    assert!(sees(&window, away));
+    window.say(Event::Nearby(vec![nearby(GARDEN, "Garden laptop", true)]));
     assert!(sees(&window, "To Laptop of Anna · known device, encrypted"));
     assert!(!sees(&window, "Code on its screen"));
     assert!(looks(&window).is_empty(), "there is nothing to find out");
@@ -980,7 +983,7 @@ fn who_may_enter_is_said_in_chinese() {
     window.say(Event::CodeRests(true));
     asks(&mut window, TRANSFER, symbols());
     for label in [
-        "已知设备",
+        "设备",
         "谁可以发送",
         "任何人（需我同意）",
         "错误的配对码过多，按“换一个”之前不再接受任何配对码。",

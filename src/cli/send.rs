@@ -29,8 +29,12 @@ pub fn run(
     super::must_exist(&arguments.paths)?;
     let waking = Inputs::new()?;
     let session = Session::start(&data_dir, waking, output)?;
-    let discovers = session.show(Presence::Visible)? != Presence::Off;
+    let discovers = session.show(Presence::Hidden)? != Presence::Off;
     let target = find(&session, &arguments.to, discovers)?;
+    if target.paired {
+        // If it cannot be reached, it has to hear that it is asked to connect.
+        session.show(Presence::Visible)?;
+    }
     let how = Follow {
         wait,
         remembers: arguments.pair,

@@ -4,6 +4,7 @@
 //! says where to knock, and what counts is what a device proves then. PROTOCOL.md, "Discovery", is the
 //! wire.
 
+mod air;
 pub mod beacon;
 mod bucket;
 mod mdns;
@@ -13,6 +14,6 @@ mod report;
 mod sockets;
 pub mod table;
 
-pub use presence::{Discovery, Heard, Ours};
+pub use presence::{Discovery, Heard, Ours, Watch};
 pub use report::{Family, NetworkReport, Report};
 pub use sockets::PORT;

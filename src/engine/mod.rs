@@ -73,6 +73,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::channel::{Channel, Identity};
+use crate::discovery::{Report, Watch};
 use crate::model::{
     Code, DeviceId, DeviceName, MessageId, OnConflict, Peer, PeerAddress, Problem, TransferId,
 };
@@ -150,6 +151,7 @@ impl Engine {
             recent,
             wire: Wire::new(),
             calls: Calls::default(),
+            discovery: Mutex::default(),
         });
         let mut reporter = Reporter {
             events,
@@ -212,6 +214,12 @@ impl Engine {
     /// A conversation was opened with this device not long ago, so that it opens anew without a code.
     pub fn opens_anew(&self, device: DeviceId) -> bool {
         self.shared.conversations.key(device).is_some()
+    }
+
+    /// How discovery does: on which networks, what could not leave, whether our own words came back.
+    /// `None` if it was never on.
+    pub fn discovery(&self) -> Option<Report> {
+        lock(&self.shared.discovery).as_ref().map(Watch::report)
     }
 
     /// Never blocks. After the engine has ended it does nothing.
@@ -287,6 +295,8 @@ struct Shared {
     wire: Wire,
     /// Who waits to be called.
     calls: Calls,
+    /// Once discovery was on.
+    discovery: Mutex<Option<Watch>>,
 }
 
 /// The way of events to the front end.

@@ -116,6 +116,7 @@ impl App {
         self.view.notice = not_read.map(Notice::NotRead);
         self.set_limits();
         (self.commands)(Command::SetPresence(self.settings.presence));
+        (self.commands)(Command::KeepConversations(self.settings.keep_conversations));
         if self.settings.wire {
             (self.commands)(Command::WatchWire(true));
         }

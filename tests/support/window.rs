@@ -17,8 +17,8 @@ use ropeway::engine::{Command, Event, Listening, Offer, Started};
 use ropeway::gui::app::App;
 use ropeway::gui::theme;
 use ropeway::model::{
-    Code, DeviceId, DeviceName, Direction, Failure, OnConflict, Peer, Progress, Status, Summary,
-    TransferId,
+    Code, DeviceId, DeviceName, Direction, Failure, Nearby, OnConflict, Peer, Progress, Status,
+    Summary, System, TransferId,
 };
 use ropeway::settings::{Language, Settings};
 
@@ -125,6 +125,18 @@ pub fn peer(name: &str) -> Peer {
         device_id: None,
         address: "192.168.1.20:9000".into(),
         trust: ropeway::model::Trust::Verified,
+    }
+}
+
+/// Found on the network.
+pub fn nearby(id: DeviceId, name: &str, receiving: bool) -> Nearby {
+    let at = std::net::SocketAddr::from(([192, 168, 1, id.0[0]], 9000));
+    Nearby {
+        id,
+        name: DeviceName::cleaned(name, "?"),
+        system: System::Linux,
+        receiving,
+        addresses: receiving.then_some(at).into_iter().collect(),
     }
 }
 

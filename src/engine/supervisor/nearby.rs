@@ -1,7 +1,7 @@
 //! The local network's side of the supervisor: how this device shows itself, who is found, and what
 //! goes on because somebody was.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,6 +23,8 @@ use crate::model::{
 const HURRY_EVERY: Duration = Duration::from_secs(2);
 /// A device that asks to be called is called no oftener.
 const CALL_EVERY: Duration = Duration::from_secs(5);
+/// Said again, these are not answered again; by then their time is over.
+const NONCES: usize = 1_024;
 /// A connection that was silent for so long is given up for a new one if its device is somewhere else by
 /// now.
 const MOVED_AFTER_SECONDS: u64 = 5;
@@ -42,7 +44,8 @@ pub(super) struct Neighbourhood {
     /// While the server is off and somebody is to connect.
     listener: Option<Listener>,
     /// Whom we have connected to, and by what.
-    answered: HashMap<DeviceId, (Instant, Nonce)>,
+    answered: HashMap<DeviceId, Instant>,
+    answered_nonces: VecDeque<Nonce>,
 }
 
 impl Supervisor {
@@ -60,7 +63,10 @@ impl Supervisor {
                 let _ = inputs.send(Input::Heard(heard));
             });
             match started {
-                Ok(discovery) => self.nearby.discovery = Some(discovery),
+                Ok(discovery) => {
+                    *lock(&self.shared.discovery) = Some(discovery.watch());
+                    self.nearby.discovery = Some(discovery);
+                }
                 Err(error) => tracing::warn!(%error, "no discovery"),
             }
             self.favour_known();
@@ -74,7 +80,8 @@ impl Supervisor {
 
     pub(super) fn discovery_reporter(&self) -> Option<Reporter> {
         let discovery = self.nearby.discovery.as_ref()?;
-        Some(Box::new(discovery.reporter()))
+        let watch = discovery.watch();
+        Some(Box::new(move || watch.report()))
     }
 
     /// What this device says of itself, as it is now; costs nothing if nothing has changed.
@@ -134,18 +141,17 @@ impl Supervisor {
         }
         let ours = self.shared.identity.device_id();
         for (device, call, addresses) in self.nearby.heard.calls.clone() {
-            let lately = self
-                .nearby
-                .answered
-                .get(&device)
-                .is_some_and(|(at, nonce)| at.elapsed() < CALL_EVERY || *nonce == call.nonce);
+            let answered = self.nearby.answered.get(&device);
+            let lately = answered.is_some_and(|at| at.elapsed() < CALL_EVERY)
+                || self.nearby.answered_nonces.contains(&call.nonce);
             let key = self.shared.known.pair_key(device).filter(|_| !lately);
             let asks = key
                 .is_some_and(|key| calls::is_for_us(&key, device, ours, &call, SystemTime::now()));
             if asks {
                 tracing::info!(device = device.short(), "asks to be called");
-                let answered = (Instant::now(), call.nonce);
-                self.nearby.answered.insert(device, answered);
+                self.nearby.answered.insert(device, Instant::now());
+                self.nearby.answered_nonces.push_front(call.nonce);
+                self.nearby.answered_nonces.truncate(NONCES);
                 self.connect_to_client(device, call.nonce, addresses);
             }
         }

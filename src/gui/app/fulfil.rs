@@ -165,6 +165,11 @@ impl App {
                 self.set_limits();
                 self.save();
             }
+            Want::KeepConversations(keep) => {
+                self.settings.keep_conversations = keep;
+                (self.commands)(Command::KeepConversations(keep));
+                self.save();
+            }
             Want::SetPresence(presence) => {
                 self.settings.presence = presence;
                 (self.commands)(Command::SetPresence(presence));

@@ -167,12 +167,10 @@ fn nearby_ui(
         }
     });
     if all.is_empty() {
-        ui.horizontal_wrapped(|ui| {
-            ui.label(widgets::muted(ui, texts.nobody_nearby));
-            if widgets::link(ui, texts.doctor).clicked() {
-                scope.want(Want::OpenDoctor(None));
-            }
-        });
+        ui.add(egui::Label::new(widgets::muted(ui, texts.nobody_nearby)).wrap());
+        if widgets::link(ui, texts.why_nobody).clicked() {
+            scope.want(Want::OpenDoctor(None));
+        }
     } else if panel.all_devices {
         ScrollArea::vertical()
             .id_salt("devices")

@@ -94,6 +94,7 @@ pub enum Want {
     SetSpeedLimit(u64),
     SetAtOnce(u32),
     SetPresence(Presence),
+    KeepConversations(bool),
     SetTheme(Theme),
     SetLanguage(Language),
     SetSaveFolder(PathBuf),

@@ -23,6 +23,7 @@ pub struct SettingsDialog {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Page {
     General,
+    Network,
     Known,
     Advanced,
 }
@@ -64,6 +65,7 @@ pub fn settings_ui(
         ui.horizontal(|ui| {
             for (page, word) in [
                 (Page::General, texts.set_general),
+                (Page::Network, texts.set_network),
                 (Page::Known, texts.known_devices),
                 (Page::Advanced, texts.set_advanced),
             ] {
@@ -78,9 +80,13 @@ pub fn settings_ui(
             Page::General => {
                 name(ui, scope, settings, dialog);
                 folder(ui, scope, settings, dialog);
-                port(ui, scope, settings, dialog);
-                speed(ui, scope, settings, dialog);
                 choices(ui, scope, settings);
+            }
+            Page::Network => {
+                port(ui, scope, settings, dialog);
+                presence(ui, scope, settings);
+                speed(ui, scope, settings, dialog);
+                at_once(ui, scope, settings);
             }
             Page::Advanced => advanced(ui, scope, settings),
         }
@@ -217,8 +223,8 @@ fn advanced(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
     });
 }
 
-fn choices(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
-    let texts: &'static Texts = scope.texts;
+fn at_once(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
+    let texts = scope.texts;
     row(
         ui,
         texts.set_at_once,
@@ -231,6 +237,10 @@ fn choices(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
             }
         },
     );
+}
+
+fn presence(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
+    let texts = scope.texts;
     let presence = settings.presence;
     let hint = (texts.presence_hint)(presence);
     row(ui, texts.set_presence, hint, |ui, _label| {
@@ -240,6 +250,10 @@ fn choices(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
             }
         }
     });
+}
+
+fn choices(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
+    let texts: &'static Texts = scope.texts;
     row(ui, texts.set_conflict, "", |ui, _label| {
         for rule in [
             OnConflict::Rename,
@@ -250,6 +264,13 @@ fn choices(ui: &mut Ui, scope: &mut Scope, settings: &Settings) {
             let word = (texts.on_conflict)(rule);
             if widgets::choice(ui, settings.on_conflict == rule, word) {
                 scope.want(Want::SetOnConflict(rule));
+            }
+        }
+    });
+    row(ui, texts.set_keep, texts.set_keep_hint, |ui, _label| {
+        for (keep, word) in [(true, texts.keep_yes), (false, texts.keep_no)] {
+            if widgets::choice(ui, settings.keep_conversations == keep, word) {
+                scope.want(Want::KeepConversations(keep));
             }
         }
     });
