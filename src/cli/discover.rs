@@ -39,6 +39,14 @@ pub fn run(arguments: &Discover, data_dir: &Path, output: &Output) -> Result<Exi
 
 /// One line for each that is new, changed, or gone.
 fn tell(before: &[Nearby], now: &[Nearby], known: &[KnownDevice], output: &Output) {
+    let gone = |was: &&Nearby| now.iter().all(|nearby| nearby.id != was.id);
+    for was in before.iter().filter(gone) {
+        output.json(&json!({
+            "event": "gone",
+            "name": was.name.as_str(),
+            "device_id": was.id.to_string(),
+        }));
+    }
     for nearby in now.iter().filter(|nearby| !before.contains(nearby)) {
         let first = nearby.addresses.first();
         output.json(&json!({
@@ -51,14 +59,6 @@ fn tell(before: &[Nearby], now: &[Nearby], known: &[KnownDevice], output: &Outpu
             "system": nearby.system.as_str(),
             "receiving": nearby.receiving,
             "paired": is_paired(nearby, known),
-        }));
-    }
-    let gone = |was: &&Nearby| now.iter().all(|nearby| nearby.id != was.id);
-    for was in before.iter().filter(gone) {
-        output.json(&json!({
-            "event": "gone",
-            "name": was.name.as_str(),
-            "device_id": was.id.to_string(),
         }));
     }
 }
