@@ -116,7 +116,7 @@ impl Engine {
         let (known, trouble) = KnownDevices::open(&config.data_dir);
         let known = Arc::new(known);
         let writer = known.write_beside().map_err(StartError::Thread)?;
-        let (conversations, kept, unread) =
+        let (conversations, unread) =
             Conversations::open(&config.data_dir, known.clone()).map_err(StartError::Thread)?;
         let (inputs, inbox) = channel();
         let (events, reported) = channel();
@@ -145,9 +145,6 @@ impl Engine {
         }
         if let Some(why) = unread {
             reporter.say(Event::ConversationsNotRead(why));
-        }
-        if !kept.is_empty() {
-            reporter.say(Event::Conversations(kept));
         }
         let supervisor = Supervisor::new(shared.clone(), inputs.clone(), reporter);
         let thread = thread::Builder::new()

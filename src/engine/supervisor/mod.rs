@@ -131,6 +131,10 @@ impl Supervisor {
         if !self.shared.known.all().is_empty() {
             self.tell_devices();
         }
+        let earlier = self.shared.conversations.take_earlier();
+        if !earlier.is_empty() {
+            self.events.say(Event::Conversations(earlier));
+        }
         loop {
             let input = match self.next_wake() {
                 None => inputs
