@@ -189,15 +189,8 @@ fn without_a_secret_nothing_is_said_before_both_people_have_said_yes() {
     let device = offer.from.device_id.unwrap();
     // One yes alone, whosever it is.
     garden.engine.command(Command::AnswerText(device, true));
-    study.wait("Asking", |event| {
-        matches!(event, Event::Talk(_, Talk::Asking)).then_some(())
-    });
-    assert!(
-        !study
-            .said
-            .iter()
-            .any(|event| matches!(event, Event::Line(..)))
-    );
+    let came = all_heard_within(&mut garden);
+    assert_eq!(came, 0);
     study.engine.command(Command::Confirm(id, true));
     assert_eq!(heard(&mut garden), (device, "hello".into()));
     let there = opened(&mut study);
@@ -208,6 +201,15 @@ fn without_a_secret_nothing_is_said_before_both_people_have_said_yes() {
     study = study.again("Study");
     say(&study, there, 3, "again");
     assert_eq!(heard(&mut garden).1, "again");
+}
+
+/// What has come by now, and a moment later.
+fn all_heard_within(device: &mut Device) -> usize {
+    let moment = std::time::Duration::from_millis(300);
+    while let Ok(event) = device.events.recv_timeout(moment) {
+        device.said.push(event);
+    }
+    all_heard(device).values().flatten().count()
 }
 
 #[test]
@@ -510,4 +512,39 @@ fn a_message_arrives_while_a_transfer_runs_and_before_that_has_ended() {
     delivered(&mut study, 1);
     let over = |device: &Device| device.said.iter().any(|it| matches!(it, Event::Ended(_)));
     assert!(!over(&garden) && !over(&study));
+}
+
+#[test]
+fn people_who_talk_may_remember_each_other_and_then_need_nothing_else() {
+    let (mut garden, mut study, there, here) = talking();
+    garden.engine.command(Command::Remember(here));
+    study.wait("WantsToBeRemembered", |event| {
+        matches!(event, Event::WantsToBeRemembered(_)).then_some(())
+    });
+    study.engine.command(Command::Remember(there));
+    for device in [&mut garden, &mut study] {
+        device.wait("Paired", |event| {
+            matches!(event, Event::Paired(_)).then_some(())
+        });
+    }
+    say(&study, there, 1, "remember me");
+    assert_eq!(heard(&mut garden).1, "remember me");
+    // The pair key takes the place of the conversation's.
+    assert!(!study.engine.opens_anew(there) && !garden.engine.opens_anew(here));
+    study = study.again("Study");
+    say(&study, there, 2, "again");
+    let trust = garden.wait("the peer", |event| match event {
+        Event::Line(peer, line) if line.direction == Direction::Receive => Some(peer.trust),
+        _ => None,
+    });
+    assert_eq!(trust, Trust::Known);
+    delivered(&mut study, 2);
+    // Forgotten, it is a stranger again.
+    garden.engine.command(Command::ForgetDevice(here));
+    say(&study, there, 3, "and now?");
+    assert!(matches!(
+        away(&mut study),
+        Failure::Lost | Failure::ForgottenThere { .. }
+    ));
+    assert!(!garden.engine.opens_anew(here));
 }

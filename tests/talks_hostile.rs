@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use ropeway::channel::{Channel, Identity, Received};
 use ropeway::engine::{AcceptPolicy, Event};
-use ropeway::model::{Failure, MAX_MESSAGE_BYTES};
+use ropeway::model::{Failure, MAX_MESSAGE_BYTES, TransferId};
 use ropeway::protocol::message::{
-    Empty, FEATURES, Hello, Hex, Message, Method, Offer, Receipt, VERSION,
+    Empty, FEATURES, Hello, Hex, ManifestEnd, ManifestPart, Message, Method, Offer, Receipt,
+    VERSION, WireEntry,
 };
 use ropeway::protocol::talking::MOST_IN_FLIGHT;
-use ropeway::protocol::verification::{Binding, Client, ConversationKey, Server};
+use ropeway::protocol::verification::{Binding, Client, ConversationKey, Server, SessionKey};
 use ropeway::protocol::{Buffers, Decoder, Frame, Limit};
 use support::random::Random;
 use support::talk::{all_heard, failed, heard, say, talk, text_of};
@@ -43,6 +44,7 @@ struct Guest {
 enum Way {
     Passphrase,
     Talk(ConversationKey),
+    Session(TransferId, SessionKey),
 }
 
 impl Guest {
@@ -74,6 +76,7 @@ impl Guest {
                         machine.prove(Method::Passphrase, PASSPHRASE.as_bytes(), &mut Random);
                     }
                     Way::Talk(key) => machine.prove_talk(key, &mut Random),
+                    Way::Session(id, key) => machine.prove_session(*id, key, &mut Random),
                 },
                 Ok(None) => {}
                 Err(_refused) => return None,
@@ -323,6 +326,42 @@ fn the_key_of_a_conversation_opens_a_conversation_and_no_transfer() {
     let wrong = ConversationKey::derive(&[1; 32], identity.device_id(), there);
     assert!(Guest::enter(addr, &identity, Way::Talk(wrong)).is_none());
     still_serves(&mut garden, addr);
+}
+
+#[test]
+fn the_key_of_a_transfer_opens_no_conversation() {
+    let (mut garden, addr) = garden();
+    let identity = Identity::generate().unwrap();
+    let mut guest = Guest::enter(addr, &identity, Way::Passphrase).unwrap();
+    let id = TransferId([1; 16]);
+    let offer = Frame::Offer(Offer {
+        transfer: Hex(id.0),
+    });
+    guest.say(&offer);
+    let entries = Frame::Manifest(ManifestPart {
+        entries: vec![WireEntry {
+            parent: None,
+            name: "a.txt".into(),
+            size: Some(5),
+            modified: None,
+            executable: false,
+        }],
+    });
+    guest.say(&entries);
+    guest.say(&Frame::ManifestEnd(ManifestEnd {
+        entries: 1,
+        bytes: 5,
+    }));
+    assert!(matches!(guest.hear(), Some(Frame::Accept(_))));
+    let (ours, there) = (identity.device_id(), guest.channel.peer);
+    let key = SessionKey::derive(&guest.channel.session_secret, ours, there, id);
+    drop(guest);
+    let mut guest = Guest::enter(addr, &identity, Way::Session(id, key)).unwrap();
+    guest.say(&Frame::Talk(Empty {}));
+    guest.say(&Frame::Welcome(Empty {}));
+    assert_eq!(guest.hear(), None);
+    still_serves(&mut garden, addr);
+    assert_eq!(all_heard(&garden).values().flatten().count(), 1);
 }
 
 #[test]

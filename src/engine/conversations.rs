@@ -41,6 +41,8 @@ const MOST_UNWRITTEN: usize = 1_000;
 pub struct Conversations {
     known: Arc<KnownDevices>,
     state: Mutex<State>,
+    /// What earlier runs kept, for the front end.
+    earlier: Mutex<Vec<Conversation>>,
     writes: Option<Sender<Write>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -87,7 +89,11 @@ impl Kept {
 }
 
 /// What waits for something to be on the disk.
-type Then = Box<dyn FnOnce() + Send>;
+struct Then {
+    /// Not even told when it cannot be written.
+    only_if_kept: bool,
+    then: Box<dyn FnOnce() + Send>,
+}
 
 enum Write {
     Add(DeviceId, Option<Record>, Option<Then>),
@@ -97,11 +103,11 @@ enum Write {
 }
 
 impl Conversations {
-    /// Also gives what earlier runs kept, and a sentence if not all of it could be read.
+    /// Also gives a sentence if not all that earlier runs kept could be read.
     pub fn open(
         data_dir: &Path,
         known: Arc<KnownDevices>,
-    ) -> std::io::Result<(Self, Vec<Conversation>, Option<String>)> {
+    ) -> std::io::Result<(Self, Option<String>)> {
         let transcripts = Transcripts::new(data_dir);
         let mut state = State {
             kept: HashMap::new(),
@@ -129,10 +135,16 @@ impl Conversations {
         let conversations_open = Self {
             known,
             state: Mutex::new(state),
+            earlier: Mutex::new(conversations),
             writes: Some(writes),
             thread: Some(thread),
         };
-        Ok((conversations_open, conversations, sentence(&troubles)))
+        Ok((conversations_open, sentence(&troubles)))
+    }
+
+    /// What earlier runs kept, the last one first; once.
+    pub fn take_earlier(&self) -> Vec<Conversation> {
+        std::mem::take(&mut lock(&self.earlier))
     }
 
     /// From now on nothing of what is said and heard is on the disk, or all.
@@ -333,7 +345,11 @@ impl Conversations {
                 text: text.clone(),
             }),
         };
-        self.write(Write::Add(device, record, Some(Box::new(then))));
+        let then = Then {
+            only_if_kept: true,
+            then: Box::new(then),
+        };
+        self.write(Write::Add(device, record, Some(then)));
         is_new.then_some(Line {
             at,
             direction: Direction::Receive,
@@ -388,14 +404,25 @@ impl Conversations {
         (!over).then(|| key.clone())
     }
 
-    /// A conversation has been opened, with this key if it was not opened with one before.
-    pub fn keep_key(&self, device: DeviceId, name: &DeviceName, key: ConversationKey) {
+    /// A conversation is opened, and can be opened anew with this key. `then` is called when it is kept,
+    /// or cannot be.
+    pub fn keep_key(
+        &self,
+        device: DeviceId,
+        name: &DeviceName,
+        key: ConversationKey,
+        then: impl FnOnce() + Send + 'static,
+    ) {
         let mut state = lock(&self.state);
         let used = SystemTime::now();
         let kept = self.kept(&mut state, device, name);
         let record = key_record(&key, used);
         kept.key = Some((key, used));
-        self.write(Write::Add(device, Some(record), None));
+        let then = Then {
+            only_if_kept: false,
+            then: Box::new(then),
+        };
+        self.write(Write::Add(device, Some(record), Some(then)));
     }
 
     /// It has been opened with the key that is kept.
@@ -634,15 +661,19 @@ fn add(
             if len_bytes > COMPACT_FROM_BYTES {
                 say_if_failed(transcripts.compact(device, true));
             }
-            all.then.into_iter().for_each(|then| then());
+            all.then.into_iter().for_each(|it| (it.then)());
         }
         // What stands there is not ours to change, ever: it is in memory that this one is kept.
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
-            all.then.into_iter().for_each(|then| then());
+            all.then.into_iter().for_each(|it| (it.then)());
         }
         Err(error) => {
             tracing::warn!(%error, "a conversation is not kept yet");
-            left.insert(device, all);
+            let Unwritten { records, then } = all;
+            let (then, tried) = then.into_iter().partition(|it: &Then| it.only_if_kept);
+            left.insert(device, Unwritten { records, then });
+            let tried: Vec<Then> = tried;
+            tried.into_iter().for_each(|it| (it.then)());
         }
     }
 }

@@ -130,7 +130,7 @@ impl Engine {
         let known = Arc::new(known);
         let writer = known.write_beside().map_err(StartError::Thread)?;
         let recent = RecentAddresses::open(&config.data_dir);
-        let (conversations, kept, unread) =
+        let (conversations, unread) =
             Conversations::open(&config.data_dir, known.clone()).map_err(StartError::Thread)?;
         let (inputs, inbox) = channel();
         let (events, reported) = channel();
@@ -164,9 +164,6 @@ impl Engine {
         }
         if let Some(why) = unread {
             reporter.say(Event::ConversationsNotRead(why));
-        }
-        if !kept.is_empty() {
-            reporter.say(Event::Conversations(kept));
         }
         let supervisor = Supervisor::new(shared.clone(), inputs.clone(), reporter);
         let thread = thread::Builder::new()

@@ -220,6 +220,9 @@ impl Supervisor {
         {
             return Some(sending.address());
         }
+        if let Some(address) = self.talk_reached_at(connection) {
+            return Some(address);
+        }
         let known = self.shared.known.get(device)?;
         let guess = PeerAddress {
             host: self.incoming(connection)?.from.to_string(),

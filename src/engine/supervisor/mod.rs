@@ -146,6 +146,10 @@ impl Supervisor {
         if !self.shared.recent.all().is_empty() {
             self.tell_recent();
         }
+        let earlier = self.shared.conversations.take_earlier();
+        if !earlier.is_empty() {
+            self.events.say(Event::Conversations(earlier));
+        }
         loop {
             let input = match self.next_wake() {
                 None => inputs

@@ -185,6 +185,11 @@ fn greet(
         trace: &notes.trace,
     };
     let met = greet_server(&mut channel, ours, &name, &plan);
+    let shows_more = call.secret.is_some() || call.ask;
+    let refused_key = |failure, more| match more || shows_more {
+        true => Refused::Key(failure),
+        false => Refused::For(failure),
+    };
     let met = met.map_err(|error| match (error, &call.device) {
         (GreetingError::AnotherDevice(found), Some(chosen)) => {
             Refused::For(not_chosen(chosen, found))
@@ -193,11 +198,11 @@ fn greet(
             if shared.known.forgotten_there(there) {
                 notes.send(Note::KnownChanged);
             }
-            Refused::Key(Failure::ForgottenThere { name })
+            refused_key(Failure::ForgottenThere { name }, before.is_some())
         }
         (GreetingError::NoTalk, _) => {
             shared.conversations.drop_key(there);
-            Refused::Key(Failure::SecretNeeded)
+            refused_key(Failure::SecretNeeded, false)
         }
         (GreetingError::NoSeat, _) => {
             // It has said no; it would say so again.
