@@ -56,7 +56,7 @@ fn the_send_button_says_what_is_missing() {
     window.drop_file("/home/me/a.txt");
     window
         .harness
-        .get_by_label("Type the address shown on the other device.");
+        .get_by_label("Pick a device or type its address.");
     window.type_into("To", "192.168.1.20:99999");
     window
         .harness

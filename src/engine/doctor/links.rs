@@ -64,7 +64,10 @@ pub fn links() -> Vec<OwnLink> {
 
 fn grouped(interfaces: Vec<Interface>) -> Vec<OwnLink> {
     let mut links: BTreeMap<String, (bool, Vec<Network>)> = BTreeMap::new();
-    for interface in interfaces.into_iter().filter(|each| !each.is_loopback()) {
+    // An IPv6 link has an address of this kind always; it says nothing of a network there.
+    let bare = |ip: IpAddr| matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    let interfaces = interfaces.into_iter();
+    for interface in interfaces.filter(|each| !each.is_loopback() && !bare(each.ip())) {
         let point_to_point = interface.is_p2p();
         let network = match interface.addr {
             IfAddr::V4(v4) => Network {

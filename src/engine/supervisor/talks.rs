@@ -161,8 +161,6 @@ impl Supervisor {
     }
 
     /// It was seen on the network, or heard of in another way: what waits for it is said at once.
-    // Discovery calls it.
-    #[allow(dead_code)]
     pub(super) fn device_appeared(&mut self, device: DeviceId, addresses: &[SocketAddr]) {
         let known = self.shared.known.get(device).is_some();
         let name = self.shared.conversations.name(device);
@@ -439,7 +437,6 @@ impl Supervisor {
     }
 }
 
-#[allow(dead_code)]
 fn as_typed(address: &SocketAddr) -> PeerAddress {
     PeerAddress {
         host: match address {

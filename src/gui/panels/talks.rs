@@ -292,7 +292,7 @@ fn top_ui(
             widgets::name_label(ui, name_of(thread, card), font, palette.text, room);
             let (word, front, back) = match (paired, thread.trust) {
                 (true, _) | (_, Trust::Known) => (texts.known, palette.ok, palette.ok_soft),
-                (_, Trust::Verified) => (texts.offer_proven, palette.ok, palette.ok_soft),
+                (_, Trust::Verified) => (texts.talks_confirmed, palette.ok, palette.ok_soft),
                 (_, Trust::Asked | Trust::None) => (texts.not_known, palette.muted, palette.inset),
             };
             widgets::badge(ui, word, front, back);

@@ -94,7 +94,7 @@ pub const ENGLISH: Texts = Texts {
     pair_again: "It was reinstalled: pair again",
     keep_list: "Keep the list, to send it to another device as well",
     need_picks: "Pick or drop something to send first.",
-    need_address: "Type the address shown on the other device.",
+    need_address: "Pick a device or type its address.",
     need_code: "Type the code shown on the other device.",
     need_code_or_ask: "Type the code shown on the other device, or ask without one.",
     need_known: "It takes known devices only.",
@@ -236,6 +236,7 @@ pub const ENGLISH: Texts = Texts {
     talks_say: "Send",
     talks_files: "Send files",
     talks_paste: "Send the picture in the clipboard",
+    talks_confirmed: "confirmed",
     talks_copy: "Copy this message",
     talks_too_long: "Too long for a message; send it as a file.",
     talks_waiting: |waiting| match waiting {

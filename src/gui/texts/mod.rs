@@ -184,6 +184,8 @@ pub struct Texts {
     pub talks_files: &'static str,
     pub talks_paste: &'static str,
     pub talks_copy: &'static str,
+    /// The device has proven itself; it is not remembered.
+    pub talks_confirmed: &'static str,
     pub talks_too_long: &'static str,
     pub talks_waiting: fn(u64) -> String,
     pub not_said: fn(NotSaid) -> &'static str,

@@ -187,6 +187,7 @@ fn transfer_ui(ui: &mut Ui, scope: &mut Scope, line: &Line, transfer: &TransferL
     let own = line.direction == Direction::Send;
     bubble(ui, own, |ui, palette| {
         ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = theme::GRID;
             ui.label(widgets::icon(arrow(line.direction), palette.link));
             let name = names(texts, &transfer.names, transfer.picked);
             let room = ui.available_width();
