@@ -306,3 +306,45 @@ fn a_server_that_cannot_read_whom_it_knows_does_not_tell_them_that_they_are_forg
     let before = garden.said.iter().find_map(said);
     before.unwrap_or_else(|| garden.wait("DevicesNotRead", said));
 }
+
+#[test]
+fn blocking_ends_a_send_that_waits_and_no_code_is_shown_to_a_blocked_device() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::All, Some(support::PASSPHRASE));
+    let at = addr.to_string().parse().unwrap();
+    study.engine.command(Command::LookAt(at));
+    let id = study.wait("its id", |event| match event {
+        Event::Looked(looked) => looked.found.as_ref().ok().map(|found| found.id),
+        _ => None,
+    });
+    let source = study.home.path().join("a.txt");
+    fs::write(&source, "content").unwrap();
+    // Nobody listens at port 1: it waits.
+    let transfer = new_transfer_id();
+    study.engine.command(Command::Send(SendRequest {
+        device: Some(ropeway::engine::Chosen { id, name: None }),
+        ask: false,
+        remember: false,
+        transfer,
+        sources: vec![source.clone()],
+        to: "127.0.0.1:1".parse().unwrap(),
+        secret: Some(Secret::new(support::PASSPHRASE).unwrap()),
+        wait_for_it: true,
+    }));
+    study.wait("that it waits", |event| match event {
+        Event::State(_, ropeway::model::TransferState::Away) => Some(()),
+        _ => None,
+    });
+    study.engine.command(Command::Block(id));
+    let summary = study.ended();
+    assert!(
+        matches!(summary.status, Status::Cancelled(_)),
+        "{summary:?}"
+    );
+    study.send(&[&source], addr, support::PASSPHRASE);
+    let failure = study.ended().failure;
+    assert!(
+        matches!(failure, Some(Failure::BlockedHere { .. })),
+        "{failure:?}"
+    );
+}

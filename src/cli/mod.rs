@@ -261,6 +261,7 @@ fn exit_of_failure(failure: &Failure) -> Exit {
         | Failure::Busy
         | Failure::Version
         | Failure::Older { .. }
+        | Failure::BlockedHere { .. }
         | Failure::Lost
         | Failure::Silent
         | Failure::Protocol(_)

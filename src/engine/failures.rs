@@ -31,6 +31,7 @@ pub fn may_go_on(failure: &Failure) -> bool {
         | Failure::Forgotten
         | Failure::Version
         | Failure::Older { .. }
+        | Failure::BlockedHere { .. }
         | Failure::Declined
         | Failure::Cancelled(_)
         | Failure::NothingToSend

@@ -219,6 +219,9 @@ pub enum Failure {
     NotConfirmed,
     #[error("the other device speaks a version of the protocol that this one does not know")]
     Version,
+    /// The person here does not want to have to do with it.
+    #[error("{name} is blocked here")]
+    BlockedHere { name: DeviceName },
     /// It takes no messages.
     #[error("{name} runs an older Ropeway that takes no messages; update it there")]
     Older { name: DeviceName },
@@ -262,6 +265,7 @@ impl Failure {
             Self::Forgotten => "forgotten",
             Self::Version => "version",
             Self::Older { .. } => "older",
+            Self::BlockedHere { .. } => "blocked-here",
             Self::Lost => "lost",
             Self::Silent => "silent",
             Self::Declined => "declined",

@@ -115,6 +115,7 @@ pub fn name(kind: u8) -> &'static str {
         kind::ANSWER => "answer",
         kind::PROOF => "proof",
         kind::REFUSED => "refused",
+        kind::CALL => "call",
         kind::OFFER => "offer",
         kind::MANIFEST => "manifest",
         kind::MANIFEST_END => "manifest end",
@@ -139,6 +140,11 @@ pub fn name(kind: u8) -> &'static str {
         kind::WANT => "want",
         kind::HASHES => "hashes",
         kind::NUMBER => "number",
+        kind::MESSAGE => "message",
+        kind::RECEIPT => "receipt",
+        kind::TALK => "talk",
+        kind::WELCOME => "welcome",
+        kind::UNWELCOME => "unwelcome",
         kind::PING => "ping",
         kind::PONG => "pong",
         _unknown => "unknown",
@@ -283,6 +289,23 @@ mod tests {
             }
         }
         frames
+    }
+
+    #[test]
+    fn every_type_is_called_as_the_protocol_calls_it() {
+        let protocol = include_str!("../../PROTOCOL.md");
+        let mut named = 0;
+        for line in protocol.lines() {
+            let mut cells = line.split('|').map(str::trim).skip(1);
+            let kind = cells.next().and_then(|cell| cell.strip_prefix("0x"));
+            let Some(Ok(kind)) = kind.map(|digits| u8::from_str_radix(digits, 16)) else {
+                continue;
+            };
+            assert_eq!(Some(name(kind)), cells.next(), "{kind:#04x}");
+            named += 1;
+        }
+        let known = (0..=u8::MAX).filter(|kind| name(*kind) != "unknown");
+        assert_eq!(named, known.count(), "each stands in the table once");
     }
 
     #[test]

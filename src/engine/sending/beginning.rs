@@ -17,7 +17,7 @@ use crate::engine::limits::CLIENT_DEADLINE;
 use crate::engine::note::Note;
 use crate::engine::wire::Phase;
 use crate::engine::{Shared, lock, shown};
-use crate::model::{DeviceId, Failure, TransferState};
+use crate::model::{Bond, DeviceId, Failure, TransferState};
 use crate::protocol::verification::SessionKey;
 
 /// A server that knows us by now.
@@ -195,6 +195,16 @@ impl Sending {
         let there = channel.peer;
         if shared.known.look_again() {
             self.notes.send(Note::KnownChanged);
+        }
+        if let Some(blocked) = shared
+            .known
+            .get(there)
+            .filter(|it| it.bond == Bond::Blocked)
+        {
+            // Nothing is proven to it, and no code is shown.
+            return Err(Failure::BlockedHere {
+                name: blocked.shown().clone(),
+            });
         }
         let pair = shared.known.pair_key(there);
         let plan = Plan {

@@ -146,7 +146,12 @@ impl Supervisor {
         let kept = kept.filter(|kept| kept.peer == device);
         let mut ended: Vec<_> = kept.map(|kept| kept.transfer).collect();
         let running = self.transfers.iter();
-        let running = running.filter(|(_, transfer)| theirs(&transfer.started.peer));
+        // One that has not been met yet is about to be looked for.
+        let running = running.filter(|(_, transfer)| {
+            let meant = matches!(&transfer.handle, Handle::Sending(sending)
+                if sending.device() == Some(device));
+            meant || theirs(&transfer.started.peer)
+        });
         ended.extend(running.map(|(id, _)| *id));
         for id in ended {
             self.forget(id);

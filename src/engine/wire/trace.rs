@@ -313,7 +313,9 @@ impl Trace {
         if watched != 0 {
             let mut state = self.state();
             let before = state.reading.frames;
-            let first = match within {
+            // What began before anybody watched is counted from here on.
+            let seen = state.reading.number + 1 == number;
+            let first = match within && seen {
                 true => state.reading.first.max(1),
                 false => number,
             };

@@ -423,6 +423,7 @@ fn is_puzzling(failure: &Failure) -> bool {
         | Failure::NotTheLinked { .. }
         | Failure::ForgottenThere { .. }
         | Failure::KnownOnly
+        | Failure::BlockedHere { .. }
         | Failure::NotConfirmed
         | Failure::Declined
         | Failure::Cancelled(_)

@@ -583,6 +583,9 @@ fn failure(failure: &Failure) -> String {
         Failure::Version => {
             "The two devices have versions of Ropeway that do not fit. Update both.".to_owned()
         }
+        Failure::BlockedHere { name } => {
+            format!("{name} is blocked here. Unblock it in the settings to send to it.")
+        }
         Failure::Older { name } => {
             format!("{name} runs an older Ropeway that takes no messages. Update it there.")
         }

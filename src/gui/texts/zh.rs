@@ -515,6 +515,9 @@ fn failure(failure: &Failure) -> String {
         Failure::NotConfirmed => "两边图案不一致，什么都没有发送。".to_owned(),
         Failure::Forgotten => "对方设备上已没有这次传输，请重新发送。".to_owned(),
         Failure::Version => "两台设备的 Ropeway 版本不兼容，请都更新到最新版。".to_owned(),
+        Failure::BlockedHere { name } => {
+            format!("“{name}”已在本设备上屏蔽，请先在设置中解除屏蔽。")
+        }
         Failure::Older { name } => {
             format!("{name} 的 Ropeway 版本较旧，不支持消息，请在那台设备上更新。")
         }

@@ -436,6 +436,7 @@ fn before_the_offer(failure: &Failure) -> bool {
         | Failure::Ourselves
         | Failure::Busy
         | Failure::Older { .. }
+        | Failure::BlockedHere { .. }
         | Failure::SecretNeeded
         | Failure::WrongSecret
         | Failure::NotTheDevice { .. }
