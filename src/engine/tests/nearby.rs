@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::discovery::Heard;
+use crate::engine::note::Note;
+use crate::engine::supervisor::MOVED_AFTER_SECONDS;
 use crate::model::{Bond, DeviceId, Failure, Nearby, Presence, System, TransferId, TransferState};
 
 fn listen(device: &Device) -> SocketAddr {
@@ -142,6 +144,40 @@ fn somebody_else_at_one_address_of_a_device_is_passed_over_for_the_next() {
         "{failure:?}"
     );
     assert!(!other.home.path().join("inbox").exists());
+}
+
+#[test]
+fn a_silent_connection_is_given_up_only_if_its_device_is_no_longer_heard_where_it_was() {
+    let (garden, study) = (device("Garden"), device("Study"));
+    let at = garden.listen(AcceptPolicy::Ask);
+    let elsewhere = "127.0.0.9:9".parse().unwrap();
+    hears(&study, id(&garden), &[at, elsewhere]);
+    // The first connection of it.
+    let quiet = || {
+        let quiet = Note::Quiet(MOVED_AFTER_SECONDS);
+        study.engine.inputs.send(Input::Note(1, quiet)).unwrap();
+    };
+    let alone = PeerAddress::nowhere(id(&garden));
+    let transfer = send(&study, request(&study, "a", alone, id(&garden)));
+    let offered = garden.wait(|event| match event {
+        Event::Offer(offer) if !offer.counting => Some(offer.transfer),
+        _ => None,
+    });
+    assert_eq!(offered, transfer);
+    // It has two addresses; or somebody says so.
+    quiet();
+    study.wait(|event| match event {
+        Event::Quiet { .. } => Some(()),
+        Event::Ended(summary) => panic!("{summary:?}"),
+        _ => None,
+    });
+    let moved = |event| match event {
+        Event::Ended(summary) => Some(summary.status),
+        _ => None,
+    };
+    hears(&study, id(&garden), &[elsewhere]);
+    quiet();
+    assert_eq!(study.wait(moved), Status::Interrupted);
 }
 
 #[test]
