@@ -281,10 +281,6 @@ fn a_device_is_sent_to_by_its_name_and_two_of_one_name_are_told_apart() {
 fn a_transfer_goes_on_at_the_address_that_its_device_has_by_then() {
     let Some(mut lab) = Lab::new(1) else { return };
     let (study, garden) = (lab.host("study"), lab.host("garden"));
-    for host in [&study, &garden] {
-        // A link-local address would stay as it is.
-        host.shell("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
-    }
     lab.plug(&study, "eth0", 0, "10.77.0.1/24");
     lab.plug(&garden, "eth0", 0, "10.77.0.2/24");
     let study = Device::with(&study, "Study", r#", "speed_limit": 8000000"#);

@@ -14,6 +14,9 @@ use crate::model::{DeviceId, DeviceName, Nearby, System};
 pub const MOST_DEVICES: usize = 256;
 /// Of one device.
 pub const MOST_PLACES: usize = 8;
+/// Of those, the ones that only records tell of: a record names what it likes, and a beacon comes from where
+/// it says that it is.
+const MOST_BY_RECORD: usize = MOST_PLACES / 2;
 /// Devices that come from one address: several programs or people on one computer, or a forger.
 pub const MOST_FROM_ONE: usize = 8;
 /// Devices that only a record tells of; its addresses are what it says.
@@ -298,7 +301,7 @@ impl Table {
             if same >= MOST_FROM_ONE && !favoured {
                 return None;
             }
-            if entry.is_some_and(|entry| entry.places.len() >= MOST_PLACES) {
+            if entry.is_some_and(|entry| !entry.has_room(way)) {
                 return None;
             }
             let full = entry.is_none() && self.entries.len() >= MOST_DEVICES;
@@ -371,13 +374,47 @@ impl Entry {
                 self.places[at] = place;
                 moved || renamed
             }
-            None if self.places.len() < MOST_PLACES => {
-                self.places.push(place);
-                true
-            }
-            // Two programs of one device on one address are one place too many at worst.
-            None => renamed,
+            None => match self.make_room(from, way) {
+                true => {
+                    self.places.push(place);
+                    true
+                }
+                false => renamed,
+            },
         }
+    }
+
+    fn has_room(&self, way: Way) -> bool {
+        let by_record = |place: &&Place| place.way == Way::Record;
+        let records = self.places.iter().filter(by_record).count();
+        match way {
+            Way::Beacon => self.places.len() < MOST_PLACES || records > 0,
+            Way::Record => self.places.len() < MOST_PLACES && records < MOST_BY_RECORD,
+        }
+    }
+
+    /// For one more place: what only a record tells of gives way to a beacon, and the program before on one
+    /// address to the one that is started anew there. Says whether there is room now.
+    fn make_room(&mut self, from: Source, way: Way) -> bool {
+        let full = match way {
+            Way::Beacon => self.places.len() >= MOST_PLACES,
+            Way::Record => !self.has_room(way),
+        };
+        if !full {
+            return true;
+        }
+        let oldest = |which: &dyn Fn(&Place) -> bool| {
+            let all = self.places.iter().enumerate();
+            let those = all.filter(|(_, place)| which(place));
+            those.min_by_key(|(_, place)| place.heard).map(|(at, _)| at)
+        };
+        let before = oldest(&|place| place.from == from && place.way == way);
+        let record = || oldest(&|place| place.way == Way::Record).filter(|_| way == Way::Beacon);
+        let Some(at) = before.or_else(record) else {
+            return false;
+        };
+        self.places.swap_remove(at);
+        true
     }
 
     fn nearby(&self, id: DeviceId) -> Nearby {
@@ -581,6 +618,34 @@ mod tests {
         let nearby = table.nearby();
         let known = nearby.iter().find(|nearby| nearby.id == known.device);
         assert_eq!(known.unwrap().addresses.len(), MOST_PLACES);
+    }
+
+    #[test]
+    fn a_forged_record_of_many_addresses_drowns_no_beacon_and_a_program_started_anew_is_noted() {
+        let (mut table, now) = table();
+        let garden = said(1, "Garden");
+        table.favour(HashSet::from([garden.device]));
+        let mut forged = said(1, "Garden");
+        forged.instance = Instance([7; 8]);
+        let named: Vec<_> = (100..100 + MOST_PLACES as u32).map(source).collect();
+        let has = |table: &Table, address: &str| {
+            let nearby = table.nearby();
+            let mut addresses = nearby[0].addresses.iter();
+            addresses.any(|at| at.to_string() == address)
+        };
+        table.recorded("forged", &forged, &named, now);
+        for from in 1..=MOST_PLACES as u32 {
+            assert!(table.heard(source(from), &garden, now), "{from}");
+            table.recorded("forged", &forged, &named, now);
+            assert!(has(&table, &format!("10.0.0.{from}:9000")));
+        }
+        // All places are taken by now, and one of its programs is another one on another port.
+        let mut anew = said(1, "Garden");
+        anew.instance = Instance([8; 8]);
+        anew.port = Some(9001);
+        assert!(table.heard(source(3), &anew, now));
+        assert!(has(&table, "10.0.0.3:9001") && !has(&table, "10.0.0.3:9000"));
+        assert_eq!(table.nearby()[0].addresses.len(), MOST_PLACES);
     }
 
     proptest! {

@@ -51,6 +51,8 @@ pub fn is_absence(failure: &Failure) -> bool {
             | Failure::Unreachable { .. }
             | Failure::NotRopeway { .. }
             | Failure::Busy
+            | Failure::Lost
+            | Failure::Silent
             | Failure::Moved { .. }
             | Failure::NotTheLinked { .. }
     )

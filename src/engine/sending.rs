@@ -235,16 +235,19 @@ impl Sending {
         *lock(&self.reached)
     }
 
+    /// The very address that the person wrote, if it is no name.
+    fn typed(&self) -> Option<SocketAddr> {
+        let to = &self.request.to;
+        let ip = to.host.parse().ok()?;
+        Some(SocketAddr::new(ip, to.port()))
+    }
+
     /// What is remembered of where a device is: an address that was typed, or that reads well.
     fn remember_place(&self, device: DeviceId, name: &DeviceName, shared: &Shared) {
         let at = self.reached();
         let near = shared.whereabouts.of(device);
         let to = &self.request.to;
-        let literal = to
-            .host
-            .parse()
-            .ok()
-            .map(|ip| SocketAddr::new(ip, to.port()));
+        let literal = self.typed();
         // A name may be any of its addresses.
         let as_given = !to.is_nowhere() && (literal.is_none() || at == literal);
         let heard = at.is_some_and(|at| near.contains(&at));
@@ -295,7 +298,7 @@ impl Sending {
     pub fn run(self: &Arc<Self>, key: Option<SessionKey>, shared: &Shared) {
         let mut key = key;
         let mut pause = FIRST_PAUSE;
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         loop {
             // Looks at the disk, so not before there is a thread for it.
             *lock(&self.tree) = SourceTree::new(self.request.sources.clone());
@@ -330,6 +333,8 @@ impl Sending {
                 if !self.rest(AWAY_PAUSE) {
                     return;
                 }
+                // Whoever appears may have a crowd at its door.
+                begun = Instant::now();
                 self.begin_again(key.is_some());
                 continue;
             }

@@ -11,7 +11,7 @@ use super::calling::Calling;
 use crate::channel::Channel;
 use crate::engine::calls::Called;
 use crate::engine::dial::{Dialed, Places, dial_any, suit_path};
-use crate::engine::failures::{channel_failure, greeting_failure, not_chosen};
+use crate::engine::failures::{channel_failure, greeting_failure, is_absence, not_chosen};
 use crate::engine::greeting::{GreetingError, Met, Plan, greet_server};
 use crate::engine::limits::CLIENT_DEADLINE;
 use crate::engine::note::Note;
@@ -61,8 +61,15 @@ impl Sending {
         loop {
             self.notes.send(Note::State(TransferState::Connecting));
             let heard = self.device().map(|device| shared.whereabouts.of(device));
+            let heard = heard.unwrap_or_default();
+            let given = self.typed();
+            let hearsay: Vec<_> = heard
+                .iter()
+                .copied()
+                .filter(|at| Some(*at) != given)
+                .collect();
             let places = Places {
-                heard: heard.unwrap_or_default(),
+                heard,
                 given: &self.request.to,
                 wrong: &wrong,
             };
@@ -93,17 +100,23 @@ impl Sending {
             let address = at.map_or_else(|| self.request.to.to_string(), shown);
             suit_path(&socket, round_trip);
             self.notes.send(Note::State(TransferState::Verifying));
-            let greeted = self.greet(socket, key, shared, &address);
+            let opened = self.secure(socket, shared, &address);
+            let there = opened.as_ref().ok().map(|channel| channel.peer);
+            // As long as it has not proven who it is, whatever went wrong says nothing of the device.
+            let elsewhere = self.device().is_some_and(|device| there != Some(device));
+            let greeted = opened.and_then(|it| self.greet_over(it, key, shared, &address));
             if self.stopped() {
                 return None;
             }
             if let (Err(failure), Some(at)) = (&greeted, at)
-                && self.device().is_some()
-                && is_elsewhere(failure)
+                && elsewhere
                 && !wrong.contains(&at)
             {
                 wrong.push(at);
-                found = Some(failure.clone());
+                // At a place that was only heard of, it may be a forger that says so.
+                if !hearsay.contains(&at) || is_absence(failure) {
+                    found = Some(failure.clone());
+                }
                 continue;
             }
             *lock(&self.reached) = at;
@@ -156,19 +169,17 @@ impl Sending {
         }))
     }
 
-    /// TLS and verification, against one deadline.
-    fn greet(
+    /// TLS; verification then goes against the same deadline.
+    fn secure(
         &self,
         socket: std::net::TcpStream,
-        key: Option<&SessionKey>,
         shared: &Shared,
         address: &str,
-    ) -> Result<(Channel, Met), Failure> {
+    ) -> Result<Channel, Failure> {
         let deadline = Instant::now() + CLIENT_DEADLINE;
         self.notes.trace.phase(Phase::Handshake, Some(deadline));
-        let channel = Channel::connect(socket, &shared.identity, deadline)
-            .map_err(|error| channel_failure(&error, address))?;
-        self.greet_over(channel, key, shared, address)
+        Channel::connect(socket, &shared.identity, deadline)
+            .map_err(|error| channel_failure(&error, address))
     }
 
     fn greet_over(
@@ -261,17 +272,4 @@ pub(super) fn seen(round_trip: Duration, shared: &Shared) -> Duration {
     }
     let _ = shared;
     round_trip
-}
-
-/// Whoever answered is not the device that is meant, which may be at another of its addresses.
-fn is_elsewhere(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::NotTheDevice { .. }
-            | Failure::NotTheLinked { .. }
-            | Failure::Moved { .. }
-            | Failure::NotRopeway { .. }
-            | Failure::Unreachable { .. }
-            | Failure::Ourselves
-    )
 }

@@ -36,6 +36,8 @@ use super::{Reporter, Shared, lock};
 use crate::model::{DeviceId, DeviceName, Failure, Status, TransferId, TransferState};
 use crowd::TurnedAway;
 use doctor::Doctor;
+#[cfg(test)]
+pub(super) use nearby::MOVED_AFTER_SECONDS;
 use nearby::Neighbourhood;
 use offers::OpenOffer;
 use server::{Incoming, Server, Standing};

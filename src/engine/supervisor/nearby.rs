@@ -2,12 +2,13 @@
 //! goes on because somebody was.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::transfers::Handle;
 use super::{Supervisor, lock};
 use crate::discovery::beacon::{Call, Instance};
+use crate::discovery::table::MOST_PLACES;
 use crate::discovery::{Discovery, Heard, Ours};
 use crate::engine::calls::{self, Nonce};
 use crate::engine::command::Bind;
@@ -26,8 +27,8 @@ const CALL_EVERY: Duration = Duration::from_secs(5);
 /// Said again, these are not answered again; by then their time is over.
 const NONCES: usize = 1_024;
 /// A connection that was silent for so long is given up for a new one if its device is somewhere else by
-/// now.
-const MOVED_AFTER_SECONDS: u64 = 5;
+/// now, and no longer where it was.
+pub(in crate::engine) const MOVED_AFTER_SECONDS: u64 = 5;
 
 #[derive(Default)]
 pub(super) struct Neighbourhood {
@@ -37,6 +38,8 @@ pub(super) struct Neighbourhood {
     heard: Heard,
     told: Vec<Nearby>,
     hurried: HashMap<TransferId, Instant>,
+    /// Where devices that are sent to were heard, and are not any more.
+    left: HashMap<DeviceId, HashSet<IpAddr>>,
     /// Whom transfers to be sent ask to connect; one is asked at a time.
     calls: Vec<(DeviceId, Nonce)>,
     /// What is said of the first of them, and through which port.
@@ -188,6 +191,7 @@ impl Supervisor {
             })
             .map(|nearby| nearby.id)
             .collect();
+        self.note_who_left(&before.nearby);
         self.hurry_to(&appeared);
         let heard = self.nearby.heard.nearby.iter();
         let appeared: Vec<_> = heard
@@ -228,8 +232,38 @@ impl Supervisor {
         }
     }
 
+    fn note_who_left(&mut self, before: &[Nearby]) {
+        let sent_to: HashSet<_> = self
+            .transfers
+            .values()
+            .filter_map(|transfer| match &transfer.handle {
+                Handle::Sending(sending) => sending.device(),
+                Handle::Receiving(_) => None,
+            })
+            .collect();
+        let left = &mut self.nearby.left;
+        left.retain(|device, _| sent_to.contains(device));
+        let ips = |nearby: &Nearby| -> Vec<_> {
+            let addresses = nearby.addresses.iter();
+            addresses.map(SocketAddr::ip).collect()
+        };
+        for nearby in before.iter().filter(|it| sent_to.contains(&it.id)) {
+            let left = left.entry(nearby.id).or_default();
+            // The last ones; a forger makes up as many as it likes.
+            if left.len() > MOST_PLACES {
+                left.clear();
+            }
+            left.extend(ips(nearby));
+        }
+        for nearby in &self.nearby.heard.nearby {
+            if let Some(left) = left.get_mut(&nearby.id) {
+                left.retain(|ip| !ips(nearby).contains(ip));
+            }
+        }
+    }
+
     /// The other end of a transfer to be sent has been silent. If its device is heard of somewhere else
-    /// by now, nobody waits for the silence to become long enough.
+    /// by now and no longer there, nobody waits for the silence to become long enough.
     pub(super) fn quiet(&self, connection: ConnectionId, seconds: u64) {
         if seconds < MOVED_AFTER_SECONDS {
             return;
@@ -244,8 +278,10 @@ impl Supervisor {
         let Some((device, at)) = sending.device().zip(sending.reached()) else {
             return;
         };
-        let there = self.shared.whereabouts.of(device);
-        if there.iter().any(|other| other.ip() != at.ip())
+        // Many a device has several addresses, and anybody can say of it that it has one more.
+        let left = self.nearby.left.get(&device);
+        if left.is_some_and(|left| left.contains(&at.ip()))
+            && !self.shared.whereabouts.of(device).is_empty()
             && let Some(connection) = self.connections.get(&connection)
         {
             tracing::info!(%transfer, "its device is somewhere else by now");

@@ -1,7 +1,12 @@
 //! Devices that are heard of: tried wherever they may be, waited for, and remembered.
 
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 use crate::discovery::Heard;
+use crate::engine::note::Note;
+use crate::engine::supervisor::MOVED_AFTER_SECONDS;
 use crate::model::{Bond, DeviceId, Failure, Nearby, Presence, System, TransferId, TransferState};
 
 fn listen(device: &Device) -> SocketAddr {
@@ -142,6 +147,111 @@ fn somebody_else_at_one_address_of_a_device_is_passed_over_for_the_next() {
         "{failure:?}"
     );
     assert!(!other.home.path().join("inbox").exists());
+}
+
+/// Whoever connects is hung up on; says how often that was.
+fn hangs_up() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let times = Arc::new(AtomicUsize::new(0));
+    let counted = times.clone();
+    thread::spawn(move || {
+        for _socket in listener.incoming() {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    (at, times)
+}
+
+/// Passes on what is said to that address, and gives its sockets.
+fn relay(to: SocketAddr) -> (SocketAddr, Receiver<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let (sender, sockets) = channel();
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let (here, there) = (socket.unwrap(), TcpStream::connect(to).unwrap());
+            let pairs = [(&here, &there), (&there, &here)];
+            for (from, to) in pairs {
+                let mut from = from.try_clone().unwrap();
+                let mut to = to.try_clone().unwrap();
+                thread::spawn(move || std::io::copy(&mut from, &mut to));
+            }
+            sender.send(here).unwrap();
+            sender.send(there).unwrap();
+        }
+    });
+    (at, sockets)
+}
+
+#[test]
+fn who_accepts_and_hangs_up_at_an_address_that_was_heard_does_not_hide_a_device() {
+    let (garden, study) = (device("Garden"), device("Study"));
+    let at = listen(&garden);
+    let (forged, times) = hangs_up();
+    hears(&study, id(&garden), &[forged]);
+    send(&study, request(&study, "a", address(at), id(&garden)));
+    assert_eq!(study.ended(), Status::Arrived);
+    assert_eq!(times.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_send_that_waits_outlasts_a_device_that_is_lost_before_it_has_answered() {
+    let (garden, study) = (device("Garden"), device("Study"));
+    let at = garden.listen(AcceptPolicy::Ask);
+    let (between, sockets) = relay(at);
+    let waits = SendRequest {
+        wait_for_it: true,
+        ..request(&study, "a", PeerAddress::nowhere(id(&garden)), id(&garden))
+    };
+    hears(&study, id(&garden), &[between]);
+    let transfer = send(&study, waits);
+    garden.wait(|event| match event {
+        Event::Offer(offer) if !offer.counting => Some(()),
+        _ => None,
+    });
+    hears(&study, id(&garden), &[]);
+    for socket in sockets.try_iter() {
+        socket.shutdown(Shutdown::Both).unwrap();
+    }
+    is_away(&study, transfer);
+    let at = listen(&garden);
+    hears(&study, id(&garden), &[at]);
+    assert_eq!(study.ended(), Status::Arrived);
+}
+
+#[test]
+fn a_silent_connection_is_given_up_only_if_its_device_is_no_longer_heard_where_it_was() {
+    let (garden, study) = (device("Garden"), device("Study"));
+    let at = garden.listen(AcceptPolicy::Ask);
+    let elsewhere = "127.0.0.9:9".parse().unwrap();
+    hears(&study, id(&garden), &[at, elsewhere]);
+    // The first connection of it.
+    let quiet = || {
+        let quiet = Note::Quiet(MOVED_AFTER_SECONDS);
+        study.engine.inputs.send(Input::Note(1, quiet)).unwrap();
+    };
+    let alone = PeerAddress::nowhere(id(&garden));
+    let transfer = send(&study, request(&study, "a", alone, id(&garden)));
+    let offered = garden.wait(|event| match event {
+        Event::Offer(offer) if !offer.counting => Some(offer.transfer),
+        _ => None,
+    });
+    assert_eq!(offered, transfer);
+    // It has two addresses; or somebody says so.
+    quiet();
+    study.wait(|event| match event {
+        Event::Quiet { .. } => Some(()),
+        Event::Ended(summary) => panic!("{summary:?}"),
+        _ => None,
+    });
+    let moved = |event| match event {
+        Event::Ended(summary) => Some(summary.status),
+        _ => None,
+    };
+    hears(&study, id(&garden), &[elsewhere]);
+    quiet();
+    assert_eq!(study.wait(moved), Status::Interrupted);
 }
 
 #[test]
