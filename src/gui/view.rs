@@ -233,7 +233,12 @@ impl View {
                     .retain(|known| known.device_id != peer.device_id);
                 self.notice = Some(Notice::Paired(peer.name));
             }
-            Event::Nearby(nearby) => self.nearby = nearby,
+            Event::Nearby(nearby) => {
+                self.nearby = nearby;
+                let cards = cards(&self.devices, &self.nearby);
+                self.draft.cards_changed(&cards);
+                self.talks.cards_changed(&cards);
+            }
             Event::Recent(recent) => self.recent = recent,
             Event::Conversations(kept) => self.talks.kept(kept),
             Event::ConversationsNotRead(why) => {

@@ -389,7 +389,10 @@ fn composer_ui(
     };
     let can_say = typed.is_ok() && way.is_ok() && thread.attempt.is_none();
     let rows = thread.text.lines().count().clamp(1, theme::COMPOSER_ROWS);
+    // The keys stay in it, whatever appears above.
+    let id = egui::Id::unique(("message", thread.with));
     let field = TextEdit::multiline(&mut thread.text)
+        .id(id)
         .hint_text(texts.talks_hint)
         .desired_rows(rows)
         .return_key(NEW_LINE)

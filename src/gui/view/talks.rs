@@ -68,6 +68,15 @@ impl Thread {
         }
     }
 
+    /// What was not said is in the field again, before what was typed since.
+    fn give_back(&mut self, text: String) {
+        let since = std::mem::replace(&mut self.text, text);
+        if !since.trim().is_empty() {
+            self.text.push('\n');
+            self.text.push_str(&since);
+        }
+    }
+
     fn last(&self) -> u64 {
         self.lines.last().map_or(0, |line| line.at)
     }
@@ -123,6 +132,12 @@ impl Talks {
         self.threads.iter().find(|thread| thread.with == with)
     }
 
+    /// Whose conversation an attempt is to open.
+    pub fn attempted(&self, attempt: TransferId) -> Option<&Thread> {
+        let ours = |thread: &&Thread| matches!(&thread.attempt, Some((id, _)) if *id == attempt);
+        self.threads.iter().find(ours)
+    }
+
     /// A device is in sight, and what it said is read. One that nothing was exchanged with is
     /// asked what it takes.
     pub fn show(&mut self, card: Option<&Card>, with: DeviceId) {
@@ -169,6 +184,13 @@ impl Talks {
         self.order();
     }
 
+    /// A device that was chosen when it could not be reached may be by now.
+    pub(super) fn cards_changed(&mut self, cards: &[Card]) {
+        for thread in &mut self.threads {
+            thread.way.cards_changed(cards);
+        }
+    }
+
     pub(super) fn found(&mut self, looked: &Looked) {
         for thread in &mut self.threads {
             thread.way.found(looked.clone());
@@ -207,9 +229,7 @@ impl Talks {
         for thread in &mut self.threads {
             let ours = matches!(&thread.attempt, Some((id, _)) if *id == attempt);
             if ours && let Some((_, text)) = thread.attempt.take() {
-                if thread.text.trim().is_empty() {
-                    thread.text = text;
-                }
+                thread.give_back(text);
                 thread.way.focus_code = matches!(failure, Failure::WrongSecret);
                 if matches!(failure, Failure::KnownOnly | Failure::SecretNeeded) {
                     thread.way.look_now = true;
@@ -233,9 +253,7 @@ impl Talks {
             return;
         };
         if let Some((_, text)) = thread.said.take_if(|(id, _)| *id == message) {
-            if thread.text.trim().is_empty() {
-                thread.text = text;
-            }
+            thread.give_back(text);
             thread.not_said = Some(why);
         }
     }
