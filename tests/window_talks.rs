@@ -8,7 +8,7 @@ mod support;
 mod window;
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
@@ -16,9 +16,10 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ropeway::engine::{
     Command, Event, Found, KnownDevice, Looked, NotSaid, SendRequest, Talk, TalkRequest, TextOffer,
 };
+use ropeway::gui::clipboard::NoPicture;
 use ropeway::model::{
     Bond, Conversation, Delivery, DeviceId, DeviceName, Direction, Failure, Line, MessageId,
-    Outcome, Peer, PeerAddress, Rule, Said, Symbols, TransferLine, Trust, Way,
+    Outcome, Peer, PeerAddress, Problem, Rule, Said, Symbols, TransferId, TransferLine, Trust, Way,
 };
 use ropeway::settings::Language;
 use window::*;
@@ -621,6 +622,131 @@ fn files_dropped_on_the_conversation_of_a_stranger_wait_for_the_code_in_the_send
     let field = window.harness.get_by_role_and_label(Role::TextInput, "To");
     let value = field.accesskit_node().value().unwrap_or_default();
     assert_eq!(value, at.to_string());
+}
+
+/// Takes in what a thread has read, in its own time.
+fn wait_until(window: &mut Window, mut holds: impl FnMut(&mut Window) -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !holds(window) {
+        assert!(Instant::now() < end, "it never came");
+        std::thread::yield_now();
+        window.harness.step();
+    }
+    // The field below gives way to a sentence, and the thread asks for one frame more.
+    window.harness.run_steps(10);
+}
+
+#[test]
+fn the_picture_in_the_clipboard_is_kept_and_goes_to_the_device_at_once() {
+    for (language, button, start) in [
+        (
+            Language::English,
+            "Send the picture in the clipboard",
+            "Picture ",
+        ),
+        (Language::Chinese, "发送剪贴板中的图片", "图片 "),
+    ] {
+        let mut window = with_the_laptop(language);
+        window.harness.state_mut().read_picture = || Ok(b"a picture".to_vec());
+        write(&mut window, "Look at this");
+        window.click(button);
+        let mut stash = None;
+        wait_until(&mut window, |window| {
+            stash = window.command();
+            stash.is_some()
+        });
+        let Some(Command::Stash { id, name, bytes }) = stash else {
+            panic!("{stash:?}");
+        };
+        assert_eq!(bytes, b"a picture");
+        assert!(name.starts_with(start) && name.ends_with(".png"), "{name}");
+        let rest = name.strip_prefix(start).unwrap();
+        assert!(
+            rest.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-. ".contains(c))
+        );
+        let path = PathBuf::from("/home/me/.local/share/ropeway/pasted").join(name);
+        window.say(Event::Stashed(
+            TransferId([99; 16]),
+            Ok("/etc/passwd".into()),
+        ));
+        assert!(window.command().is_none(), "that was not asked for");
+        window.say(Event::Stashed(id, Ok(path.clone())));
+        let request = sent(&window);
+        assert_eq!(request.device.unwrap().id, LAPTOP);
+        assert_eq!(request.sources, std::slice::from_ref(&path));
+        assert!(request.wait_for_it);
+        assert_eq!(typed(&window), "Look at this");
+        // One answer sends it once.
+        window.say(Event::Stashed(id, Ok(path)));
+        assert!(window.command().is_none());
+    }
+}
+
+#[test]
+fn a_picture_for_a_stranger_waits_for_the_code_in_the_send_panel() {
+    let (mut window, at) = with_a_stranger();
+    window.harness.state_mut().read_picture = || Ok(vec![0]);
+    window.click("Send the picture in the clipboard");
+    let mut id = None;
+    wait_until(&mut window, |window| {
+        if let Some(Command::Stash { id: asked, .. }) = window.command() {
+            id = Some(asked);
+        }
+        id.is_some()
+    });
+    window.say(Event::Stashed(
+        id.unwrap(),
+        Ok("/data/pasted/Picture.png".into()),
+    ));
+    assert!(window.command().is_none(), "nothing goes without a code");
+    window.harness.get_by_label("Picture.png");
+    let field = window.harness.get_by_role_and_label(Role::TextInput, "To");
+    let value = field.accesskit_node().value().unwrap_or_default();
+    assert_eq!(value, at.to_string());
+}
+
+#[test]
+fn without_a_picture_in_the_clipboard_the_conversation_says_so_until_something_else_is_done() {
+    for (language, button, why) in [
+        (
+            Language::English,
+            "Send the picture in the clipboard",
+            "There is no picture in the clipboard.",
+        ),
+        (
+            Language::Chinese,
+            "发送剪贴板中的图片",
+            "剪贴板中没有图片。",
+        ),
+    ] {
+        let mut window = with_the_laptop(language);
+        window.harness.state_mut().read_picture = || Err(NoPicture::Nothing);
+        window.click(button);
+        wait_until(&mut window, |window| sees(window, why));
+        assert!(window.command().is_none());
+        write(&mut window, "Then not");
+        assert!(!sees(&window, why));
+    }
+}
+
+#[test]
+fn a_picture_that_cannot_be_kept_is_not_sent_and_the_reason_is_said() {
+    let mut window = with_the_laptop(Language::English);
+    window.harness.state_mut().read_picture = || Ok(vec![0]);
+    window.click("Send the picture in the clipboard");
+    let mut id = None;
+    wait_until(&mut window, |window| {
+        if let Some(Command::Stash { id: asked, .. }) = window.command() {
+            id = Some(asked);
+        }
+        id.is_some()
+    });
+    window.say(Event::Stashed(id.unwrap(), Err(Problem::NoSpace)));
+    assert!(window.command().is_none());
+    let why = "There is no room left on the disk. Make room there.";
+    let sentence = format!("The picture in the clipboard cannot be sent. {why}");
+    window.harness.get_by_label(&sentence);
 }
 
 #[test]

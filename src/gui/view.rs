@@ -262,6 +262,8 @@ impl View {
             Event::Diagnosis(diagnosis) => self.diagnosis = Some(diagnosis),
             Event::Firewall(findings) => self.firewall = findings,
             Event::Measured(measured) => self.draft.measured(measured),
+            // It is sent, or its conversation says why not.
+            Event::Stashed(..) => {}
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));
             }

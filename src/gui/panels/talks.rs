@@ -357,6 +357,10 @@ fn composer_ui(
     if let Some(why) = thread.not_said {
         widgets::sentence(ui, Icon::CircleAlert, palette.danger, (texts.not_said)(why));
     }
+    if let Some(why) = &thread.no_picture {
+        let text = (texts.no_picture)(why);
+        widgets::sentence(ui, Icon::CircleAlert, palette.warn, &text);
+    }
     let waiting = thread.waiting();
     if waiting > 0 && matches!(thread.state, Some(Talk::Away(_)) | None) {
         let text = (texts.talks_waiting)(waiting as u64);
@@ -404,6 +408,9 @@ fn composer_ui(
         .show(ui, |ui| ui.add(field))
         .inner;
     widgets::named(&response, Role::MultilineTextInput, texts.talks_field);
+    if response.changed() {
+        thread.no_picture = None;
+    }
     if panel.focus == Some(thread.with) {
         panel.focus = None;
         response.request_focus();

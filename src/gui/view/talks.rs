@@ -8,6 +8,7 @@ use crate::model::{
 
 use super::cards::Card;
 use super::draft::Draft;
+use crate::gui::clipboard::NoPicture;
 
 /// Lines kept in memory for one device; the disk keeps as many.
 const MAX_LINES: usize = 2_000;
@@ -47,6 +48,8 @@ pub struct Thread {
     /// What was said last, until there is a line of it; and why there is none.
     pub said: Option<(MessageId, String)>,
     pub not_said: Option<NotSaid>,
+    /// Why the picture in the clipboard was not sent.
+    pub no_picture: Option<NoPicture>,
 }
 
 impl Thread {
@@ -65,6 +68,7 @@ impl Thread {
             failure: None,
             said: None,
             not_said: None,
+            no_picture: None,
         }
     }
 
@@ -255,6 +259,12 @@ impl Talks {
         if let Some((_, text)) = thread.said.take_if(|(id, _)| *id == message) {
             thread.give_back(text);
             thread.not_said = Some(why);
+        }
+    }
+
+    pub fn no_picture(&mut self, device: DeviceId, why: Option<NoPicture>) {
+        if let Some(thread) = self.thread(device) {
+            thread.no_picture = why;
         }
     }
 
