@@ -124,7 +124,7 @@ fn a_device_that_does_not_answer_at_one_address_is_asked_at_the_next() {
     };
     window.say(Event::Looked(Looked {
         at: first,
-        found: Err(failure.clone()),
+        found: Err(failure),
     }));
     let second = looked_at(&window).unwrap();
     assert_eq!(second, at("10.0.0.3:9000"));

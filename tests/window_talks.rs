@@ -500,6 +500,24 @@ fn the_text_of_a_stranger_is_shown_declined_or_blocked() {
 }
 
 #[test]
+fn devices_of_one_name_are_told_apart_by_their_ids() {
+    let mut window = with_the_laptop(Language::English);
+    window.say(heard("Tea"));
+    assert!(!sees(&window, &LAPTOP.short()), "there is no other one");
+    // Somebody calls itself like the known one, and is not nearby.
+    let twin = of(STRANGER, "garden Laptop", Trust::Verified);
+    let line = text_line(now(), Direction::Receive, 2, "Tea?", Delivery::Delivered);
+    window.say(Event::Line(twin, line));
+    window.harness.get_by_label(&LAPTOP.short());
+    let rows = window.harness.query_all_by_role(Role::ListItem);
+    let abouts: Vec<_> = rows
+        .filter_map(|row| row.accesskit_node().description())
+        .collect();
+    let about = |id: DeviceId, text: &str| format!("{} · {text}", id.short());
+    assert_eq!(abouts, [about(STRANGER, "Tea?"), about(LAPTOP, "Tea")]);
+}
+
+#[test]
 fn clearing_asks_once_more() {
     let mut window = with_the_laptop(Language::English);
     assert!(!sees(&window, "Clear"), "there is nothing yet");
