@@ -25,7 +25,10 @@ pub fn run(arguments: &Discover, data_dir: &Path, output: &Output) -> Result<Exi
     loop {
         match session.inputs.next_before(until) {
             Some(Input::Event(Event::Nearby(nearby))) => {
-                tell(&found, &nearby, &session.engine.known(), output);
+                let known = session.engine.known();
+                let nearby = nearby.into_iter().map(|it| called(it, &known));
+                let nearby: Vec<_> = nearby.collect();
+                tell(&found, &nearby, &known, output);
                 found = nearby;
             }
             Some(Input::Event(_) | Input::Line(..)) => {}
@@ -60,6 +63,18 @@ fn tell(before: &[Nearby], now: &[Nearby], known: &[KnownDevice], output: &Outpu
             "receiving": nearby.receiving,
             "paired": is_paired(nearby, known),
         }));
+    }
+}
+
+/// A known device by the name that it has here, whatever is said in its name on the network.
+fn called(nearby: Nearby, known: &[KnownDevice]) -> Nearby {
+    let mut known = known.iter();
+    match known.find(|device| device.id == nearby.id && device.bond == Bond::Paired) {
+        Some(device) => Nearby {
+            name: device.shown().clone(),
+            ..nearby
+        },
+        None => nearby,
     }
 }
 

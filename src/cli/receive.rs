@@ -374,6 +374,7 @@ impl Receiving<'_> {
             | Event::Wire(_)
             | Event::Measured(_)
             | Event::ListSaved { .. }
+            | Event::Stashed(..)
             | Event::CommandFailed { .. } => {}
         }
     }

@@ -17,6 +17,8 @@ pub const MOST_PLACES: usize = 8;
 /// Of those, the ones that only records tell of: a record names what it likes, and a beacon comes from where
 /// it says that it is.
 const MOST_BY_RECORD: usize = MOST_PLACES / 2;
+/// Programs of one device at one address: a window, and one without.
+const MOST_PROGRAMS: usize = 2;
 /// Devices that come from one address: several programs or people on one computer, or a forger.
 pub const MOST_FROM_ONE: usize = 8;
 /// Devices that only a record tells of; its addresses are what it says.
@@ -210,14 +212,15 @@ impl Table {
         });
     }
 
-    /// It counts only from an address of that device. It ends every place of that program.
+    /// It ends what was heard from that very address: who ends says so from each of its own, and anybody
+    /// can say it for another device.
     pub fn goodbye(&mut self, from: Source, device: DeviceId, instance: Instance) {
         let Some(entry) = self.entries.get(&device) else {
             return;
         };
-        let mut theirs = entry.places.iter();
-        if theirs.any(|place| place.instance == instance && place.from == from) {
-            self.forget_places(device, |place| place.instance == instance);
+        let theirs = |place: &Place| place.instance == instance && place.from == from;
+        if entry.places.iter().any(theirs) {
+            self.forget_places(device, theirs);
             self.forget_records();
         }
     }
@@ -396,7 +399,11 @@ impl Entry {
     /// For one more place: what only a record tells of gives way to a beacon, and the program before on one
     /// address to the one that is started anew there. Says whether there is room now.
     fn make_room(&mut self, from: Source, way: Way) -> bool {
+        let from_there = self.places.iter();
+        let from_there = from_there.filter(|place| place.from == from && place.way == way);
         let full = match way {
+            // Somebody there says it for ever more programs.
+            _ if from_there.count() >= MOST_PROGRAMS => true,
             Way::Beacon => self.places.len() >= MOST_PLACES,
             Way::Record => !self.has_room(way),
         };
@@ -531,6 +538,34 @@ mod tests {
         );
         table.goodbye(source(2), study.device, study.instance);
         assert!(table.nearby().is_empty());
+    }
+
+    #[test]
+    fn a_forger_who_says_goodbye_for_a_device_ends_its_own_words_alone() {
+        let (mut table, now) = table();
+        let garden = said(1, "Garden");
+        table.heard(source(1), &garden, now);
+        table.heard(source(9), &garden, now);
+        table.goodbye(source(9), garden.device, garden.instance);
+        let [left] = table.nearby().try_into().unwrap();
+        assert_eq!(left.addresses.len(), 1, "what the device says itself stays");
+    }
+
+    #[test]
+    fn a_forger_at_one_address_does_not_fill_the_places_of_a_device() {
+        let (mut table, now) = table();
+        let garden = said(1, "Garden");
+        for instance in 10..30 {
+            let forged = Announcement {
+                instance: Instance([instance; 8]),
+                port: Some(9100 + u16::from(instance)),
+                ..garden.clone()
+            };
+            table.heard(source(9), &forged, now);
+        }
+        table.heard(source(1), &garden, now);
+        let [one] = table.nearby().try_into().unwrap();
+        assert_eq!(one.addresses.len(), 1 + MOST_PROGRAMS, "{one:?}");
     }
 
     #[test]

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::event::Measured;
 use super::note::Input;
 use crate::model::{EntryKind, FailedLine, Problem, TransferId};
-use crate::storage::failed_list;
 use crate::storage::inbox::{discard, sweep};
 use crate::storage::source::{Found, walk};
+use crate::storage::{failed_list, pasted};
 
 /// The growing count is told this often.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -74,6 +74,24 @@ impl Chores {
             let problem = failed_list::save(&subject, &lines).err();
             let path = subject;
             let _ = inputs.send(Input::ListSaved { path, problem });
+        });
+    }
+
+    /// Keeps a pasted picture until it has been sent.
+    pub fn stash(&mut self, folder: PathBuf, id: TransferId, name: String, bytes: Vec<u8>) {
+        let inputs = self.inputs.clone();
+        self.start("stash", folder.clone(), move || {
+            let stored = pasted::keep(&folder, &name, &bytes);
+            let stored = stored.map_err(|error| Problem::writing(&error));
+            let _ = inputs.send(Input::Stashed(id, stored));
+        });
+    }
+
+    /// Removes pictures that were pasted long ago.
+    pub fn sweep_stash(&mut self, folder: PathBuf) {
+        let subject = folder.clone();
+        self.start("sweep", folder, move || {
+            pasted::sweep(&subject, SystemTime::now());
         });
     }
 

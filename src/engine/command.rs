@@ -112,6 +112,15 @@ pub enum Command {
         path: PathBuf,
         lines: Vec<FailedLine>,
     },
+    /// Keeps a picture that was pasted as a file of ours, so that it can be sent: for eight days, and
+    /// at most [`crate::model::MAX_PASTED_BYTES`]. [`super::Event::Stashed`] follows.
+    Stash {
+        /// Chosen by the front end, for the answer.
+        id: TransferId,
+        /// Of the file; one that is taken gets a number.
+        name: String,
+        bytes: Vec<u8>,
+    },
     /// Opens a file or folder with the system's program for it.
     Open(PathBuf),
     /// Shows a file or folder in the system's file manager.

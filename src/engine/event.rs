@@ -144,6 +144,8 @@ pub enum Event {
         path: PathBuf,
         problem: Option<Problem>,
     },
+    /// Where a pasted picture is kept ([`super::Command::Stash`]), or why it is not.
+    Stashed(TransferId, Result<PathBuf, Problem>),
     /// A command could not be carried out, for example no program to open a file.
     CommandFailed {
         path: PathBuf,

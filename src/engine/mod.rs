@@ -149,6 +149,7 @@ impl Engine {
             throttle: Arc::default(),
             whereabouts: Whereabouts::default(),
             recent,
+            pasted: config.data_dir.join(PASTED_FOLDER),
             wire: Wire::new(),
             calls: Calls::default(),
             discovery: Mutex::default(),
@@ -288,6 +289,8 @@ struct Shared {
     /// As was heard on the local network.
     whereabouts: Whereabouts,
     recent: RecentAddresses,
+    /// Where pasted pictures wait.
+    pasted: PathBuf,
     /// What can be seen of every connection.
     wire: Wire,
     /// Who waits to be called.
@@ -491,6 +494,7 @@ impl Drop for EndOnPanic<'_> {
 }
 
 const IDENTITY_FILE: &str = "identity.json";
+const PASTED_FOLDER: &str = "pasted";
 const IDENTITY_VERSION: u32 = 1;
 
 /// Wiped from memory when it has been written or read.

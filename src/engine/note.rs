@@ -43,6 +43,7 @@ pub enum Input {
         path: PathBuf,
         problem: Option<Problem>,
     },
+    Stashed(TransferId, Result<PathBuf, Problem>),
     CommandFailed {
         path: PathBuf,
         problem: Problem,

@@ -10,6 +10,7 @@ use egui::{
     ThemePreference, Ui, ViewportCommand,
 };
 
+use super::clipboard::{self, Pasting};
 use super::dialogs::{Dialogs, Picked};
 use super::panels::confirm::symbols_question_ui;
 use super::panels::destination::Around;
@@ -29,7 +30,7 @@ use super::texts::{Texts, texts};
 use super::view::{Notice, View, cards};
 use super::{theme, widgets};
 use crate::engine::{Command, Event, StopMode};
-use crate::model::FailedLine;
+use crate::model::{DeviceId, FailedLine, TransferId};
 use crate::settings::{Settings, Theme};
 
 const PICK_FILES: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::O);
@@ -54,6 +55,11 @@ pub struct App {
     events: Receiver<Event>,
     texts: &'static Texts,
     dialogs: Dialogs,
+    /// How a picture is taken from the clipboard.
+    pub read_picture: clipboard::Read,
+    pasting: Pasting,
+    /// Pictures that the engine is writing down, and for whom.
+    stashing: Vec<(TransferId, DeviceId)>,
     /// Waits for the person to say where it goes.
     list: Vec<FailedLine>,
     name_editor: NameEditor,
@@ -98,6 +104,9 @@ impl App {
             commands,
             events,
             dialogs: Dialogs::default(),
+            read_picture: clipboard::read,
+            pasting: Pasting::default(),
+            stashing: Vec::new(),
             list: Vec::new(),
             name_editor: NameEditor::default(),
             send_panel: SendPanel::default(),
@@ -132,7 +141,13 @@ impl App {
     pub fn drain(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.notice_port(&event);
+            if let Event::Stashed(id, stored) = &event {
+                self.stashed(*id, stored.clone());
+            }
             self.view.apply(event);
+        }
+        if let Some((device, picture)) = self.pasting.poll() {
+            self.pasted(device, picture);
         }
         match self.dialogs.poll() {
             Some(Picked::ToSend(paths)) => paths.into_iter().for_each(|path| self.add(path)),

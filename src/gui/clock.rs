@@ -42,6 +42,12 @@ pub fn time(at: u64) -> String {
     local(at).strftime("%H:%M").to_string()
 }
 
+/// `2026-03-04 14.02.31`, as part of a file's name on any disk.
+pub fn stamp() -> String {
+    let now = Timestamp::now().to_zoned_datetime(TimeZone::system());
+    now.strftime("%Y-%m-%d %H.%M.%S").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

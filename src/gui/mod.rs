@@ -5,6 +5,7 @@
 //! and word. No sockets, no files, no frames: the window never does the work and never blocks.
 
 pub mod app;
+pub mod clipboard;
 mod clock;
 mod dialogs;
 pub mod format;

@@ -233,7 +233,12 @@ impl View {
                     .retain(|known| known.device_id != peer.device_id);
                 self.notice = Some(Notice::Paired(peer.name));
             }
-            Event::Nearby(nearby) => self.nearby = nearby,
+            Event::Nearby(nearby) => {
+                self.nearby = nearby;
+                let cards = cards(&self.devices, &self.nearby);
+                self.draft.cards_changed(&cards);
+                self.talks.cards_changed(&cards);
+            }
             Event::Recent(recent) => self.recent = recent,
             Event::Conversations(kept) => self.talks.kept(kept),
             Event::ConversationsNotRead(why) => {
@@ -257,6 +262,8 @@ impl View {
             Event::Diagnosis(diagnosis) => self.diagnosis = Some(diagnosis),
             Event::Firewall(findings) => self.firewall = findings,
             Event::Measured(measured) => self.draft.measured(measured),
+            // It is sent, or its conversation says why not.
+            Event::Stashed(..) => {}
             Event::CommandFailed { path, problem } => {
                 self.notice = Some(Notice::CommandFailed(path, problem));
             }

@@ -350,6 +350,9 @@ pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, face: &Face) -> Respon
     let size = vec2(width, theme::DEVICE_HEIGHT);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, face.name));
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_description(face.about);
+    });
     let palette = palette(ui);
     let marked = chosen || response.hovered();
     let fill = if marked {

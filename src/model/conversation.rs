@@ -42,6 +42,9 @@ impl fmt::Debug for MessageId {
 /// Bytes of UTF-8 in one message; longer text travels as a file.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024;
 
+/// Of one pasted picture; a screen of 8K does not take as much.
+pub const MAX_PASTED_BYTES: usize = 64 << 20;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Delivery {

@@ -25,7 +25,8 @@ pub mod trust;
 pub use address::{DEFAULT_PORT, PeerAddress};
 pub use conflict::OnConflict;
 pub use conversation::{
-    Conversation, Delivery, Line, MAX_MESSAGE_BYTES, MessageId, Outcome, Said, TransferLine,
+    Conversation, Delivery, Line, MAX_MESSAGE_BYTES, MAX_PASTED_BYTES, MessageId, Outcome, Said,
+    TransferLine,
 };
 pub use device::{DeviceId, DeviceName, Peer};
 pub use entry::{Entry, EntryKey, EntryKind, GROUP_BYTES, Manifest, ManifestError, Modified};

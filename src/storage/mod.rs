@@ -17,6 +17,7 @@ mod handle;
 mod hex;
 mod mending;
 mod names;
+pub mod pasted;
 pub mod small;
 mod space;
 mod staging;

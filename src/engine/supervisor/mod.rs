@@ -142,6 +142,7 @@ impl Supervisor {
     /// Runs until [`Input::Quit`], then ends every connection and waits for its threads.
     pub fn run(mut self, inputs: &Receiver<Input>) {
         self.tell_kept();
+        self.chores.sweep_stash(self.shared.pasted.clone());
         if !self.shared.known.all().is_empty() {
             self.tell_devices();
         }
@@ -208,6 +209,7 @@ impl Supervisor {
             Input::ListSaved { path, problem } => {
                 self.events.say(Event::ListSaved { path, problem });
             }
+            Input::Stashed(id, stored) => self.events.say(Event::Stashed(id, stored)),
             Input::CommandFailed { path, problem } => {
                 self.events.say(Event::CommandFailed { path, problem });
             }
@@ -276,6 +278,10 @@ impl Supervisor {
             Command::WatchWire(on) => self.watch_wire(on),
             Command::Measure(path) => self.chores.measure(path),
             Command::SaveList { path, lines } => self.chores.save_list(path, lines),
+            Command::Stash { id, name, bytes } => {
+                let folder = self.shared.pasted.clone();
+                self.chores.stash(folder, id, name, bytes);
+            }
             Command::Open(path) => self.chores.open(path),
             Command::Reveal(path) => self.chores.reveal(path),
         }

@@ -9,6 +9,8 @@ use crate::engine::{
     AcceptPolicy, Answer, Bind, Command, Event, ListenOptions, SendRequest, StopMode, TalkRequest,
     new_transfer_id,
 };
+use crate::gui::clipboard::{NoPicture, Picture};
+use crate::gui::clock::stamp;
 use crate::gui::dialogs::Kind;
 use crate::gui::panels::Want;
 use crate::gui::panels::destination::{Around, Ready, ready, way_in};
@@ -16,7 +18,7 @@ use crate::gui::panels::doctor::DoctorDialog;
 use crate::gui::panels::settings::SettingsDialog;
 use crate::gui::texts::texts;
 use crate::gui::view::{Entry, Notice, Server, WireView, cards};
-use crate::model::{Bond, DeviceId, MessageId, Peer, PeerAddress, Rule, TransferId};
+use crate::model::{Bond, DeviceId, MessageId, Peer, PeerAddress, Problem, Rule, TransferId};
 
 impl App {
     pub(super) fn fulfil(&mut self, want: Want, context: &Context, frame: Option<&eframe::Frame>) {
@@ -87,7 +89,10 @@ impl App {
             }
             Want::Say(device, ask) => self.say(device, ask),
             Want::PickForTalk(id) => _ = self.dialog(Kind::ForTalk(id), context, frame),
-            Want::PastePicture(_device) => {}
+            Want::PastePicture(device) => {
+                self.view.talks.no_picture(device, None);
+                self.pasting.start(device, self.read_picture, context);
+            }
             Want::ClearTalk(device) => {
                 self.view.talks.cleared(device);
                 (self.commands)(Command::ClearConversation(device));
@@ -343,6 +348,32 @@ impl App {
                 paths.into_iter().for_each(|path| self.add(path));
                 self.page = Page::Transfers;
                 self.view.talks.open = None;
+            }
+        }
+    }
+
+    /// The engine writes it down, since what is sent is a file.
+    pub(super) fn pasted(&mut self, device: DeviceId, picture: Picture) {
+        match picture {
+            Ok(bytes) => {
+                let id = new_transfer_id();
+                let name = (self.texts.picture_name)(&stamp());
+                self.stashing.push((id, device));
+                (self.commands)(Command::Stash { id, name, bytes });
+            }
+            Err(why) => self.view.talks.no_picture(device, Some(why)),
+        }
+    }
+
+    pub(super) fn stashed(&mut self, id: TransferId, stored: Result<PathBuf, Problem>) {
+        let position = self.stashing.iter().position(|(known, _)| *known == id);
+        let Some(position) = position else { return };
+        let (_, device) = self.stashing.swap_remove(position);
+        match stored {
+            Ok(path) => self.send_in_talk(device, vec![path]),
+            Err(problem) => {
+                let why = NoPicture::Problem(problem);
+                self.view.talks.no_picture(device, Some(why));
             }
         }
     }

@@ -27,6 +27,10 @@ pub fn symbols_question_ui(context: &Context, scope: &mut Scope, view: &View) {
     };
     let texts = scope.texts;
     let row = view.rows.iter().find(|row| row.id == *transfer);
+    let thread = view.talks.attempted(*transfer);
+    let peer = row
+        .map(|row| row.peer.name.as_str())
+        .or(thread.map(|thread| thread.name.as_str()));
     let mut answer = None;
     let escaped = widgets::firm_dialog(context, "symbols", |ui| {
         let words = words(texts, symbols);
@@ -34,8 +38,8 @@ pub fn symbols_question_ui(context: &Context, scope: &mut Scope, view: &View) {
         ui.add_space(theme::SECTION);
         pictures_ui(ui, texts, symbols);
         ui.add_space(theme::SECTION);
-        if let Some(row) = row {
-            let hint = (texts.symbols_hint)(row.peer.name.as_str());
+        if let Some(peer) = peer {
+            let hint = (texts.symbols_hint)(peer);
             ui.label(widgets::muted(ui, hint));
             ui.add_space(theme::SECTION);
         }

@@ -1,21 +1,22 @@
 //! Conversations: who on the left, what was said and sent on the right, and a field to say more.
 
 mod lines;
+mod list;
 
 use egui::{
-    Align, Align2, CornerRadius, Key, KeyboardShortcut, Layout, Modifiers, ScrollArea, Sense,
-    Stroke, StrokeKind, TextEdit, Ui, WidgetInfo, accesskit::Role, pos2, vec2,
+    Align, Key, KeyboardShortcut, Layout, Modifiers, ScrollArea, TextEdit, Ui, accesskit::Role,
+    vec2,
 };
 use lucide_icons::Icon;
 
-use super::destination::{Around, about, entry_ui, look_ui, status_ui, symbol, way_in};
+use super::destination::{Around, entry_ui, look_ui, status_ui, way_in};
 use super::{Scope, Want};
 use crate::engine::{Command, Talk};
-use crate::gui::format::elide_middle;
 use crate::gui::view::talks::{Thread, Untyped};
 use crate::gui::view::{Card, Entry, Row, View, cards};
 use crate::gui::{theme, widgets};
-use crate::model::{DeviceId, Said, System, Trust};
+use crate::model::{DeviceId, Trust};
+use list::{Names, list_ui, name_of};
 
 /// Not Enter, which sends.
 const NEW_LINE: KeyboardShortcut = KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter);
@@ -63,157 +64,6 @@ fn full_card(ui: &mut Ui, height: f32, content: impl FnOnce(&mut Ui)) {
     });
 }
 
-fn list_ui(ui: &mut Ui, scope: &mut Scope, view: &View, cards: &[Card]) {
-    let texts = scope.texts;
-    ui.label(widgets::title(texts.talks));
-    ui.add_space(theme::GRID);
-    ScrollArea::vertical()
-        .id_salt("talks")
-        .auto_shrink([false, false])
-        .show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = theme::GRID;
-            for thread in &view.talks.threads {
-                let card = cards.iter().find(|card| card.id == thread.with);
-                thread_row(ui, scope, view, thread, card);
-            }
-            let talked = |card: &&Card| view.talks.threads.iter().all(|one| one.with != card.id);
-            let others: Vec<_> = cards.iter().filter(talked).collect();
-            if !others.is_empty() && !view.talks.threads.is_empty() {
-                ui.add_space(theme::GAP);
-            }
-            if !others.is_empty() {
-                ui.label(widgets::muted(ui, texts.devices));
-            } else if view.talks.threads.is_empty() {
-                let words = widgets::muted(ui, texts.talks_nobody);
-                ui.add(egui::Label::new(words).wrap());
-            }
-            for card in others {
-                let row = PersonRow {
-                    symbol: symbol(card.system),
-                    name: &card.name,
-                    line: about(texts, card),
-                    unread: 0,
-                    chosen: view.talks.open == Some(card.id),
-                    open: false,
-                };
-                if person_row(ui, scope, &row) {
-                    scope.want(Want::ShowTalk(Some(card.id)));
-                }
-            }
-        });
-}
-
-fn thread_row(ui: &mut Ui, scope: &mut Scope, view: &View, thread: &Thread, card: Option<&Card>) {
-    let texts = scope.texts;
-    let line = match thread.lines.last().map(|line| &line.what) {
-        Some(Said::Text { text, .. }) => lines::one_line(text),
-        Some(Said::Transfer(transfer)) => transfer.names.join(", "),
-        None => card.map(|card| about(texts, card)).unwrap_or_default(),
-    };
-    let row = PersonRow {
-        symbol: symbol(card.map_or(System::Other, |card| card.system)),
-        name: name_of(thread, card),
-        line,
-        unread: thread.unread,
-        chosen: view.talks.open == Some(thread.with),
-        open: thread.state == Some(Talk::Open),
-    };
-    if person_row(ui, scope, &row) {
-        scope.want(Want::ShowTalk(Some(thread.with)));
-    }
-}
-
-fn name_of<'a>(thread: &'a Thread, card: Option<&'a Card>) -> &'a str {
-    card.map_or(thread.name.as_str(), |card| card.name.as_str())
-}
-
-struct PersonRow<'a> {
-    symbol: Icon,
-    name: &'a str,
-    line: String,
-    unread: usize,
-    chosen: bool,
-    /// Connected now.
-    open: bool,
-}
-
-fn person_row(ui: &mut Ui, scope: &Scope, row: &PersonRow) -> bool {
-    let size = vec2(ui.available_width(), theme::DEVICE_HEIGHT);
-    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-    let called = match row.unread {
-        0 => row.name.to_owned(),
-        unread => format!("{}, {}", row.name, (scope.texts.talks_unread)(unread)),
-    };
-    response.widget_info(|| WidgetInfo::selected(Role::ListItem, true, row.chosen, &called));
-    let palette = theme::palette(ui);
-    let radius = CornerRadius::same(theme::RADIUS_CARD);
-    if row.chosen || response.hovered() {
-        ui.painter().rect_filled(rect, radius, palette.accent_soft);
-    }
-    if row.chosen {
-        let stroke = Stroke::new(theme::LINE, palette.link);
-        ui.painter()
-            .rect_stroke(rect, radius, stroke, StrokeKind::Inside);
-    }
-    let center = pos2(rect.left() + theme::DEVICE_ICON, rect.center().y);
-    let icons = egui::FontId::new(theme::ICON, theme::icons());
-    let color = if row.chosen {
-        palette.link
-    } else {
-        palette.muted
-    };
-    let painter = ui.painter();
-    painter.text(
-        center,
-        Align2::CENTER_CENTER,
-        char::from(row.symbol),
-        icons,
-        color,
-    );
-    if row.open {
-        let at = center + vec2(theme::GAP + 1.0, theme::GAP + 1.0);
-        painter.circle_filled(at, theme::GRID, palette.ok);
-    }
-    let left = rect.left() + theme::DEVICE_ICON * 2.0 - theme::GRID;
-    let mut right = rect.right() - theme::GAP;
-    if row.unread > 0 {
-        let words = painter.layout_no_wrap(
-            row.unread.to_string(),
-            theme::small_font(),
-            palette.on_accent,
-        );
-        let badge = words.size() + theme::BADGE_PADDING * vec2(1.4, 1.0);
-        let min = pos2(right - badge.x, rect.center().y - badge.y / 2.0);
-        let round = CornerRadius::same(u8::MAX);
-        painter.rect_filled(egui::Rect::from_min_size(min, badge), round, palette.accent);
-        let inner = min + (badge - words.size()) / 2.0;
-        painter.galley(inner, words, palette.on_accent);
-        right -= badge.x + theme::GAP;
-    }
-    let line = |text: &str, font: egui::FontId, color, y: f32, align: Align2| {
-        let shown = elide_middle(text, |text| {
-            let galley = painter.layout_no_wrap(text.to_owned(), font.clone(), color);
-            galley.size().x <= right - left
-        });
-        painter.text(pos2(left, y), align, shown, font, color);
-    };
-    let middle = rect.center().y;
-    let strong = theme::strong_font(theme::BODY);
-    line(row.name, strong, palette.text, middle, Align2::LEFT_BOTTOM);
-    let small = theme::small_font();
-    line(
-        &row.line,
-        small,
-        palette.muted,
-        middle + 1.0,
-        Align2::LEFT_TOP,
-    );
-    widgets::focus_ring(ui, &response);
-    response
-        .on_hover_cursor(egui::CursorIcon::PointingHand)
-        .clicked()
-}
-
 fn thread_card(
     ui: &mut Ui,
     scope: &mut Scope,
@@ -232,6 +82,7 @@ fn thread_card(
         .iter()
         .filter(|row| open.is_some() && row.peer.device_id == open && row.active())
         .collect();
+    let names = Names::of(&view.talks.threads, cards);
     let thread = open.and_then(|with| {
         let mut threads = view.talks.threads.iter_mut();
         threads.find(|thread| thread.with == with)
@@ -242,8 +93,9 @@ fn thread_card(
         return;
     };
     let card = around.cards.iter().find(|card| card.id == thread.with);
+    let twin = names.is_twin(thread.with, name_of(thread, card));
     ui.push_id(thread.with, |ui| {
-        top_ui(ui, scope, thread, card, panel);
+        top_ui(ui, scope, thread, card, twin, panel);
         ui.separator();
         // What is below has as much room as it took last.
         let rest = ui.available_height() - panel.composer_height - theme::GAP;
@@ -267,6 +119,7 @@ fn top_ui(
     scope: &mut Scope,
     thread: &Thread,
     card: Option<&Card>,
+    twin: bool,
     panel: &mut TalksPanel,
 ) {
     let texts = scope.texts;
@@ -290,6 +143,9 @@ fn top_ui(
             let room = ui.available_width() * theme::NAME_SHARE;
             let font = theme::strong_font(theme::TITLE);
             widgets::name_label(ui, name_of(thread, card), font, palette.text, room);
+            if twin {
+                ui.label(widgets::muted(ui, thread.with.short()));
+            }
             let (word, front, back) = match (paired, thread.trust) {
                 (true, _) | (_, Trust::Known) => (texts.known, palette.ok, palette.ok_soft),
                 (_, Trust::Verified) => (texts.talks_confirmed, palette.ok, palette.ok_soft),
@@ -357,6 +213,10 @@ fn composer_ui(
     if let Some(why) = thread.not_said {
         widgets::sentence(ui, Icon::CircleAlert, palette.danger, (texts.not_said)(why));
     }
+    if let Some(why) = &thread.no_picture {
+        let text = (texts.no_picture)(why);
+        widgets::sentence(ui, Icon::CircleAlert, palette.warn, &text);
+    }
     let waiting = thread.waiting();
     if waiting > 0 && matches!(thread.state, Some(Talk::Away(_)) | None) {
         let text = (texts.talks_waiting)(waiting as u64);
@@ -389,7 +249,10 @@ fn composer_ui(
     };
     let can_say = typed.is_ok() && way.is_ok() && thread.attempt.is_none();
     let rows = thread.text.lines().count().clamp(1, theme::COMPOSER_ROWS);
+    // The keys stay in it, whatever appears above.
+    let id = egui::Id::unique(("message", thread.with));
     let field = TextEdit::multiline(&mut thread.text)
+        .id(id)
         .hint_text(texts.talks_hint)
         .desired_rows(rows)
         .return_key(NEW_LINE)
@@ -401,6 +264,9 @@ fn composer_ui(
         .show(ui, |ui| ui.add(field))
         .inner;
     widgets::named(&response, Role::MultilineTextInput, texts.talks_field);
+    if response.changed() {
+        thread.no_picture = None;
+    }
     if panel.focus == Some(thread.with) {
         panel.focus = None;
         response.request_focus();

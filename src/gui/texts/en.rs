@@ -2,6 +2,7 @@
 
 use super::{Day, Texts};
 use crate::engine::{Doing, Existing, ListenError, NotSaid, Talk};
+use crate::gui::clipboard::NoPicture;
 use crate::model::address::AddressError;
 use crate::model::{
     Allow, Bond, Failure, Finding, OnConflict, Party, Presence, Problem, Severity, Symbol,
@@ -237,6 +238,19 @@ pub const ENGLISH: Texts = Texts {
     talks_files: "Send files",
     talks_paste: "Send the picture in the clipboard",
     talks_confirmed: "confirmed",
+    picture_name: |stamp| format!("Picture {stamp}.png"),
+    no_picture: |why| match why {
+        NoPicture::Nothing => "There is no picture in the clipboard.".to_owned(),
+        NoPicture::TooLarge => {
+            "The picture in the clipboard is too large. Save it as a file and send that.".to_owned()
+        }
+        NoPicture::Problem(why) => {
+            format!(
+                "The picture in the clipboard cannot be sent. {}",
+                problem_text(why)
+            )
+        }
+    },
     talks_copy: "Copy this message",
     talks_too_long: "Too long for a message; send it as a file.",
     talks_waiting: |waiting| match waiting {

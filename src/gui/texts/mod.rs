@@ -10,6 +10,7 @@ mod zh_findings;
 
 use std::net::IpAddr;
 
+use super::clipboard::NoPicture;
 use super::clock::Day;
 use crate::engine::{Doing, Existing, ListenError, NotSaid, Talk};
 use crate::model::address::AddressError;
@@ -183,6 +184,9 @@ pub struct Texts {
     pub talks_say: &'static str,
     pub talks_files: &'static str,
     pub talks_paste: &'static str,
+    /// What a pasted picture is called, by its date and time.
+    pub picture_name: fn(&str) -> String,
+    pub no_picture: fn(&NoPicture) -> String,
     pub talks_copy: &'static str,
     /// The device has proven itself; it is not remembered.
     pub talks_confirmed: &'static str,

@@ -2,6 +2,7 @@
 
 use super::{Day, Texts, zh_findings};
 use crate::engine::{Doing, Existing, ListenError, NotSaid, Talk};
+use crate::gui::clipboard::NoPicture;
 use crate::model::address::AddressError;
 use crate::model::{
     Allow, Bond, Failure, OnConflict, Party, Presence, Problem, Severity, Symbol, TransferState,
@@ -215,6 +216,12 @@ pub const CHINESE: Texts = Texts {
     talks_files: "发送文件",
     talks_paste: "发送剪贴板中的图片",
     talks_confirmed: "已确认",
+    picture_name: |stamp| format!("图片 {stamp}.png"),
+    no_picture: |why| match why {
+        NoPicture::Nothing => "剪贴板中没有图片。".to_owned(),
+        NoPicture::TooLarge => "剪贴板中的图片太大，请先保存为文件再发送。".to_owned(),
+        NoPicture::Problem(why) => format!("无法发送剪贴板中的图片。{}", problem_text(why)),
+    },
     talks_copy: "复制这条消息",
     talks_too_long: "消息太长，请作为文件发送。",
     talks_waiting: |waiting| format!("有 {waiting} 条消息等对方设备回来后发送。"),

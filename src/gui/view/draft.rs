@@ -331,6 +331,19 @@ impl Draft {
             .or_else(|| found.map(|found| found.name.to_string()))
     }
 
+    /// A chosen device that had no address may have one by now: it is as if it were chosen then.
+    pub(super) fn cards_changed(&mut self, cards: &[Card]) {
+        let Some(chosen) = &self.chosen else { return };
+        let card = cards.iter().find(|card| card.id == chosen.id);
+        if let Some(card) = card.filter(|card| card.address.is_some())
+            && self.address.trim().is_empty()
+        {
+            let remember = self.remember;
+            self.choose(card);
+            self.remember |= remember;
+        }
+    }
+
     /// Who is gone cannot stay chosen, and who was found may be known by now, or no longer.
     pub(super) fn devices_changed(&mut self, devices: &[KnownDevice]) {
         if let Look::Done(looked) = &mut self.look

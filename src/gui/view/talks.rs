@@ -8,6 +8,7 @@ use crate::model::{
 
 use super::cards::Card;
 use super::draft::Draft;
+use crate::gui::clipboard::NoPicture;
 
 /// Lines kept in memory for one device; the disk keeps as many.
 const MAX_LINES: usize = 2_000;
@@ -47,6 +48,8 @@ pub struct Thread {
     /// What was said last, until there is a line of it; and why there is none.
     pub said: Option<(MessageId, String)>,
     pub not_said: Option<NotSaid>,
+    /// Why the picture in the clipboard was not sent.
+    pub no_picture: Option<NoPicture>,
 }
 
 impl Thread {
@@ -65,6 +68,16 @@ impl Thread {
             failure: None,
             said: None,
             not_said: None,
+            no_picture: None,
+        }
+    }
+
+    /// What was not said is in the field again, before what was typed since.
+    fn give_back(&mut self, text: String) {
+        let since = std::mem::replace(&mut self.text, text);
+        if !since.trim().is_empty() {
+            self.text.push('\n');
+            self.text.push_str(&since);
         }
     }
 
@@ -123,6 +136,12 @@ impl Talks {
         self.threads.iter().find(|thread| thread.with == with)
     }
 
+    /// Whose conversation an attempt is to open.
+    pub fn attempted(&self, attempt: TransferId) -> Option<&Thread> {
+        let ours = |thread: &&Thread| matches!(&thread.attempt, Some((id, _)) if *id == attempt);
+        self.threads.iter().find(ours)
+    }
+
     /// A device is in sight, and what it said is read. One that nothing was exchanged with is
     /// asked what it takes.
     pub fn show(&mut self, card: Option<&Card>, with: DeviceId) {
@@ -169,6 +188,13 @@ impl Talks {
         self.order();
     }
 
+    /// A device that was chosen when it could not be reached may be by now.
+    pub(super) fn cards_changed(&mut self, cards: &[Card]) {
+        for thread in &mut self.threads {
+            thread.way.cards_changed(cards);
+        }
+    }
+
     pub(super) fn found(&mut self, looked: &Looked) {
         for thread in &mut self.threads {
             thread.way.found(looked.clone());
@@ -207,9 +233,7 @@ impl Talks {
         for thread in &mut self.threads {
             let ours = matches!(&thread.attempt, Some((id, _)) if *id == attempt);
             if ours && let Some((_, text)) = thread.attempt.take() {
-                if thread.text.trim().is_empty() {
-                    thread.text = text;
-                }
+                thread.give_back(text);
                 thread.way.focus_code = matches!(failure, Failure::WrongSecret);
                 if matches!(failure, Failure::KnownOnly | Failure::SecretNeeded) {
                     thread.way.look_now = true;
@@ -233,10 +257,14 @@ impl Talks {
             return;
         };
         if let Some((_, text)) = thread.said.take_if(|(id, _)| *id == message) {
-            if thread.text.trim().is_empty() {
-                thread.text = text;
-            }
+            thread.give_back(text);
             thread.not_said = Some(why);
+        }
+    }
+
+    pub fn no_picture(&mut self, device: DeviceId, why: Option<NoPicture>) {
+        if let Some(thread) = self.thread(device) {
+            thread.no_picture = why;
         }
     }
 
