@@ -204,6 +204,7 @@ fn enter_says_what_is_typed_and_shift_enter_makes_a_new_line() {
     write(&mut window, "   ");
     window.press(Modifiers::NONE, Key::Enter);
     assert!(window.command().is_none(), "nothing but blanks is nothing");
+    assert_eq!(typed(&window), "   ", "Enter alone makes no line");
     let what = Said::Text {
         id,
         text,
@@ -765,6 +766,39 @@ fn a_picture_that_cannot_be_kept_is_not_sent_and_the_reason_is_said() {
     let why = "There is no room left on the disk. Make room there.";
     let sentence = format!("The picture in the clipboard cannot be sent. {why}");
     window.harness.get_by_label(&sentence);
+}
+
+#[test]
+fn a_narrow_window_shows_whom_or_what_was_said() {
+    let mut window = with_the_laptop(Language::English);
+    window.say(heard("Tea"));
+    window.harness.set_size(egui::vec2(560.0, 700.0));
+    window.harness.run_steps(10);
+    window.harness.get_by_label("Tea");
+    assert!(!sees(&window, "Conversations"));
+    window.click("All conversations");
+    assert!(!sees(&window, "Tea"));
+    window.say(heard("Cake"));
+    window.click("Garden laptop, 1 unread");
+    window.harness.run_steps(10);
+    window.harness.get_by_label("Cake");
+}
+
+#[test]
+fn whether_conversations_are_kept_is_set_and_told_at_once() {
+    let mut window = Window::english();
+    window.press(Modifiers::COMMAND, Key::Comma);
+    for (word, keep) in [
+        ("Forget when it ends", false),
+        ("Keep on this device", true),
+    ] {
+        window.click(word);
+        match window.command() {
+            Some(Command::KeepConversations(told)) => assert_eq!(told, keep),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(window.harness.state().settings.keep_conversations, keep);
+    }
 }
 
 #[test]
