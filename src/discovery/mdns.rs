@@ -3,6 +3,7 @@
 //! What it tells goes into the same table. How long a record says that it is good for (an hour or so)
 //! does not count: while some device is known by its record alone, records are asked for again.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ use mdns_sd::{
 };
 
 use super::beacon::{Announcement, Call, Instance};
+use super::bucket::{Bucket, Rate};
 use super::networks::Network;
 use super::presence::Inner;
 use super::table::Source;
@@ -30,6 +32,13 @@ const MAX_LABEL_NAME_BYTES: usize = 40;
 /// Of a string in a TXT record, its key included.
 const MAX_TXT_BYTES: usize = 255;
 const ASK_EVERY: Duration = Duration::from_secs(4);
+/// Names beyond these are a flood.
+const MOST_NAMES: usize = 512;
+/// Of records that are looked at.
+const INTAKE: Rate = Rate {
+    a_second: 50.0,
+    at_once: 200.0,
+};
 const LOOK_UP_EVERY: Duration = Duration::from_secs(2);
 /// The daemon does not answer for so long: then it is left to itself.
 const END_WITHIN: Duration = Duration::from_millis(500);
@@ -125,6 +134,7 @@ impl Drop for Records {
             let _ = done.recv_timeout(END_WITHIN);
         }
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             let _ = thread.join();
         }
     }
@@ -135,30 +145,100 @@ fn browse(daemon: &ServiceDaemon, stop: &AtomicBool, inner: &Inner) {
     let Ok(mut events) = daemon.browse(SERVICE) else {
         return;
     };
-    let mut asked = Instant::now();
+    let mut intake = Intake::new(Instant::now());
+    let mut cut_off = false;
     while !stop.load(Ordering::SeqCst) {
         match events.recv_timeout(LOOK_UP_EVERY) {
+            Ok(ServiceEvent::ServiceFound(_, full_name)) => intake.found(full_name),
             Ok(ServiceEvent::ServiceResolved(service)) => {
-                if let Some((said, addresses)) = understood(&service) {
+                if intake.lets_in(Instant::now())
+                    && let Some((said, addresses)) = understood(&service)
+                {
                     inner.recorded(service.get_fullname(), &said, addresses);
                 }
             }
-            Ok(ServiceEvent::ServiceRemoved(_, full_name)) => inner.record_gone(&full_name),
+            Ok(ServiceEvent::ServiceRemoved(_, full_name)) => {
+                intake.names.remove(&full_name);
+                inner.record_gone(&full_name);
+            }
             Ok(_other) => {}
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            // The daemon ends it when it is full, too.
+            Err(RecvTimeoutError::Disconnected) => {
+                intake.missed = true;
+                cut_off = true;
+                std::thread::park_timeout(LOOK_UP_EVERY);
+            }
         }
-        if asked.elapsed() >= ASK_EVERY && inner.asks_for_records() {
-            asked = Instant::now();
+        let now = Instant::now();
+        if intake.is_time(now) && (intake.asks() || inner.asks_for_records()) {
+            if std::mem::take(&mut cut_off) {
+                // It forgets only what somebody browses.
+                let _ = daemon.browse(SERVICE);
+            }
             // Without what it remembers, it asks at once, and everybody answers.
             let again = daemon
                 .stop_browse(SERVICE)
                 .and_then(|()| daemon.browse(SERVICE));
             match again {
-                Ok(again) => events = again,
-                Err(error) => tracing::debug!(%error, "records were not asked for again"),
+                Ok(again) => {
+                    events = again;
+                    intake.begun_anew(now);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "records were not asked for again");
+                    intake.asked = now;
+                }
             }
         }
+    }
+}
+
+/// How much comes in, whoever makes it up.
+struct Intake {
+    bucket: Bucket,
+    /// That the daemon keeps by now, and would keep for an hour.
+    names: HashSet<String>,
+    /// Something that was said was not looked at.
+    missed: bool,
+    asked: Instant,
+}
+
+impl Intake {
+    fn new(now: Instant) -> Self {
+        Self {
+            bucket: Bucket::new(INTAKE, now),
+            names: HashSet::new(),
+            missed: false,
+            asked: now,
+        }
+    }
+
+    fn found(&mut self, full_name: String) {
+        if self.names.len() <= MOST_NAMES {
+            self.names.insert(full_name);
+        }
+    }
+
+    fn lets_in(&mut self, now: Instant) -> bool {
+        let some = self.bucket.take(now);
+        self.missed |= !some;
+        some
+    }
+
+    fn is_time(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.asked) >= ASK_EVERY
+    }
+
+    /// Whether to ask anew, by which the daemon forgets.
+    fn asks(&self) -> bool {
+        self.missed || self.names.len() > MOST_NAMES
+    }
+
+    fn begun_anew(&mut self, now: Instant) {
+        self.names.clear();
+        self.missed = false;
+        self.asked = now;
     }
 }
 
@@ -241,6 +321,25 @@ fn cut(text: &str, most: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flood_of_records_is_let_in_slowly_and_what_was_missed_is_asked_for_again() {
+        let start = Instant::now();
+        let mut intake = Intake::new(start);
+        assert!(intake.lets_in(start) && !intake.asks());
+        let in_all = (0..10_000).filter(|_| intake.lets_in(start)).count();
+        assert!(in_all < 200 && intake.asks());
+        assert!(!intake.is_time(start) && intake.is_time(start + ASK_EVERY));
+        intake.begun_anew(start + ASK_EVERY);
+        assert!(!intake.asks() && intake.lets_in(start + ASK_EVERY));
+        // However seldom they come.
+        for name in 0..10_000 {
+            intake.found(name.to_string());
+        }
+        assert!(intake.asks() && intake.names.len() == MOST_NAMES + 1);
+        intake.begun_anew(start + ASK_EVERY * 2);
+        assert!(!intake.asks() && intake.names.is_empty());
+    }
 
     #[test]
     fn a_record_says_what_a_beacon_says() {

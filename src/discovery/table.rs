@@ -25,15 +25,26 @@ pub const MOST_FROM_ONE: usize = 8;
 pub const MOST_RECORDS: usize = 64;
 /// A device that has said nothing for so long is gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(15);
+/// And is asked for so long, if a record told of it: longer than a resolver takes it to be there (120 s).
+const ASKED_FOR: Duration = Duration::from_secs(300);
 
 pub struct Table {
     ours: (DeviceId, Instance),
     /// Whom a person knows: there is always room for those.
     favoured: HashSet<DeviceId>,
     entries: HashMap<DeviceId, Entry>,
-    /// By the full name of its record.
-    records: HashMap<String, (DeviceId, Instance)>,
+    /// By their full names.
+    records: HashMap<String, Record>,
     arrivals: u64,
+}
+
+/// Some are of devices that are not there any more: those are asked for a while longer. What a resolver
+/// remembers it says once, and anybody can take back what another one has said.
+#[derive(Clone, Copy)]
+struct Record {
+    device: DeviceId,
+    instance: Instance,
+    heard: Instant,
 }
 
 struct Entry {
@@ -144,18 +155,16 @@ impl Table {
         if self.is_ours(Some(said.device), said.instance) {
             return;
         }
-        if !self.records.contains_key(full_name) && self.records.len() >= MOST_RECORDS {
+        if !self.records.contains_key(full_name) && !self.room_for_record(now) {
             return;
         }
         let kept = addresses.iter().take(MOST_PLACES);
         let mut put = false;
         let before = self.records.get(full_name).copied();
-        if let Some((device, instance)) = before
-            && (device, instance) != (said.device, said.instance)
+        if let Some(before) = before
+            && (before.device, before.instance) != (said.device, said.instance)
         {
-            self.forget_places(device, |place| {
-                place.way == Way::Record && place.instance == instance
-            });
+            self.forget_places(before.device, |place| before.tells_of(place));
         }
         for from in kept {
             if let Some(entry) = self.entry_of(*from, said, Way::Record) {
@@ -165,51 +174,55 @@ impl Table {
         }
         match put {
             true => {
-                let which = (said.device, said.instance);
-                self.records.insert(full_name.to_owned(), which);
+                let record = Record {
+                    device: said.device,
+                    instance: said.instance,
+                    heard: now,
+                };
+                self.records.insert(full_name.to_owned(), record);
             }
             false => {
                 self.records.remove(full_name);
             }
         }
-        self.forget_records();
     }
 
     pub fn record_gone(&mut self, full_name: &str) {
-        if let Some((device, instance)) = self.records.remove(full_name) {
-            self.forget_places(device, |place| {
-                place.way == Way::Record && place.instance == instance
-            });
-            self.forget_records();
+        if let Some(record) = self.records.get(full_name).copied() {
+            self.forget_places(record.device, |place| record.tells_of(place));
         }
     }
 
-    /// Some device is known by its record alone, its beacon silent for so long: records are to be asked
-    /// for.
+    /// Some device is, or lately was, known by its record alone, its beacon silent for so long: records are
+    /// to be asked for.
     pub fn asks_for_records(&self, silent: Duration, now: Instant) -> bool {
-        self.records.values().any(|(device, instance)| {
-            let entry = self.entries.get(device);
+        self.records.values().any(|record| {
+            let entry = self.entries.get(&record.device);
             let places = entry.map(|entry| entry.places.as_slice());
-            !places.unwrap_or_default().iter().any(|place| {
+            let beacon = places.unwrap_or_default().iter().any(|place| {
                 place.way == Way::Beacon
-                    && place.instance == *instance
+                    && place.instance == record.instance
                     && now.saturating_duration_since(place.heard) < silent
-            })
+            });
+            !beacon && !record.is_old(now)
         })
     }
 
-    /// Those that no place stands for any more.
-    fn forget_records(&mut self) {
-        let Self {
-            entries, records, ..
-        } = self;
-        records.retain(|_, (device, instance)| {
-            let entry = entries.get(device);
-            entry.is_some_and(|entry| {
-                let mut places = entry.places.iter();
-                places.any(|place| place.way == Way::Record && place.instance == *instance)
-            })
-        });
+    /// For one more. What stands for a device that is there stays.
+    fn room_for_record(&mut self, now: Instant) -> bool {
+        self.records.retain(|_, record| !record.is_old(now));
+        if self.records.len() >= MOST_RECORDS {
+            let stands = |record: &Record| {
+                let entry = self.entries.get(&record.device);
+                entry.is_some_and(|entry| entry.places.iter().any(|it| record.tells_of(it)))
+            };
+            let over = self.records.iter().filter(|(_, record)| !stands(record));
+            let oldest = over.min_by_key(|(_, record)| record.heard);
+            if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
+                self.records.remove(&oldest);
+            }
+        }
+        self.records.len() < MOST_RECORDS
     }
 
     /// It ends what was heard from that very address: who ends says so from each of its own, and anybody
@@ -221,7 +234,11 @@ impl Table {
         let theirs = |place: &Place| place.instance == instance && place.from == from;
         if entry.places.iter().any(theirs) {
             self.forget_places(device, theirs);
-            self.forget_records();
+            let left = self.entries.get(&device);
+            let stays =
+                left.is_some_and(|entry| entry.places.iter().any(|it| it.instance == instance));
+            let over = |record: &Record| (record.device, record.instance) == (device, instance);
+            self.records.retain(|_, record| stays || !over(record));
         }
     }
 
@@ -235,7 +252,6 @@ impl Table {
             entry.places.retain(|place| !late(place));
             !entry.places.is_empty()
         });
-        self.forget_records();
     }
 
     /// When the next one may have to go.
@@ -348,8 +364,17 @@ impl Table {
             return false;
         };
         self.entries.remove(&last);
-        self.forget_records();
         true
+    }
+}
+
+impl Record {
+    fn tells_of(&self, place: &Place) -> bool {
+        place.way == Way::Record && place.instance == self.instance
+    }
+
+    fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.heard) >= ASKED_FOR
     }
 }
 
@@ -604,7 +629,34 @@ mod tests {
         table.recorded("g", &garden, &[source(2)], later);
         table.expire(later + GONE_AFTER);
         assert!(table.nearby().is_empty());
-        assert!(!table.asks_for_records(silent, later + GONE_AFTER));
+    }
+
+    #[test]
+    fn a_device_known_by_its_record_is_asked_for_a_while_after_it_is_gone_or_was_said_to_be() {
+        let (mut table, now) = table();
+        let garden = said(1, "Garden");
+        let silent = Duration::from_secs(6);
+        table.recorded("g", &garden, &[source(1)], now);
+        table.record_gone("g");
+        assert!(table.nearby().is_empty());
+        assert!(table.asks_for_records(silent, now));
+        table.recorded("g", &garden, &[source(1)], now);
+        table.expire(now + GONE_AFTER);
+        assert!(table.nearby().is_empty());
+        assert!(table.asks_for_records(silent, now + GONE_AFTER * 10));
+        assert!(!table.asks_for_records(silent, now + ASKED_FOR));
+        // Those that are gone make room, the others do not.
+        for count in 0..MOST_RECORDS as u32 * 2 {
+            let other = said(count + 2, "Other");
+            let place = [source(count + 2)];
+            table.recorded(&count.to_string(), &other, &place, now);
+        }
+        assert_eq!(table.nearby().len(), MOST_RECORDS);
+        // A goodbye of its own counts.
+        table.clear();
+        table.recorded("g", &garden, &[source(1)], now);
+        table.goodbye(source(1), garden.device, garden.instance);
+        assert!(!table.asks_for_records(silent, now));
     }
 
     #[test]
@@ -707,12 +759,11 @@ mod tests {
                 prop_assert!(table.entries.len() <= MOST_DEVICES);
                 prop_assert!(table.records.len() <= MOST_RECORDS);
                 prop_assert!(table.entries.values().all(|entry| (1..=MOST_PLACES).contains(&entry.places.len())));
-                let of_none = table.records.values().find(|(device, _)| !table.entries.contains_key(device));
-                prop_assert_eq!(of_none, None);
             }
             table.expire(now + GONE_AFTER);
             prop_assert!(table.next_expiry().is_none());
-            prop_assert!(table.entries.is_empty() && table.records.is_empty());
+            prop_assert!(table.entries.is_empty());
+            prop_assert!(!table.asks_for_records(Duration::ZERO, now + ASKED_FOR));
         }
     }
 }

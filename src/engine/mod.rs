@@ -372,7 +372,8 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
         None => Channel::accept(socket, &shared.identity, deadline).map_err(GreetingError::from),
         Some((device, nonce)) => Channel::connect(socket, &shared.identity, deadline)
             .map_err(GreetingError::from)
-            .and_then(|channel| greeting::say_called(channel, device, &nonce)),
+            .and_then(|channel| greeting::say_called(channel, device, &nonce))
+            .inspect(|_proven| notes.send(Note::CallAnswered(nonce))),
     };
     let greeted = opened.and_then(|mut channel| match doorkeeper.greet_client(&mut channel) {
         Ok(greeted) => Ok((channel, greeted)),

@@ -73,8 +73,11 @@ pub enum Note {
     Paired(Peer),
     /// What is known of devices has changed.
     KnownChanged,
-    /// Sending: the device cannot be reached, and is asked to connect.
-    Calls(DeviceId, Nonce),
+    /// Sending: the device cannot be reached, and is asked to connect. The last one hears when
+    /// that is said; it is dropped if it never will be.
+    Calls(DeviceId, Nonce, Sender<()>),
+    /// Server: the device that asked to be called has been, and is the right one.
+    CallAnswered(Nonce),
     /// It is not asked any more.
     CallOver(Nonce),
     /// A typed address was reached.

@@ -1,7 +1,7 @@
 //! What a sender does besides knocking at a device that knows it and may not be reachable from here: it
 //! asks that device to connect.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use super::Sending;
@@ -30,7 +30,27 @@ struct Asked {
     nonce: Nonce,
     comes: Receiver<Called>,
     came: Option<Called>,
-    at: Instant,
+    /// Tells when the device is asked: one after the other is. Ends if it never will be.
+    announced: Receiver<()>,
+    at: Option<Instant>,
+}
+
+impl Asked {
+    /// `false`: nobody can be asked.
+    fn stands(&mut self) -> bool {
+        let said = match self.at {
+            Some(_) => return true,
+            None => self.announced.try_recv(),
+        };
+        if said.is_ok() {
+            self.at = Some(Instant::now());
+        }
+        said != Err(TryRecvError::Disconnected)
+    }
+
+    fn is_late(&self) -> bool {
+        self.at.is_some_and(|at| at.elapsed() >= COMES_WITHIN)
+    }
 }
 
 impl<'a> Calling<'a> {
@@ -61,6 +81,7 @@ impl<'a> Calling<'a> {
         let Some(asked) = asked.as_mut() else {
             return false;
         };
+        asked.stands();
         if asked.came.is_none() {
             asked.came = asked.comes.try_recv().ok();
         }
@@ -73,12 +94,15 @@ impl<'a> Calling<'a> {
         if asked.is_none()
             && let Some((nonce, comes)) = self.shared.calls.wait(device)
         {
-            self.sending.notes.send(Note::Calls(device, nonce));
+            let (sender, announced) = channel();
+            let calls = Note::Calls(device, nonce, sender);
+            self.sending.notes.send(calls);
             *asked = Some(Asked {
                 nonce,
                 comes,
                 came: None,
-                at: Instant::now(),
+                announced,
+                at: None,
             });
         }
     }
@@ -93,7 +117,7 @@ impl<'a> Calling<'a> {
         if let Some(called) = asked.came.take() {
             return Some(called);
         }
-        while !self.sending.stopped() && asked.at.elapsed() < COMES_WITHIN {
+        while !self.sending.stopped() && asked.stands() && !asked.is_late() {
             match asked.comes.recv_timeout(LOOK_UP_EVERY) {
                 Ok(called) => return Some(called),
                 Err(RecvTimeoutError::Timeout) => {}

@@ -172,6 +172,7 @@ impl Supervisor {
             self.renew_code();
             self.end_idle();
             self.turned_away.let_go();
+            self.tend_nearby();
             self.show_presence();
             self.tend_talks();
             self.tell_wire();
@@ -305,7 +306,8 @@ impl Supervisor {
             }
             Note::Wish(peer) => self.wished(connection, peer),
             Note::Paired(peer) => self.paired(connection, peer),
-            Note::Calls(device, nonce) => self.call(device, nonce),
+            Note::Calls(device, nonce, announced) => self.call(device, nonce, announced),
+            Note::CallAnswered(nonce) => self.call_answered(nonce),
             Note::CallOver(nonce) => self.call_over(&nonce),
             Note::RecentChanged => self.tell_recent(),
             Note::KnownChanged => {
@@ -443,7 +445,8 @@ impl Supervisor {
         let away = self.turned_away.next_wake();
         let talk = self.next_talk();
         let wire = self.next_look_at_wire();
-        let next = [progress, code, idle.min(), awake, away, talk, wire];
+        let nearby = self.next_nearby();
+        let next = [progress, code, idle.min(), awake, away, talk, wire, nearby];
         next.into_iter().flatten().min()
     }
 

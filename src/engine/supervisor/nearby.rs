@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::transfers::Handle;
@@ -16,9 +17,7 @@ use crate::engine::doctor::Reporter;
 use crate::engine::event::Event;
 use crate::engine::listener::Listener;
 use crate::engine::note::{ConnectionId, Input};
-use crate::model::{
-    Bond, DEFAULT_PORT, DeviceId, Nearby, PeerAddress, Presence, TransferId, TransferState,
-};
+use crate::model::{Bond, DEFAULT_PORT, DeviceId, Nearby, PeerAddress, Presence, TransferState};
 
 /// Whoever forges beacons makes nobody dial oftener.
 const HURRY_EVERY: Duration = Duration::from_secs(2);
@@ -37,18 +36,32 @@ pub(super) struct Neighbourhood {
     discovery: Option<Discovery>,
     heard: Heard,
     told: Vec<Nearby>,
-    hurried: HashMap<TransferId, Instant>,
+    /// For whom everything that waits was tried lately, and when it may be tried again.
+    hurried: HashMap<DeviceId, Instant>,
+    /// Those of them that have appeared once more since.
+    due: HashSet<DeviceId>,
     /// Where devices that are sent to were heard, and are not any more.
     left: HashMap<DeviceId, HashSet<IpAddr>>,
     /// Whom transfers to be sent ask to connect; one is asked at a time.
-    calls: Vec<(DeviceId, Nonce)>,
+    calls: Vec<Asking>,
     /// What is said of the first of them, and through which port.
     call: Option<(Nonce, Call)>,
     /// While the server is off and somebody is to connect.
     listener: Option<Listener>,
-    /// Whom we have connected to, and by what.
+    /// Whom we have tried to connect to.
     answered: HashMap<DeviceId, Instant>,
+    /// The ones by which we did.
     answered_nonces: VecDeque<Nonce>,
+    /// Somebody asks that was called only just before.
+    answer_at: Option<Instant>,
+}
+
+/// A transfer to be sent that asks its device to connect.
+struct Asking {
+    device: DeviceId,
+    nonce: Nonce,
+    /// To be told when it is said; dropped, it never is.
+    announced: Option<Sender<()>>,
 }
 
 impl Supervisor {
@@ -97,16 +110,25 @@ impl Supervisor {
         let port = reachable.map(|addr| addr.port());
         let listener = self.nearby.listener.as_ref();
         let open = port.or(listener.map(|listener| listener.addr.port()));
-        let call = open.and_then(|port| {
-            let (device, nonce) = *self.nearby.calls.first()?;
-            let before = self.nearby.call.take();
-            let same = before.filter(|(said, call)| *said == nonce && call.port == port);
-            let key = self.shared.known.pair_key(device)?;
-            let ours = self.shared.identity.device_id();
-            let now = SystemTime::now();
-            let anew = || calls::call(&key, ours, device, port, nonce, now);
-            Some((nonce, same.map(|(_, call)| call).or_else(anew)?))
-        });
+        let open = open.filter(|_| self.nearby.presence == Presence::Visible);
+        let mut call = None;
+        let before = self.nearby.call.take();
+        while let (None, Some(first)) = (&call, self.nearby.calls.first()) {
+            let (device, nonce) = (first.device, first.nonce);
+            call = open.and_then(|port| {
+                let same = |(said, call): &&(Nonce, Call)| *said == nonce && call.port == port;
+                let same = before.as_ref().filter(same);
+                let key = self.shared.known.pair_key(device)?;
+                let ours = self.shared.identity.device_id();
+                let now = SystemTime::now();
+                let anew = || calls::call(&key, ours, device, port, nonce, now);
+                Some((nonce, same.map(|(_, call)| call.clone()).or_else(anew)?))
+            });
+            if call.is_none() {
+                // Nobody waits for what is not said.
+                self.nearby.calls.remove(0);
+            }
+        }
         self.nearby.call.clone_from(&call);
         discovery.set(Ours {
             presence: self.nearby.presence,
@@ -114,14 +136,25 @@ impl Supervisor {
             port,
             call: call.map(|(_, call)| call),
         });
+        let first = self.nearby.calls.first_mut();
+        if let Some(announced) = first.and_then(|asking| asking.announced.take()) {
+            let _ = announced.send(());
+        }
+        if self.nearby.calls.is_empty() {
+            self.nearby.stop_listening();
+        }
     }
 
     /// A transfer to be sent asks its device to connect.
-    pub(super) fn call(&mut self, device: DeviceId, nonce: Nonce) {
-        if self.nearby.presence != Presence::Visible {
+    pub(super) fn call(&mut self, device: DeviceId, nonce: Nonce, announced: Sender<()>) {
+        if self.nearby.presence != Presence::Visible || self.nearby.discovery.is_none() {
             return;
         }
-        self.nearby.calls.push((device, nonce));
+        self.nearby.calls.push(Asking {
+            device,
+            nonce,
+            announced: Some(announced),
+        });
         if self.server.is_none() && self.nearby.listener.is_none() {
             match Listener::start(Bind::Preferred(DEFAULT_PORT), self.inputs.clone()) {
                 Ok(listener) => self.nearby.listener = Some(listener),
@@ -131,33 +164,70 @@ impl Supervisor {
     }
 
     pub(super) fn call_over(&mut self, nonce: &Nonce) {
-        self.nearby.calls.retain(|(_, asked)| asked != nonce);
+        self.nearby.calls.retain(|asking| asking.nonce != *nonce);
         if self.nearby.calls.is_empty() {
             self.nearby.stop_listening();
         }
     }
 
     /// Connects to devices that ask for it: known ones alone, and each at most once in a while.
-    fn answer_calls(&mut self) {
+    pub(super) fn answer_calls(&mut self) {
+        self.nearby.answer_at = None;
         if self.server.is_none() {
             return;
         }
         let ours = self.shared.identity.device_id();
         for (device, call, addresses) in self.nearby.heard.calls.clone() {
-            let answered = self.nearby.answered.get(&device);
-            let lately = answered.is_some_and(|at| at.elapsed() < CALL_EVERY)
-                || self.nearby.answered_nonces.contains(&call.nonce);
-            let key = self.shared.known.pair_key(device).filter(|_| !lately);
+            if self.nearby.answered_nonces.contains(&call.nonce) {
+                continue;
+            }
+            let key = self.shared.known.pair_key(device);
             let asks = key
                 .is_some_and(|key| calls::is_for_us(&key, device, ours, &call, SystemTime::now()));
-            if asks {
-                tracing::info!(device = device.short(), "asks to be called");
-                self.nearby.answered.insert(device, Instant::now());
-                self.nearby.answered_nonces.push_front(call.nonce);
-                self.nearby.answered_nonces.truncate(NONCES);
-                self.connect_to_client(device, call.nonce, addresses);
+            if !asks {
+                continue;
             }
+            let now = Instant::now();
+            let answered = self.nearby.answered.get(&device);
+            let next = answered.map(|at| *at + CALL_EVERY);
+            if let Some(next) = next.filter(|next| *next > now) {
+                // What it says does not change until then, so nothing else wakes us.
+                let at = self.nearby.answer_at.map_or(next, |at| at.min(next));
+                self.nearby.answer_at = Some(at);
+                continue;
+            }
+            tracing::info!(device = device.short(), "asks to be called");
+            self.nearby.answered.insert(device, now);
+            // As long as it asks: the connection may fail.
+            let again = now + CALL_EVERY;
+            let at = self.nearby.answer_at.map_or(again, |at| at.min(again));
+            self.nearby.answer_at = Some(at);
+            self.connect_to_client(device, call.nonce, addresses);
         }
+    }
+
+    /// The device that asked has proven to be the one that we have connected to.
+    pub(super) fn call_answered(&mut self, nonce: Nonce) {
+        self.nearby.answered_nonces.push_front(nonce);
+        self.nearby.answered_nonces.truncate(NONCES);
+    }
+
+    /// What was put off until now.
+    pub(super) fn tend_nearby(&mut self) {
+        let now = Instant::now();
+        if self.nearby.answer_at.is_some_and(|at| at <= now) {
+            self.answer_calls();
+        }
+        if self.nearby.next_due().is_some_and(|at| at <= now) {
+            let due = std::mem::take(&mut self.nearby.due);
+            self.appeared(due);
+        }
+    }
+
+    pub(super) fn next_nearby(&self) -> Option<Duration> {
+        let next = [self.nearby.next_due(), self.nearby.answer_at];
+        let next = next.into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(Instant::now()))
     }
 
     /// There is always room for known devices; and none for blocked ones.
@@ -192,23 +262,27 @@ impl Supervisor {
             .map(|nearby| nearby.id)
             .collect();
         self.note_who_left(&before.nearby);
-        self.hurry_to(&appeared);
-        let heard = self.nearby.heard.nearby.iter();
-        let appeared: Vec<_> = heard
-            .filter(|nearby| appeared.contains(&nearby.id))
-            .map(|nearby| (nearby.id, nearby.addresses.clone()))
-            .collect();
-        for (device, addresses) in appeared {
-            self.device_appeared(device, &addresses);
-        }
+        self.appeared(appeared);
         self.answer_calls();
         self.tell_nearby();
     }
 
+    /// Tries what waits for these; for those for whom it was done only just before, a little later.
+    fn appeared(&mut self, devices: HashSet<DeviceId>) {
+        let devices = self.nearby.not_lately(devices, Instant::now());
+        self.hurry_to(&devices);
+        let heard = self.nearby.heard.nearby.iter();
+        let there: Vec<_> = heard
+            .filter(|nearby| devices.contains(&nearby.id))
+            .map(|nearby| (nearby.id, nearby.addresses.clone()))
+            .collect();
+        for (device, addresses) in there {
+            self.device_appeared(device, &addresses);
+        }
+    }
+
     /// What waits for these is tried at once, in the order in which it was asked for.
     fn hurry_to(&mut self, devices: &HashSet<DeviceId>) {
-        let hurried = &mut self.nearby.hurried;
-        hurried.retain(|_, at| at.elapsed() < HURRY_EVERY);
         let mut waiting: Vec<_> = self
             .transfers
             .iter()
@@ -216,18 +290,17 @@ impl Supervisor {
                 Handle::Sending(sending) => Some((transfer.connection, *id, transfer, sending)),
                 Handle::Receiving(_) => None,
             })
-            .filter(|(_, id, transfer, sending)| {
+            .filter(|(_, _, transfer, sending)| {
                 let waits = matches!(
                     transfer.state,
                     TransferState::Interrupted | TransferState::Away
                 );
                 let there = sending.device().is_some_and(|it| devices.contains(&it));
-                waits && there && !hurried.contains_key(id)
+                waits && there
             })
             .collect();
         waiting.sort_unstable_by_key(|(connection, ..)| *connection);
-        for (_, id, _, sending) in waiting {
-            hurried.insert(id, Instant::now());
+        for (.., sending) in waiting {
             sending.hurry();
         }
     }
@@ -313,6 +386,23 @@ impl Supervisor {
 }
 
 impl Neighbourhood {
+    /// Those of them for whom nothing was tried lately; the others are due when that is a while ago.
+    fn not_lately(&mut self, devices: HashSet<DeviceId>, now: Instant) -> HashSet<DeviceId> {
+        let Self { hurried, due, .. } = self;
+        hurried.retain(|_, until| *until > now);
+        let (late, devices): (HashSet<_>, HashSet<_>) =
+            devices.into_iter().partition(|it| hurried.contains_key(it));
+        hurried.extend(devices.iter().map(|device| (*device, now + HURRY_EVERY)));
+        due.retain(|device| !devices.contains(device));
+        due.extend(late);
+        devices
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let until = self.due.iter().filter_map(|it| self.hurried.get(it));
+        until.min().copied()
+    }
+
     /// For calls; the server listens for itself.
     pub(super) fn stop_listening(&mut self) {
         self.listener = None;
@@ -328,5 +418,33 @@ impl Neighbourhood {
                 call: None,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_appears_again_and_again_is_tried_now_and_then_and_not_forgotten() {
+        let mut nearby = Neighbourhood::default();
+        let start = Instant::now();
+        let (forged, other) = (DeviceId([1; 32]), DeviceId([2; 32]));
+        let alone = |device| HashSet::from([device]);
+        assert_eq!(nearby.not_lately(alone(forged), start), alone(forged));
+        assert_eq!(nearby.next_due(), None);
+        let mut tries = 0;
+        for step in 1..80 {
+            let now = start + HURRY_EVERY * step / 8;
+            tries += nearby.not_lately(alone(forged), now).len();
+        }
+        assert_eq!(tries, 9);
+        // It was said once more since.
+        let next = nearby.next_due().unwrap();
+        assert_eq!(next, start + HURRY_EVERY * 10);
+        let due = std::mem::take(&mut nearby.due);
+        assert_eq!(nearby.not_lately(alone(other), next), alone(other));
+        assert_eq!(nearby.not_lately(due, next), alone(forged));
+        assert_eq!(nearby.next_due(), None);
     }
 }

@@ -125,6 +125,7 @@ impl Supervisor {
         });
         self.tell_code();
         self.check_firewall();
+        self.answer_calls();
     }
 
     pub(super) fn stop_listening(&mut self, mode: StopMode) {

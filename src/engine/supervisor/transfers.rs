@@ -276,9 +276,15 @@ impl Supervisor {
             })
             .collect();
         outgoing.sort_unstable_by_key(|(connection, ..)| *connection);
+        // A device may be reached at several addresses, and is not known of each before it has accepted.
         let mut moving: HashMap<String, usize> = HashMap::new();
+        let mut moving_to: HashMap<DeviceId, usize> = HashMap::new();
         for (_, transfer, sending) in outgoing {
-            let before = moving.entry(sending.address()).or_default();
+            let there = moving.entry(sending.address()).or_default();
+            let device = sending.device().map(|id| moving_to.entry(id).or_default());
+            let before = device
+                .as_deref()
+                .map_or(*there, |count| (*there).max(*count));
             // Who is held up over there gives its turn to others, too.
             let held = transfer.paused || transfer.live.held_by().there.is_some();
             let waits_for_it = matches!(
@@ -286,14 +292,17 @@ impl Supervisor {
                 TransferState::Interrupted | TransferState::Away
             );
             let takes_part = !held && !waits_for_it;
-            let waits = takes_part && *before >= self.at_once;
+            let waits = takes_part && before >= self.at_once;
             sending.wait_for_turn(waits);
             let moves = matches!(
                 transfer.state,
                 TransferState::Checking | TransferState::Running
             );
             if takes_part && moves && !waits {
-                *before += 1;
+                *there += 1;
+                if let Some(device) = device {
+                    *device += 1;
+                }
             }
         }
     }

@@ -7,7 +7,10 @@ use super::*;
 use crate::discovery::Heard;
 use crate::engine::note::Note;
 use crate::engine::supervisor::MOVED_AFTER_SECONDS;
-use crate::model::{Bond, DeviceId, Failure, Nearby, Presence, System, TransferId, TransferState};
+use crate::model::{
+    Bond, DeviceId, Failure, Hold, Nearby, Presence, System, TransferId, TransferState,
+};
+use crate::protocol::verification::PairKey;
 
 fn listen(device: &Device) -> SocketAddr {
     device.engine.command(Command::Listen(ListenOptions {
@@ -252,6 +255,77 @@ fn a_silent_connection_is_given_up_only_if_its_device_is_no_longer_heard_where_i
     hears(&study, id(&garden), &[elsewhere]);
     quiet();
     assert_eq!(study.wait(moved), Status::Interrupted);
+}
+
+/// As after a meeting.
+fn pair(one: &Device, other: &Device) -> PairKey {
+    let key = PairKey::derive(&[1; 32], id(one), id(other));
+    for (here, there) in [(one, other), (other, one)] {
+        let known = &here.engine.shared.known;
+        let name = DeviceName::cleaned("Friend", "x");
+        assert!(known.wish(id(there), &name) && known.pair(id(there), &name, key.clone()));
+    }
+    key
+}
+
+#[test]
+fn a_call_that_could_not_be_answered_is_answered_a_while_later_although_nothing_new_is_heard() {
+    let (garden, study) = (device("Garden"), device("Study"));
+    let key = pair(&garden, &study);
+    listen(&garden);
+    let caller = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = caller.local_addr().unwrap();
+    let (sender, called) = channel();
+    thread::spawn(move || sender.send(caller.accept().is_ok()));
+    let (ours, theirs) = (id(&study), id(&garden));
+    let now = std::time::SystemTime::now();
+    let call = calls::call(&key, ours, theirs, at.port(), [7; 16], now).unwrap();
+    for at in [closed(), at] {
+        let heard = Heard {
+            nearby: Vec::new(),
+            calls: vec![(ours, call.clone(), vec![at])],
+        };
+        garden.engine.inputs.send(Input::Heard(heard)).unwrap();
+    }
+    assert_eq!(called.recv_timeout(PATIENCE), Ok(true));
+}
+
+#[test]
+fn nobody_waits_for_a_call_that_is_not_said() {
+    let study = device("Study");
+    let (sender, announced) = channel();
+    let calls = Note::Calls(DeviceId([9; 32]), [1; 16], sender);
+    study.engine.inputs.send(Input::Note(1, calls)).unwrap();
+    let refused = Err(std::sync::mpsc::RecvTimeoutError::Disconnected);
+    assert_eq!(announced.recv_timeout(PATIENCE), refused);
+}
+
+#[test]
+fn transfers_to_two_addresses_of_one_device_take_turns() {
+    let (garden, study) = (device("Garden"), device("Study"));
+    let at = listen(&garden);
+    let (other, _sockets) = relay(at);
+    study.engine.command(Command::SetLimits(Limits {
+        bytes_per_second: Some(50_000),
+        at_once: 1,
+    }));
+    let to = |name: &str, at: SocketAddr| {
+        let request = request(&study, name, address(at), id(&garden));
+        std::fs::write(&request.sources[0], vec![0; 5_000_000]).unwrap();
+        send(&study, request)
+    };
+    let first = to("a", at);
+    study.wait(|event| match event {
+        Event::State(id, TransferState::Running) if id == first => Some(()),
+        _ => None,
+    });
+    let second = to("b", other);
+    let held = study.wait(|event| match event {
+        Event::Held(id, holds) => Some((id, holds.here)),
+        Event::Ended(summary) => panic!("{summary:?}"),
+        _ => None,
+    });
+    assert_eq!(held, (second, Some(Hold::Turn)));
 }
 
 #[test]
