@@ -297,6 +297,35 @@ fn what_is_said_to_a_device_that_is_away_waits_and_is_said_in_order_when_it_is_b
 }
 
 #[test]
+fn a_blocked_device_at_the_address_of_another_one_settles_nothing() {
+    let (mut garden, mut study, there, _) = talking();
+    let addr = garden.wait_listening();
+    drop(garden.engine);
+    drop(garden.events);
+    away_or_resting(&mut study);
+    let mut other = Device::new("Other");
+    other.listen_at(addr, AcceptPolicy::Ask, PASSPHRASE);
+    let blocked = other.said.iter().find_map(|event| match event {
+        Event::Listening(listening) => Some(listening.device_id),
+        _ => None,
+    });
+    study.engine.command(Command::Block(blocked.unwrap()));
+    say(&study, there, 1, "to Garden alone");
+    let failure = away(&mut study);
+    assert!(
+        matches!(failure, Failure::NotTheLinked { .. }),
+        "{failure:?}"
+    );
+    drop(other.engine);
+    drop(other.events);
+    // It is tried again by itself.
+    garden = Device::at(garden.home, "Garden");
+    garden.listen_at(addr, AcceptPolicy::Ask, PASSPHRASE);
+    assert_eq!(heard(&mut garden).1, "to Garden alone");
+    delivered(&mut study, 1);
+}
+
+#[test]
 fn a_line_that_breaks_again_and_again_loses_nothing_and_doubles_nothing() {
     const ROUNDS: u64 = 12;
     const EACH: u64 = 10;
