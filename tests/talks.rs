@@ -367,11 +367,13 @@ fn a_line_that_breaks_again_and_again_loses_nothing_and_doubles_nothing() {
 
 #[test]
 fn a_message_that_waits_can_be_taken_back_and_is_never_said() {
-    let (garden, mut study, there, _) = talking();
+    let (mut garden, mut study, there, _) = talking();
+    let addr = garden.wait_listening();
     drop(garden.engine);
+    drop(garden.events);
     away_or_resting(&mut study);
     for n in 0..3 {
-        say(&study, there, n, "waits");
+        say(&study, there, n, &format!("waits {n}"));
     }
     study.engine.command(Command::TakeBack(there, message(1)));
     became(&mut study, 1, Delivery::NotDelivered);
@@ -383,6 +385,11 @@ fn a_message_that_waits_can_be_taken_back_and_is_never_said() {
         .collect();
     let waiting = Delivery::Waiting;
     assert_eq!(states, [waiting, Delivery::NotDelivered, waiting]);
+    garden = Device::at(garden.home, "Garden");
+    garden.listen_at(addr, AcceptPolicy::Ask, PASSPHRASE);
+    study.engine.command(Command::KeepConversations(true));
+    assert_eq!(heard(&mut garden).1, "waits 0");
+    assert_eq!(heard(&mut garden).1, "waits 2");
 }
 
 fn away_or_resting(device: &mut Device) {

@@ -47,6 +47,12 @@ impl Supervisor {
             talking.close();
             return self.line_ended(connection, Ended::Closed);
         }
+        let there = &self.shared.conversations;
+        if !there.takes_in(device) {
+            let failure = "there is no room for one more conversation; clear one first";
+            talking.decline();
+            return self.line_ended(connection, Ended::Failed(Failure::Internal(failure.into())));
+        }
         let asked = talking.symbols;
         if let Some(line) = self.talks.lines.get_mut(&connection) {
             line.device = Some(device);
@@ -176,6 +182,7 @@ impl Supervisor {
         let conversations = &self.shared.conversations;
         let address = address.filter(|_| reached || conversations.address(device).is_none());
         conversations.met(device, &peer.name, address);
+        conversations.set_open(device, true);
         match &talking.key {
             KeyOf::This(key) if was_asked && peer.trust < Trust::Known => {
                 conversations.keep_key(device, &peer.name, key.clone(), || {});
@@ -207,13 +214,22 @@ impl Supervisor {
             // Without a receipt it is said again, to a process that shows it.
             return;
         }
+        if self.shared.conversations.is_behind(device) {
+            // It has no receipt, and is said again.
+            self.close_line(connection);
+            return self.line_ended(connection, Ended::Failed(Failure::Lost));
+        }
         let peer = self.peer_of(device);
         let place = saying.place;
+        // A line that is over needs no receipt, and is not held open for one.
+        let talking = Arc::downgrade(&talking);
         let line = self
             .shared
             .conversations
             .hear(device, &peer.name, saying, move || {
-                talking.receipt(place);
+                if let Some(talking) = talking.upgrade() {
+                    talking.receipt(place);
+                }
             });
         self.with(device).active = Instant::now();
         if let Some(line) = line {
@@ -259,7 +275,9 @@ impl Supervisor {
             }
             return self.is_back(device);
         }
-        if self.open_peer(device).is_some() {
+        let other = self.open_peer(device).is_some();
+        self.shared.conversations.set_open(device, other);
+        if other {
             // The other connection takes over.
             return self.feed(device);
         }
