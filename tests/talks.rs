@@ -297,6 +297,35 @@ fn what_is_said_to_a_device_that_is_away_waits_and_is_said_in_order_when_it_is_b
 }
 
 #[test]
+fn a_blocked_device_at_the_address_of_another_one_settles_nothing() {
+    let (mut garden, mut study, there, _) = talking();
+    let addr = garden.wait_listening();
+    drop(garden.engine);
+    drop(garden.events);
+    away_or_resting(&mut study);
+    let mut other = Device::new("Other");
+    other.listen_at(addr, AcceptPolicy::Ask, PASSPHRASE);
+    let blocked = other.said.iter().find_map(|event| match event {
+        Event::Listening(listening) => Some(listening.device_id),
+        _ => None,
+    });
+    study.engine.command(Command::Block(blocked.unwrap()));
+    say(&study, there, 1, "to Garden alone");
+    let failure = away(&mut study);
+    assert!(
+        matches!(failure, Failure::NotTheLinked { .. }),
+        "{failure:?}"
+    );
+    drop(other.engine);
+    drop(other.events);
+    // It is tried again by itself.
+    garden = Device::at(garden.home, "Garden");
+    garden.listen_at(addr, AcceptPolicy::Ask, PASSPHRASE);
+    assert_eq!(heard(&mut garden).1, "to Garden alone");
+    delivered(&mut study, 1);
+}
+
+#[test]
 fn a_line_that_breaks_again_and_again_loses_nothing_and_doubles_nothing() {
     const ROUNDS: u64 = 12;
     const EACH: u64 = 10;
@@ -338,11 +367,13 @@ fn a_line_that_breaks_again_and_again_loses_nothing_and_doubles_nothing() {
 
 #[test]
 fn a_message_that_waits_can_be_taken_back_and_is_never_said() {
-    let (garden, mut study, there, _) = talking();
+    let (mut garden, mut study, there, _) = talking();
+    let addr = garden.wait_listening();
     drop(garden.engine);
+    drop(garden.events);
     away_or_resting(&mut study);
     for n in 0..3 {
-        say(&study, there, n, "waits");
+        say(&study, there, n, &format!("waits {n}"));
     }
     study.engine.command(Command::TakeBack(there, message(1)));
     became(&mut study, 1, Delivery::NotDelivered);
@@ -354,6 +385,11 @@ fn a_message_that_waits_can_be_taken_back_and_is_never_said() {
         .collect();
     let waiting = Delivery::Waiting;
     assert_eq!(states, [waiting, Delivery::NotDelivered, waiting]);
+    garden = Device::at(garden.home, "Garden");
+    garden.listen_at(addr, AcceptPolicy::Ask, PASSPHRASE);
+    study.engine.command(Command::KeepConversations(true));
+    assert_eq!(heard(&mut garden).1, "waits 0");
+    assert_eq!(heard(&mut garden).1, "waits 2");
 }
 
 fn away_or_resting(device: &mut Device) {

@@ -34,7 +34,8 @@ use crate::storage::transcripts::{
 const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// When a key was used last is written down so often.
 const KEY_WRITTEN_EVERY: Duration = Duration::from_secs(3600);
-/// Records of one device that may wait for room on the disk; the oldest of more are lost.
+/// Records of one device that may wait for room on the disk. Of more nothing is heard, so that it has no
+/// receipt and comes again; and of our own the oldest are lost.
 const MOST_UNWRITTEN: usize = 1_000;
 
 /// Dropping it waits until everything is written.
@@ -44,6 +45,7 @@ pub struct Conversations {
     /// What earlier runs kept, for the front end.
     earlier: Mutex<Vec<Conversation>>,
     writes: Option<Sender<Write>>,
+    behind: Arc<Behind>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -66,6 +68,10 @@ struct Kept {
     heard: Vec<transcripts::Place>,
     key: Option<(ConversationKey, SystemTime)>,
     touched: SystemTime,
+    /// People have said something to each other, and it is kept.
+    texts: bool,
+    /// Over a connection.
+    open: bool,
 }
 
 struct Waiting {
@@ -84,6 +90,8 @@ impl Kept {
             heard: Vec::new(),
             key: None,
             touched: SystemTime::now(),
+            texts: false,
+            open: false,
         }
     }
 }
@@ -94,6 +102,9 @@ struct Then {
     only_if_kept: bool,
     then: Box<dyn FnOnce() + Send>,
 }
+
+/// How much of each device could not be written.
+type Behind = Mutex<HashMap<DeviceId, usize>>;
 
 enum Write {
     Add(DeviceId, Option<Record>, Option<Then>),
@@ -129,14 +140,17 @@ impl Conversations {
             std::cmp::Reverse(conversation.lines.last().map(|line| line.at))
         });
         let (writes, asked) = channel();
+        let behind = Arc::new(Behind::default());
+        let told = behind.clone();
         let thread = thread::Builder::new()
             .name("conversations".into())
-            .spawn(move || write_all(&transcripts, &asked))?;
+            .spawn(move || write_all(&transcripts, &asked, &told))?;
         let conversations_open = Self {
             known,
             state: Mutex::new(state),
             earlier: Mutex::new(conversations),
             writes: Some(writes),
+            behind,
             thread: Some(thread),
         };
         Ok((conversations_open, sentence(&troubles)))
@@ -154,9 +168,9 @@ impl Conversations {
             return;
         }
         if !keeps {
-            let devices: Vec<_> = state.kept.keys().copied().collect();
-            for device in devices {
-                self.write(Write::Compact(device, false));
+            for (device, kept) in &mut state.kept {
+                kept.texts = false;
+                self.write(Write::Compact(*device, false));
             }
         }
     }
@@ -192,10 +206,27 @@ impl Conversations {
         lock(&self.state).kept.get(&device)?.address.clone()
     }
 
+    /// Whether a conversation with this device can be had: it has one, or there is room for it.
+    pub fn takes_in(&self, device: DeviceId) -> bool {
+        let state = lock(&self.state);
+        state.kept.len() < CONVERSATIONS
+            || state.kept.contains_key(&device)
+            || state.kept.values().any(Kept::gives_way)
+    }
+
+    /// It is open over a connection, or not any more.
+    pub fn set_open(&self, device: DeviceId, open: bool) {
+        if let Some(kept) = lock(&self.state).kept.get_mut(&device) {
+            kept.open = open;
+        }
+    }
+
     /// It was met, and is to be found there as far as that is known.
     pub fn met(&self, device: DeviceId, name: &DeviceName, address: Option<PeerAddress>) {
         let mut state = lock(&self.state);
-        let kept = self.kept(&mut state, device, name);
+        let Some(kept) = self.kept(&mut state, device, name) else {
+            return;
+        };
         let address = address.or_else(|| kept.address.clone());
         let changed = (&kept.name, &kept.address) != (name, &address);
         if changed {
@@ -224,6 +255,7 @@ impl Conversations {
         state.order += 1;
         let (order, keeps) = (state.order, state.keeps);
         let kept = self.kept(&mut state, device, name);
+        let kept = kept.ok_or(NotSaid::NoRoom)?;
         if kept.waiting.len() >= WAITING_MESSAGES {
             return Err(NotSaid::TooMany);
         }
@@ -232,6 +264,7 @@ impl Conversations {
             number: kept.next,
         };
         kept.next += 1;
+        kept.texts |= keeps;
         let at = now();
         let saying = Saying {
             place,
@@ -319,6 +352,13 @@ impl Conversations {
         settled
     }
 
+    /// The disk takes nothing of this device's now, and more cannot be kept in mind.
+    pub fn is_behind(&self, device: DeviceId) -> bool {
+        lock(&self.behind)
+            .get(&device)
+            .is_some_and(|left| *left >= MOST_UNWRITTEN)
+    }
+
     /// The line of what was heard, unless it was heard before. `then` is called when it is kept.
     pub fn hear(
         &self,
@@ -329,7 +369,8 @@ impl Conversations {
     ) -> Option<Line> {
         let mut state = lock(&self.state);
         let keeps = state.keeps;
-        let kept = self.kept(&mut state, device, name);
+        let kept = self.kept(&mut state, device, name)?;
+        kept.texts |= keeps;
         let Place { stream, number } = saying.place;
         let is_new = transcripts::note_place(&mut kept.heard, (stream, number));
         let (at, id, text) = (now(), saying.id, saying.text);
@@ -372,8 +413,7 @@ impl Conversations {
         let at = now();
         let mut state = lock(&self.state);
         let keeps = state.keeps;
-        self.kept(&mut state, device, name);
-        if keeps {
+        if self.kept(&mut state, device, name).is_some() && keeps {
             let record = Record::Transfer {
                 at,
                 sent: direction == Direction::Send,
@@ -393,6 +433,7 @@ impl Conversations {
         let mut state = lock(&self.state);
         if let Some(kept) = state.kept.get_mut(&device) {
             kept.waiting.clear();
+            kept.texts = false;
             self.write(Write::Compact(device, false));
         }
     }
@@ -415,7 +456,10 @@ impl Conversations {
     ) {
         let mut state = lock(&self.state);
         let used = SystemTime::now();
-        let kept = self.kept(&mut state, device, name);
+        let Some(kept) = self.kept(&mut state, device, name) else {
+            drop(state);
+            return then();
+        };
         let record = key_record(&key, used);
         kept.key = Some((key, used));
         let then = Then {
@@ -456,18 +500,23 @@ impl Conversations {
     }
 
     /// What is kept of a device. One too many takes the place of the one that was longest silent, of
-    /// paired ones last.
-    fn kept<'a>(&self, state: &'a mut State, device: DeviceId, name: &DeviceName) -> &'a mut Kept {
+    /// paired ones last, but of none with which people talk or have talked: whoever knows a passphrase
+    /// may come under as many ids as they like. `None`: there is no such place.
+    fn kept<'a>(
+        &self,
+        state: &'a mut State,
+        device: DeviceId,
+        name: &DeviceName,
+    ) -> Option<&'a mut Kept> {
         if !state.kept.contains_key(&device) {
             if state.kept.len() >= CONVERSATIONS {
                 let paired = |id| self.known.get(id).is_some_and(|it| it.bond == Bond::Paired);
                 let others = state.kept.iter();
+                let others = others.filter(|(_, kept)| kept.gives_way());
                 let oldest = others.min_by_key(|(id, kept)| (paired(**id), kept.touched));
-                if let Some((oldest, _)) = oldest {
-                    let oldest = *oldest;
-                    state.kept.remove(&oldest);
-                    self.write(Write::Remove(oldest));
-                }
+                let oldest = *oldest?.0;
+                state.kept.remove(&oldest);
+                self.write(Write::Remove(oldest));
             }
             let kept = Kept::new(name.clone());
             self.write(Write::Add(device, Some(kept.peer_record()), None));
@@ -476,7 +525,7 @@ impl Conversations {
         let kept = state.kept.entry(device);
         let kept = kept.or_insert_with(|| Kept::new(name.clone()));
         kept.touched = SystemTime::now();
-        kept
+        Some(kept)
     }
 
     fn write(&self, write: Write) {
@@ -496,6 +545,11 @@ impl Drop for Conversations {
 }
 
 impl Kept {
+    /// Nothing of it is missed.
+    fn gives_way(&self) -> bool {
+        !self.texts && !self.open && self.waiting.is_empty()
+    }
+
     fn peer_record(&self) -> Record {
         Record::Peer {
             name: self.name.as_str().to_owned(),
@@ -543,6 +597,7 @@ impl State {
                     },
                 });
             }
+            kept.texts |= matches!(line.what, Said::Text { .. });
             lines.push(line);
         }
         let touched = UNIX_EPOCH.checked_add(Duration::from_millis(last));
@@ -586,11 +641,27 @@ fn sentence(troubles: &[Trouble]) -> Option<String> {
 /// Of one device, what is not on the disk yet.
 #[derive(Default)]
 struct Unwritten {
-    records: Vec<Record>,
-    then: Vec<Then>,
+    items: Vec<Unit>,
 }
 
-fn write_all(transcripts: &Transcripts, asked: &Receiver<Write>) {
+/// What is kept or lost together.
+struct Unit {
+    record: Option<Record>,
+    then: Option<Then>,
+}
+
+impl Unit {
+    /// Nobody was told that it is kept, nor counts on it to open anything.
+    fn may_be_lost(&self) -> bool {
+        let ours = matches!(
+            self.record,
+            Some(Record::Said { .. } | Record::Became { .. } | Record::Transfer { .. })
+        );
+        ours && self.then.is_none()
+    }
+}
+
+fn write_all(transcripts: &Transcripts, asked: &Receiver<Write>, behind: &Behind) {
     let mut unwritten: HashMap<DeviceId, Unwritten> = HashMap::new();
     loop {
         let first = match unwritten.is_empty() {
@@ -604,10 +675,13 @@ fn write_all(transcripts: &Transcripts, asked: &Receiver<Write>) {
             match write {
                 Write::Add(device, record, then) => {
                     let unwritten = unwritten.entry(device).or_default();
-                    unwritten.records.extend(record);
-                    unwritten.then.extend(then);
-                    let too_many = unwritten.records.len().saturating_sub(MOST_UNWRITTEN);
-                    unwritten.records.drain(..too_many);
+                    unwritten.items.push(Unit { record, then });
+                    let mut too_many = unwritten.items.len().saturating_sub(MOST_UNWRITTEN);
+                    unwritten.items.retain(|item| {
+                        let lost = too_many > 0 && item.may_be_lost();
+                        too_many -= usize::from(lost);
+                        !lost
+                    });
                 }
                 Write::Compact(device, lines) => {
                     if let Some(all) = unwritten.remove(&device) {
@@ -616,14 +690,17 @@ fn write_all(transcripts: &Transcripts, asked: &Receiver<Write>) {
                     let compacted = transcripts.compact(device, lines);
                     say_if_failed(compacted);
                     if !lines && let Some(left) = unwritten.get_mut(&device) {
-                        left.records.retain(|record| {
-                            let line = matches!(
-                                record,
-                                Record::Said { .. }
-                                    | Record::Heard { .. }
-                                    | Record::Transfer { .. }
-                            );
-                            !line
+                        left.items.retain_mut(|item| {
+                            match &item.record {
+                                // That it was heard is kept all the same, and told.
+                                Some(Record::Heard { stream, number, .. }) => {
+                                    let (stream, number) = (*stream, *number);
+                                    item.record = Some(Record::Number { stream, number });
+                                    true
+                                }
+                                Some(Record::Said { .. } | Record::Transfer { .. }) => false,
+                                _ => true,
+                            }
                         });
                     }
                 }
@@ -637,6 +714,10 @@ fn write_all(transcripts: &Transcripts, asked: &Receiver<Write>) {
         for (device, all) in std::mem::take(&mut unwritten) {
             add(transcripts, device, all, &mut unwritten);
         }
+        let left = unwritten
+            .iter()
+            .map(|(device, left)| (*device, left.items.len()));
+        *lock(behind) = left.collect();
         if ended {
             return;
         }
@@ -650,29 +731,37 @@ fn add(
     all: Unwritten,
     left: &mut HashMap<DeviceId, Unwritten>,
 ) {
-    let written = match all.records.is_empty() {
+    let records = all.items.iter().filter_map(|item| item.record.clone());
+    let records: Vec<_> = records.collect();
+    let written = match records.is_empty() {
         true => Ok(0),
         false => transcripts
             .lock()
-            .and_then(|locked| locked.append(device, &all.records)),
+            .and_then(|locked| locked.append(device, &records)),
+    };
+    let thens = |all: Unwritten| {
+        let thens = all.items.into_iter().filter_map(|item| item.then);
+        thens.for_each(|it| (it.then)());
     };
     match written {
         Ok(len_bytes) => {
             if len_bytes > COMPACT_FROM_BYTES {
                 say_if_failed(transcripts.compact(device, true));
             }
-            all.then.into_iter().for_each(|it| (it.then)());
+            thens(all);
         }
         // What stands there is not ours to change, ever: it is in memory that this one is kept.
         Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
-            all.then.into_iter().for_each(|it| (it.then)());
+            thens(all);
         }
         Err(error) => {
             tracing::warn!(%error, "a conversation is not kept yet");
-            let Unwritten { records, then } = all;
-            let (then, tried) = then.into_iter().partition(|it: &Then| it.only_if_kept);
-            left.insert(device, Unwritten { records, then });
-            let tried: Vec<Then> = tried;
+            let mut all = all;
+            let mut tried = Vec::new();
+            for item in &mut all.items {
+                tried.extend(item.then.take_if(|it| !it.only_if_kept));
+            }
+            left.insert(device, all);
             tried.into_iter().for_each(|it| (it.then)());
         }
     }

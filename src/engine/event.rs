@@ -339,6 +339,8 @@ pub enum NotSaid {
     TooLong,
     /// So much waits for that device already that no more is taken.
     TooMany,
+    /// With so many devices conversations are kept that there is no room for one more.
+    NoRoom,
     /// The device is blocked here.
     Blocked,
 }

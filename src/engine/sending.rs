@@ -25,6 +25,7 @@ use super::limits::CONNECTIONS_OF_TRANSFER;
 use super::link::{Ending, Link, TICK};
 use super::live::Live;
 use super::meeting::Meeting;
+use super::nearby::place;
 use super::note::{Note, Notes};
 use super::throttle::{Throttle, let_go};
 use super::wire::{Closed, Flow, Phase, Trace, Work};
@@ -247,23 +248,15 @@ impl Sending {
         let at = self.reached();
         let near = shared.whereabouts.of(device);
         let to = &self.request.to;
-        let literal = self.typed();
-        // A name may be any of its addresses.
-        let as_given = !to.is_nowhere() && (literal.is_none() || at == literal);
+        let literal = self.typed().is_some();
+        let (as_given, address) = place(to, at);
         let heard = at.is_some_and(|at| near.contains(&at));
-        let address = match at {
-            _ if as_given => Some(to.to_string()),
-            // The number of an interface is another one tomorrow.
-            Some(SocketAddr::V6(v6)) if v6.ip().is_unicast_link_local() => None,
-            Some(at) => Some(shown(at)),
-            None => None,
-        };
         let before = shared.known.get(device).and_then(|known| known.address);
         let by_itself = heard || before == address;
         if shared.known.met(device, name, address) {
             self.notes.send(Note::KnownChanged);
         }
-        if as_given && !(by_itself && literal.is_some()) {
+        if as_given && !(by_itself && literal) {
             shared.recent.reached(to, device, name);
             shared.recent.save();
             self.notes.send(Note::RecentChanged);

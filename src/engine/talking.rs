@@ -24,7 +24,7 @@ use crate::protocol::message::Frame;
 use crate::protocol::talking::{Place, Saying, Talking as Machine, TalkingEvent};
 use crate::protocol::verification::{ConversationKey, PairKey};
 use crate::protocol::{Buffers, Violation};
-pub use calling::{Call, call};
+pub use calling::{Call, call, is_elsewhere};
 pub use lobby::wants_to_talk;
 use pace::Pace;
 
@@ -47,6 +47,8 @@ pub enum TalkNote {
 pub enum Ended {
     /// Politely, by either end.
     Closed,
+    /// The other end has said that it takes no text; it has proven who it is.
+    Unwelcome,
     Failed(Failure),
 }
 
@@ -193,7 +195,7 @@ impl Talking {
                 TalkingEvent::Asked => self.tell(TalkNote::Connected(self.clone())),
                 TalkingEvent::Opened => self.tell(TalkNote::Opened),
                 TalkingEvent::Unwelcome => {
-                    self.tell(TalkNote::Ended(Ended::Failed(Failure::Declined)));
+                    self.tell(TalkNote::Ended(Ended::Unwelcome));
                     self.link.close();
                 }
                 TalkingEvent::Heard(saying) => {

@@ -2,6 +2,7 @@
 
 mod attached;
 mod nearby;
+mod talks;
 mod waiting;
 
 use std::net::{TcpListener, TcpStream};

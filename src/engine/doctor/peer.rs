@@ -30,9 +30,16 @@ const MAX_ADDRESSES: usize = 8;
 const AT_ONCE: Duration = Duration::from_millis(700);
 
 pub fn examine(of: &PeerAddress, links: &[OwnLink], shared: &Shared, chart: &mut Chart) {
-    let Some(addresses) = resolved(of, chart) else {
+    let Some(mut addresses) = resolved(of, chart) else {
         return;
     };
+    // A device that has moved is where it is heard of.
+    let heard = of.device.map(|device| shared.whereabouts.of(device));
+    for (place, at) in heard.into_iter().flatten().enumerate() {
+        addresses.retain(|other| *other != at);
+        addresses.insert(place.min(addresses.len()), at);
+    }
+    addresses.truncate(MAX_ADDRESSES);
     if let Some(own) = addresses.iter().find(|each| is_own(links, each.ip())) {
         let address = own.ip().to_canonical();
         return chart.add(Finding::ThisComputer { address });

@@ -18,8 +18,8 @@ use crate::engine::limits::TRY_AGAIN_AFTER;
 use crate::engine::note::ConnectionId;
 use crate::engine::talking::{Call, Ended, Talking};
 use crate::model::{
-    Delivery, DeviceId, DeviceName, Failure, MessageId, Outcome, Peer, PeerAddress, Status,
-    TransferId, TransferLine, Trust,
+    Delivery, DeviceId, DeviceName, Failure, MessageId, Outcome, Peer, Status, TransferId,
+    TransferLine, Trust,
 };
 use crate::protocol::talking::Place;
 
@@ -52,7 +52,7 @@ struct With {
     /// Before the try after that one.
     pause: Duration,
     /// Where it was seen on the network.
-    seen: Vec<PeerAddress>,
+    seen: Vec<SocketAddr>,
 }
 
 /// A connection for a conversation, or on its way to be one.
@@ -102,6 +102,7 @@ impl Supervisor {
         };
         let call = Call {
             at: vec![request.to],
+            seen: Vec::new(),
             device: request.device,
             secret: request.secret,
             ask: request.ask,
@@ -169,7 +170,7 @@ impl Supervisor {
             return;
         }
         let with = self.with(device);
-        with.seen = addresses.iter().map(as_typed).collect();
+        with.seen = addresses.to_vec();
         if self.shared.conversations.waits(device) {
             self.with(device).again = None;
             self.feed(device);
@@ -434,17 +435,5 @@ impl Supervisor {
             let peer = with.peer.clone();
             self.events.say(Event::Talk(peer, talk));
         }
-    }
-}
-
-fn as_typed(address: &SocketAddr) -> PeerAddress {
-    PeerAddress {
-        host: match address {
-            SocketAddr::V4(v4) => v4.ip().to_string(),
-            SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
-            SocketAddr::V6(v6) => v6.ip().to_string(),
-        },
-        port: Some(address.port()),
-        device: None,
     }
 }

@@ -1,6 +1,7 @@
 //! The client's way into a conversation: the addresses where the device may be, one after the other,
 //! then whatever opens it – the pair key, the conversation's key, what a person typed, symbols.
 
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,10 +11,11 @@ use crate::channel::Channel;
 use crate::engine::command::Chosen;
 use crate::engine::cut::Cut;
 use crate::engine::dial::{Dialed, Places, dial_any};
-use crate::engine::failures::{channel_failure, greeting_failure, may_go_on, not_chosen};
+use crate::engine::failures::{channel_failure, greeting_failure, not_chosen};
 use crate::engine::greeting::{GreetingError, Met, Plan, Talk, greet_server};
 use crate::engine::limits::CLIENT_DEADLINE;
 use crate::engine::link::{Link, TICK};
+use crate::engine::nearby::place;
 use crate::engine::note::{Note, Notes};
 use crate::engine::wire::Phase;
 use crate::engine::{Shared, lock, shown};
@@ -29,6 +31,8 @@ const KNOCK_EVERY: Duration = Duration::from_millis(250);
 pub struct Call {
     /// Where it may be, the likeliest first.
     pub at: Vec<PeerAddress>,
+    /// Where it was heard of once; what is heard of now is asked for by itself.
+    pub seen: Vec<SocketAddr>,
     pub device: Option<Chosen>,
     pub secret: Option<Secret>,
     pub ask: bool,
@@ -42,7 +46,8 @@ struct Connected {
     /// For people.
     address: String,
     /// As it was asked for.
-    at: PeerAddress,
+    given: PeerAddress,
+    at: Option<SocketAddr>,
 }
 
 /// The whole life of a connection that was opened from here, on its own thread.
@@ -60,120 +65,166 @@ pub fn call(call: &Call, cut: &Cut, shared: &Arc<Shared>, notes: &Notes) {
     }
 }
 
+/// Somebody else was at an address of the device that is meant, which may be anywhere else.
+pub fn is_elsewhere(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::NotTheDevice { .. }
+            | Failure::NotTheLinked { .. }
+            | Failure::Moved { .. }
+            | Failure::Ourselves
+    )
+}
+
 fn reach(
     call: &Call,
     cut: &Cut,
     shared: &Arc<Shared>,
     notes: &Notes,
 ) -> Option<Result<Connected, Failure>> {
-    let mut said: Option<Failure> = None;
-    for at in &call.at {
-        match knock(call, at, cut, shared, notes)? {
-            Ok(connected) => return Some(Ok(connected)),
-            // What it has said itself counts more than that nobody is somewhere else.
-            Err(failure) if said.as_ref().is_none_or(may_go_on) => said = Some(failure),
-            Err(_) => {}
-        }
-    }
-    let nowhere = || Failure::Unresolvable {
-        host: String::new(),
-    };
-    Some(Err(said.unwrap_or_else(nowhere)))
-}
-
-fn knock(
-    call: &Call,
-    at: &PeerAddress,
-    cut: &Cut,
-    shared: &Arc<Shared>,
-    notes: &Notes,
-) -> Option<Result<Connected, Failure>> {
     let begun = Instant::now();
+    // Where the device is not; and where nobody had time for us, which is asked again.
+    let (mut wrong, mut busy) = (Vec::new(), Vec::new());
+    let mut found = None;
     loop {
-        let trace = &notes.trace;
-        let told = |phase, until| trace.phase(phase, until);
-        let places = Places {
-            heard: Vec::new(),
-            given: at,
-            wrong: &[],
-        };
-        let Dialed { socket, .. } = match dial_any(places, || cut.is_cut(), &told)? {
+        let passed_over = [wrong.as_slice(), busy.as_slice()].concat();
+        let (socket, given) = match dial(call, &passed_over, cut, shared, notes)? {
             Ok(dialed) => dialed,
-            Err(failure) => return Some(Err(failure)),
+            Err(_) if !busy.is_empty() && begun.elapsed() < KNOCK_FOR => {
+                std::thread::sleep(KNOCK_EVERY);
+                if cut.is_cut() {
+                    return None;
+                }
+                busy.clear();
+                continue;
+            }
+            Err(failure) => return Some(Err(found.unwrap_or(failure))),
         };
         if let Err(error) = cut.connected(&socket) {
             return Some(Err(Failure::Internal(error.to_string())));
         }
-        trace.connected(&socket);
-        let address = socket.peer_addr().map_or_else(|_| at.to_string(), shown);
-        let answered = AtomicBool::new(false);
-        let greeted = greet(socket, call, shared, notes, &address, &answered);
+        notes.trace.connected(&socket);
+        let at = socket.peer_addr().ok();
+        let address = at.map_or_else(|| given.to_string(), shown);
+        let greeted = greet(socket, call, shared, notes, &address);
         if cut.is_cut() {
             return None;
         }
-        match greeted {
-            // Without the key that was of no use there may be another way.
-            Err(Refused::Key(_)) if begun.elapsed() < KNOCK_FOR => {}
-            Err(Refused::Key(failure)) => return Some(Err(failure)),
-            Err(Refused::For(Failure::Busy | Failure::Lost))
-                if !answered.load(Ordering::SeqCst) && begun.elapsed() < KNOCK_FOR =>
-            {
-                std::thread::sleep(KNOCK_EVERY);
-            }
-            Err(Refused::For(failure)) => return Some(Err(failure)),
+        let (failure, aside) = match greeted {
             Ok((channel, met, key)) => {
                 return Some(Ok(Connected {
                     channel,
                     met,
                     key,
                     address,
-                    at: at.clone(),
+                    given,
+                    at,
                 }));
             }
+            // Without the key that was of no use there may be another way.
+            Err(Refused::Key(_)) if begun.elapsed() < KNOCK_FOR => continue,
+            Err(Refused::Key(failure) | Refused::For(failure)) => return Some(Err(failure)),
+            Err(Refused::Busy(failure)) => (failure, &mut busy),
+            Err(Refused::Elsewhere(failure)) => (failure, &mut wrong),
+        };
+        match at.filter(|at| !passed_over.contains(at)) {
+            Some(at) => aside.push(at),
+            // It would be dialled for ever.
+            None => return Some(Err(failure)),
+        }
+        found = Some(failure);
+    }
+}
+
+/// Whoever answers first of all places where it may be, and which of those that were asked for that is.
+fn dial(
+    call: &Call,
+    passed_over: &[SocketAddr],
+    cut: &Cut,
+    shared: &Shared,
+    notes: &Notes,
+) -> Option<Result<(TcpStream, PeerAddress), Failure>> {
+    let told = |phase, until| notes.trace.phase(phase, until);
+    let device = call.device.as_ref().map(|chosen| chosen.id);
+    let mut heard = device.map_or_else(Vec::new, |device| shared.whereabouts.of(device));
+    heard.extend(
+        call.seen
+            .iter()
+            .filter(|at| !heard.contains(at))
+            .copied()
+            .collect::<Vec<_>>(),
+    );
+    let mut given = call.at.clone();
+    if given.is_empty() {
+        given.extend(device.map(PeerAddress::nowhere));
+    }
+    let mut failure = Failure::Unresolvable {
+        host: String::new(),
+    };
+    for to in given {
+        let places = Places {
+            heard: std::mem::take(&mut heard),
+            given: &to,
+            wrong: passed_over,
+        };
+        match dial_any(places, || cut.is_cut(), &told)? {
+            Ok(Dialed { socket, .. }) => return Some(Ok((socket, to))),
+            Err(error) => failure = error,
         }
     }
+    Some(Err(failure))
 }
 
 enum Refused {
     For(Failure),
     /// A key of ours is not known there any more, and is not kept here either.
     Key(Failure),
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self::For(failure)
-    }
+    /// It has hung up, and may have time in a moment.
+    Busy(Failure),
+    /// Whoever is there has not proven to be the device that is meant.
+    Elsewhere(Failure),
 }
 
 /// TLS and verification, against one deadline.
 fn greet(
-    socket: std::net::TcpStream,
+    socket: TcpStream,
     call: &Call,
     shared: &Arc<Shared>,
     notes: &Notes,
     address: &str,
-    answered: &AtomicBool,
 ) -> Result<(Channel, Met, KeyOf), Refused> {
     let deadline = Instant::now() + CLIENT_DEADLINE;
     notes.trace.phase(Phase::Handshake, Some(deadline));
-    let mut channel = Channel::connect(socket, &shared.identity, deadline)
-        .map_err(|error| channel_failure(&error, address))?;
+    let chosen = call.device.as_ref();
+    let mut channel =
+        Channel::connect(socket, &shared.identity, deadline).map_err(
+            |error| match channel_failure(&error, address) {
+                failure @ Failure::Busy => Refused::Busy(failure),
+                failure if chosen.is_some() => Refused::Elsewhere(failure),
+                failure => Refused::For(failure),
+            },
+        )?;
     let (ours, there) = (shared.identity.device_id(), channel.peer);
+    // Whatever somebody else says is not said by the device that is meant.
+    let is_meant = chosen.is_none_or(|chosen| chosen.id == there);
     if there == ours {
-        return Err(Failure::Ourselves.into());
+        return Err(match is_meant {
+            true => Refused::For(Failure::Ourselves),
+            false => Refused::Elsewhere(Failure::Ourselves),
+        });
     }
     if shared.known.look_again() {
         notes.send(Note::KnownChanged);
     }
-    if shared.known.is_blocked(there) {
-        return Err(Failure::Declined.into());
+    if is_meant && shared.known.is_blocked(there) {
+        return Err(Refused::For(Failure::Declined));
     }
+    let answered = AtomicBool::new(false);
     let name = lock(&shared.name).clone();
     let pair = shared.known.pair_key(there);
     let before = shared.conversations.key(there);
     let plan = Plan {
-        chosen: call.device.as_ref(),
+        chosen,
         session: None,
         pair: pair.as_ref(),
         talk: Some(Talk {
@@ -190,9 +241,14 @@ fn greet(
         true => Refused::Key(failure),
         false => Refused::For(failure),
     };
-    let met = met.map_err(|error| match (error, &call.device) {
+    let met = met.map_err(|error| match (error, chosen) {
         (GreetingError::AnotherDevice(found), Some(chosen)) => {
-            Refused::For(not_chosen(chosen, found))
+            Refused::Elsewhere(not_chosen(chosen, found))
+        }
+        (error, _) if !is_meant => {
+            tracing::info!(%error, "somebody else than the device that is meant");
+            let address = address.to_owned();
+            Refused::Elsewhere(Failure::Unreachable { address })
         }
         (GreetingError::NotPaired(name), _) => {
             if shared.known.forgotten_there(there) {
@@ -204,12 +260,14 @@ fn greet(
             shared.conversations.drop_key(there);
             refused_key(Failure::SecretNeeded, false)
         }
-        (GreetingError::NoSeat, _) => {
-            // It has said no; it would say so again.
-            answered.store(true, Ordering::SeqCst);
-            Refused::For(Failure::Busy)
-        }
-        (error, _) => Refused::For(greeting_failure(error, address)),
+        // It has said no; it would say so again.
+        (GreetingError::NoSeat, _) => Refused::For(Failure::Busy),
+        (error, _) => match greeting_failure(error, address) {
+            failure @ (Failure::Busy | Failure::Lost) if !answered.load(Ordering::SeqCst) => {
+                Refused::Busy(failure)
+            }
+            failure => Refused::For(failure),
+        },
     })?;
     let key = match (met.trust, before) {
         (Trust::Known, _) => KeyOf::Pair,
@@ -235,8 +293,10 @@ fn talk(
         met,
         key,
         address,
+        given,
         at,
     } = connected;
+    let (_, place) = place(&given, at);
     let internal = |error: crate::channel::ChannelError| Failure::Internal(error.to_string());
     let link = Arc::new(Link::new(
         channel.shutdown_handle().map_err(internal)?,
@@ -247,10 +307,7 @@ fn talk(
         .established(TICK, move || ring.outbox.flush())
         .map_err(internal)?;
     let ours = shared.identity.device_id();
-    if shared
-        .known
-        .met(channel.peer, &met.name, Some(at.to_string()))
-    {
+    if shared.known.met(channel.peer, &met.name, place.clone()) {
         notes.send(Note::KnownChanged);
     }
     let came = Came {
@@ -263,7 +320,7 @@ fn talk(
         symbols: met.symbols,
         seat: None,
         key,
-        reached_at: Some(at),
+        reached_at: place.and_then(|place| place.parse().ok()),
         remember,
         pair: PairKey::derive(&channel.session_secret, ours, channel.peer),
     };

@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::protocol::verification::PairKey;
 
-fn listen(device: &Device) -> SocketAddr {
+pub(super) fn listen(device: &Device) -> SocketAddr {
     device.engine.command(Command::Listen(ListenOptions {
         bind: Bind::Exact("127.0.0.1:0".parse().unwrap()),
         save_folder: device.home.path().join("inbox"),
@@ -29,12 +29,12 @@ fn listen(device: &Device) -> SocketAddr {
     })
 }
 
-fn id(device: &Device) -> DeviceId {
+pub(super) fn id(device: &Device) -> DeviceId {
     device.engine.shared.identity.device_id()
 }
 
 /// As discovery tells it.
-fn hears(device: &Device, of: DeviceId, addresses: &[SocketAddr]) {
+pub(super) fn hears(device: &Device, of: DeviceId, addresses: &[SocketAddr]) {
     let nearby = Nearby {
         id: of,
         name: DeviceName::cleaned("Garden", "x"),
@@ -81,12 +81,12 @@ fn is_away(device: &Device, transfer: TransferId) {
     });
 }
 
-fn address(at: SocketAddr) -> PeerAddress {
+pub(super) fn address(at: SocketAddr) -> PeerAddress {
     at.to_string().parse().unwrap()
 }
 
 /// Nobody is there.
-fn closed() -> SocketAddr {
+pub(super) fn closed() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }

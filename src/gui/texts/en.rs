@@ -261,6 +261,7 @@ pub const ENGLISH: Texts = Texts {
         NotSaid::Empty => "There is nothing to send.",
         NotSaid::TooLong => "Too long for a message; send it as a file.",
         NotSaid::TooMany => "So much waits for this device that no more is taken.",
+        NotSaid::NoRoom => "There is no room for one more conversation. Clear one first.",
         NotSaid::Blocked => "This device is blocked. Unblock it in the settings first.",
     },
     talks_not_read: |why| format!("Earlier conversations cannot be shown: {why}"),

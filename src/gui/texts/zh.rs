@@ -229,6 +229,7 @@ pub const CHINESE: Texts = Texts {
         NotSaid::Empty => "没有可发送的内容。",
         NotSaid::TooLong => "消息太长，请作为文件发送。",
         NotSaid::TooMany => "等待发送给这台设备的消息太多，暂时不能再写。",
+        NotSaid::NoRoom => "对话数量已达上限，请先清除一个对话。",
         NotSaid::Blocked => "这台设备已被屏蔽，请先在设置中解除屏蔽。",
     },
     talks_not_read: |why| format!("无法显示以前的对话：{why}"),

@@ -17,7 +17,7 @@ use crate::engine::lock;
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::supervisor::server::Standing;
 use crate::engine::supervisor::{Connection, Role, Supervisor};
-use crate::engine::talking::{Call, Ended, KeyOf, TalkNote, Talking, call};
+use crate::engine::talking::{Call, Ended, KeyOf, TalkNote, Talking, call, is_elsewhere};
 use crate::engine::wire::{Phase, Purpose};
 use crate::model::{Delivery, DeviceId, Failure, PeerAddress, Trust};
 use crate::protocol::talking::{Place, Saying};
@@ -40,9 +40,18 @@ impl Supervisor {
     fn line_connected(&mut self, connection: ConnectionId, talking: Arc<Talking>) {
         let device = talking.device;
         let peer = talking.meeting.peer();
-        if !self.still_stands(&peer) {
+        // The device may have been forgotten since its key was read.
+        let by_key = matches!(talking.key, KeyOf::Before);
+        let has_key = !by_key || self.shared.conversations.key(device).is_some();
+        if !has_key || !self.still_stands(&peer) {
             talking.close();
             return self.line_ended(connection, Ended::Closed);
+        }
+        let there = &self.shared.conversations;
+        if !there.takes_in(device) {
+            let failure = "there is no room for one more conversation; clear one first";
+            talking.decline();
+            return self.line_ended(connection, Ended::Failed(Failure::Internal(failure.into())));
         }
         let asked = talking.symbols;
         if let Some(line) = self.talks.lines.get_mut(&connection) {
@@ -54,7 +63,12 @@ impl Supervisor {
             self.with(device).peer = peer;
             match (asked, id) {
                 (Some(symbols), Some(id)) => self.events.say(Event::Symbols(id, symbols)),
-                (Some(_), None) | (None, _) => self.welcome(talking),
+                (None, _) => self.welcome(talking),
+                // Nobody is there to compare them.
+                (Some(_), None) => {
+                    talking.decline();
+                    return self.line_ended(connection, Ended::Closed);
+                }
             }
             return self.tell_talk(device);
         }
@@ -168,6 +182,7 @@ impl Supervisor {
         let conversations = &self.shared.conversations;
         let address = address.filter(|_| reached || conversations.address(device).is_none());
         conversations.met(device, &peer.name, address);
+        conversations.set_open(device, true);
         match &talking.key {
             KeyOf::This(key) if was_asked && peer.trust < Trust::Known => {
                 conversations.keep_key(device, &peer.name, key.clone(), || {});
@@ -199,13 +214,22 @@ impl Supervisor {
             // Without a receipt it is said again, to a process that shows it.
             return;
         }
+        if self.shared.conversations.is_behind(device) {
+            // It has no receipt, and is said again.
+            self.close_line(connection);
+            return self.line_ended(connection, Ended::Failed(Failure::Lost));
+        }
         let peer = self.peer_of(device);
         let place = saying.place;
+        // A line that is over needs no receipt, and is not held open for one.
+        let talking = Arc::downgrade(&talking);
         let line = self
             .shared
             .conversations
             .hear(device, &peer.name, saying, move || {
-                talking.receipt(place);
+                if let Some(talking) = talking.upgrade() {
+                    talking.receipt(place);
+                }
             });
         self.with(device).active = Instant::now();
         if let Some(line) = line {
@@ -227,7 +251,9 @@ impl Supervisor {
         let Some(line) = self.talks.lines.remove(&connection) else {
             return;
         };
+        let unwelcome = matches!(ended, Ended::Unwelcome);
         let failure = match ended {
+            Ended::Unwelcome => Some(Failure::Declined),
             Ended::Closed if line.stands == Stands::Open => None,
             Ended::Closed => Some(Failure::Lost),
             Ended::Failed(failure) => Some(failure),
@@ -249,11 +275,13 @@ impl Supervisor {
             }
             return self.is_back(device);
         }
-        if self.open_peer(device).is_some() {
+        let other = self.open_peer(device).is_some();
+        self.shared.conversations.set_open(device, other);
+        if other {
             // The other connection takes over.
             return self.feed(device);
         }
-        if failure == Some(Failure::Declined) {
+        if unwelcome {
             let settled = self.shared.conversations.take_back(device, None);
             self.tell_deliveries(device, settled, Delivery::NotDelivered);
         }
@@ -261,7 +289,8 @@ impl Supervisor {
         let was_open = line.stands == Stands::Open;
         let with = self.with(device);
         let in_use = with.active.elapsed() < RESTS_AFTER;
-        let lost = failure.as_ref().is_some_and(may_go_on);
+        let away = |failure: &Failure| may_go_on(failure) || is_elsewhere(failure);
+        let lost = failure.as_ref().is_some_and(away);
         // Who called keeps a conversation in use open; the other end may have no way to.
         let held = line.outgoing && in_use && (was_open || with.pause > TRY_AGAIN_AFTER);
         let again = (waits && (lost || failure.is_none())) || (lost && held);
@@ -332,19 +361,17 @@ impl Supervisor {
             with.failure = Some(with.failure.take().unwrap_or(Failure::SecretNeeded));
             return self.tell_talk(device);
         }
-        let mut at: Vec<PeerAddress> = with.seen.clone();
-        for address in [known, kept].into_iter().flatten() {
-            if !at.contains(&address) {
-                at.push(address);
-            }
-        }
-        if at.is_empty() {
+        let seen = with.seen.clone();
+        let mut at: Vec<PeerAddress> = [known, kept].into_iter().flatten().collect();
+        at.dedup();
+        if at.is_empty() && seen.is_empty() {
             let host = with.peer.name.to_string();
             with.failure = Some(Failure::Unresolvable { host });
             return self.tell_talk(device);
         }
         let call = Call {
             at,
+            seen,
             device: Some(Chosen {
                 id: device,
                 name: None,
@@ -423,11 +450,9 @@ impl Supervisor {
         }
         let idle: Vec<_> = self.talks.rests().filter(|(_, at)| *at <= now).collect();
         for (connection, _) in idle {
-            let device = self.line(connection).map(|(device, _)| device);
-            if device.is_some_and(|device| !self.shared.conversations.waits(device)) {
-                self.close_line(connection);
-                self.line_ended(connection, Ended::Closed);
-            }
+            // What has no receipt by now is said again over the next one.
+            self.close_line(connection);
+            self.line_ended(connection, Ended::Closed);
         }
     }
 
