@@ -76,6 +76,8 @@ struct Kept {
 
 struct Waiting {
     order: u64,
+    /// Over some connection in this run: the other end may have it.
+    said: bool,
     saying: Saying,
 }
 
@@ -271,7 +273,11 @@ impl Conversations {
             id,
             text: text.clone(),
         };
-        kept.waiting.push_back(Waiting { order, saying });
+        kept.waiting.push_back(Waiting {
+            order,
+            said: false,
+            saying,
+        });
         let record = Record::Said {
             at,
             id,
@@ -309,12 +315,22 @@ impl Conversations {
         })
     }
 
-    /// The place of a message that waits.
-    pub fn place_of(&self, device: DeviceId, id: MessageId) -> Option<Place> {
+    /// What has that order was said over a connection.
+    pub fn was_said(&self, device: DeviceId, order: u64) {
+        let mut state = lock(&self.state);
+        let kept = state.kept.get_mut(&device);
+        let mut waiting = kept.into_iter().flat_map(|kept| kept.waiting.iter_mut());
+        if let Some(found) = waiting.find(|waiting| waiting.order == order) {
+            found.said = true;
+        }
+    }
+
+    /// A message that waits for its receipt alone: the other end may have it.
+    pub fn may_be_there(&self, device: DeviceId, id: MessageId) -> bool {
         let state = lock(&self.state);
-        let mut waiting = state.kept.get(&device)?.waiting.iter();
-        let found = waiting.find(|waiting| waiting.saying.id == id)?;
-        Some(found.saying.place)
+        let kept = state.kept.get(&device);
+        let mut waiting = kept.into_iter().flat_map(|kept| kept.waiting.iter());
+        waiting.any(|waiting| waiting.saying.id == id && waiting.said)
     }
 
     /// One message, or all that waits, is not to be said any more.
@@ -590,6 +606,7 @@ impl State {
                 self.order += 1;
                 kept.waiting.push_back(Waiting {
                     order: self.order,
+                    said: false,
                     saying: Saying {
                         place: Place { stream, number },
                         id: *id,

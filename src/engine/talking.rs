@@ -255,10 +255,6 @@ impl Talking {
         self.machine().has_room()
     }
 
-    pub fn is_on_its_way(&self, place: Place) -> bool {
-        self.machine().is_on_its_way(place)
-    }
-
     /// `false`: not now.
     pub fn say(&self, saying: Saying) -> bool {
         let mut machine = self.machine();

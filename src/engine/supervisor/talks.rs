@@ -21,7 +21,6 @@ use crate::model::{
     Delivery, DeviceId, DeviceName, Failure, MessageId, Outcome, Peer, Status, TransferId,
     TransferLine, Trust,
 };
-use crate::protocol::talking::Place;
 
 /// Devices whose standing is remembered although nothing is under way with them; whoever knows a
 /// passphrase may come as many.
@@ -130,12 +129,8 @@ impl Supervisor {
     }
 
     pub(super) fn take_back(&mut self, device: DeviceId, id: MessageId) {
-        let place = self.shared.conversations.place_of(device, id);
-        let on_its_way = |place: Place| {
-            let mut lines = self.lines_with(device);
-            lines.any(|(_, talking)| talking.is_on_its_way(place))
-        };
-        if place.is_some_and(on_its_way) {
+        // Over a line that has died since, too: nobody knows whether it is there.
+        if self.shared.conversations.may_be_there(device, id) {
             return;
         }
         let settled = self.shared.conversations.take_back(device, Some(id));

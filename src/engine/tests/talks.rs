@@ -84,8 +84,12 @@ fn whoever_comes_under_many_ids_takes_no_place_of_what_people_have_said() {
     let friend = numbered(0);
     assert_eq!(said(0), Ok(()));
     // It has its receipt, so nothing waits.
-    let place = conversations.place_of(friend, MessageId([0; 16])).unwrap();
-    conversations.arrived(friend, &[place]);
+    let (order, saying) = conversations.next(friend, 0).unwrap();
+    assert!(!conversations.may_be_there(friend, saying.id));
+    conversations.was_said(friend, order);
+    assert!(conversations.may_be_there(friend, saying.id));
+    conversations.arrived(friend, &[saying.place]);
+    assert!(!conversations.may_be_there(friend, saying.id));
     // With nothing said they take each other's place alone.
     for n in 1..=200 {
         assert!(conversations.takes_in(numbered(n)));

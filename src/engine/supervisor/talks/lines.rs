@@ -332,6 +332,7 @@ impl Supervisor {
                 && talking.say(saying)
             {
                 newest.said = order;
+                self.shared.conversations.was_said(device, order);
             }
         }
         self.tell_talk(device);
