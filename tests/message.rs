@@ -40,6 +40,29 @@ fn message(home: &Path, to: SocketAddr, text: &str) -> Command {
 }
 
 #[test]
+fn a_device_that_cannot_keep_a_message_is_not_waited_for_without_end() {
+    let (garden, study) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (mut receiving, addr) = receive(garden.path(), "127.0.0.1:0", &[]);
+    assert_eq!(outcome(message(study.path(), addr, "first")).0, Some(0));
+    let id = receiving.wait("message")["device_id"].clone();
+    receiving.signal(Signal::INT);
+    receiving.end();
+    let kept = garden.path().join("data/conversations");
+    let kept = kept.join(format!("{}.jsonl", id.as_str().unwrap()));
+    std::fs::remove_file(&kept).unwrap();
+    std::fs::create_dir(&kept).unwrap();
+    let (_receiving, addr) = receive(garden.path(), &addr.to_string(), &[]);
+    let mut command = message(study.path(), addr, "second");
+    command.args(["--wait", "1"]);
+    let (status, said) = outcome(command);
+    assert_eq!(status, Some(5), "{said}");
+    assert!(
+        said.contains("does not say that it has the message"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_message_arrives_as_an_event_and_needs_no_code_the_next_time() {
     let (garden, study) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (mut receiving, addr) = receive(garden.path(), "127.0.0.1:0", &[]);

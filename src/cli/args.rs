@@ -242,8 +242,8 @@ pub struct Discover {
 #[command(after_help = format!("\
 {SECRET_HELP}
 A known device needs none, and neither does one with which a conversation was opened in the last seven
-days. It ends with 0 when the other device has the message; until then, after the connection was lost, it
-waits as long as --wait says. What others say meanwhile is left to `receive` and the window.
+days. It ends with 0 when the other device has the message; until then, connected or after the connection
+was lost, it waits as long as --wait says. What others say meanwhile is left to `receive` and the window.
 
 Examples:
   ropeway message 'Lunch?' --to 'Study PC'

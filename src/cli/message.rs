@@ -59,6 +59,7 @@ pub fn run(
         remembers: arguments.pair,
         to: None,
         lost: None,
+        open: None,
         wait,
         asked: None,
         over: None,
@@ -110,6 +111,8 @@ struct Saying<'a> {
     to: Option<Peer>,
     /// When the connection was lost, or never came about, since it was open.
     lost: Option<(Instant, Failure)>,
+    /// Since when it is open, and the message should be there.
+    open: Option<Instant>,
     wait: Duration,
     /// When the question was put; what was typed before is no answer to it.
     asked: Option<Instant>,
@@ -120,10 +123,10 @@ struct Saying<'a> {
 impl Saying<'_> {
     fn follow(&mut self) -> Result<Exit, Trouble> {
         loop {
-            let deadline = match (&self.over, &self.lost) {
-                (Some((_, at)), _) => Some(*at),
-                (None, Some((since, _))) => Some(*since + self.wait),
-                (None, None) => None,
+            let deadline = match (&self.over, &self.lost, self.open) {
+                (Some((_, at)), ..) => Some(*at),
+                (None, Some((since, _)), _) => Some(*since + self.wait),
+                (None, None, open) => open.map(|since| since + self.wait),
             };
             let input = match deadline {
                 None => Some(self.session.inputs.next()),
@@ -146,7 +149,7 @@ impl Saying<'_> {
                 None => match (self.over.take(), self.lost.take()) {
                     (Some((end, _)), _) => Some(end),
                     (None, Some((_, failure))) => self.give_up(Err(failure)),
-                    (None, None) => None,
+                    (None, None) => self.unanswered(),
                 },
             };
             match ended {
@@ -166,6 +169,18 @@ impl Saying<'_> {
         self.session.engine.command(take_back);
         self.over = Some((end, Instant::now() + TAKE_BACK_WITHIN));
         None
+    }
+
+    /// The other device is there and does not say that it has the message.
+    fn unanswered(&mut self) -> Option<Result<Exit, Failure>> {
+        self.open.take()?;
+        let name = self.to.as_ref().map(|peer| peer.name.clone());
+        let name = name.map_or_else(String::new, |name| name.to_string());
+        self.output.warn(&format!(
+            "{name} is connected and does not say that it has the message. There may be no room \
+             on its disk."
+        ));
+        self.give_up(Ok(Exit::Connection))
     }
 
     fn device(&self) -> Option<DeviceId> {
@@ -198,8 +213,12 @@ impl Saying<'_> {
                             .take()
                             .map_or_else(Instant::now, |(since, _)| since);
                         self.lost = Some((since, failure));
+                        self.open = None;
                     }
-                    Talk::Open => self.lost = None,
+                    Talk::Open => {
+                        self.lost = None;
+                        self.open.get_or_insert_with(Instant::now);
+                    }
                     Talk::Connecting | Talk::Asking | Talk::Resting => {}
                 }
             }
