@@ -63,6 +63,36 @@ fn a_device_that_cannot_keep_a_message_is_not_waited_for_without_end() {
 }
 
 #[test]
+fn what_a_newer_version_has_kept_is_left_alone_and_receive_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let kept = home.path().join("data/conversations");
+    std::fs::create_dir_all(&kept).unwrap();
+    let kept = kept.join(format!("{}.jsonl", "0a".repeat(32)));
+    std::fs::write(&kept, "{\"version\":99}\n").unwrap();
+    let inbox = home.path().join("inbox");
+    let fixed = ["receive", "--listen", "127.0.0.1:0", "--json", "--dir"];
+    let mut command = ropeway(
+        &home.path().join("data"),
+        &[&fixed[..], &[inbox.to_str().unwrap()]].concat(),
+    );
+    command
+        .env("ROPEWAY_CODE", PASSPHRASE)
+        .stderr(Stdio::piped());
+    let mut running = Running::start(command);
+    running.wait("listening");
+    running.signal(Signal::INT);
+    running.end();
+    let mut said = String::new();
+    let mut stderr = running.child.stderr.take().unwrap();
+    std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
+    assert!(said.contains("newer version"), "{said}");
+    assert_eq!(
+        std::fs::read_to_string(&kept).unwrap(),
+        "{\"version\":99}\n"
+    );
+}
+
+#[test]
 fn a_message_arrives_as_an_event_and_needs_no_code_the_next_time() {
     let (garden, study) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (mut receiving, addr) = receive(garden.path(), "127.0.0.1:0", &[]);

@@ -64,7 +64,7 @@ pub fn run(
         true => Presence::Hidden,
         false => Presence::Visible,
     })?;
-    let listening = wait_for_listening(&session)?;
+    let listening = wait_for_listening(&session, output)?;
     if listening.port_moved {
         keep_port(&mut session, &listening, &data_dir, output);
     }
@@ -120,11 +120,15 @@ fn usable(folder: &Path) -> Result<PathBuf, Trouble> {
     })
 }
 
-fn wait_for_listening(session: &Session) -> Result<Listening, Trouble> {
+fn wait_for_listening(session: &Session, output: &Output) -> Result<Listening, Trouble> {
     loop {
         match session.inputs.next() {
             Input::Event(Event::Listening(listening)) => return Ok(listening),
             Input::Event(Event::ListenFailed(error)) => return Err(error.into()),
+            // Said at the start, and never again.
+            Input::Event(Event::DevicesNotRead(why) | Event::ConversationsNotRead(why)) => {
+                output.warn(&why);
+            }
             Input::Event(_other) => {}
             Input::Line(..) => {}
             Input::Interrupt => {

@@ -311,7 +311,7 @@ pub struct Transcripts {
 }
 
 impl Transcripts {
-    /// Changes nothing yet.
+    /// Removes what a cut write has left, and nothing else.
     pub fn new(data_dir: &Path) -> Self {
         let folder = data_dir.join(FOLDER);
         record::sweep(&folder);

@@ -250,7 +250,7 @@ pub const CHINESE: Texts = Texts {
     delivery_not: "未送达",
     take_back: "撤回",
     open_link: "在浏览器中打开",
-    outcome_arrived: "已送达",
+    outcome_arrived: "已完成",
     text_offer_title: |name| format!("“{name}”想发送一段文字"),
     text_offer_same: "只有对方屏幕显示相同图案时才显示：",
     text_offer_show: "图案相同，显示",
