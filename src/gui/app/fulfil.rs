@@ -7,7 +7,7 @@ use egui::Context;
 use super::{App, ModalState, Page};
 use crate::engine::{
     AcceptPolicy, Answer, Bind, Command, Event, ListenOptions, SendRequest, StopMode, TalkRequest,
-    new_transfer_id,
+    new_message_id, new_transfer_id,
 };
 use crate::gui::clipboard::{NoPicture, Picture};
 use crate::gui::clock::stamp;
@@ -18,7 +18,7 @@ use crate::gui::panels::doctor::DoctorDialog;
 use crate::gui::panels::settings::SettingsDialog;
 use crate::gui::texts::texts;
 use crate::gui::view::{Entry, Notice, Server, WireView, cards};
-use crate::model::{Bond, DeviceId, MessageId, Peer, PeerAddress, Problem, Rule, TransferId};
+use crate::model::{Bond, DeviceId, Peer, PeerAddress, Problem, Rule, TransferId};
 
 impl App {
     pub(super) fn fulfil(&mut self, want: Want, context: &Context, frame: Option<&eframe::Frame>) {
@@ -289,7 +289,7 @@ impl App {
             return;
         };
         let Ok(text) = thread.typed() else { return };
-        let id = MessageId(new_transfer_id().0);
+        let id = new_message_id();
         if thread.is_open(paired) {
             let text = text.to_owned();
             if let Some(thread) = self.view.talks.thread(with) {
