@@ -1,5 +1,6 @@
 //! A transfer over several connections, and who may open them.
 
+use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -249,6 +250,9 @@ struct Guest {
     identity: Identity,
     channel: Channel,
     there: DeviceId,
+    decoder: Decoder,
+    /// What came in one read with a frame that was waited for, and after it.
+    heard: VecDeque<Frame>,
 }
 
 fn connected(to: SocketAddr, identity: &Identity) -> Channel {
@@ -280,6 +284,8 @@ impl Guest {
             there: channel.peer,
             identity,
             channel,
+            decoder: Decoder::new(Buffers::new(1)),
+            heard: VecDeque::new(),
         }
     }
 
@@ -304,21 +310,20 @@ impl Guest {
     }
 
     fn hear(&mut self, wanted: impl Fn(&Frame) -> bool) {
-        let mut decoder = Decoder::new(Buffers::new(1));
         loop {
+            while let Some(frame) = self.heard.pop_front() {
+                if wanted(&frame) {
+                    return;
+                }
+            }
             let mut came = Vec::new();
             self.channel
                 .reader
                 .read(|piece| came.extend_from_slice(piece))
                 .unwrap();
             let mut input = came.as_slice();
-            while let Some(raw) = decoder.feed(&mut input, Limit::Session).unwrap() {
-                if Frame::parse(raw)
-                    .unwrap()
-                    .is_some_and(|frame| wanted(&frame))
-                {
-                    return;
-                }
+            while let Some(raw) = self.decoder.feed(&mut input, Limit::Session).unwrap() {
+                self.heard.extend(Frame::parse(raw).unwrap());
             }
         }
     }
