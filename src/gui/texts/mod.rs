@@ -29,7 +29,6 @@ pub struct Texts {
     pub settings: &'static str,
     pub done: &'static str,
     pub copy: &'static str,
-    pub copied: &'static str,
 
     pub send: &'static str,
     pub drop_title: &'static str,
