@@ -4,6 +4,8 @@
 // Helpers of tests are tests, too; clippy only knows the functions that are marked.
 #![allow(clippy::unwrap_used)]
 
+#[path = "window/flows.rs"]
+mod flows;
 mod support;
 #[path = "support/window.rs"]
 mod window;
