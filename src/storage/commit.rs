@@ -83,6 +83,13 @@ pub(super) fn commit(
     }
     let all_flushed = ready.len() >= FLUSH_TOGETHER
         && staging.folder().flush_file_system().is_ok_and(|done| done);
+    // No name is given before the disk knows whose it is: after a power cut that took the intent and
+    // left the name, a file that has changed since would be kept beside what this transfer put there.
+    if all_flushed {
+        staging.journal_is_flushed();
+    } else if let Err(error) = staging.flush_journal() {
+        tracing::debug!(%error, "journal not flushed");
+    }
     tree.look_again();
     let mut ended = Vec::with_capacity(ready.len());
     let mut lines = Vec::new();

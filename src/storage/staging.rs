@@ -45,6 +45,8 @@ pub(super) struct Staging {
     name: String,
     lock_metadata: Metadata,
     journal: Option<File>,
+    /// The names that lead to the journal are flushed.
+    reachable: bool,
     /// What earlier runs wrote into the journal.
     history: History,
     /// What became of intents and could not be written down on a full disk.
@@ -394,6 +396,7 @@ impl Staging {
             return Ok(Self {
                 lock_metadata: lock.metadata().map_err(writing)?,
                 journal: Some(journal),
+                reachable: false,
                 history,
                 unsaid: Vec::new(),
                 left,
@@ -533,13 +536,32 @@ impl Staging {
         }
     }
 
-    /// Writes down what is about to be renamed. It is not flushed by itself: it serves after a
-    /// kill, and after a power cut the contents tell the same.
+    /// Writes down what is about to be renamed, which is to be flushed before it is.
     pub fn record(&mut self, intents: &Lines) -> io::Result<()> {
         match &mut self.journal {
             Some(journal) => write(journal, intents),
             None => Ok(()),
         }
+    }
+
+    /// What was recorded survives a power cut from now on.
+    pub fn flush_journal(&mut self) -> io::Result<()> {
+        let Some(journal) = &self.journal else {
+            return Ok(());
+        };
+        journal.sync_data()?;
+        if !self.reachable {
+            self.folder.flush()?;
+            self.area.flush()?;
+            self.save_folder.flush()?;
+            self.reachable = true;
+        }
+        Ok(())
+    }
+
+    /// The whole file system was flushed.
+    pub fn journal_is_flushed(&mut self) {
+        self.reachable = true;
     }
 
     /// Writes down that a folder is about to be made.
