@@ -670,6 +670,7 @@ impl Receiving {
                     self.with_room(disk, |inbox| {
                         inbox.write(target, data.offset, data.content())
                     });
+                    self.give_back(disk, target);
                 }
             }
             Job::End { entry, end } => {
@@ -839,6 +840,16 @@ impl Receiving {
     fn settle(&self, committed: Vec<Committed>) {
         if !committed.is_empty() {
             self.settle_with(self.machine(), committed);
+        }
+    }
+
+    /// Gigabytes of a file that the disk refuses need not travel.
+    fn give_back(&self, disk: &mut Disk, target: Target) {
+        if let Some(inbox) = &mut disk.inbox
+            && let Some(refused) = inbox.refused(target)
+            && !self.settle_early(vec![refused]).is_empty()
+        {
+            inbox.leave_out(target.number, target.key);
         }
     }
 

@@ -527,6 +527,16 @@ impl Inbox {
         }
     }
 
+    /// What [`write`](Self::write) had to give up, as long as its end has not come: the rest of it need not
+    /// travel. It stays so when it is [left out](Self::leave_out).
+    pub fn refused(&mut self, target: Target) -> Option<Committed> {
+        let problem = self.failed.get(&target.number)?.clone();
+        if problem != Problem::ChangedSince {
+            self.undo(target.key);
+        }
+        Some(self.as_planned(target, EntryStatus::Failed(problem), None))
+    }
+
     fn try_write(&mut self, target: Target, offset: u64, bytes: &[u8]) -> Result<(), Problem> {
         let entry = target.entry;
         let writing = match self.writing.entry(target.number) {
