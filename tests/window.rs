@@ -397,6 +397,16 @@ fn both_screens_say_who_holds_a_transfer_up_and_what_is_needed() {
             "The disk of Garden laptop is full. Sending continues once there is room.",
         ),
         (
+            None,
+            Some(Hold::NoFiles),
+            "The disk of Garden laptop can hold no more files. Sending continues once some are deleted there.",
+        ),
+        (
+            Some(Hold::Quota),
+            None,
+            "Your quota on this disk is used up. Receiving continues once there is room.",
+        ),
+        (
             full(3_200_000_000),
             None,
             "This disk needs 3.2 GB more. Receiving continues once there is room.",

@@ -47,6 +47,9 @@ enum Placed {
     Skipped,
 }
 
+/// A file for which there was no room, and what the disk said.
+pub(super) type Left = (Ready, Problem);
+
 /// Flushes the staged files, writes down what is intended, and gives each its name. Also gives back
 /// the files for which a full disk had no room.
 pub(super) fn commit(
@@ -54,9 +57,9 @@ pub(super) fn commit(
     staging: &mut Staging,
     conflicts: &mut Conflicts,
     ready: Vec<Ready>,
-) -> (Vec<Committed>, Vec<Ready>) {
+) -> (Vec<Committed>, Vec<Left>) {
     if ready.is_empty() {
-        return (Vec::new(), ready);
+        return (Vec::new(), Vec::new());
     }
     let mut intents = Lines::default();
     let mut above = Above::default();
@@ -76,8 +79,10 @@ pub(super) fn commit(
     }
     if let Err(error) = staging.record(&intents) {
         tracing::debug!(%error, "journal not written");
-        if Problem::writing(&error).lacks_room() {
-            return (Vec::new(), ready);
+        let problem = Problem::writing(&error);
+        if problem.lacks_room() {
+            let left = ready.into_iter().map(|file| (file, problem.clone()));
+            return (Vec::new(), left.collect());
         }
         // It is a hint; without it the files still arrive.
     }
@@ -95,8 +100,8 @@ pub(super) fn commit(
     let mut lines = Vec::new();
     let mut left = Vec::new();
     for file in ready {
-        if !left.is_empty() {
-            left.push(file);
+        if let Some((_, problem)) = left.last() {
+            left.push((file, Problem::clone(problem)));
             continue;
         }
         let placed = if all_flushed {
@@ -110,7 +115,7 @@ pub(super) fn commit(
             .map(|()| place(tree, staging, conflicts, &file));
         let placed = match placed {
             Ok((Err(problem), Across::No)) if problem.lacks_room() => {
-                left.push(file);
+                left.push((file, problem));
                 continue;
             }
             // A file that could not be flushed is not what it was any more: it has to come again.

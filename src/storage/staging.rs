@@ -509,6 +509,19 @@ impl Staging {
         part.ok_or_else(|| ErrorKind::NotFound.into())
     }
 
+    /// What the parts that are there take of the disk.
+    pub fn taken_bytes(&self) -> u64 {
+        let names = self.folder.names().unwrap_or_default();
+        let parts = names.iter().filter_map(|name| {
+            let name = name.to_str()?;
+            part_key(name)?;
+            self.folder.regular_file(name).ok().flatten()
+        });
+        parts
+            .map(|part| part.metadata().map_or(0, |it| on_disk(&it)))
+            .sum()
+    }
+
     /// To be called for a part that may be there; one that is not is fine.
     pub fn remove_part(&self, key: EntryKey) {
         let _ = self.folder.remove_file(&part_name(key));
@@ -738,6 +751,19 @@ fn remove_ours(folder: &FolderHandle, which: impl Fn(&str) -> bool) -> io::Resul
         }
     }
     Ok(())
+}
+
+/// Also room that was taken beforehand.
+fn on_disk(file: &Metadata) -> u64 {
+    #[cfg(unix)]
+    {
+        /// Of `st_blocks`, whatever the file system's own are.
+        const BLOCK_BYTES: u64 = 512;
+        use std::os::unix::fs::MetadataExt as _;
+        file.blocks().saturating_mul(BLOCK_BYTES)
+    }
+    #[cfg(not(unix))]
+    file.len()
 }
 
 fn is_ours(name: &str) -> bool {

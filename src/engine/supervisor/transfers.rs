@@ -19,7 +19,7 @@ use crate::engine::wire::{Closed, Phase, Purpose};
 use crate::engine::{LastWord, absolute};
 use crate::model::{
     DeviceId, DeviceName, Direction, Failure, Hold, Holds, Meter, OnConflict, Party, Peer,
-    PeerAddress, Problem, Progress, Status, Summary, TransferId, TransferState, Trust, displayable,
+    PeerAddress, Progress, Status, Summary, TransferId, TransferState, Trust, displayable,
 };
 use crate::protocol::verification::SessionKey;
 
@@ -381,9 +381,13 @@ impl Supervisor {
                 (_, _) if running.state == TransferState::Away => Failure::Unreachable {
                     address: running.started.peer.address.clone(),
                 },
-                (Some(Hold::NoRoom { .. }), _) => Failure::Disk(Problem::NoSpace),
-                (_, Some(Hold::NoRoom { .. })) => Failure::PeerDisk(Problem::NoSpace),
-                (_, _) => Failure::Lost,
+                (here, there) => {
+                    match (here.and_then(Hold::problem), there.and_then(Hold::problem)) {
+                        (Some(problem), _) => Failure::Disk(problem),
+                        (None, Some(problem)) => Failure::PeerDisk(problem),
+                        (None, None) => Failure::Lost,
+                    }
+                }
             };
             let full = matches!(failure, Failure::Disk(_) | Failure::PeerDisk(_));
             match &running.handle {

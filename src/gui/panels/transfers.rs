@@ -398,6 +398,10 @@ fn held(scope: &Scope, row: &Row) -> String {
         (None, Some(Hold::NoRoom { needed_bytes })) => {
             (texts.no_room_there)(peer, need(needed_bytes).as_deref())
         }
+        (Some(Hold::NoFiles), _) => texts.no_files_here.to_owned(),
+        (None, Some(Hold::NoFiles)) => (texts.no_files_there)(peer),
+        (Some(Hold::Quota), _) => texts.no_quota_here.to_owned(),
+        (None, Some(Hold::Quota)) => (texts.no_quota_there)(peer),
         (None, Some(Hold::Turn)) => (texts.turn_there)(peer),
         (None, Some(Hold::Person) | None) => (texts.paused_by_peer)(peer),
     }
@@ -492,7 +496,7 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             {
                 scope.want(Want::Engine(Command::Pause(row.id)));
             }
-            let full = matches!(row.holds.here, Some(Hold::NoRoom { .. }));
+            let full = row.holds.here.is_some_and(|hold| hold.problem().is_some());
             if full && row.direction == Direction::Receive {
                 if widgets::button(ui, texts.other_folder).clicked() {
                     scope.want(Want::PickOtherFolder(row.id));

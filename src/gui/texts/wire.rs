@@ -134,7 +134,8 @@ pub const ENGLISH: WireTexts = WireTexts {
         Phase::Receiving(Flow::Bytes) => "ends when they send some",
         Phase::Sending(_) | Phase::Receiving(_) => "",
         Phase::Held(holds) => match (holds.here, holds.there) {
-            (Some(Hold::NoRoom { .. }), _) | (None, Some(Hold::NoRoom { .. })) => {
+            (Some(Hold::NoRoom { .. } | Hold::NoFiles | Hold::Quota), _)
+            | (None, Some(Hold::NoRoom { .. } | Hold::NoFiles | Hold::Quota)) => {
                 "ends when there is room"
             }
             (Some(Hold::Person), Some(Hold::Person)) => "ends when both resume",
@@ -204,6 +205,10 @@ fn held(holds: Holds) -> String {
     match (holds.here, holds.there) {
         (Some(Hold::NoRoom { .. }), _) => "The disk here is full",
         (None, Some(Hold::NoRoom { .. })) => "The disk there is full",
+        (Some(Hold::NoFiles), _) => "The disk here can hold no more files",
+        (None, Some(Hold::NoFiles)) => "The disk there can hold no more files",
+        (Some(Hold::Quota), _) => "The quota here is used up",
+        (None, Some(Hold::Quota)) => "The quota there is used up",
         (Some(Hold::Person), Some(Hold::Person)) => "Paused by you and by them",
         (Some(Hold::Person), _) => "Paused by you",
         (_, Some(Hold::Person)) => "Paused by them",
@@ -300,7 +305,8 @@ pub const CHINESE: WireTexts = WireTexts {
         Phase::Receiving(Flow::Bytes) => "对方发来数据后结束",
         Phase::Sending(_) | Phase::Receiving(_) => "",
         Phase::Held(holds) => match (holds.here, holds.there) {
-            (Some(Hold::NoRoom { .. }), _) | (None, Some(Hold::NoRoom { .. })) => "有空间后结束",
+            (Some(Hold::NoRoom { .. } | Hold::NoFiles | Hold::Quota), _)
+            | (None, Some(Hold::NoRoom { .. } | Hold::NoFiles | Hold::Quota)) => "有空间后结束",
             (Some(Hold::Person), Some(Hold::Person)) => "双方继续后结束",
             (Some(Hold::Person), _) => "您继续后结束",
             (_, Some(Hold::Person)) => "对方继续后结束",
@@ -368,6 +374,10 @@ fn held_zh(holds: Holds) -> String {
     match (holds.here, holds.there) {
         (Some(Hold::NoRoom { .. }), _) => "本机磁盘已满",
         (None, Some(Hold::NoRoom { .. })) => "对方磁盘已满",
+        (Some(Hold::NoFiles), _) => "本机磁盘的文件数已达上限",
+        (None, Some(Hold::NoFiles)) => "对方磁盘的文件数已达上限",
+        (Some(Hold::Quota), _) => "本机磁盘的配额已用完",
+        (None, Some(Hold::Quota)) => "对方磁盘的配额已用完",
         (Some(Hold::Person), Some(Hold::Person)) => "您和对方都已暂停",
         (Some(Hold::Person), _) => "您已暂停",
         (_, Some(Hold::Person)) => "对方已暂停",
