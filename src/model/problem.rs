@@ -231,6 +231,11 @@ pub enum Failure {
     /// It takes no messages.
     #[error("{name} runs an older Ropeway that takes no messages; update it there")]
     Older { name: DeviceName },
+    /// It waited for its device in vain.
+    #[error("{name} was not there for a week; send it again when it is")]
+    NeverThere { name: DeviceName },
+    #[error("too many things wait for devices already; cancel some of them")]
+    TooManyWait,
     #[error("the connection was lost")]
     Lost,
     #[error("the other device has not answered for 30 seconds")]
@@ -239,7 +244,7 @@ pub enum Failure {
     Declined,
     #[error("{}", match .0 { Party::Us => "it was cancelled here", Party::Peer => "it was cancelled on the other device" })]
     Cancelled(Party),
-    #[error("none of it could be read")]
+    #[error("nothing of it is there any more, or none of it could be read")]
     NothingToSend,
     #[error("the save folder cannot be used: {0}")]
     Disk(Problem),
@@ -272,6 +277,8 @@ impl Failure {
             Self::Version => "version",
             Self::Older { .. } => "older",
             Self::BlockedHere { .. } => "blocked-here",
+            Self::NeverThere { .. } => "never-there",
+            Self::TooManyWait => "too-many-wait",
             Self::Lost => "lost",
             Self::Silent => "silent",
             Self::Declined => "declined",

@@ -216,7 +216,7 @@ fn sorted_names(folder: &Path) -> io::Result<Vec<OsString>> {
 }
 
 /// `None` where the file system keeps no times.
-pub(super) fn modified(metadata: &Metadata) -> Option<Modified> {
+pub fn modified(metadata: &Metadata) -> Option<Modified> {
     metadata.modified().ok().map(modified_of)
 }
 

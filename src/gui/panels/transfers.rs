@@ -6,6 +6,7 @@ use egui::{Align, Color32, Layout, Ui, vec2};
 use lucide_icons::Icon;
 
 use super::failures::failures_ui;
+use super::picks::picks_ui;
 use super::{Scope, Want};
 use crate::engine::Command;
 use crate::gui::format::{duration, size, size_of};
@@ -46,6 +47,7 @@ pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
         }
         ui.push_id(row.id, |ui| {
             row_ui(ui, scope, row);
+            picks_ui(ui, scope, row);
             let mut newer = view.rows.iter().take(index);
             if newer.all(|newer| newer.peer.device_id != row.peer.device_id) {
                 remember_ui(ui, scope, view, row);

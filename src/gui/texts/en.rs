@@ -626,7 +626,13 @@ fn failure(failure: &Failure) -> String {
         Failure::Declined => "The other person declined.".to_owned(),
         Failure::Cancelled(Party::Us) => "Cancelled here.".to_owned(),
         Failure::Cancelled(Party::Peer) => "Cancelled on the other device.".to_owned(),
-        Failure::NothingToSend => "None of it could be read.".to_owned(),
+        Failure::NothingToSend => "None of it is there any more, or none could be read.".to_owned(),
+        Failure::NeverThere { name } => {
+            format!("{name} did not appear for a week. Send it again when it is there.")
+        }
+        Failure::TooManyWait => {
+            "Too many things wait for devices already. Cancel some of them.".to_owned()
+        }
         Failure::Disk(problem) => {
             format!("The save folder cannot be used: {}", problem_text(problem))
         }

@@ -543,7 +543,11 @@ fn failure(failure: &Failure) -> String {
         Failure::Declined => "对方拒绝了。".to_owned(),
         Failure::Cancelled(Party::Us) => "已在本机取消。".to_owned(),
         Failure::Cancelled(Party::Peer) => "已在对方设备上取消。".to_owned(),
-        Failure::NothingToSend => "所选内容都无法读取。".to_owned(),
+        Failure::NothingToSend => "所选内容已不存在或都无法读取。".to_owned(),
+        Failure::NeverThere { name } => {
+            format!("{name} 一周都没有出现，已不再等待。等它出现后请重新发送。")
+        }
+        Failure::TooManyWait => "等待设备出现的内容太多，请先取消一些。".to_owned(),
         Failure::Disk(problem) => format!("无法使用保存位置：{}", problem_text(problem)),
         Failure::PeerDisk(problem) => format!("对方磁盘出现问题：{}", problem_text(problem)),
         Failure::Protocol(_) => "对方设备发来了无法理解的内容，连接已关闭。".to_owned(),
