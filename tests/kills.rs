@@ -1081,7 +1081,9 @@ fn a_send_that_waits_is_neither_lost_nor_doubled_whenever_its_process_is_killed(
     let started: BTreeSet<_> = started.collect();
     assert_eq!(started.len(), 1, "seed {seed}: it is one and the same");
     let inbox = garden.inbox();
-    drop(garden.engine);
-    assert_eq!(names(&inbox), ["film"], "seed {seed}");
+    // Who was killed before its goodbye may come back; until then there is something to tell it.
+    let mut there = names(&inbox);
+    there.retain(|name| name != ".ropeway");
+    assert_eq!(there, ["film"], "seed {seed}");
     assert!(fs::read(inbox.join("film")).unwrap() == noise(1, BYTES));
 }
