@@ -129,6 +129,7 @@ impl App {
         if self.settings.wire {
             (self.commands)(Command::WatchWire(true));
         }
+        (self.commands)(Command::TakeUpWaiting);
         for path in paths {
             self.add(path);
         }

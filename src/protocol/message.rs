@@ -323,36 +323,51 @@ pub struct Cancel {
     pub problem: Option<WireProblem>,
 }
 
+/// Every way in which a disk is full has this reason: an older peer knows no other.
+const NO_SPACE: &str = "no-space";
+const FILES: &str = "files";
+const QUOTA: &str = "quota";
+
 /// Content is to stand still until *go on*. Said again when the reason or the need changes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Pause {
-    /// `person`, `turn` or `no-space`; another one is taken for a person's.
+    /// `person`, `turn` or `no-space` (of `lacks`); another one is taken for a person's.
     pub reason: String,
     /// Bytes that the disk lacks, as far as known.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub needed: u64,
+    /// What the disk lacks, if that is not bytes: `files` or `quota`; another one is taken for bytes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub lacks: String,
 }
 
 impl From<Hold> for Pause {
     fn from(hold: Hold) -> Self {
+        let (reason, needed, lacks) = match hold {
+            Hold::Person | Hold::Turn => (hold.as_str(), 0, ""),
+            Hold::NoRoom { needed_bytes } => (NO_SPACE, needed_bytes, ""),
+            Hold::NoFiles => (NO_SPACE, 0, FILES),
+            Hold::Quota => (NO_SPACE, 0, QUOTA),
+        };
         Self {
-            reason: hold.as_str().to_owned(),
-            needed: match hold {
-                Hold::Person | Hold::Turn => 0,
-                Hold::NoRoom { needed_bytes } => needed_bytes,
-            },
+            reason: reason.to_owned(),
+            needed,
+            lacks: lacks.to_owned(),
         }
     }
 }
 
 impl From<&Pause> for Hold {
     fn from(pause: &Pause) -> Self {
-        let no_room = Self::NoRoom {
-            needed_bytes: pause.needed,
-        };
-        let known = [Self::Turn, no_room];
-        let known = known.into_iter().find(|hold| hold.as_str() == pause.reason);
-        known.unwrap_or(Self::Person)
+        match (pause.reason.as_str(), pause.lacks.as_str()) {
+            (NO_SPACE, FILES) => Self::NoFiles,
+            (NO_SPACE, QUOTA) => Self::Quota,
+            (NO_SPACE, _) => Self::NoRoom {
+                needed_bytes: pause.needed,
+            },
+            (turn, _) if turn == Self::Turn.as_str() => Self::Turn,
+            (_, _) => Self::Person,
+        }
     }
 }
 
