@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bulk::{self, Batch, Credit, Data, FileEnd, Groups, Want};
 use super::frame::{self, FrameError, RawFrame, kind};
+use super::object::{Object, objects, some_object};
 use crate::model::{
     Entry, EntryKind, Hold, ManifestError, Modified, Problem, SafeName, UnsafeName, displayable,
 };
@@ -151,6 +152,7 @@ pub struct Offer {
 /// The next entries of the offer. Their numbers follow from their order, starting at 0.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ManifestPart {
+    #[serde(deserialize_with = "objects")]
     pub entries: Vec<WireEntry>,
 }
 
@@ -319,7 +321,11 @@ fn is_zero(count: &u64) -> bool {
 /// The transfer ends here. Without a problem a person ended it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Cancel {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "some_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub problem: Option<WireProblem>,
 }
 
@@ -580,7 +586,9 @@ impl Frame {
 
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Violation> {
     // The error may quote what came.
-    serde_json::from_slice(body).map_err(|error| Violation::Json(displayable(&error.to_string())))
+    serde_json::from_slice(body)
+        .map(|Object(message)| message)
+        .map_err(|error| Violation::Json(displayable(&error.to_string())))
 }
 
 fn empty(body: &[u8], frame: Frame) -> Result<Frame, Violation> {
@@ -612,6 +620,7 @@ mod tests {
         for body in [
             "",
             "{}",
+            "[1,2]",
             r#"{"entries":1,"bytes":2}x"#,
             r#"{"entries":1,"entries":1,"bytes":2}"#,
             r#"{"entries":-1,"bytes":2}"#,
