@@ -604,15 +604,6 @@ fn with_failures(window: &mut Window, direction: Direction, count: usize, can_re
     }));
 }
 
-fn copied(window: &Window) -> Vec<String> {
-    let commands = window.harness.output().platform_output.commands.iter();
-    let texts = commands.filter_map(|command| match command {
-        egui::OutputCommand::CopyText(text) => Some(text.clone()),
-        _ => None,
-    });
-    texts.collect()
-}
-
 #[test]
 fn a_list_of_failures_is_narrowed_by_name_or_reason_and_copied_as_shown() {
     let mut window = Window::english();
