@@ -2,6 +2,7 @@
 
 use egui::{Align, Context, Id, Layout, TextEdit, Ui, vec2};
 
+use super::hands::hands_settings_ui;
 use super::known::{KnownPanel, known_ui};
 use super::{Scope, Want};
 use crate::engine::KnownDevice;
@@ -81,6 +82,7 @@ pub fn settings_ui(
                 name(ui, scope, settings, dialog);
                 folder(ui, scope, settings, dialog);
                 choices(ui, scope, settings);
+                hands_settings_ui(ui, scope, settings);
             }
             Page::Network => {
                 port(ui, scope, settings, dialog);
@@ -101,7 +103,7 @@ pub fn settings_ui(
     open && !dismissed
 }
 
-fn row(ui: &mut Ui, label: &str, hint: &str, content: impl FnOnce(&mut Ui, Id)) {
+pub(super) fn row(ui: &mut Ui, label: &str, hint: &str, content: impl FnOnce(&mut Ui, Id)) {
     let label = ui.label(widgets::strong(label));
     ui.horizontal(|ui| content(ui, label.id));
     if !hint.is_empty() {
