@@ -32,17 +32,20 @@ pub const USUAL_ZOOM: u16 = 100;
 
 /// The size of text after the keys that were pressed.
 pub fn zoomed(context: &Context, percent: u16) -> u16 {
+    // Held down it may be pressed more than once between two pictures.
+    let times = |keys: &KeyboardShortcut| {
+        let (modifiers, key) = (keys.modifiers, keys.logical_key);
+        let times = context.input_mut(|input| input.count_and_consume_key(modifiers, key));
+        u16::try_from(times).unwrap_or_default()
+    };
     let mut percent = percent;
-    if pressed(context, &ZOOM_RESET) {
+    if times(&ZOOM_RESET) > 0 {
         percent = USUAL_ZOOM;
     }
     // On many keyboards plus is Shift with the key for the equals sign.
-    if pressed(context, &ZOOM_IN) || pressed(context, &ZOOM_IN_SECONDARY) {
-        percent = percent.saturating_add(ZOOM_STEP);
-    }
-    if pressed(context, &ZOOM_OUT) {
-        percent = percent.saturating_sub(ZOOM_STEP);
-    }
+    let larger = times(&ZOOM_IN) + times(&ZOOM_IN_SECONDARY);
+    percent = percent.saturating_add(larger.saturating_mul(ZOOM_STEP));
+    percent = percent.saturating_sub(times(&ZOOM_OUT).saturating_mul(ZOOM_STEP));
     percent.clamp(*ZOOM.start(), *ZOOM.end())
 }
 

@@ -29,36 +29,48 @@ const HELD_SECONDS: f64 = 0.5;
 pub struct Pastes {
     open: Option<Receiver<Clip>>,
     last: Option<f64>,
-    /// The key that is down has brought an event already.
-    said: bool,
+    /// What the key has brought by now, until it comes up again.
+    key: Pressed,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Pressed {
+    /// Nothing, but it may be down all the same: where the clipboard has neither text nor a picture,
+    /// pressing it to paste is no event at all, and only that it comes up is one.
+    #[default]
+    Silent,
+    Pasted,
+    Letter,
 }
 
 impl Pastes {
-    /// Whether somebody has just asked to paste. For files and nothing else there is no event, only the
-    /// key that comes up again.
+    /// Whether somebody has just asked to paste.
     pub fn asked(&mut self, context: &Context) -> bool {
         let mut asked = false;
-        let mut up = false;
+        let key = &mut self.key;
         let now = context.input(|input| {
             for event in &input.raw.events {
                 match event {
-                    Event::Paste(_) | Event::PasteImage(_) => asked = true,
+                    Event::Paste(_) | Event::PasteImage(_) => {
+                        *key = Pressed::Pasted;
+                        asked = true;
+                    }
                     Event::Key {
                         key: Key::V,
-                        pressed: false,
-                        modifiers,
+                        pressed,
                         ..
-                    } if modifiers.command => up = true,
+                    } => {
+                        asked |= !pressed && *key == Pressed::Silent;
+                        *key = match pressed {
+                            true => Pressed::Letter,
+                            false => Pressed::Silent,
+                        };
+                    }
                     _ => {}
                 }
             }
             input.time
         });
-        if up && !std::mem::take(&mut self.said) {
-            asked = true;
-        } else if asked && !up {
-            self.said = true;
-        }
         let held = self.last.is_some_and(|last| now - last < HELD_SECONDS);
         if asked {
             self.last = Some(now);

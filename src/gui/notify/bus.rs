@@ -121,10 +121,15 @@ struct Shower {
 impl Shower {
     fn run(&mut self, inputs: &Receiver<Input>) {
         loop {
-            let due = self.topics.values().filter_map(Shown::due).min();
+            let now = Instant::now();
+            let due = self
+                .topics
+                .values()
+                .filter_map(|shown| shown.due(now))
+                .min();
             let input = match due {
                 None => inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(due) => inputs.recv_timeout(due.saturating_duration_since(Instant::now())),
+                Some(due) => inputs.recv_timeout(due.saturating_duration_since(now)),
             };
             match input {
                 Ok(Input::Order(order)) => {
@@ -149,7 +154,7 @@ impl Shower {
 
     fn show_due(&mut self) {
         let now = Instant::now();
-        let due = |shown: &Shown| shown.due().is_some_and(|due| due <= now);
+        let due = |shown: &Shown| shown.due(now).is_some_and(|due| due <= now);
         let topics = self.topics.iter().filter(|(_, shown)| due(shown));
         let topics: Vec<Topic> = topics.map(|(topic, _)| *topic).collect();
         for topic in topics {
@@ -249,10 +254,11 @@ impl Shower {
 }
 
 impl Shown {
-    fn due(&self) -> Option<Instant> {
+    /// When what comes next may be shown; never before `now`.
+    fn due(&self, now: Instant) -> Option<Instant> {
         self.next.as_ref()?;
-        let now = Instant::now();
-        Some(self.changed.map_or(now, |changed| changed + BETWEEN))
+        let earliest = self.changed.map(|changed| changed + BETWEEN);
+        Some(earliest.map_or(now, |earliest| earliest.max(now)))
     }
 }
 
@@ -378,6 +384,18 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_card_is_shown_at_once_and_the_next_one_a_second_later() {
+        let now = Instant::now();
+        let mut shown = Shown::default();
+        assert_eq!(shown.due(now), None);
+        shown.next = Some(Order::Close(Topic::Offers));
+        assert_eq!(shown.due(now), Some(now));
+        shown.changed = Some(now);
+        assert_eq!(shown.due(now), Some(now + BETWEEN));
+        assert_eq!(shown.due(now + BETWEEN * 2), Some(now + BETWEEN * 2));
+    }
 
     #[test]
     fn names_are_no_markup() {

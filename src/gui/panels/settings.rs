@@ -26,6 +26,7 @@ enum Page {
     General,
     Network,
     Known,
+    Window,
     Advanced,
 }
 
@@ -68,6 +69,7 @@ pub fn settings_ui(
                 (Page::General, texts.set_general),
                 (Page::Network, texts.set_network),
                 (Page::Known, texts.known_devices),
+                (Page::Window, texts.hands.keys_window),
                 (Page::Advanced, texts.set_advanced),
             ] {
                 if widgets::choice(ui, dialog.page == page, word) {
@@ -82,7 +84,6 @@ pub fn settings_ui(
                 name(ui, scope, settings, dialog);
                 folder(ui, scope, settings, dialog);
                 choices(ui, scope, settings);
-                hands_settings_ui(ui, scope, settings);
             }
             Page::Network => {
                 port(ui, scope, settings, dialog);
@@ -90,6 +91,7 @@ pub fn settings_ui(
                 speed(ui, scope, settings, dialog);
                 at_once(ui, scope, settings);
             }
+            Page::Window => hands_settings_ui(ui, scope, settings),
             Page::Advanced => advanced(ui, scope, settings),
         }
         ui.add_space(theme::SECTION);
