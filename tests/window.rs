@@ -6,6 +6,8 @@
 
 #[path = "window/flows.rs"]
 mod flows;
+#[path = "window/hands.rs"]
+mod hands;
 mod support;
 #[path = "support/window.rs"]
 mod window;
@@ -772,35 +774,6 @@ fn a_list_that_was_saved_or_not_is_said() {
         });
         window.harness.get_by_label(said);
     }
-}
-
-#[test]
-fn closing_while_something_runs_asks_first() {
-    let mut window = Window::english();
-    window.say(started(Direction::Send));
-    let close = |window: &mut Window| {
-        let viewports = &mut window.harness.input_mut().viewports;
-        let root = viewports.entry(egui::ViewportId::ROOT).or_default();
-        root.events.push(egui::ViewportEvent::Close);
-        window.harness.step();
-        let viewports = &mut window.harness.input_mut().viewports;
-        if let Some(root) = viewports.get_mut(&egui::ViewportId::ROOT) {
-            root.events.clear();
-        }
-        window.harness.run();
-    };
-    close(&mut window);
-    window
-        .harness
-        .get_by_label("Quit while something is running?");
-    window.click("Keep running");
-    assert!(window.harness.query_by_label("Quit").is_none());
-    close(&mut window);
-    window.press(Modifiers::NONE, Key::Escape);
-    assert!(
-        window.harness.query_by_label("Quit").is_none(),
-        "Escape is the way back"
-    );
 }
 
 #[test]

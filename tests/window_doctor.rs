@@ -66,7 +66,7 @@ fn asked(window: &Window) -> Option<PeerAddress> {
 #[test]
 fn what_is_found_streams_into_the_dialog_and_its_commands_can_be_copied() {
     let mut window = Window::english();
-    window.press(Modifiers::NONE, Key::F1);
+    window.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::D);
     assert_eq!(asked(&window), None);
     window.harness.get_by_label("Looking…");
     window.say(found(None, &[in_a_network()], false));
@@ -99,9 +99,18 @@ fn what_is_found_streams_into_the_dialog_and_its_commands_can_be_copied() {
 }
 
 #[test]
-fn the_button_in_the_header_opens_it_and_an_address_is_checked_by_the_keyboard_alone() {
+fn the_help_page_leads_to_it_and_an_address_is_checked_by_the_keyboard_alone() {
     let mut window = Window::english();
-    window.click("Why can’t I connect?");
+    window.click("Keys and help");
+    // It stands among the keys, too.
+    let button = |window: &Window| {
+        let button = window
+            .harness
+            .get_by_role_and_label(Role::Button, "Why can’t I connect?");
+        button.click();
+    };
+    button(&window);
+    window.harness.run();
     assert_eq!(asked(&window), None);
     window.say(found(None, &[in_a_network()], true));
     let field = "Device that cannot be reached";

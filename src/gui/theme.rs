@@ -129,6 +129,8 @@ pub const ROW_LINE_GAP: f32 = 6.0;
 pub const BADGE_PADDING: Vec2 = Vec2::new(10.0, 4.0);
 pub const TEXT_LINE: f32 = 18.0;
 pub const TILE: f32 = 32.0;
+/// The keys on the help page.
+pub const KEYS_COLUMN: f32 = 150.0;
 /// A known device in the settings.
 pub const KNOWN_ROW: f32 = 44.0;
 /// A device to choose, and the middle of the icon in it.

@@ -53,6 +53,7 @@ impl Window<'_> {
             .build_ui_state(
                 |ui, app: &mut App| {
                     app.drain();
+                    app.attend(ui.ctx());
                     app.ui(ui, None);
                 },
                 app,

@@ -471,18 +471,6 @@ pub const ENGLISH: Texts = Texts {
     let_finish: "Let it finish",
     stop_now: "Stop it",
     keep_on: "Stay on",
-    quit_title: "Quit while something is running?",
-    quit_text: |count| match count {
-        1 => "One transfer is still running. Quitting interrupts it; it can go on next time."
-            .to_owned(),
-        count => {
-            format!(
-                "{count} transfers are still running. Quitting interrupts them; they can go on next time."
-            )
-        }
-    },
-    quit_now: "Quit",
-    keep_running: "Keep running",
 
     set_general: "General",
     no_known: "No device is known yet",
@@ -535,6 +523,7 @@ pub const ENGLISH: Texts = Texts {
     theme_dark: "Dark",
     language_system: "System",
     set_advanced: "Advanced",
+    hands: super::hands::ENGLISH,
     wire: super::wire::ENGLISH,
     settings_not_saved: |why| format!("The settings could not be saved: {why}"),
     devices_not_read: |why| why.to_owned(),

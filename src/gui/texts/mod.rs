@@ -4,6 +4,7 @@
 //! functions, so that each language orders and counts as it must.
 
 mod en;
+mod hands;
 mod wire;
 mod zh;
 mod zh_findings;
@@ -20,6 +21,7 @@ use crate::model::{
 use crate::settings::Language;
 
 pub use en::ENGLISH;
+pub use hands::HandsTexts;
 pub use wire::WireTexts;
 pub use zh::CHINESE;
 
@@ -315,10 +317,6 @@ pub struct Texts {
     pub let_finish: &'static str,
     pub stop_now: &'static str,
     pub keep_on: &'static str,
-    pub quit_title: &'static str,
-    pub quit_text: fn(u64) -> String,
-    pub quit_now: &'static str,
-    pub keep_running: &'static str,
 
     pub set_general: &'static str,
     pub no_known: &'static str,
@@ -362,6 +360,7 @@ pub struct Texts {
     pub language_system: &'static str,
     pub set_advanced: &'static str,
     pub wire: WireTexts,
+    pub hands: HandsTexts,
     pub settings_not_saved: fn(&str) -> String,
     pub settings_not_read: fn(&str) -> String,
     pub devices_not_read: fn(&str) -> String,

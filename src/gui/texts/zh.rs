@@ -405,10 +405,6 @@ pub const CHINESE: Texts = Texts {
     let_finish: "等它完成",
     stop_now: "立即停止",
     keep_on: "保持开启",
-    quit_title: "传输尚未完成，要退出吗？",
-    quit_text: |count| format!("还有 {count} 个传输正在进行，退出后会中断，下次可以继续。"),
-    quit_now: "退出",
-    keep_running: "继续传输",
 
     set_general: "常规",
     no_known: "还没有已知设备",
@@ -459,6 +455,7 @@ pub const CHINESE: Texts = Texts {
     theme_dark: "深色",
     language_system: "跟随系统",
     set_advanced: "高级",
+    hands: super::hands::CHINESE,
     wire: super::wire::CHINESE,
     settings_not_saved: |why| format!("设置未能保存：{why}"),
     devices_not_read: |why| format!("已知设备列表未能完整读取，请检查列表。（{why}）"),
