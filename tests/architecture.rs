@@ -6,6 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "architecture/window.rs"]
+mod window;
+
 /// A room of the house: its name, and the rooms it may know besides itself.
 const ROOMS: &[(&str, &[&str])] = &[
     ("model", &[]),

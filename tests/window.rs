@@ -4,7 +4,9 @@
 // Helpers of tests are tests, too; clippy only knows the functions that are marked.
 #![allow(clippy::unwrap_used)]
 
-#[path = "window_parts/hands.rs"]
+#[path = "window/flows.rs"]
+mod flows;
+#[path = "window/hands.rs"]
 mod hands;
 mod support;
 #[path = "support/window.rs"]

@@ -27,7 +27,7 @@ use super::panels::wire::wire_ui;
 use super::panels::{Scope, Want};
 use super::texts::{Texts, texts};
 use super::view::{Notice, View, cards};
-use super::{keys, theme, widgets};
+use super::{keys, tab, theme, widgets};
 use crate::engine::{Command, Event, StopMode};
 use crate::model::{DeviceId, FailedLine, TransferId};
 use crate::settings::{Settings, Theme};
@@ -177,6 +177,7 @@ impl App {
             Theme::Dark => ThemePreference::Dark,
         });
         let mut wants = Vec::new();
+        tab::move_focus(&context);
         self.zoom(&context);
         self.pastes(&context);
         self.shortcuts(&context, &mut wants);
@@ -399,6 +400,11 @@ impl App {
             }
             Some(ModalState::Quit) => self.closing(context),
         }
+    }
+
+    /// Closes the window without a question.
+    pub(super) fn close(&mut self, context: &Context) {
+        self.quit(context);
     }
 
     /// Of everything that moves now, for the title.

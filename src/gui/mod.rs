@@ -7,6 +7,7 @@
 pub mod app;
 pub mod clipboard;
 mod clock;
+pub mod demo;
 mod dialogs;
 pub mod format;
 mod keys;
@@ -16,6 +17,7 @@ pub mod panels;
 pub mod paste;
 mod spoken;
 mod symbols;
+mod tab;
 pub mod texts;
 pub mod theme;
 pub mod view;

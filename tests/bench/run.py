@@ -35,7 +35,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Row → module. Without --rows: all but the last two, which take long or need a display.
 ROWS = {
     "big": "files", "tree": "files", "mixed": "files", "tiny": "files", "hundred": "files", "resume": "resume",
-    "clients": "clients", "cancel": "cancel", "link": "link", "memory": "files", "window": "window", "million": "files",
+    "clients": "clients", "cancel": "cancel", "message": "cancel", "link": "link", "memory": "files", "window": "window", "million": "files",
 }
 BY_DEFAULT = list(ROWS)[:-2]
 

@@ -89,9 +89,7 @@ impl Window<'_> {
     }
 
     pub fn drop_file(&mut self, path: &str) {
-        self.harness.input_mut().dropped_files = vec![Arc::new(Dropped(path.into()))];
-        self.harness.step();
-        self.harness.input_mut().dropped_files.clear();
+        drop_file(&mut self.harness, Path::new(path));
         self.harness.run();
     }
 
@@ -106,6 +104,13 @@ impl Window<'_> {
             .try_iter()
             .find(|command| !matches!(command, Command::Measure(_) | Command::LookAt(_)))
     }
+}
+
+/// A file or folder let go over the window.
+pub fn drop_file(harness: &mut Harness<App>, path: &Path) {
+    harness.input_mut().dropped_files = vec![Arc::new(Dropped(path.into()))];
+    harness.step();
+    harness.input_mut().dropped_files.clear();
 }
 
 #[derive(Debug)]

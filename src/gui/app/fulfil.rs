@@ -21,7 +21,12 @@ use crate::gui::view::{Entry, Notice, Server, WireView, cards};
 use crate::model::{Bond, DeviceId, Peer, PeerAddress, Problem, Rule, TransferId};
 
 impl App {
-    pub(super) fn fulfil(&mut self, want: Want, context: &Context, frame: Option<&eframe::Frame>) {
+    pub(in crate::gui) fn fulfil(
+        &mut self,
+        want: Want,
+        context: &Context,
+        frame: Option<&eframe::Frame>,
+    ) {
         match want {
             // A second dialog is not shown, and that is no loss.
             Want::PickFiles => _ = self.dialog(Kind::Files, context, frame),

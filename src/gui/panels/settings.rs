@@ -190,7 +190,7 @@ fn bytes(typed: &str) -> Option<u64> {
         return Some(0);
     }
     let megabytes: f64 = typed.parse().ok()?;
-    let range = 0.001..=1e6;
+    let range: std::ops::RangeInclusive<f64> = 0.001..=1e6;
     (megabytes == 0.0 || range.contains(&megabytes)).then_some((megabytes * 1e6) as u64)
 }
 
@@ -201,7 +201,7 @@ fn speed(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut Setti
             .char_limit(9)
             .hint_text(texts.no_limit)
             .align(egui::Align2::LEFT_CENTER)
-            .desired_width(theme::PORT_WIDTH * 1.5);
+            .desired_width(theme::AMOUNT_WIDTH);
         let response = ui.add(field).labelled_by(label);
         let typed = bytes(&dialog.speed);
         let color = match typed {

@@ -139,11 +139,7 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             widgets::tile(ui, symbol, looks.front);
         });
         ui.add_space(theme::GRID);
-        let right = if wide {
-            theme::PLOT.x + theme::SECTION * 2.0 + theme::BADGE_COLUMN * 2.25
-        } else {
-            0.0
-        };
+        let right = if wide { theme::ROW_RIGHT } else { 0.0 };
         let width = (ui.available_width() - right).max(theme::FIELD_WIDTH);
         ui.vertical(|ui| {
             ui.set_width(width);
@@ -250,7 +246,7 @@ fn headline(ui: &mut Ui, scope: &Scope, row: &Row) {
             about = format!("{about} · {count}");
         }
         let about = widgets::muted(ui, about);
-        let width = (ui.available_width() * 0.6).max(theme::NAME_WIDTH);
+        let width = (ui.available_width() * theme::ROW_NAME_SHARE).max(theme::NAME_WIDTH);
         let font = theme::strong_font(theme::BODY);
         widgets::name_label(ui, &name(scope, row), font, palette.text, width);
         ui.add(egui::Label::new(about).truncate())

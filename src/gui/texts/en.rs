@@ -15,7 +15,6 @@ pub const ENGLISH: Texts = Texts {
     settings: "Settings",
     done: "Done",
     copy: "Copy",
-    copied: "Copied",
 
     send: "Send",
     drop_title: "Drop files or folders here",

@@ -31,7 +31,6 @@ pub struct Texts {
     pub settings: &'static str,
     pub done: &'static str,
     pub copy: &'static str,
-    pub copied: &'static str,
 
     pub send: &'static str,
     pub drop_title: &'static str,
@@ -360,16 +359,19 @@ pub struct Texts {
 
 /// The table for a setting; `System` follows the system's locale.
 pub fn texts(language: Language) -> &'static Texts {
+    if is_chinese(language) {
+        &CHINESE
+    } else {
+        &ENGLISH
+    }
+}
+
+pub fn is_chinese(language: Language) -> bool {
     match language {
-        Language::English => &ENGLISH,
-        Language::Chinese => &CHINESE,
-        Language::System => {
-            let locale = sys_locale::get_locale().unwrap_or_default();
-            if locale.starts_with("zh") {
-                &CHINESE
-            } else {
-                &ENGLISH
-            }
-        }
+        Language::English => false,
+        Language::Chinese => true,
+        Language::System => sys_locale::get_locale()
+            .unwrap_or_default()
+            .starts_with("zh"),
     }
 }

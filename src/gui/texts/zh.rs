@@ -14,7 +14,6 @@ pub const CHINESE: Texts = Texts {
     settings: "设置",
     done: "完成",
     copy: "复制",
-    copied: "已复制",
 
     send: "发送",
     drop_title: "把文件或文件夹拖到这里",
