@@ -65,9 +65,13 @@ fn demo(scene: String, how: cli::Demo) -> ExitCode {
         },
         size: how.size.map(|size| size.map(f32::from)),
         scale: how.scale,
-        shot: how.shot,
+        shot: how.shot.is_some(),
     };
-    match demo::run(&options) {
+    let written = demo::run(&options).and_then(|picture| match (picture, how.shot) {
+        (Some(picture), Some(to)) => cli::write_picture(&to, &picture),
+        _ => Ok(()),
+    });
+    match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");

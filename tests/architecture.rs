@@ -25,7 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("settings", &["model", "storage", "engine"]),
     ("cli", &["model", "engine", "instance", "settings"]),
     ("gui", &["model", "engine", "instance", "settings"]),
-    ("main", &["cli", "gui", "logging"]),
+    ("main", &["cli", "gui", "logging", "settings"]),
     ("lib", &[]),
 ];
 

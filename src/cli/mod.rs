@@ -15,8 +15,10 @@ mod secret;
 mod send;
 mod target;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use anyhow::Context as _;
 
 pub use args::{Arguments, Demo, DemoLanguage, DemoTheme, Log, Subcommand};
 
@@ -25,6 +27,12 @@ use crate::model::{Failure, Presence, Status, Summary};
 use crate::settings::{self, Settings};
 use input::{Inputs, Waking};
 use output::Output;
+
+/// Writes what `--demo --shot` took, a PNG.
+pub fn write_picture(to: &Path, picture: &[u8]) -> anyhow::Result<()> {
+    std::fs::write(to, picture)
+        .with_context(|| format!("the picture cannot be written to {}", to.display()))
+}
 
 /// Exit statuses, as `--help` lists them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -27,7 +27,7 @@ use super::panels::wire::wire_ui;
 use super::panels::{Scope, Want};
 use super::texts::{Texts, texts};
 use super::view::{Notice, View, cards};
-use super::{keys, theme, widgets};
+use super::{keys, tab, theme, widgets};
 use crate::engine::{Command, Event, StopMode};
 use crate::model::{DeviceId, FailedLine, TransferId};
 use crate::settings::{Settings, Theme};
@@ -178,6 +178,7 @@ impl App {
             Theme::Dark => ThemePreference::Dark,
         });
         let mut wants = Vec::new();
+        tab::move_focus(&context);
         self.zoom(&context);
         self.pastes(&context);
         self.shortcuts(&context, &mut wants);
@@ -393,11 +394,8 @@ impl App {
                     }
                 }
             }
-            Some(ModalState::Help) => {
-                if !help_ui(context, scope) {
-                    self.modal = None;
-                }
-            }
+            Some(ModalState::Help) if !help_ui(context, scope) => self.modal = None,
+            Some(ModalState::Help) => {}
             Some(ModalState::Quit) => self.closing(context),
         }
     }

@@ -17,6 +17,7 @@ pub mod panels;
 pub mod paste;
 mod spoken;
 mod symbols;
+mod tab;
 pub mod texts;
 pub mod theme;
 pub mod view;

@@ -299,6 +299,10 @@ pub fn switch(ui: &mut Ui, on: bool, name: &str) -> Response {
 
 /// Where the keyboard is.
 pub fn focus_ring(ui: &Ui, response: &Response) {
+    if response.gained_focus() {
+        // It may be below what is in sight.
+        response.scroll_to_me(None);
+    }
     if response.has_focus() {
         ui.painter().rect_stroke(
             response.rect.expand(theme::FOCUS_LINE),

@@ -574,6 +574,45 @@ fn offers_and_progress_are_announced_in_steps() {
     assert_eq!(live, Live::Assertive);
 }
 
+#[test]
+fn tab_goes_as_the_eye_goes_and_what_it_reaches_comes_into_sight() {
+    let mut window = Window::english();
+    window.say(listening());
+    window.say(code());
+    window.harness.set_size(egui::vec2(520.0, 480.0));
+    window.harness.run();
+    let mut reached = Vec::new();
+    for _ in 0..40 {
+        window.press(Modifiers::NONE, Key::Tab);
+        let focused = window.harness.query_all_by(|node| {
+            node.is_focused() && !matches!(node.role(), Role::Window | Role::ScrollBar)
+        });
+        for node in focused {
+            let name = node.accesskit_node().label().unwrap_or_default();
+            let rect = node.rect();
+            assert!(
+                rect.top() >= 0.0 && rect.bottom() <= 481.0,
+                "{name} at {rect:?}"
+            );
+            if !reached.contains(&name) {
+                reached.push(name);
+            }
+        }
+    }
+    let place = |name: &str| {
+        let place = reached.iter().position(|reached| reached == name);
+        place.unwrap_or_else(|| panic!("{name} is not in {reached:?}"))
+    };
+    for line in [
+        ["Keys and help", "Conversations", "Settings"],
+        ["Files…", "Folder…", "Text…"],
+        ["Copy", "New code", "Hide"],
+    ] {
+        let places = line.map(place);
+        assert!(places.is_sorted(), "{line:?} in {reached:?}");
+    }
+}
+
 /// Whatever a person can press or type into has a name, and what can be on or off says so.
 fn everything_has_a_name(window: &Window, scene: &str) {
     let mut found = 0;

@@ -1,7 +1,5 @@
 //! A scene in a window of its own, and the picture of it.
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -18,8 +16,9 @@ const STANDS_STILL: Duration = Duration::from_millis(900);
 const PICTURES_BEFORE: u64 = 8;
 
 /// Opens the window in the scene that `options` names, until it is closed or its picture is taken.
-/// For a name that no scene has, the error lists those there are.
-pub fn run(options: &Options) -> anyhow::Result<()> {
+/// Returns the picture as a PNG if one is wanted. For a name that no scene has, the error lists those
+/// there are.
+pub fn run(options: &Options) -> anyhow::Result<Option<Vec<u8>>> {
     let named = options.scene.as_deref().map(|name| {
         scene(name).with_context(|| format!("there is no scene {name:?}; there are:\n{}", list()))
     });
@@ -35,7 +34,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         .with_app_id(super::super::APP_ID)
         .with_title("Ropeway")
         .with_inner_size(size);
-    if options.shot.is_none() {
+    if !options.shot {
         viewport = viewport.with_min_inner_size(theme::WINDOW_MIN);
     }
     if let Some(icon) = theme::window_icon() {
@@ -50,7 +49,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         ..eframe::NativeOptions::default()
     };
     let (done, taken) = channel();
-    let (theme, language, shot) = (options.theme, options.language, options.shot.clone());
+    let (theme, language, shot) = (options.theme, options.language, options.shot);
     eframe::run_native(
         "Ropeway",
         native,
@@ -58,21 +57,18 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             theme::install(&creation.egui_ctx);
             creation.egui_ctx.set_zoom_factor(scale);
             Ok(Box::new(Film {
-                stage: Stage::new(scene, theme, language).still(shot.is_some()),
-                camera: shot.map(|_to| Camera::new(done)),
+                stage: Stage::new(scene, theme, language).still(shot),
+                camera: shot.then(|| Camera::new(done)),
                 title: String::new(),
             }))
         }),
     )
     .map_err(|error| anyhow::anyhow!("{error}"))
     .context("no window system answered")?;
-    match &options.shot {
-        Some(to) => write(&taken, to),
-        None => Ok(()),
-    }
+    options.shot.then(|| developed(&taken)).transpose()
 }
 
-fn write(taken: &Receiver<Arc<ColorImage>>, to: &Path) -> anyhow::Result<()> {
+fn developed(taken: &Receiver<Arc<ColorImage>>) -> anyhow::Result<Vec<u8>> {
     let picture = taken
         .try_recv()
         .context("the window was closed before its picture was taken")?;
@@ -83,7 +79,7 @@ fn write(taken: &Receiver<Arc<ColorImage>>, to: &Path) -> anyhow::Result<()> {
         .flat_map(|pixel| pixel.to_array())
         .collect();
     let png = clipboard::encode(u32::try_from(width)?, u32::try_from(height)?, &pixels)?;
-    fs::write(to, png).with_context(|| format!("the picture cannot be written to {}", to.display()))
+    Ok(png)
 }
 
 struct Film {

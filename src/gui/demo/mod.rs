@@ -15,8 +15,6 @@ mod stage;
 mod transfers;
 mod understudy;
 
-use std::path::PathBuf;
-
 use crate::engine::Event;
 use crate::settings::{Language, Settings, Theme};
 
@@ -99,8 +97,8 @@ pub struct Options {
     /// Width and height in points.
     pub size: Option<[f32; 2]>,
     pub scale: Option<f32>,
-    /// A PNG is written there as soon as the picture stands still, and the program ends.
-    pub shot: Option<PathBuf>,
+    /// A picture is taken as soon as it stands still, and the window closes.
+    pub shot: bool,
 }
 
 /// All scenes, the main picture first.

@@ -47,8 +47,11 @@ impl Stage {
             let _gone = to_engine.send(command);
         };
         let settings = settings(theme, language, &cast);
+        let mut app = App::new(settings, None, Box::new(send), from_engine);
+        // No later start would bring it back.
+        app.hands.can_hide = false;
         Self {
-            app: App::new(settings, None, Box::new(send), from_engine),
+            app,
             scene,
             cast,
             events,
