@@ -968,6 +968,8 @@ fn the_process_that_waits_when_the_test_below_asks_for_it() {
                 engine.command(EngineCommand::Resume(id));
             }
             Event::State(_, TransferState::Away) => println!("{{\"event\":\"away\"}}"),
+            // For who reads why it was not sent.
+            Event::Ended(summary) => println!("{:?} {:?}", summary.status, summary.failure),
             _ => {}
         }
     }
@@ -1064,7 +1066,13 @@ fn a_send_that_waits_is_neither_lost_nor_doubled_whenever_its_process_is_killed(
         let until = wire.bytes() + dice.below(reach);
         let lives = round >= kills;
         while (lives || wire.bytes() < until) && left() > 0 {
-            assert!(Instant::now() < deadline, "seed {seed}, round {round}");
+            if Instant::now() >= deadline {
+                process.kill().unwrap();
+                let mut said = String::new();
+                let mut out = process.stdout.take().unwrap();
+                out.read_to_string(&mut said).unwrap();
+                panic!("seed {seed}, round {round}: {said}");
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
         process.kill().unwrap();
