@@ -430,9 +430,7 @@ impl Supervisor {
         if let Some((connection, id, session)) = next {
             // What the person has said of it meanwhile counts: then its sender comes once more.
             match self.shared.ledger.get(id) {
-                Some(kept) if !kept.cancelled_here => {
-                    self.take_up(connection, id, session, &kept);
-                }
+                Some(kept) if !kept.cancelled_here => self.offered_again(connection, id, session),
                 Some(_) | None => session.hang_up(),
             }
         }
