@@ -934,6 +934,7 @@ fn the_process_that_waits_when_the_test_below_asks_for_it() {
         return;
     };
     let asked: Value = serde_json::from_str(&asked).unwrap();
+    let say = |line: &str| writeln!(std::io::stdout(), "{line}").unwrap();
     let text = |field: &str| asked[field].as_str();
     let config = ropeway::engine::Config {
         data_dir: text("data").unwrap().into(),
@@ -967,9 +968,9 @@ fn the_process_that_waits_when_the_test_below_asks_for_it() {
             {
                 engine.command(EngineCommand::Resume(id));
             }
-            Event::State(_, TransferState::Away) => println!("{{\"event\":\"away\"}}"),
+            Event::State(_, TransferState::Away) => say("away"),
             // For who reads why it was not sent.
-            Event::Ended(summary) => println!("{:?} {:?}", summary.status, summary.failure),
+            Event::Ended(summary) => say(&format!("{:?} {:?}", summary.status, summary.failure)),
             _ => {}
         }
     }

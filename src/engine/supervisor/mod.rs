@@ -394,6 +394,9 @@ impl Supervisor {
                 }
             }
             Note::Waits(waiting, written) => self.keep_waiting(connection, *waiting, written),
+            Note::Written(written) => self.shared.ledger.after_all(move || {
+                let _ = written.send(());
+            }),
             Note::PicksDiffer(differs) => self.picks_differ(connection, differs),
             Note::NotSafe(problem) => {
                 if let Some(transfer) = self.settling.remove(&connection) {
