@@ -934,6 +934,7 @@ fn the_process_that_waits_when_the_test_below_asks_for_it() {
         return;
     };
     let asked: Value = serde_json::from_str(&asked).unwrap();
+    let say = |line: &str| writeln!(std::io::stdout(), "{line}").unwrap();
     let text = |field: &str| asked[field].as_str();
     let config = ropeway::engine::Config {
         data_dir: text("data").unwrap().into(),
@@ -967,7 +968,9 @@ fn the_process_that_waits_when_the_test_below_asks_for_it() {
             {
                 engine.command(EngineCommand::Resume(id));
             }
-            Event::State(_, TransferState::Away) => println!("{{\"event\":\"away\"}}"),
+            Event::State(_, TransferState::Away) => say("away"),
+            // For who reads why it was not sent.
+            Event::Ended(summary) => say(&format!("{:?} {:?}", summary.status, summary.failure)),
             _ => {}
         }
     }
@@ -1064,7 +1067,13 @@ fn a_send_that_waits_is_neither_lost_nor_doubled_whenever_its_process_is_killed(
         let until = wire.bytes() + dice.below(reach);
         let lives = round >= kills;
         while (lives || wire.bytes() < until) && left() > 0 {
-            assert!(Instant::now() < deadline, "seed {seed}, round {round}");
+            if Instant::now() >= deadline {
+                process.kill().unwrap();
+                let mut said = String::new();
+                let mut out = process.stdout.take().unwrap();
+                out.read_to_string(&mut said).unwrap();
+                panic!("seed {seed}, round {round}: {said}");
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
         process.kill().unwrap();

@@ -123,6 +123,7 @@ enum Write {
     Wait(Box<Waiting>, Then),
     NoWait(TransferId),
     TakeUp(Box<dyn FnOnce(Vec<Waiting>) + Send>),
+    Then(Then),
 }
 
 /// Dropping it waits until everything is written.
@@ -239,6 +240,11 @@ impl Ledger {
         }
     }
 
+    /// Calls `then` once all that was asked for before is done.
+    pub fn after_all(&self, then: impl FnOnce() + Send + 'static) {
+        self.write(Write::Then(Box::new(then)));
+    }
+
     pub fn waits(&self, transfer: TransferId) -> bool {
         lock(&self.waiting).contains(&transfer)
     }
@@ -348,6 +354,7 @@ fn write_all(folder: &Path, mut shelf: Shelf, asked: &Receiver<Write>) {
         let mut last: Vec<Last> = Vec::new();
         let mut waits: HashMap<TransferId, Option<Box<Waiting>>> = HashMap::new();
         let mut waiting: Vec<Then> = Vec::new();
+        let mut after_all: Vec<Then> = Vec::new();
         for write in std::iter::once(first).chain(asked.try_iter()) {
             let (transfer, kept, then) = match write {
                 Write::Save(kept, then) => (kept.transfer, Some(kept), then),
@@ -359,6 +366,10 @@ fn write_all(folder: &Path, mut shelf: Shelf, asked: &Receiver<Write>) {
                 }
                 Write::NoWait(transfer) => {
                     waits.insert(transfer, None);
+                    continue;
+                }
+                Write::Then(then) => {
+                    after_all.push(then);
                     continue;
                 }
                 Write::TakeUp(then) => {
@@ -395,6 +406,7 @@ fn write_all(folder: &Path, mut shelf: Shelf, asked: &Receiver<Write>) {
             let _ = fs::remove_file(path_of(folder, last.transfer));
             last.waiting.into_iter().for_each(|then| then());
         }
+        after_all.into_iter().for_each(|then| then());
     }
 }
 

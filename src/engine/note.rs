@@ -91,6 +91,8 @@ pub enum Note {
     Offers(DeviceId, SessionKey, SyncSender<()>),
     /// Sending: its device is not there, and it waits. The sender of the note waits until that is on the disk.
     Waits(Box<Waiting>, SyncSender<()>),
+    /// Sending: who waits goes on when all that was said before is on the disk.
+    Written(SyncSender<()>),
     /// Sending: what is not as it was when it was picked.
     PicksDiffer(Differs),
     /// Sending: accepted, so from now on it can go on with this key.

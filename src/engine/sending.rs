@@ -645,6 +645,7 @@ impl Sending {
                     self.notes.send(Note::Ended(status, None));
                 }
                 SenderEvent::Safe => {
+                    self.settle_before_goodbye();
                     self.notes.send(Note::Safe { delivered: true });
                     link.close();
                 }

@@ -81,4 +81,14 @@ impl Sending {
         let _ = is_written.recv();
         !self.ended.load(std::sync::atomic::Ordering::SeqCst)
     }
+
+    /// With the goodbye the receiver forgets what arrived. By then nothing here may say that it still waits,
+    /// or a kill would send it a second time.
+    pub(super) fn settle_before_goodbye(&self) {
+        if self.request.wait_for_it {
+            let (written, is_written) = mpsc::sync_channel(1);
+            self.notes.send(Note::Written(written));
+            let _ = is_written.recv();
+        }
+    }
 }

@@ -394,6 +394,9 @@ impl Supervisor {
                 }
             }
             Note::Waits(waiting, written) => self.keep_waiting(connection, *waiting, written),
+            Note::Written(written) => self.shared.ledger.after_all(move || {
+                let _ = written.send(());
+            }),
             Note::PicksDiffer(differs) => self.picks_differ(connection, differs),
             Note::NotSafe(problem) => {
                 if let Some(transfer) = self.settling.remove(&connection) {
@@ -430,9 +433,7 @@ impl Supervisor {
         if let Some((connection, id, session)) = next {
             // What the person has said of it meanwhile counts: then its sender comes once more.
             match self.shared.ledger.get(id) {
-                Some(kept) if !kept.cancelled_here => {
-                    self.take_up(connection, id, session, &kept);
-                }
+                Some(kept) if !kept.cancelled_here => self.offered_again(connection, id, session),
                 Some(_) | None => session.hang_up(),
             }
         }

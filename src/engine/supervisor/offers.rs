@@ -262,10 +262,6 @@ impl Supervisor {
             session.hang_up();
             return;
         };
-        // Ended by the person here, or cut before anybody knew all that it is: asked again.
-        if kept.cancelled_here || kept.picks.is_none() {
-            return self.open_offer(connection, id, session);
-        }
         // Whatever connection still has to do with it, also one that is just finishing.
         let mut others = self.connections.iter();
         let before = others.find_map(|(other, held)| match &held.role {
@@ -285,6 +281,10 @@ impl Supervisor {
                 dropped.hang_up();
             }
             return;
+        }
+        // Ended by the person here, or cut before anybody knew all that it is: asked again.
+        if kept.cancelled_here || kept.picks.is_none() {
+            return self.open_offer(connection, id, session);
         }
         self.take_up(connection, id, session, &kept);
     }
