@@ -1,6 +1,6 @@
 """What a screen reader sees of a program: its controls by role and name, over the accessibility bus.
 
-Needs /usr/bin/python3 with the package python3-gi, dbus-daemon and at-spi2-core.
+Needs /usr/bin/python3 with the package python3-gi, and dbus and at-spi2-core.
 """
 
 import os

@@ -144,11 +144,6 @@ class Window:
     def tree(self):
         return "\n".join(map(str, self.program.nodes()))
 
-    def end(self):
-        """As a person closes it."""
-        self.desktop.xdotool("windowclose", self.id)
-        return self.process.wait(PATIENCE_S)
-
 
 def _shown(name):
     return name if isinstance(name, str) else name.pattern
