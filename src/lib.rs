@@ -15,6 +15,8 @@ pub mod engine;
 pub mod logging;
 pub mod settings;
 
+pub mod report;
+
 pub mod cli;
 #[cfg(feature = "gui")]
 pub mod gui;

@@ -19,8 +19,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("logging", &[]),
     ("settings", &["model", "storage", "engine"]),
-    ("cli", &["model", "engine", "settings"]),
-    ("gui", &["model", "engine", "settings"]),
+    ("report", &["model", "settings", "logging"]),
+    ("cli", &["model", "engine", "settings", "report"]),
+    ("gui", &["model", "engine", "settings", "report"]),
     ("main", &["cli", "gui", "logging"]),
     ("lib", &[]),
 ];

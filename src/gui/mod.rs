@@ -11,6 +11,7 @@ mod dialogs;
 pub mod format;
 mod pace;
 pub mod panels;
+mod reporting;
 mod symbols;
 pub mod texts;
 pub mod theme;

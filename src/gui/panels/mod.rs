@@ -87,6 +87,8 @@ pub enum Want {
     /// computer is.
     OpenDoctor(Option<PeerAddress>),
     Diagnose(Option<PeerAddress>),
+    /// What somebody who helps wants to know, into the clipboard.
+    CopyReport,
     Rename(String),
     SetPort(u16),
     LimitSpeed(TransferId, Option<u64>),
