@@ -16,6 +16,8 @@ pub mod instance;
 pub mod logging;
 pub mod settings;
 
+pub mod report;
+
 pub mod cli;
 #[cfg(feature = "gui")]
 pub mod gui;

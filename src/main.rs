@@ -14,14 +14,16 @@ fn main() -> ExitCode {
     }
     let data_dir = cli::data_dir(&arguments);
     let wire = arguments.log == Some(cli::Log::Wire);
-    ropeway::logging::start(&data_dir, wire);
+    if arguments.uses_data() {
+        ropeway::logging::start(&data_dir, wire);
+    }
     match arguments.subcommand {
         Some(subcommand) => {
             let wait = Duration::from_secs(arguments.wait);
             cli::run(subcommand, data_dir, wait).into()
         }
-        None => match cli::check_paths(&arguments) {
-            Ok(()) => window(data_dir, arguments.paths),
+        None => match cli::opened_with(&arguments) {
+            Ok(paths) => window(data_dir, paths),
             Err(exit) => exit.into(),
         },
     }

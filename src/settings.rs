@@ -146,3 +146,32 @@ pub fn default_data_dir() -> PathBuf {
         |dirs| dirs.data_dir().to_path_buf(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_an_earlier_program_are_taken_over_and_those_of_a_later_one_are_not_touched() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join(FILE);
+        std::fs::write(
+            &path,
+            r#"{"version":1,"port":9123,"theme":"dark","gone":[1]}"#,
+        )
+        .unwrap();
+        let settings = Settings::load(data.path()).unwrap();
+        assert_eq!((settings.port, settings.theme), (9123, Theme::Dark));
+        assert_eq!(
+            settings.at_once,
+            Settings::default().at_once,
+            "what it did not know"
+        );
+
+        let later = r#"{"version":2,"port":{"from":9000,"to":9010}}"#;
+        std::fs::write(&path, later).unwrap();
+        assert!(Settings::load(data.path()).is_err());
+        assert!(Settings::default().save(data.path()).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), later);
+    }
+}

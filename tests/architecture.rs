@@ -23,8 +23,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("instance", &[]),
     ("logging", &[]),
     ("settings", &["model", "storage", "engine"]),
-    ("cli", &["model", "engine", "instance", "settings"]),
-    ("gui", &["model", "engine", "instance", "settings"]),
+    ("report", &["model", "settings", "logging"]),
+    (
+        "cli",
+        &["model", "engine", "instance", "settings", "report"],
+    ),
+    (
+        "gui",
+        &["model", "engine", "instance", "settings", "report"],
+    ),
     ("main", &["cli", "gui", "logging", "settings"]),
     ("lib", &[]),
 ];

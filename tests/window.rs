@@ -70,6 +70,24 @@ fn the_send_button_says_what_is_missing() {
 }
 
 #[test]
+fn a_link_among_what_the_window_is_opened_with_says_to_whom_it_goes() {
+    let mut window = Window::english();
+    let opened = ["/home/me/a.txt", "ROPEWAY://192.168.1.20:9001/"].map(PathBuf::from);
+    window.harness.state_mut().start(opened.to_vec(), None);
+    window.harness.run();
+    let state = window.harness.state();
+    assert_eq!(state.view.draft.address, "ROPEWAY://192.168.1.20:9001/");
+    assert_eq!(state.view.draft.picks.len(), 1);
+    // A bad one is shown and complained about, not lost.
+    let bad = vec![PathBuf::from("ropeway://192.168.1.20:99999/")];
+    window.harness.state_mut().start(bad, None);
+    window.harness.run();
+    window
+        .harness
+        .get_by_label("The port behind the colon is a number from 1 to 65535.");
+}
+
+#[test]
 fn sizes_appear_while_they_are_counted() {
     let mut window = Window::english();
     window.drop_file("/home/me/Holiday");

@@ -99,6 +99,28 @@ fn what_is_found_streams_into_the_dialog_and_its_commands_can_be_copied() {
 }
 
 #[test]
+fn a_report_for_whoever_helps_is_copied_with_what_was_found() {
+    let mut window = Window::english();
+    window.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::D);
+    window.say(found(None, &[blocked()], true));
+    window.harness.get_by_label("Copy report").click();
+    let report = (0..1000).find_map(|_| {
+        window.harness.step();
+        // Another thread makes it.
+        std::thread::yield_now();
+        copied(&window).pop()
+    });
+    let report = report.unwrap();
+    assert!(
+        report.contains("x The firewall of this computer"),
+        "{report}"
+    );
+    assert!(!report.contains("Study PC"), "{report}");
+    window.harness.run();
+    window.harness.get_by_label("Copied");
+}
+
+#[test]
 fn the_help_page_leads_to_it_and_an_address_is_checked_by_the_keyboard_alone() {
     let mut window = Window::english();
     window.click("Keys and help");

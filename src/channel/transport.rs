@@ -6,14 +6,12 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
-
 /// A write that makes no progress for so long has lost its peer.
 const WRITE_STALL: Duration = Duration::from_secs(30);
 
 /// Bytes the kernel may hold that TCP has not sent yet: two chunks, so that a message written now
 /// does not wait behind megabytes.
-#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 const NOT_SENT_BYTES: u32 = 512 << 10;
 
 #[derive(Debug)]
@@ -27,9 +25,9 @@ pub(super) struct Transport {
 impl Transport {
     pub fn new(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
-        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        #[cfg(any(target_os = "linux", target_os = "android"))]
         // Only a matter of latency; a system without it still works.
-        let _ = SockRef::from(&socket).set_tcp_notsent_lowat(NOT_SENT_BYTES);
+        let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(NOT_SENT_BYTES);
         Ok(Self {
             socket,
             deadline: None,

@@ -25,7 +25,7 @@ for on the terminal. It is never an argument: other users of a computer can read
 
 /// Carries files and folders straight from one computer to another.
 #[derive(Parser, Debug)]
-#[command(name = "ropeway", version, after_help = EXIT_STATUSES)]
+#[command(name = "ropeway", version = env!("ROPEWAY_VERSION"), after_help = EXIT_STATUSES)]
 pub struct Arguments {
     /// Where identity, settings and log are kept [default: the system's place for it]
     #[arg(long, value_name = "DIR", global = true)]
@@ -44,7 +44,7 @@ pub struct Arguments {
     #[command(subcommand)]
     pub subcommand: Option<Subcommand>,
 
-    /// Opens the window with these queued for sending
+    /// Opens the window with these queued for sending; a ropeway:// link says to whom
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 
@@ -97,6 +97,16 @@ fn size_of_window(text: &str) -> Result<[u16; 2], &'static str> {
     Ok([number(width)?, number(height)?])
 }
 
+impl Arguments {
+    /// It uses the data folder, and so leaves a log there.
+    pub fn uses_data(&self) -> bool {
+        !matches!(
+            self.subcommand,
+            Some(Subcommand::Completions(_) | Subcommand::Manual(_))
+        )
+    }
+}
+
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Log {
     /// What goes on at every connection
@@ -111,6 +121,9 @@ pub enum Subcommand {
     Message(Message),
     Devices(Devices),
     Doctor(Doctor),
+    Completions(Completions),
+    #[command(hide = true)]
+    Manual(Manual),
 }
 
 /// Waits for others to send here
@@ -376,9 +389,34 @@ pub struct Doctor {
     #[arg(value_name = "HOST[:PORT]")]
     pub host: Option<String>,
 
+    /// Prints a report for whoever is to help: versions, system, settings, findings and the last lines of
+    /// the log, without names, addresses and paths
+    #[arg(long, conflicts_with = "json")]
+    pub report: bool,
+
     /// Prints one JSON object a line
     #[arg(long)]
     pub json: bool,
+}
+
+/// Prints what makes a shell complete Ropeway's commands
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ropeway completions bash >~/.local/share/bash-completion/completions/ropeway
+  ropeway completions fish >~/.config/fish/completions/ropeway.fish")]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// Writes the manual pages into a folder, for packages
+#[derive(Args, Debug)]
+pub struct Manual {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
 }
 
 #[cfg(test)]

@@ -29,12 +29,25 @@ pub fn run(arguments: Doctor, data_dir: PathBuf, output: &Output) -> Result<Exit
     });
     let style = Style::of_this_terminal();
     let mut told = 0;
+    let report = |diagnosis: &Diagnosis| {
+        let known = session.engine.known();
+        let names = known.iter().map(|known| known.shown().to_string());
+        let names: Vec<_> = names.collect();
+        crate::report::write(&session.settings, &data_dir, Some(diagnosis), &names)
+    };
     loop {
         let diagnosis = match session.inputs.next() {
             Input::Interrupt => return Err(Trouble::interrupted()),
             Input::Event(Event::Diagnosis(diagnosis)) => diagnosis,
             Input::Event(_) | Input::Line(..) => continue,
         };
+        if arguments.report {
+            if diagnosis.complete {
+                output.say(&report(&diagnosis));
+                return Ok(exit_of(&diagnosis));
+            }
+            continue;
+        }
         for finding in diagnosis.findings.iter().skip(told) {
             output.json(&line(finding));
             output.say(&style.finding(finding));

@@ -10,10 +10,13 @@ mod doctor;
 mod input;
 mod message;
 mod output;
+mod papers;
 mod receive;
 mod secret;
 mod send;
 mod target;
+
+use std::ffi::OsString;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,7 +26,7 @@ use anyhow::Context as _;
 pub use args::{Arguments, Demo, DemoLanguage, DemoTheme, Log, Subcommand};
 
 use crate::engine::{Command, Config, Engine, ListenError, StartError};
-use crate::model::{Failure, Presence, Status, Summary};
+use crate::model::{Failure, PeerAddress, Presence, Status, Summary};
 use crate::settings::{self, Settings};
 use input::{Inputs, Waking};
 use output::Output;
@@ -139,14 +142,45 @@ fn must_exist(paths: &[PathBuf]) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// For the window: complains about paths that are not there, as a mistyped subcommand would be.
-pub fn check_paths(arguments: &Arguments) -> Result<(), Exit> {
-    must_exist(&arguments.paths).map_err(|trouble| {
-        let output = Output::new(false);
-        output.trouble(&trouble);
-        output.warn("See `ropeway --help` for what Ropeway understands.");
-        trouble.exit
-    })
+/// What the window is opened with: places on this computer, and `ropeway://` links as they are. Complains
+/// about paths that are not there, as a mistyped subcommand would be; what a link lacks is said where
+/// addresses are typed.
+pub fn opened_with(arguments: &Arguments) -> Result<Vec<PathBuf>, Exit> {
+    let opened = arguments.paths.iter().map(|path| from_desktop(path));
+    let opened: Vec<_> = opened.collect();
+    let is_path = |path: &&PathBuf| !PeerAddress::is_link(&path.to_string_lossy());
+    let paths: Vec<_> = opened.iter().filter(is_path).cloned().collect();
+    match must_exist(&paths) {
+        Ok(()) => Ok(opened),
+        Err(trouble) => {
+            let output = Output::new(false);
+            output.trouble(&trouble);
+            output.warn("See `ropeway --help` for what Ropeway understands.");
+            Err(trouble.exit)
+        }
+    }
+}
+
+/// Desktops hand over `file:///home/me/a%20b.txt` (RFC 8089), since they hand over links in the same way.
+fn from_desktop(argument: &Path) -> PathBuf {
+    let decoded = || {
+        let rest = argument.to_str()?.strip_prefix("file://")?;
+        let path = rest.strip_prefix("localhost").unwrap_or(rest);
+        if !path.starts_with('/') {
+            return None;
+        }
+        let bytes: Vec<u8> = percent_encoding::percent_decode_str(path).collect();
+        #[cfg(unix)]
+        let path: OsString = std::os::unix::ffi::OsStringExt::from_vec(bytes);
+        #[cfg(not(unix))]
+        // `/C:/Users/me`.
+        let path: OsString = String::from_utf8(bytes)
+            .ok()?
+            .trim_start_matches('/')
+            .into();
+        Some(PathBuf::from(path))
+    };
+    decoded().unwrap_or_else(|| argument.to_owned())
 }
 
 /// Runs a subcommand to its end.
@@ -158,6 +192,7 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
         Subcommand::Devices(devices) => devices.json,
         Subcommand::Discover(discover) => discover.json,
         Subcommand::Doctor(doctor) => doctor.json,
+        Subcommand::Completions(_) | Subcommand::Manual(_) => false,
     };
     let output = Output::new(json);
     let result = match subcommand {
@@ -167,6 +202,8 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
         Subcommand::Doctor(arguments) => doctor::run(arguments, data_dir, &output),
         Subcommand::Message(arguments) => message::run(arguments, data_dir, wait, &output),
         Subcommand::Devices(arguments) => devices::run(arguments.action, &data_dir, &output),
+        Subcommand::Completions(arguments) => papers::completions(&arguments),
+        Subcommand::Manual(arguments) => papers::manual(&arguments),
     };
     result.unwrap_or_else(|trouble| {
         tracing::warn!(code = trouble.code, "{}", trouble.sentence);
@@ -185,7 +222,7 @@ struct Session {
 impl Session {
     /// `waking` is made first of all, so that Ctrl-C is watched from the beginning.
     fn start(
-        data_dir: &std::path::Path,
+        data_dir: &Path,
         (waking, wake): (Waking, impl Fn() + Send + Sync + 'static),
         output: &Output,
     ) -> Result<Self, Trouble> {
@@ -276,5 +313,25 @@ fn exit_of_failure(failure: &Failure) -> Exit {
         | Failure::Silent
         | Failure::Protocol(_)
         | Failure::Internal(_) => Exit::Connection,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn what_a_desktop_hands_over_is_a_path_again() {
+        for (argument, path) in [
+            ("file:///home/me/a%20b%E4%B9%A6.txt", "/home/me/a b书.txt"),
+            ("file://localhost/tmp/a", "/tmp/a"),
+            ("file://elsewhere/tmp/a", "file://elsewhere/tmp/a"),
+            ("file:name", "file:name"),
+            ("a%20b.txt", "a%20b.txt"),
+            ("ropeway://10.0.0.7:9000/", "ropeway://10.0.0.7:9000/"),
+        ] {
+            assert_eq!(from_desktop(Path::new(argument)), Path::new(path));
+        }
     }
 }

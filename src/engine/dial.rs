@@ -35,6 +35,7 @@ pub fn dial_again(to: SocketAddr, gave_up: impl Fn() -> bool) -> Option<io::Resu
 }
 
 /// Up to here a path is a cable, or this computer: nothing is gained by treating it with care.
+#[cfg(target_os = "linux")]
 const NEAR_PATH: Duration = Duration::from_millis(1);
 /// Below this a single stream recovers at once, and what limits it is a processor: a local network. From
 /// here on a lost packet is noticed late, and one connection may not fill the line.

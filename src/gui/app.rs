@@ -25,6 +25,7 @@ use super::panels::talks::{TalksPanel, talks_ui, text_offers_ui};
 use super::panels::transfers::transfers_ui;
 use super::panels::wire::wire_ui;
 use super::panels::{Scope, Want};
+use super::reporting::Reporting;
 use super::texts::{Texts, texts};
 use super::view::{Notice, View, cards};
 use super::{keys, tab, theme, widgets};
@@ -48,6 +49,7 @@ pub struct App {
     /// How a picture is taken from the clipboard.
     pub read_picture: clipboard::Read,
     pasting: Pasting,
+    reporting: Reporting,
     /// Pictures that the engine is writing down, and for whom; for nobody: they go to the list.
     stashing: Vec<(TransferId, Option<DeviceId>)>,
     /// Waits for the person to say where it goes.
@@ -97,6 +99,7 @@ impl App {
             dialogs: Dialogs::default(),
             read_picture: clipboard::read,
             pasting: Pasting::default(),
+            reporting: Reporting::default(),
             stashing: Vec::new(),
             list: Vec::new(),
             name_editor: NameEditor::default(),
@@ -184,6 +187,7 @@ impl App {
         self.shortcuts(&context, &mut wants);
         self.drops(&context);
         self.speak(ui);
+        self.report_made(&context);
         let texts = self.texts;
         let mut scope = Scope {
             texts,

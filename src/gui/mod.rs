@@ -15,6 +15,7 @@ pub mod notify;
 mod pace;
 pub mod panels;
 pub mod paste;
+mod reporting;
 mod spoken;
 mod symbols;
 mod tab;

@@ -104,6 +104,12 @@ impl PeerAddress {
         link
     }
 
+    /// Whether a text means to be a link, be it a good one or not.
+    pub fn is_link(text: &str) -> bool {
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
+    }
+
     /// What stands behind `ropeway://`.
     fn from_link(rest: &str) -> Result<Self, AddressError> {
         let rest = rest.split('#').next().unwrap_or(rest);

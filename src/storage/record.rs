@@ -81,7 +81,28 @@ impl io::Write for Counted {
     }
 }
 
-/// Replaces (or makes) a record.
+/// Whether what is there may be replaced: it is not of a newer version, as far as it can be read at all.
+fn ours_to_replace(path: &Path, version: u32) -> Result<(), RecordError> {
+    let io = |source| RecordError::Io {
+        source,
+        path: path.to_owned(),
+    };
+    // It may have a key in it.
+    let bytes = match fs::read(path) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io(error)),
+    };
+    match serde_json::from_slice::<VersionOnly>(&bytes) {
+        Ok(there) if there.version > version => Err(RecordError::Newer {
+            found: there.version,
+            path: path.to_owned(),
+        }),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Replaces (or makes) a record. One of a newer version is left alone, and so is what cannot be read.
 pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), RecordError> {
     save_and_hold(path, version, content).map(drop)
 }
@@ -93,6 +114,7 @@ pub fn save_and_hold<T: Serialize>(
     version: u32,
     content: &T,
 ) -> Result<fs::File, RecordError> {
+    ours_to_replace(path, version)?;
     // Some records hold a key: a vector that grows would leave copies of it.
     let mut length = Counted(0);
     let record = Record { version, content };
@@ -242,6 +264,9 @@ mod tests {
         save(&path, 2, &example()).unwrap();
         let refused = load::<Example>(&path, 1);
         assert!(matches!(refused, Err(RecordError::Newer { found: 2, .. })));
-        assert!(path.exists());
+        let before = fs::read(&path).unwrap();
+        let refused = save(&path, 1, &example());
+        assert!(matches!(refused, Err(RecordError::Newer { found: 2, .. })));
+        assert_eq!(fs::read(&path).unwrap(), before, "not even when saved");
     }
 }

@@ -28,6 +28,7 @@ pub struct Network {
 
 impl Network {
     /// A single address.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub fn only(address: IpAddr) -> Self {
         let bits = if address.is_ipv4() { 32 } else { 128 };
         Self { address, bits }

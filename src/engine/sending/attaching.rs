@@ -10,8 +10,6 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
-
 use super::Sending;
 use super::beginning::{Path, seen};
 use super::choosing::{Choosing, Sight};
@@ -31,6 +29,7 @@ use crate::protocol::{Buffers, Violation};
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Bytes the kernel may hold of an attached connection that TCP has not sent yet. All others wait for
 /// what stands in the slowest one's queue.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 const NOT_SENT_BYTES: u32 = 64 << 10;
 
 /// How a further connection gets there.
@@ -293,7 +292,9 @@ impl Drop for Lost<'_> {
 }
 
 fn keep_queue_short(socket: &TcpStream) {
-    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     // A matter of speed alone.
-    let _ = SockRef::from(socket).set_tcp_notsent_lowat(NOT_SENT_BYTES);
+    let _ = socket2::SockRef::from(socket).set_tcp_notsent_lowat(NOT_SENT_BYTES);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = socket;
 }

@@ -19,6 +19,7 @@ use crate::gui::panels::settings::SettingsDialog;
 use crate::gui::texts::texts;
 use crate::gui::view::{Entry, Notice, Server, WireView, cards};
 use crate::model::{Bond, DeviceId, Peer, PeerAddress, Problem, Rule, TransferId};
+use crate::report;
 
 impl App {
     pub(in crate::gui) fn fulfil(
@@ -163,6 +164,7 @@ impl App {
                 self.save();
             }
             Want::Diagnose(of) => self.diagnose(of),
+            Want::CopyReport => self.report(context),
             Want::OpenKnown => {
                 let dialog = SettingsDialog::at_known(&self.settings);
                 self.modal = Some(ModalState::Settings(Box::new(dialog)));
@@ -245,7 +247,13 @@ impl App {
         self.dialogs.show(kind, self.texts, start, context, frame)
     }
 
+    /// A file or folder to be sent, or a `ropeway://` link that says to whom.
     pub(super) fn add(&mut self, path: PathBuf) {
+        if let Some(link) = path.to_str().filter(|text| PeerAddress::is_link(text)) {
+            self.page = Page::Transfers;
+            self.view.draft.go_to(link.to_owned());
+            return;
+        }
         // What the shell handed over may be relative; the list shows and sends the real place.
         let path = std::path::absolute(&path).unwrap_or(path);
         if self.view.draft.add(path.clone()) {
@@ -419,6 +427,26 @@ impl App {
         if let Some(device) = peer.device_id {
             (self.commands)(Command::Block(device));
             self.view.notice = Some(Notice::Blocked(device, peer.name.clone()));
+        }
+    }
+
+    /// With what the dialog has found by now.
+    fn report(&mut self, context: &Context) {
+        let settings = self.settings.clone();
+        let data_dir = self.data_dir.clone().unwrap_or_default();
+        let diagnosis = self.view.diagnosis.clone();
+        let devices = self.view.devices.iter();
+        let names: Vec<_> = devices.map(|known| known.shown().to_string()).collect();
+        let make = move || report::write(&settings, &data_dir, diagnosis.as_ref(), &names);
+        self.reporting.start(make, context);
+    }
+
+    pub(super) fn report_made(&mut self, context: &Context) {
+        if let Some(text) = self.reporting.poll() {
+            context.copy_text(text);
+            if let Some(ModalState::Doctor(dialog)) = &mut self.modal {
+                dialog.report_copied = true;
+            }
         }
     }
 

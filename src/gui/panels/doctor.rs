@@ -12,12 +12,14 @@ use crate::model::{Diagnosis, Finding, PeerAddress, Severity};
 #[derive(Default)]
 pub struct DoctorDialog {
     address: String,
+    pub report_copied: bool,
 }
 
 impl DoctorDialog {
     pub fn new(of: Option<&PeerAddress>) -> Self {
         Self {
             address: of.map(PeerAddress::to_string).unwrap_or_default(),
+            report_copied: false,
         }
     }
 }
@@ -61,10 +63,23 @@ pub fn doctor_ui(
             });
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 summary(ui, scope, diagnosis);
+                report_ui(ui, scope, dialog);
             });
         });
     });
     open && !dismissed
+}
+
+/// For whoever is to help.
+fn report_ui(ui: &mut Ui, scope: &mut Scope, dialog: &DoctorDialog) {
+    let texts = scope.texts;
+    let link = widgets::link(ui, texts.copy_report);
+    if link.on_hover_text(texts.copy_report_hint).clicked() {
+        scope.want(Want::CopyReport);
+    }
+    if dialog.report_copied {
+        ui.label(widgets::muted(ui, texts.report_copied));
+    }
 }
 
 /// Which device is not reached; empty for this computer alone.

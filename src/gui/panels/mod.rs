@@ -99,6 +99,8 @@ pub enum Want {
     SetNotify(bool),
     /// In percent of the usual size of text.
     SetZoom(u16),
+    /// What somebody who helps wants to know, into the clipboard.
+    CopyReport,
     Rename(String),
     SetPort(u16),
     LimitSpeed(TransferId, Option<u64>),

@@ -81,6 +81,10 @@ pub const ENGLISH: Texts = Texts {
     forgotten_there: "needs its code again",
     more_devices: |count| format!("{count} more"),
     looking: "Looking…",
+    copy_report: "Copy report",
+    copy_report_hint: "Versions, settings, findings and the last lines of the log as text, without names and \
+                       addresses, for whoever is to help",
+    report_copied: "Copied",
     nothing_to_type: "known device, nothing to type",
     not_known_yet: "not known yet",
     known_only: "takes known devices only. Let its person choose “With code” there.",

@@ -70,7 +70,7 @@ impl FolderHandle {
     /// folder that only the owner can enter, where it saves setting them afterwards.
     pub fn create_received(&self, name: &str, executable: bool) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(received_bits(executable));
+        let mode = Mode::from_raw_mode(received_bits(executable).into());
         Ok(File::from(openat(&self.fd, name, flags, mode)?))
     }
 
@@ -176,6 +176,11 @@ impl FolderHandle {
 
     /// What was made, renamed or removed in the folder survives a power cut from here on.
     pub fn flush(&self) -> io::Result<()> {
+        // There, fsync(2) leaves it in the memory of the disk.
+        #[cfg(target_vendor = "apple")]
+        if rustix::fs::fcntl_fullfsync(&self.fd).is_ok() {
+            return Ok(());
+        }
         match rustix::fs::fsync(&self.fd) {
             // Some network file systems cannot flush a folder; there is nothing better to do.
             Err(Errno::INVAL | Errno::BADF | Errno::NOTSUP) => Ok(()),
@@ -259,7 +264,9 @@ impl FolderHandle {
     /// that `lock` (of [`lock_file`](Self::lock_file)) shows allows, never set-user-id.
     pub fn received_mode(lock: &Metadata, executable: bool) -> std::fs::Permissions {
         // The owner has to be able to read what arrived, whatever the disk says of itself.
-        std::fs::Permissions::from_mode((received_bits(executable) & lock.mode()) | 0o600)
+        std::fs::Permissions::from_mode(
+            (u32::from(received_bits(executable)) & lock.mode()) | 0o600,
+        )
     }
 
     /// A file that looks like that has these permission bits already.
@@ -269,8 +276,8 @@ impl FolderHandle {
     }
 }
 
-/// Before the umask.
-fn received_bits(executable: bool) -> u32 {
+/// Before the umask. As narrow as the narrowest `mode_t` (macOS).
+fn received_bits(executable: bool) -> u16 {
     if executable { 0o755 } else { 0o644 }
 }
 

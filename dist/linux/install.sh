@@ -1,0 +1,59 @@
+#!/bin/sh
+# Installs Ropeway from this folder, for everybody when run by root, and otherwise for you alone.
+#
+#   ./install.sh                     into /usr/local or ~/.local
+#   ./install.sh --prefix DIR        somewhere else
+#   ./install.sh --uninstall [...]   removes what it has installed there; settings and what was received stay
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+
+remove=
+prefix=/usr/local
+[ "$(id -u)" = 0 ] || prefix=${XDG_DATA_HOME:-$HOME/.local/share}/..
+while [ $# -gt 0 ]; do
+    case $1 in
+    --uninstall) remove=yes ;;
+    --prefix) prefix=${2:?--prefix needs a folder} && shift ;;
+    *)
+        sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2
+        exit 2
+        ;;
+    esac
+    shift
+done
+mkdir -p "$prefix"
+prefix=$(cd "$prefix" && pwd)
+
+cd "$here"
+find bin share -type f | while read -r file; do
+    if [ -n "$remove" ]; then
+        rm -f "$prefix/$file"
+    else
+        mkdir -p "$prefix/$(dirname "$file")"
+        # Beside it and renamed, so that one that runs is not written into.
+        cp "$file" "$prefix/$file.new"
+        mv "$prefix/$file.new" "$prefix/$file"
+    fi
+done
+entry=$prefix/share/applications/ropeway.desktop
+if [ -z "$remove" ]; then
+    # A desktop may not look for programs here.
+    sed "s|^Exec=ropeway |Exec=\"$prefix/bin/ropeway\" |" "$entry" >"$entry.new"
+    mv "$entry.new" "$entry"
+fi
+
+# Where these are there, links and icons work at once; otherwise from the next login on.
+for update in "update-desktop-database -q $prefix/share/applications" \
+    "gtk-update-icon-cache -q -t -f $prefix/share/icons/hicolor"; do
+    if command -v "${update%% *}" >/dev/null; then $update || true; fi
+done
+
+if [ -n "$remove" ]; then
+    echo "Ropeway is removed from $prefix."
+else
+    echo "Ropeway is installed: $prefix/bin/ropeway"
+    case :$PATH: in
+    *":$prefix/bin:"*) ;;
+    *) echo "To call it by its name alone, add $prefix/bin to PATH." ;;
+    esac
+fi
