@@ -152,6 +152,11 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
         Subcommand::Doctor(doctor) => doctor.json,
     };
     let output = Output::new(json);
+    // What others do is done, whoever reads of it.
+    let is_what_it_says = matches!(
+        &subcommand,
+        Subcommand::Discover(_) | Subcommand::Doctor(_) | Subcommand::Devices(_)
+    );
     let result = match subcommand {
         Subcommand::Receive(arguments) => receive::run(arguments, data_dir, wait, &output),
         Subcommand::Send(arguments) => send::run(arguments, data_dir, wait, &output),
@@ -159,6 +164,14 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
         Subcommand::Doctor(arguments) => doctor::run(arguments, data_dir, &output),
         Subcommand::Message(arguments) => message::run(arguments, data_dir, wait, &output),
         Subcommand::Devices(arguments) => devices::run(arguments.action, &data_dir, &output),
+    };
+    let result = match (result, output.unwritten()) {
+        (Ok(_), Some(why)) if is_what_it_says => Err(Trouble {
+            exit: Exit::Disk,
+            code: "output",
+            sentence: format!("What was found could not be written: {why}."),
+        }),
+        (result, _) => result,
     };
     result.unwrap_or_else(|trouble| {
         tracing::warn!(code = trouble.code, "{}", trouble.sentence);
@@ -262,6 +275,7 @@ fn exit_of_failure(failure: &Failure) -> Exit {
         | Failure::Version
         | Failure::Older { .. }
         | Failure::BlockedHere { .. }
+        | Failure::TooManyTalks
         | Failure::Lost
         | Failure::Silent
         | Failure::Protocol(_)

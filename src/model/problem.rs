@@ -188,7 +188,11 @@ pub enum Failure {
     NotRopeway { address: String },
     #[error("that is this device itself")]
     Ourselves,
-    #[error("the other device is busy; try again in a moment")]
+    /// Who is turned away, or falls into the start or the end of a program, hears no more than that; and
+    /// neither does who is cut off before anything was said.
+    #[error(
+        "the other device hung up: it is busy, or the connection was cut; try again in a moment"
+    )]
     Busy,
     #[error("the other device asks for its code; type the one on its screen")]
     SecretNeeded,
@@ -225,6 +229,10 @@ pub enum Failure {
     /// It takes no messages.
     #[error("{name} runs an older Ropeway that takes no messages; update it there")]
     Older { name: DeviceName },
+    #[error(
+        "conversations with as many devices as there is room for are kept here; clear one of them first"
+    )]
+    TooManyTalks,
     #[error("the connection was lost")]
     Lost,
     #[error("the other device has not answered for 30 seconds")]
@@ -266,6 +274,7 @@ impl Failure {
             Self::Version => "version",
             Self::Older { .. } => "older",
             Self::BlockedHere { .. } => "blocked-here",
+            Self::TooManyTalks => "too-many-talks",
             Self::Lost => "lost",
             Self::Silent => "silent",
             Self::Declined => "declined",

@@ -3,6 +3,7 @@
 //! A text that is missing in one language does not compile. Sentences with numbers or names are
 //! functions, so that each language orders and counts as it must.
 
+mod callers;
 mod en;
 mod wire;
 mod zh;
@@ -19,6 +20,7 @@ use crate::model::{
 };
 use crate::settings::Language;
 
+pub use callers::CallerTexts;
 pub use en::ENGLISH;
 pub use wire::WireTexts;
 pub use zh::CHINESE;
@@ -354,6 +356,7 @@ pub struct Texts {
     pub language_system: &'static str,
     pub set_advanced: &'static str,
     pub wire: WireTexts,
+    pub callers: CallerTexts,
     pub settings_not_saved: fn(&str) -> String,
     pub settings_not_read: fn(&str) -> String,
     pub devices_not_read: fn(&str) -> String,
