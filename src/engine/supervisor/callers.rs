@@ -260,7 +260,7 @@ mod tests {
         callers.place(vec![first.clone()]);
         // All from one address, and with ids that come before.
         let flood: Vec<_> = (0..500).map(|at| call(at, [10, 0, 0, 66])).collect();
-        let said = [flood.clone(), vec![first.clone(), second.clone()]].concat();
+        let said = [flood, vec![first.clone(), second.clone()]].concat();
         callers.place(said);
         let all = shown(&callers);
         assert_eq!(all[..2], [first.device, second.device]);

@@ -322,9 +322,7 @@ pub const ENGLISH: Texts = Texts {
     seconds: |seconds| format!("{seconds} s"),
     state: |state, peer| match state {
         TransferState::Connecting => format!("Connecting to {peer}…"),
-        TransferState::Calling => format!(
-            "{peer} cannot be reached from here. Click “Let it connect” in Ropeway on {peer}."
-        ),
+        TransferState::Calling => "Waiting for “Let it connect” on its screen".to_owned(),
         TransferState::Verifying => format!("Checking the code with {peer}…"),
         TransferState::Confirming => format!("Compare the symbols with the screen of {peer}"),
         TransferState::Waiting => format!("Waiting for the person at {peer} to accept"),

@@ -270,9 +270,7 @@ pub const CHINESE: Texts = Texts {
     seconds: |seconds| format!("{seconds} 秒"),
     state: |state, peer| match state {
         TransferState::Connecting => format!("正在连接 {peer}…"),
-        TransferState::Calling => {
-            format!("从这里连不上 {peer}。请在 {peer} 的 Ropeway 中点击“允许连接”。")
-        }
+        TransferState::Calling => "等待对方在屏幕上点击“允许连接”".to_owned(),
         TransferState::Verifying => format!("正在与 {peer} 核对配对码…"),
         TransferState::Confirming => format!("请与 {peer} 的屏幕核对图案"),
         TransferState::Waiting => format!("等待 {peer} 接受"),
