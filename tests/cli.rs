@@ -974,6 +974,23 @@ fn a_device_is_forgotten_by_its_name_or_its_id() {
     assert_eq!(forget("twin").0, Some(0), "one of that name now");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_list_that_cannot_be_written_is_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = home_with_known(folder.path());
+    for arguments in [&["devices"] as &[_], &["devices", "--json"], &["doctor"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = ropeway(&home, arguments);
+        let (code, sentence) = outcome({
+            command.stdout(full);
+            command
+        });
+        assert_eq!(code, Some(7), "{arguments:?}: {sentence}");
+        assert!(sentence.contains("could not be written"), "{sentence}");
+    }
+}
+
 #[test]
 fn a_damaged_list_of_devices_is_said_and_kept_aside() {
     let folder = tempfile::tempdir().unwrap();

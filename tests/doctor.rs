@@ -266,9 +266,34 @@ fn why_a_host_is_not_reached_is_told_apart() {
     }
     told.dedup();
     assert_eq!(told.len(), 4, "each in words of its own: {told:?}");
+    // Its own address: whether others get there is for Receive to say.
     let (status, found) = doctor(&right, home.path(), &["10.77.0.2"]);
-    assert_eq!(status, Some(0));
+    assert_eq!(status, Some(5));
     finding(&found, "this-computer");
+    finding(&found, "server-off");
+    let server = receive(&right, &home);
+    let (status, _) = doctor(&right, home.path(), &["10.77.0.2"]);
+    assert_eq!(status, Some(0));
+    right.shell(
+        "nft add table ip t; nft 'add chain ip t o { type filter hook output priority 0; }'; \
+                nft add rule ip t o tcp dport 9000 reject with tcp reset",
+    );
+    let (status, found) = doctor(&right, home.path(), &["10.77.0.2"]);
+    assert_eq!(status, Some(5));
+    assert_eq!(finding(&found, "own-blocked")["port"], 9000);
+    right.shell("nft delete table ip t");
+    drop(server);
+    // In every network anew.
+    for (of, form) in [
+        ("fe80::1", "fe80::1%eth0"),
+        ("[fe80::1]:9001", "[fe80::1%eth0]:9001"),
+    ] {
+        let (status, found) = doctor(&right, home.path(), &[of]);
+        assert_eq!(status, Some(5));
+        let found = finding(&found, "scope-missing");
+        assert_eq!(found["forms"][0], form);
+        assert!(found["next"].as_str().unwrap().contains(form), "{found}");
+    }
     left.shell(
         "nft add table ip t; nft 'add chain ip t c { type filter hook input priority 0; }'; \
                 nft add rule ip t c tcp dport 9000 reject with icmp type admin-prohibited",
@@ -309,7 +334,7 @@ fn a_vpn_that_takes_what_goes_to_a_neighbour_is_found() {
 
 /// What speaks first, or answers a browser, or says nothing.
 const STRANGERS: &str = "
-import socket, sys, threading
+import socket, ssl, sys, threading
 def serve(port, first, answer):
     listener = socket.create_server(('0.0.0.0', port))
     def one(client):
@@ -323,6 +348,14 @@ def serve(port, first, answer):
 serve(9000, b'SSH-2.0-OpenSSH_9.2p1\\r\\n', b'')
 serve(9001, b'', b'HTTP/1.1 400 Bad Request\\r\\nContent-Length: 0\\r\\n\\r\\n')
 serve(9002, b'', b'')
+def website(port):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[1])
+    listener = socket.create_server(('0.0.0.0', port))
+    while True:
+        try: context.wrap_socket(listener.accept()[0], server_side=True).recv(1000)
+        except OSError: pass
+threading.Thread(target=website, args=(9003,), daemon=True).start()
 print('ready', flush=True)
 sys.stdin.read()
 ";
@@ -333,7 +366,12 @@ fn what_listens_instead_of_ropeway_is_named() {
         return;
     };
     let mut python = Command::new("python3");
-    python.args(["-c", STRANGERS]);
+    let made = rcgen::generate_simple_self_signed(vec!["example.org".into()]).unwrap();
+    let files = home();
+    let certificate = files.path().join("certificate.pem");
+    let pem = made.cert.pem() + &made.signing_key.serialize_pem();
+    std::fs::write(&certificate, pem).unwrap();
+    python.args(["-c", STRANGERS, certificate.to_str().unwrap()]);
     let mut strangers = left.on(&python);
     let mut strangers = strangers
         .stdin(Stdio::piped())
@@ -346,7 +384,12 @@ fn what_listens_instead_of_ropeway_is_named() {
         .unwrap();
     assert_eq!(line, "ready\n");
     let home = home();
-    for (port, speaks) in [(9000, "ssh"), (9001, "http"), (9002, "silence")] {
+    for (port, speaks) in [
+        (9000, "ssh"),
+        (9001, "http"),
+        (9002, "silence"),
+        (9003, "tls"),
+    ] {
         let (status, found) = doctor(&right, home.path(), &[&format!("10.77.0.1:{port}")]);
         assert_eq!(status, Some(5));
         assert_eq!(finding(&found, "stranger")["speaks"], speaks, "{port}");

@@ -10,6 +10,7 @@ mod network;
 mod support;
 
 use std::fs;
+use std::io::Write as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -93,6 +94,15 @@ impl Device {
     fn send(&self, file: &str, to: &str) -> std::process::Command {
         let path = self.home.path().join(file);
         let arguments = ["send", path.to_str().unwrap(), "--to", to, "--json"];
+        let mut command = self.host.ropeway(self.home.path(), &arguments);
+        command.env("ROPEWAY_CODE", PASSPHRASE);
+        command
+    }
+}
+
+impl Device {
+    fn message(&self, text: &str, to: &str) -> std::process::Command {
+        let arguments = ["message", text, "--to", to, "--json"];
         let mut command = self.host.ropeway(self.home.path(), &arguments);
         command.env("ROPEWAY_CODE", PASSPHRASE);
         command
@@ -334,13 +344,111 @@ fn a_device_behind_a_firewall_is_sent_to_by_those_that_it_knows() {
         "again"
     );
     assert_eq!(receiving.wait("offer")["trust"], "known");
-    // Who is not known calls in vain.
+    let (code, said) = outcome(study.message("on my way", "Garden"));
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(receiving.wait("message")["text"], "on my way");
+    // Who is not known calls in vain where nobody can be asked.
     let stranger = Device::new(&attic, "Stranger");
     fs::write(stranger.home.path().join("c.txt"), "who?").unwrap();
-    let (code, _) = outcome(stranger.send("c.txt", "Garden"));
+    let mut sends = stranger.send("c.txt", "Garden");
+    let (code, _) = outcome({
+        sends.args(["--wait", "2"]);
+        sends
+    });
     assert_eq!(code, Some(5));
+    assert_eq!(receiving.wait("caller")["name"], "Stranger");
     assert!(!garden.home.path().join("inbox/c.txt").exists());
     receiving.signal(Signal::INT);
+    receiving.end();
+}
+
+/// Runs a program that takes its standard input for a terminal, where what it is told is typed.
+const TYPIST: &str = r#"
+import ctypes, os, pty, subprocess, sys
+master, slave = pty.openpty()
+# It ends with the test, however that ends (PR_SET_PDEATHSIG).
+ends = lambda: ctypes.CDLL(None).prctl(1, 15)
+program = subprocess.Popen(sys.argv[1:], stdin=slave, preexec_fn=ends)
+os.close(slave)
+for line in sys.stdin:
+    os.write(master, line.encode())
+program.terminate()
+program.wait()
+"#;
+
+#[test]
+fn a_device_behind_a_firewall_is_sent_to_by_others_once_its_person_lets_it_connect() {
+    let Some(mut lab) = Lab::new(1) else { return };
+    let (garden, attic) = (lab.host("garden"), lab.host("attic"));
+    lab.plug(&garden, "eth0", 0, "10.77.0.2/24");
+    lab.plug(&attic, "eth0", 0, "10.77.0.3/24");
+    // Whoever is dialled is counted.
+    garden.filter(&format!(
+        "{ONLY_MDNS}
+         table inet count {{
+           counter dialled {{}}
+           chain output {{ type filter hook output priority 0; tcp flags & (syn | ack) == syn counter name dialled; }}
+         }}"
+    ));
+    let dialled = || {
+        let mut counted = garden.command("nft");
+        let counted = counted.args(["list", "counters"]).output().unwrap();
+        String::from_utf8(counted.stdout).unwrap()
+    };
+    let stranger = Device::new(&attic, "Stranger");
+    for file in ["a.txt", "b.txt"] {
+        fs::write(stranger.home.path().join(file), file).unwrap();
+    }
+    let garden = Device::new(&garden, "Garden");
+    let inbox = garden.home.path().join("inbox");
+    let receives = [
+        "receive",
+        "--json",
+        "--accept",
+        "all",
+        "--dir",
+        inbox.to_str().unwrap(),
+    ];
+    let plain = garden.host.ropeway(garden.home.path(), &receives);
+    let mut typed = garden.host.command("python3");
+    typed.args(["-c", TYPIST]).arg(plain.get_program());
+    typed.args(plain.get_args()).envs(
+        plain
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    typed.env("ROPEWAY_CODE", PASSPHRASE);
+    typed.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut receiving = Running::start(typed);
+    let mut types = receiving.child.stdin.take().unwrap();
+    receiving.wait("listening");
+
+    let mut sending = Running::start(stranger.send("a.txt", "Garden"));
+    let caller = receiving.wait("caller");
+    assert_eq!(
+        (&caller["name"], &caller["state"]),
+        (&"Stranger".into(), &"asks".into())
+    );
+    sending.wait_for("its waiting", |line| line["state"] == "calling");
+    let counted = dialled();
+    assert!(counted.contains("packets 0 "), "without a yes: {counted}");
+    writeln!(types, "y").unwrap();
+    assert_eq!(sending.code(), Some(0), "{:#?}", sending.said);
+    assert_eq!(receiving.wait("offer")["trust"], "verified");
+    assert_eq!(fs::read_to_string(inbox.join("a.txt")).unwrap(), "a.txt");
+
+    // For a while the same device is not asked about again.
+    let (code, said) = outcome(stranger.send("b.txt", "Garden"));
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = outcome(stranger.message("did it arrive?", "Garden"));
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(receiving.wait("message")["text"], "did it arrive?");
+    let asked = receiving.all("caller");
+    assert!(
+        !asked[1..].iter().any(|line| line["state"] == "asks"),
+        "{asked:#?}"
+    );
+    drop(types);
     receiving.end();
 }
 

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use ropeway::engine::{Command, Event, Found, Looked};
+use ropeway::engine::{CallStands, Caller, Command, Event, Found, Looked};
 use ropeway::model::{DeviceId, DeviceName, Failure, Nearby, PeerAddress, Presence, Way};
 use ropeway::settings::Language;
 use window::*;
@@ -79,6 +79,96 @@ fn devices_of_one_name_show_their_ids() {
     ]));
     let of = |byte| format!("Laptop: not known · {}", id(byte).short());
     assert_eq!(cards(&window), [of(3), of(4)]);
+}
+
+fn caller(byte: u8, name: &str, stands: CallStands) -> Caller {
+    Caller {
+        device: id(byte),
+        name: DeviceName::cleaned(name, "?"),
+        stands,
+    }
+}
+
+fn lets_connect(window: &Window) -> Option<(DeviceId, bool)> {
+    window
+        .commands
+        .try_iter()
+        .find_map(|command| match command {
+            Command::LetConnect(device, yes) => Some((device, yes)),
+            _ => None,
+        })
+}
+
+#[test]
+fn a_device_that_cannot_reach_this_one_says_so_and_is_let_connect_by_a_click_or_a_key() {
+    let mut window = Window::english();
+    window.say(Event::Nearby(vec![nearby(id(3), "Study", false)]));
+    let asks = || Event::Callers(vec![caller(3, "Study", CallStands::Asks)]);
+    window.say(asks());
+    let sentence = "“Study” wants to send you something, but cannot reach this device.";
+    assert!(
+        window.harness.query_by_label(sentence).is_none(),
+        "Receive is off"
+    );
+    window.say(listening());
+    window.harness.get_by_label(sentence);
+    assert_eq!(cards(&window), ["Study: wants to send to you"]);
+    let button = window.harness.get_by_label("Let it connect");
+    let description = button.accesskit_node().description();
+    assert_eq!(description.as_deref(), Some("Study"));
+    window.click("Let it connect");
+    assert_eq!(lets_connect(&window), Some((id(3), true)));
+    window.harness.get_by_label("Let it connect").focus();
+    window.press(Modifiers::NONE, Key::Enter);
+    assert_eq!(lets_connect(&window), Some((id(3), true)));
+    // Its card does the same, and is not chosen: it takes nothing.
+    window.click("Study");
+    assert_eq!(lets_connect(&window), Some((id(3), true)));
+    window.say(Event::Callers(vec![caller(
+        3,
+        "Study",
+        CallStands::Connecting,
+    )]));
+    window.harness.get_by_label("Connecting to “Study”…");
+    assert_eq!(cards(&window), ["Study: receive is off"]);
+    window.say(Event::Callers(vec![caller(3, "Study", CallStands::Failed)]));
+    window.click("Try again");
+    assert_eq!(lets_connect(&window), Some((id(3), true)));
+    window.click("Not now");
+    assert_eq!(lets_connect(&window), Some((id(3), false)));
+    window.say(Event::Callers(Vec::new()));
+    assert!(window.harness.query_by_label("Not now").is_none());
+
+    let mut window = Window::new(Language::Chinese);
+    window.say(listening());
+    window.say(asks());
+    window
+        .harness
+        .get_by_label("“Study”想给您发送内容，但连不上本机。");
+    window.click("允许连接");
+    assert_eq!(lets_connect(&window), Some((id(3), true)));
+}
+
+#[test]
+fn a_chosen_device_that_is_not_reached_is_sent_to_all_the_same() {
+    let mut window = Window::english();
+    window.say(Event::Nearby(vec![nearby(id(3), "Garden", true)]));
+    window.drop_file("/home/me/plan.pdf");
+    window.click("Garden");
+    let first = looked_at(&window).unwrap();
+    let failure = Failure::Unreachable {
+        address: first.to_string(),
+    };
+    window.say(Event::Looked(Looked {
+        at: first,
+        found: Err(failure),
+    }));
+    window.type_into("Code on its screen", "123456");
+    window.press(Modifiers::NONE, Key::Enter);
+    match window.command() {
+        Some(Command::Send(request)) => assert_eq!(request.device.unwrap().id, id(3)),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Found at two places.

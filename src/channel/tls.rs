@@ -30,6 +30,8 @@ const SESSION_LABEL: &[u8] = b"EXPORTER-ropeway-session";
 pub enum ChannelError {
     #[error("the other end does not speak Ropeway")]
     NotRopeway,
+    #[error("the other end speaks TLS, but not Ropeway")]
+    AnotherTls,
     #[error("no answer within the time allowed")]
     Deadline,
     #[error("more bytes than a stranger may send")]
@@ -47,7 +49,8 @@ impl From<io::Error> for ChannelError {
             io::ErrorKind::QuotaExceeded => Self::Budget,
             // rustls hides its own errors in an io::Error when it drives the socket.
             io::ErrorKind::InvalidData => match error.downcast::<Error>() {
-                Ok(Error::InvalidMessage(_) | Error::NoApplicationProtocol) => Self::NotRopeway,
+                Ok(Error::InvalidMessage(_)) => Self::NotRopeway,
+                Ok(Error::NoApplicationProtocol) => Self::AnotherTls,
                 Ok(tls) => Self::Tls(tls),
                 Err(other) => Self::Io(other),
             },
@@ -91,7 +94,7 @@ pub(super) fn handshake(
         tls.complete_io(transport)?;
     }
     if tls.alpn_protocol() != Some(ALPN) {
-        return Err(ChannelError::NotRopeway);
+        return Err(ChannelError::AnotherTls);
     }
     let peer = tls
         .peer_certificates()

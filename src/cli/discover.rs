@@ -9,7 +9,7 @@ use super::args::Discover;
 use super::input::{Input, Inputs};
 use super::output::{Output, table};
 use super::{Exit, Session, Trouble};
-use crate::engine::{Event, KnownDevice};
+use crate::engine::{Caller, Event, KnownDevice};
 use crate::model::{Bond, Nearby, Presence};
 
 pub fn run(arguments: &Discover, data_dir: &Path, output: &Output) -> Result<Exit, Trouble> {
@@ -22,6 +22,7 @@ pub fn run(arguments: &Discover, data_dir: &Path, output: &Output) -> Result<Exi
     }
     let until = Instant::now() + Duration::from_secs(arguments.seconds);
     let mut found: Vec<Nearby> = Vec::new();
+    let mut callers: Vec<Caller> = Vec::new();
     loop {
         match session.inputs.next_before(until) {
             Some(Input::Event(Event::Nearby(nearby))) => {
@@ -30,6 +31,15 @@ pub fn run(arguments: &Discover, data_dir: &Path, output: &Output) -> Result<Exi
                 let nearby: Vec<_> = nearby.collect();
                 tell(&found, &nearby, &known, output);
                 found = nearby;
+            }
+            Some(Input::Event(Event::Callers(now))) => {
+                for caller in now.iter().filter(|caller| !callers.contains(caller)) {
+                    output.caller(caller);
+                }
+                callers = now;
+            }
+            Some(Input::Event(Event::DevicesNotRead(why) | Event::ConversationsNotRead(why))) => {
+                output.warn(&why);
             }
             Some(Input::Event(_) | Input::Line(..)) => {}
             Some(Input::Interrupt) => return Ok(Exit::Interrupted),

@@ -20,7 +20,7 @@ pub fn run(arguments: Doctor, data_dir: PathBuf, output: &Output) -> Result<Exit
     let session = Session::start(&data_dir, Inputs::new()?, output)?;
     let discovers = session.show(Presence::Hidden)? != Presence::Off;
     let of = match &arguments.host {
-        Some(host) => Some(meant(host, &session, discovers)?),
+        Some(host) => Some(meant(host, &session, discovers, output)?),
         None => None,
     };
     session.engine.command(Command::Diagnose {
@@ -39,6 +39,10 @@ pub fn run(arguments: Doctor, data_dir: PathBuf, output: &Output) -> Result<Exit
         let diagnosis = match session.inputs.next() {
             Input::Interrupt => return Err(Trouble::interrupted()),
             Input::Event(Event::Diagnosis(diagnosis)) => diagnosis,
+            Input::Event(Event::DevicesNotRead(why) | Event::ConversationsNotRead(why)) => {
+                output.warn(&why);
+                continue;
+            }
             Input::Event(_) | Input::Line(..) => continue,
         };
         if arguments.report {
@@ -66,8 +70,13 @@ pub fn run(arguments: Doctor, data_dir: PathBuf, output: &Output) -> Result<Exit
 }
 
 /// An address, or a known device by its name.
-fn meant(host: &str, session: &Session, discovers: bool) -> Result<PeerAddress, Trouble> {
-    let target = target::find(session, host, discovers).map_err(|trouble| {
+fn meant(
+    host: &str,
+    session: &Session,
+    discovers: bool,
+    output: &Output,
+) -> Result<PeerAddress, Trouble> {
+    let target = target::find(session, host, discovers, output).map_err(|trouble| {
         let sentence = trouble.sentence.replace("--to ", "");
         Trouble {
             sentence,
@@ -284,6 +293,10 @@ mod tests {
         let own = Finding::ThisComputer {
             address: "192.168.1.20".parse().unwrap(),
         };
+        let on = Finding::ServerOn {
+            port: 9000,
+            addresses: Vec::new(),
+        };
         for (diagnosis, exit) in [
             (diagnosis(None, vec![]), Exit::Arrived),
             (diagnosis(None, vec![blocked()]), Exit::Trouble),
@@ -292,8 +305,19 @@ mod tests {
                 diagnosis(Some("h"), vec![blocked(), gone]),
                 Exit::Connection,
             ),
-            (diagnosis(Some("h"), vec![own.clone()]), Exit::Arrived),
-            (diagnosis(Some("h"), vec![own, blocked()]), Exit::Trouble),
+            (diagnosis(Some("h"), vec![own.clone()]), Exit::Connection),
+            (
+                diagnosis(Some("h"), vec![on.clone(), own.clone()]),
+                Exit::Arrived,
+            ),
+            (
+                diagnosis(Some("h:9001"), vec![on.clone(), own.clone()]),
+                Exit::Connection,
+            ),
+            (
+                diagnosis(Some("h"), vec![on, own, blocked()]),
+                Exit::Trouble,
+            ),
         ] {
             assert_eq!(exit_of(&diagnosis), exit, "{diagnosis:?}");
         }

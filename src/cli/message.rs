@@ -10,7 +10,7 @@ use super::output::Output;
 use super::send::proof;
 use super::target::find;
 use super::{Exit, Session, Trouble, is_yes, secret};
-use crate::engine::{Command, Event, Talk, TalkRequest, new_message_id, new_transfer_id};
+use crate::engine::{Command, Event, Found, Talk, TalkRequest, new_message_id, new_transfer_id};
 use crate::model::{
     Delivery, DeviceId, Failure, MAX_MESSAGE_BYTES, MessageId, Peer, Presence, TransferId,
 };
@@ -33,10 +33,13 @@ pub fn run(
     let keep = session.settings.keep_conversations;
     session.engine.command(Command::KeepConversations(keep));
     let discovers = session.show(Presence::Hidden)? != Presence::Off;
-    let target = find(&session, &arguments.to, discovers)?;
-    let proof = proof(&session, &target, given, |found| {
-        session.engine.opens_anew(found.id)
-    })?;
+    let target = find(&session, &arguments.to, discovers, output)?;
+    if target.device.is_some() {
+        // If it cannot be reached, it has to hear that it is asked to connect.
+        session.show(Presence::Visible)?;
+    }
+    let opens_anew = |found: &Found| session.engine.opens_anew(found.id);
+    let proof = proof(&session, &target, given, opens_anew, output)?;
     if proof.ask {
         // From now on, so that nothing typed before the question is taken for its answer.
         session.inputs.read_lines();
@@ -190,6 +193,7 @@ impl Saying<'_> {
     fn event(&mut self, event: Event) -> Option<Result<Exit, Failure>> {
         match event {
             Event::Symbols(id, symbols) if id == self.id => {
+                self.lost = None;
                 self.output.symbols(id, &symbols);
                 // Nothing that was typed before is an answer.
                 input::drop_typed();
@@ -197,6 +201,7 @@ impl Saying<'_> {
                 self.output.compare(&symbols);
             }
             Event::TalkOpened(id, peer) if id == self.id => {
+                self.lost = None;
                 self.to = Some(peer);
             }
             Event::TalkFailed(id, failure) if id == self.id => {
@@ -219,8 +224,13 @@ impl Saying<'_> {
                         self.lost = None;
                         self.open.get_or_insert_with(Instant::now);
                     }
-                    Talk::Connecting | Talk::Asking | Talk::Resting => {}
+                    Talk::Connecting | Talk::Calling | Talk::Asking | Talk::Resting => {}
                 }
+            }
+            Event::Talk(peer, Talk::Calling) => {
+                self.output.calling();
+                let address = peer.address;
+                self.lost = Some((Instant::now(), Failure::Unreachable { address }));
             }
             Event::Talk(_, Talk::Asking) => {
                 self.output

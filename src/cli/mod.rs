@@ -195,6 +195,11 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
         Subcommand::Completions(_) | Subcommand::Manual(_) => false,
     };
     let output = Output::new(json);
+    // What others do is done, whoever reads of it.
+    let is_what_it_says = matches!(
+        &subcommand,
+        Subcommand::Discover(_) | Subcommand::Doctor(_) | Subcommand::Devices(_)
+    );
     let result = match subcommand {
         Subcommand::Receive(arguments) => receive::run(arguments, data_dir, wait, &output),
         Subcommand::Send(arguments) => send::run(arguments, data_dir, wait, &output),
@@ -204,6 +209,14 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
         Subcommand::Devices(arguments) => devices::run(arguments.action, &data_dir, &output),
         Subcommand::Completions(arguments) => papers::completions(&arguments),
         Subcommand::Manual(arguments) => papers::manual(&arguments),
+    };
+    let result = match (result, output.unwritten()) {
+        (Ok(_), Some(why)) if is_what_it_says => Err(Trouble {
+            exit: Exit::Disk,
+            code: "output",
+            sentence: format!("What was found could not be written: {why}."),
+        }),
+        (result, _) => result,
     };
     result.unwrap_or_else(|trouble| {
         tracing::warn!(code = trouble.code, "{}", trouble.sentence);
@@ -309,6 +322,7 @@ fn exit_of_failure(failure: &Failure) -> Exit {
         | Failure::BlockedHere { .. }
         | Failure::NeverThere { .. }
         | Failure::TooManyWait
+        | Failure::TooManyTalks
         | Failure::Lost
         | Failure::Silent
         | Failure::Protocol(_)

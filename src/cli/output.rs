@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::Trouble;
 use super::secret::capital;
-use crate::engine::{Listening, Offer, TextOffer};
+use crate::engine::{CallStands, Caller, Listening, Offer, TextOffer};
 use crate::model::{
     Code, Delivery, Direction, EntryStatus, FileReport, Hold, Holds, MessageId, Peer, Problem,
     Progress, Status, Summary, Symbol, Symbols, TransferId, TransferState, displayable,
@@ -30,6 +30,8 @@ pub struct Output {
     bar: RefCell<Option<ProgressBar>>,
     /// The question that waits for an answer: it stays the last thing on the screen.
     question: RefCell<Option<String>>,
+    /// Why not all of it stands on stdout. A reader that went away is no reason.
+    unwritten: RefCell<Option<std::io::Error>>,
 }
 
 pub fn size(bytes: u64) -> String {
@@ -77,6 +79,7 @@ impl Output {
             failures: RefCell::default(),
             bar: RefCell::new(None),
             question: RefCell::new(None),
+            unwritten: RefCell::new(None),
         }
     }
 
@@ -292,6 +295,43 @@ impl Output {
         ));
     }
 
+    /// It is called, and a person there is asked.
+    pub fn calling(&self) {
+        self.say(
+            "The other device cannot be reached from here. Its screen asks whether to let it connect \
+             to this one.",
+        );
+    }
+
+    pub fn caller(&self, caller: &Caller) {
+        self.json(&json!({
+            "event": "caller",
+            "name": caller.name.as_str(),
+            "device_id": caller.device.to_string(),
+            "state": match caller.stands {
+                CallStands::Asks => "asks",
+                CallStands::Connecting => "connecting",
+                CallStands::Failed => "failed",
+            },
+        }));
+        let name = &caller.name;
+        match caller.stands {
+            CallStands::Asks => self.say(&format!(
+                "{name} wants to send you something and cannot reach this device."
+            )),
+            CallStands::Connecting => {}
+            CallStands::Failed => self.say(&format!("{name} could not be reached.")),
+        }
+    }
+
+    pub fn caller_question(&self, caller: &Caller) {
+        let (name, id) = (&caller.name, caller.device.short());
+        self.put(format!(
+            "“{name}” ({id}), not verified, wants to send you something and cannot reach this device. \
+             Connect to it? [y/N] "
+        ));
+    }
+
     pub fn paired(&self, peer: &Peer) {
         if self.json {
             self.line(&json!({
@@ -344,6 +384,7 @@ impl Output {
                 }
                 self.say("The connection is gone; it goes on when the other device is back.");
             }
+            TransferState::Calling => self.calling(),
             TransferState::Away => {
                 self.say("The other device is not there; it is sent when it appears.");
             }
@@ -448,7 +489,7 @@ impl Output {
                 let _ = serde_json::to_writer(&mut lines, &line);
                 lines.push(b'\n');
             }
-            Self::print(&lines);
+            self.print(&lines);
             return;
         }
         for file in files {
@@ -585,7 +626,7 @@ impl Output {
         }
         let print = || {
             let mut out = std::io::stdout().lock();
-            let _ = writeln!(out, "{sentence}").and_then(|()| out.flush());
+            self.noted(writeln!(out, "{sentence}").and_then(|()| out.flush()));
         };
         self.beside_question(|| match &*self.bar.borrow() {
             Some(bar) if std::io::stderr().is_terminal() => bar.suspend(print),
@@ -600,12 +641,25 @@ impl Output {
     fn line(&self, value: &Value) {
         let mut line = harmless(value.to_string());
         line.push('\n');
-        Self::print(line.as_bytes());
+        self.print(line.as_bytes());
     }
 
-    fn print(lines: &[u8]) {
+    fn print(&self, lines: &[u8]) {
         let mut out = std::io::stdout().lock();
-        let _ = out.write_all(lines).and_then(|()| out.flush());
+        self.noted(out.write_all(lines).and_then(|()| out.flush()));
+    }
+
+    fn noted(&self, written: std::io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            self.unwritten.borrow_mut().get_or_insert(error);
+        }
+    }
+
+    /// Why not all that was said can be read, if so.
+    pub fn unwritten(&self) -> Option<String> {
+        self.unwritten.borrow().as_ref().map(ToString::to_string)
     }
 }
 

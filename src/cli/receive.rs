@@ -11,8 +11,8 @@ use super::input::{self, Input, Inputs};
 use super::output::Output;
 use super::{Exit, Session, Trouble, exit_of, is_yes, secret};
 use crate::engine::{
-    AcceptPolicy, Answer, Bind, Command, Event, ListenError, ListenOptions, Listening, Offer,
-    TextOffer,
+    AcceptPolicy, Answer, Bind, CallStands, Caller, Command, Event, ListenError, ListenOptions,
+    Listening, Offer, TextOffer,
 };
 use crate::instance;
 use crate::model::{
@@ -96,6 +96,7 @@ pub fn run(
         full: HashMap::new(),
         last: None,
         running: HashSet::new(),
+        callers: Vec::new(),
         reads_lines: false,
     };
     if passphrase.is_some() || receiving.arguments.allow == Allow::Paired {
@@ -183,12 +184,16 @@ struct Receiving<'a> {
     last: Option<(Summary, Instant)>,
     /// Accepted and not over.
     running: HashSet<TransferId>,
+    /// Who asks to be connected to, as was told last.
+    callers: Vec<Caller>,
     reads_lines: bool,
 }
 
 enum Question {
     Offer(Offer),
     Text(TextOffer),
+    /// Not known, and cannot reach this device: it may be connected to.
+    Caller(Caller),
 }
 
 impl Receiving<'_> {
@@ -350,11 +355,12 @@ impl Receiving<'_> {
             Event::TextOffered(offer) => self.text_offer(offer),
             Event::TextWithdrawn(device) => {
                 self.take_questions_back(|question| match question {
-                    Question::Offer(_) => false,
                     Question::Text(offer) => offer.from.device_id == Some(device),
+                    Question::Offer(_) | Question::Caller(_) => false,
                 });
                 self.ask();
             }
+            Event::Callers(callers) => self.callers(callers),
             Event::Listening(_)
             | Event::KeptAwake(_)
             | Event::ListenFailed(_)
@@ -487,6 +493,7 @@ impl Receiving<'_> {
             match question {
                 Question::Offer(offer) => self.output.question(offer),
                 Question::Text(offer) => self.output.text_question(offer),
+                Question::Caller(caller) => self.output.caller_question(caller),
             }
         }
     }
@@ -501,6 +508,10 @@ impl Receiving<'_> {
         match self.questions.pop_front() {
             Some(Question::Offer(offer)) => self.answer(offer.transfer, is_yes(line)),
             Some(Question::Text(offer)) => self.answer_text(&offer, is_yes(line)),
+            Some(Question::Caller(caller)) => {
+                let answer = Command::LetConnect(caller.device, is_yes(line));
+                self.session.engine.command(answer);
+            }
             None => {}
         }
         self.ask();
@@ -535,6 +546,31 @@ impl Receiving<'_> {
         self.ask();
     }
 
+    /// Devices that are not known ask to be connected to.
+    fn callers(&mut self, callers: Vec<Caller>) {
+        let asks = |caller: &Caller| caller.stands == CallStands::Asks;
+        self.take_questions_back(|question| match question {
+            Question::Caller(asked) => !callers
+                .iter()
+                .any(|it| it.device == asked.device && asks(it)),
+            Question::Offer(_) | Question::Text(_) => false,
+        });
+        let has_terminal = std::io::stdin().is_terminal();
+        let before = std::mem::take(&mut self.callers);
+        for caller in callers.iter().filter(|caller| !before.contains(caller)) {
+            if asks(caller) && has_terminal {
+                self.read_lines();
+                self.questions.push_back(Question::Caller(caller.clone()));
+                self.ask();
+            }
+            if !asks(caller) || !has_terminal || self.output.is_json() {
+                self.output.caller(caller);
+            }
+        }
+        self.callers = callers;
+        self.ask();
+    }
+
     fn answer_text(&self, offer: &TextOffer, yes: bool) {
         if let Some(device) = offer.from.device_id {
             let engine = &self.session.engine;
@@ -549,7 +585,7 @@ impl Receiving<'_> {
     fn take_back(&mut self, transfer: TransferId) {
         self.take_questions_back(|question| match question {
             Question::Offer(offer) => offer.transfer == transfer,
-            Question::Text(_) => false,
+            Question::Text(_) | Question::Caller(_) => false,
         });
     }
 

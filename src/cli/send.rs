@@ -30,8 +30,8 @@ pub fn run(
     let waking = Inputs::new()?;
     let session = Session::start(&data_dir, waking, output)?;
     let discovers = session.show(Presence::Hidden)? != Presence::Off;
-    let target = find(&session, &arguments.to, discovers)?;
-    if target.paired {
+    let target = find(&session, &arguments.to, discovers, output)?;
+    if target.device.is_some() {
         // If it cannot be reached, it has to hear that it is asked to connect.
         session.show(Presence::Visible)?;
     }
@@ -54,7 +54,7 @@ pub fn run(
         }
     }
     let given = secret::to_prove(arguments.code_file.as_deref())?;
-    let Proof { secret, ask } = proof(&session, &target, given, |_found| false)?;
+    let Proof { secret, ask } = proof(&session, &target, given, |_found| false, output)?;
     if ask {
         // From now on, so that nothing typed before the question is taken for its answer.
         session.inputs.read_lines();
@@ -90,18 +90,36 @@ pub fn proof(
     target: &Target,
     given: Option<Secret>,
     lets_in: impl Fn(&Found) -> bool,
+    output: &Output,
 ) -> Result<Proof, Trouble> {
     if given.is_some() || target.paired {
         let secret = given;
         return Ok(Proof { secret, ask: false });
     }
-    let found = match look(session, &target.to)? {
-        Some(looked) => looked.found.map_err(|failure| Trouble::from(&failure))?,
+    let found = match look(session, &target.to, output)? {
+        Some(Looked {
+            found: Ok(found), ..
+        }) => Some(found),
+        // It may let itself be called, and what it lets in then is for the person to know.
+        Some(Looked {
+            found: Err(Failure::Unreachable { .. } | Failure::Refused { .. }),
+            ..
+        }) if target.device.is_some() && secret::can_ask() => None,
+        Some(Looked {
+            found: Err(failure),
+            ..
+        }) => return Err(Trouble::from(&failure)),
         // Sending fails with the reason.
         None => return Ok(Proof::default()),
     };
-    let accepts = |way| found.ways.contains(&way);
-    if found.paired || lets_in(&found) {
+    let accepts = |way| match &found {
+        Some(found) => found.ways.contains(&way),
+        None => matches!(way, Way::Code | Way::Ask),
+    };
+    if found
+        .as_ref()
+        .is_some_and(|found| found.paired || lets_in(found))
+    {
         return Ok(Proof::default());
     }
     let (code, passphrase, ask) = (
@@ -146,13 +164,16 @@ pub fn proof(
 }
 
 /// What is there; `None` if that is not known in time.
-fn look(session: &Session, to: &PeerAddress) -> Result<Option<Looked>, Trouble> {
+fn look(session: &Session, to: &PeerAddress, output: &Output) -> Result<Option<Looked>, Trouble> {
     session.engine.command(Command::LookAt(to.clone()));
     let deadline = Instant::now() + LOOK_WITHIN;
     loop {
         match session.inputs.next_before(deadline) {
             Some(Input::Event(Event::Looked(looked))) if looked.at == *to => {
                 return Ok(Some(looked));
+            }
+            Some(Input::Event(Event::DevicesNotRead(why) | Event::ConversationsNotRead(why))) => {
+                output.warn(&why);
             }
             Some(Input::Event(_) | Input::Line(..)) => {}
             Some(Input::Interrupt) => return Err(Trouble::interrupted()),
@@ -185,6 +206,8 @@ fn follow(
     let mut cancelled: Option<Instant> = None;
     let mut ended: Option<(Summary, Instant)> = None;
     let mut lost: Option<Instant> = None;
+    // Before that, whoever has connected is not lost any more; after it, only once it goes on.
+    let mut begun = false;
     let mut full: Option<Instant> = None;
     // When the question was put; what was typed before is no answer to it.
     let mut asked: Option<Instant> = None;
@@ -202,10 +225,13 @@ fn follow(
         match input {
             Some(Input::Event(Event::State(_, state))) => {
                 match state {
-                    TransferState::Interrupted | TransferState::Away => {
+                    TransferState::Interrupted | TransferState::Away | TransferState::Calling => {
                         lost.get_or_insert_with(Instant::now);
                     }
-                    TransferState::Checking | TransferState::Running => lost = None,
+                    TransferState::Checking | TransferState::Running => {
+                        (begun, lost) = (true, None)
+                    }
+                    TransferState::Verifying if !begun => lost = None,
                     TransferState::Connecting
                     | TransferState::Verifying
                     | TransferState::Confirming
@@ -266,6 +292,9 @@ fn follow(
                 }
             }
             Some(Input::Event(Event::Slept(slept))) => output.slept(slept),
+            Some(Input::Event(Event::DevicesNotRead(why) | Event::ConversationsNotRead(why))) => {
+                output.warn(&why);
+            }
             Some(Input::Event(Event::Renamed { now, .. })) => transfer = now,
             Some(Input::Event(_other)) => {}
             Some(Input::Line(line, at)) => {

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::input::Input;
+use super::output::Output;
 use super::{Session, Trouble};
 use crate::engine::{Chosen, Event, KnownDevice};
+use crate::model::address::AddressError;
 use crate::model::{Bond, DeviceId, Nearby, PeerAddress};
 
 /// Where to send, and to whom.
@@ -29,7 +31,12 @@ const LEAST_DIGITS: usize = 8;
 
 /// Finds out whom `--to` means: known devices come first, then those on the network (`discovers`), then
 /// hosts.
-pub fn find(session: &Session, text: &str, discovers: bool) -> Result<Target, Trouble> {
+pub fn find(
+    session: &Session,
+    text: &str,
+    discovers: bool,
+    output: &Output,
+) -> Result<Target, Trouble> {
     let resolved = resolve(text, &session.engine.known())?;
     let mut known = None;
     let (wait, target) = match resolved {
@@ -65,6 +72,10 @@ pub fn find(session: &Session, text: &str, discovers: bool) -> Result<Target, Tr
                     };
                     until = until.min(Instant::now() + more);
                 }
+            }
+            // Said at the start, and never again.
+            Some(Input::Event(Event::DevicesNotRead(why) | Event::ConversationsNotRead(why))) => {
+                output.warn(&why);
             }
             Some(Input::Event(_) | Input::Line(..)) => {}
             Some(Input::Interrupt) => return Err(Trouble::interrupted()),
@@ -130,7 +141,7 @@ fn several_nearby(text: &str, all: &[Nearby]) -> Trouble {
         format!("\n  {}  {}  {at}", nearby.name, nearby.id.short())
     });
     let text = crate::model::displayable(text);
-    let lines: String = lines.collect();
+    let lines = bounded(lines);
     Trouble::usage(
         "ambiguous",
         format!("Several devices here are called {text}; name one by its id:{lines}"),
@@ -185,6 +196,15 @@ fn resolve(text: &str, known: &[KnownDevice]) -> Result<Resolved, Trouble> {
                 paired: false,
             });
             match target {
+                // Nothing but a port is meant by that.
+                Err(AddressError::Port) if has_number(text) => Err(Trouble::usage(
+                    "address",
+                    format!(
+                        "--to {}: {}.",
+                        crate::model::displayable(text),
+                        AddressError::Port
+                    ),
+                )),
                 Ok(target) if placed(&target.to) => Ok(Resolved::Address(target)),
                 Ok(target) => Ok(Resolved::Perhaps(Ok(target))),
                 Err(error) => Ok(Resolved::Perhaps(Err(Trouble::usage(
@@ -199,6 +219,24 @@ fn resolve(text: &str, known: &[KnownDevice]) -> Result<Resolved, Trouble> {
     }
 }
 
+/// Behind its last colon.
+fn has_number(text: &str) -> bool {
+    let number = text.trim().rsplit_once(':').map(|(_, number)| number);
+    number.is_some_and(|it| !it.is_empty() && it.bytes().all(|c| c.is_ascii_digit()))
+}
+
+/// As many of those who share a name as a person reads through.
+const MOST_NAMED: usize = 8;
+
+fn bounded(mut lines: impl Iterator<Item = String>) -> String {
+    let mut text: String = lines.by_ref().take(MOST_NAMED).collect();
+    let more = lines.count();
+    if more > 0 {
+        text.push_str(&format!("\n  and {more} more"));
+    }
+    text
+}
+
 pub fn is_called(device: &KnownDevice, text: &str) -> bool {
     device.shown().as_str().to_lowercase() == text.trim().to_lowercase()
 }
@@ -210,7 +248,7 @@ pub fn ambiguous<'a>(text: &str, by: &str, all: impl Iterator<Item = &'a KnownDe
         format!("\n  {}  {}  {at}", device.shown(), device.id.short())
     });
     let text = crate::model::displayable(text);
-    let lines: String = lines.collect();
+    let lines = bounded(lines);
     Trouble::usage(
         "ambiguous",
         format!("Several known devices are called {text}; name one by its {by}:{lines}"),
@@ -347,6 +385,7 @@ mod tests {
             ("TWIN", "ambiguous", "03030303  no address"),
             ("Study PC", "address", "--to Study PC"),
             ("host:99999", "address", "port"),
+            ("192.168.1.4:0", "address", "from 1 to 65535"),
             ("", "address", "empty"),
             ("ropeway://host/?id=1", "address", "id"),
         ] {

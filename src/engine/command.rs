@@ -71,6 +71,9 @@ pub enum Command {
     SetPresence(Presence),
     /// An address is no longer remembered.
     ForgetRecent(PeerAddress),
+    /// Whether this device may connect to the one of which [`super::Event::Callers`] tells. `true` counts
+    /// for ten minutes, and starts at once; `false` hides it for as long.
+    LetConnect(DeviceId, bool),
     /// Opens a conversation with a device that is not paired, or that is known by its address alone.
     /// [`super::Event::Symbols`] and [`Self::Confirm`] go by its id, as for a transfer.
     Talk(TalkRequest),

@@ -103,6 +103,10 @@ pub enum Event {
     /// Everybody found on the local network, blocked devices apart; said anew on each change, at
     /// most four times a second.
     Nearby(Vec<Nearby>),
+    /// Devices that are not paired, want to send or say something, cannot reach this one and ask it to
+    /// connect ([`super::Command::LetConnect`]): at most [`Caller::MOST`], said anew on each change. As all
+    /// that is heard of, it may be made up.
+    Callers(Vec<Caller>),
     /// Addresses that a person has used, the last success first; said at the start if there are any, and
     /// on each change.
     Recent(Vec<Recent>),
@@ -313,6 +317,30 @@ pub struct Started {
     pub places: Vec<PathBuf>,
 }
 
+/// Who asks to be connected to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// What it claims to be.
+    pub device: DeviceId,
+    pub name: DeviceName,
+    pub stands: CallStands,
+}
+
+impl Caller {
+    /// As many as a person reads through.
+    pub const MOST: usize = 4;
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallStands {
+    /// The person here has not said anything yet.
+    Asks,
+    /// The person has said yes, and it is dialled.
+    Connecting,
+    /// It was not reached, or somebody else was there.
+    Failed,
+}
+
 /// An address that a person has used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recent {
@@ -328,6 +356,8 @@ pub struct Recent {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Talk {
     Connecting,
+    /// It cannot be reached from here. A person there is asked to let it connect to this device.
+    Calling,
     /// Connected and verified: what is said is there at once.
     Open,
     /// The person there has not said yet whether it takes text from here.

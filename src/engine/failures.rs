@@ -28,6 +28,7 @@ pub fn may_go_on(failure: &Failure) -> bool {
         | Failure::ForgottenThere { .. }
         | Failure::KnownOnly
         | Failure::NotConfirmed
+        | Failure::TooManyTalks
         | Failure::Forgotten
         | Failure::Version
         | Failure::Older { .. }
@@ -75,6 +76,7 @@ pub fn channel_failure(error: &ChannelError, address: &str) -> Failure {
             Failure::Busy
         }
         ChannelError::NotRopeway
+        | ChannelError::AnotherTls
         | ChannelError::Tls(_)
         | ChannelError::Budget
         | ChannelError::Io(_) => Failure::NotRopeway { address },

@@ -47,8 +47,8 @@ pub use command::{
     TalkRequest,
 };
 pub use event::{
-    Client, Doing, Event, Existing, Found, Interrupted, ListenError, Listening, Looked, Measured,
-    NotSaid, Offer, OfferFolder, Recent, StartError, Started, Talk, TextOffer,
+    CallStands, Caller, Client, Doing, Event, Existing, Found, Interrupted, ListenError, Listening,
+    Looked, Measured, NotSaid, Offer, OfferFolder, Recent, StartError, Started, Talk, TextOffer,
 };
 pub use known::{KnownDevice, KnownDevices};
 pub use sending::new_transfer_id;

@@ -6,7 +6,6 @@
 
 mod attaching;
 mod beginning;
-mod calling;
 mod choosing;
 mod waiting;
 

@@ -33,6 +33,8 @@ const BUFFERS: usize = 4;
 
 /// News of a conversation's connection.
 pub enum TalkNote {
+    /// Client: a person there is asked to let its device connect.
+    Called,
     /// Client: greeted, and *talk* is said. Server: *talk* came.
     Connected(Arc<Talking>),
     /// Both ends welcome what the other says.

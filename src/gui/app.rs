@@ -10,6 +10,7 @@ use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, ThemePrefere
 
 use super::clipboard::{self, Pasting};
 use super::dialogs::{Dialogs, Picked};
+use super::panels::callers::{callers_ui, clicked_card, mark};
 use super::panels::confirm::symbols_question_ui;
 use super::panels::destination::Around;
 use super::panels::doctor::{DoctorDialog, doctor_ui};
@@ -213,6 +214,7 @@ impl App {
             .show(ui, |ui| {
                 // In sight wherever the person has scrolled to.
                 notices_ui(ui, &mut scope, &self.view);
+                callers_ui(ui, &mut scope, &self.view);
                 if self.page == Page::Talks {
                     Frame::new()
                         .inner_margin(Margin::same(theme::WINDOW_MARGIN))
@@ -284,14 +286,18 @@ impl App {
     }
 
     fn send(&mut self, ui: &mut Ui, scope: &mut Scope) {
+        let mut cards = cards(&self.view.devices, &self.view.nearby);
+        mark(&mut cards, &self.view);
         let view = &mut self.view;
+        let chosen = view.draft.chosen.as_ref().map(|chosen| chosen.id);
         // Not as [`Around::of`]: the draft is changed meanwhile.
         let around = Around {
-            cards: cards(&view.devices, &view.nearby),
+            cards,
             devices: &view.devices,
             recent: &view.recent,
         };
         send_ui(ui, scope, &mut view.draft, &around, &mut self.send_panel);
+        clicked_card(scope, &mut view.draft, &around.cards, chosen);
     }
 
     fn receive(&mut self, ui: &mut Ui, scope: &mut Scope) {

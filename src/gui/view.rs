@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use super::clipboard::NoPicture;
 use crate::engine::KnownDevice;
-use crate::engine::{Client, Event, ListenError, Listening, Offer, Recent, WireConnection};
+use crate::engine::{Caller, Client, Event, ListenError, Listening, Offer, Recent, WireConnection};
 use crate::model::{
     Bond, Code, DeviceId, DeviceName, Diagnosis, Direction, EntryStatus, Finding, Nearby, Peer,
     PeerAddress, Problem, Progress, Status, Summary, Symbols, TransferId, TransferState,
@@ -47,6 +47,8 @@ pub struct View {
     pub devices: Vec<KnownDevice>,
     /// Found on the local network.
     pub nearby: Vec<Nearby>,
+    /// Not known, and asking to be connected to.
+    pub callers: Vec<Caller>,
     /// Addresses used before, the last success first.
     pub recent: Vec<Recent>,
     pub talks: Talks,
@@ -252,6 +254,7 @@ impl View {
                 self.draft.cards_changed(&cards);
                 self.talks.cards_changed(&cards);
             }
+            Event::Callers(callers) => self.callers = callers,
             Event::Recent(recent) => self.recent = recent,
             Event::Conversations(kept) => self.talks.kept(kept),
             Event::ConversationsNotRead(why) => {

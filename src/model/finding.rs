@@ -28,9 +28,19 @@ impl Diagnosis {
             .count()
     }
 
-    /// A Ropeway answered at the address that was asked about, or it is this computer's own.
+    /// A Ropeway answered at the address that was asked about, or it is this computer's own and Receive is
+    /// on there.
     pub fn reached(&self) -> bool {
-        self.findings.iter().any(Finding::is_reached)
+        let asked = self.of.as_ref().map(PeerAddress::port);
+        let on = |finding: &Finding| match finding {
+            Finding::ServerOn { port, .. } => asked.is_none_or(|asked| asked == *port),
+            _another => false,
+        };
+        self.findings.iter().any(|finding| match finding {
+            Finding::Answers { .. } => true,
+            Finding::ThisComputer { .. } => self.findings.iter().any(on),
+            _another => false,
+        })
     }
 }
 
@@ -89,6 +99,11 @@ pub enum Finding {
     ServerOff {
         port: u16,
     },
+    /// Somebody listens there on this computer, and is not reached from this computer itself.
+    OwnBlocked {
+        port: u16,
+        why: NoConnection,
+    },
     /// Another program has the port that the server would take.
     PortTaken {
         port: u16,
@@ -143,6 +158,11 @@ pub enum Finding {
     NameSilent {
         host: String,
         seconds: u64,
+    },
+    /// The address is one of each interface anew, so the interface has to be said: in these forms.
+    ScopeMissing {
+        address: IpAddr,
+        forms: Vec<String>,
     },
     /// The address is this computer's own.
     ThisComputer {
@@ -357,6 +377,7 @@ impl Finding {
             | Self::Answers { .. } => Severity::Good,
             Self::NoLocalNetwork
             | Self::ServerOff { .. }
+            | Self::OwnBlocked { .. }
             | Self::PortTaken { .. }
             | Self::FirewallUnclear { .. }
             | Self::ThisComputer { .. } => Severity::Note,
@@ -365,6 +386,7 @@ impl Finding {
             | Self::OwnAddressFails { .. }
             | Self::NameUnknown { .. }
             | Self::NameSilent { .. }
+            | Self::ScopeMissing { .. }
             | Self::Stranger { .. }
             | Self::KnownOnly { .. }
             | Self::AnotherDevice { .. }
@@ -401,6 +423,7 @@ impl Finding {
             Self::ServerOn { .. }
             | Self::ServerAlone { .. }
             | Self::ServerOff { .. }
+            | Self::OwnBlocked { .. }
             | Self::PortTaken { .. }
             | Self::OwnAddressFails { .. } => Check::Server,
             Self::FirewallOff
@@ -410,9 +433,10 @@ impl Finding {
             Self::Beacon { .. } | Self::DiscoveryDeaf { .. } | Self::DiscoveryOff => {
                 Check::Discovery
             }
-            Self::NameFound { .. } | Self::NameUnknown { .. } | Self::NameSilent { .. } => {
-                Check::Name
-            }
+            Self::NameFound { .. }
+            | Self::NameUnknown { .. }
+            | Self::NameSilent { .. }
+            | Self::ScopeMissing { .. } => Check::Name,
             Self::ThisComputer { .. } | Self::Road { .. } => Check::Road,
             Self::Connected { .. } | Self::NotConnected { .. } => Check::Connection,
             Self::Stranger { .. }
@@ -431,10 +455,6 @@ impl Finding {
             Check::Network | Check::Server | Check::Firewall | Check::Discovery => false,
             Check::Name | Check::Road | Check::Connection | Check::Device => true,
         }
-    }
-
-    fn is_reached(&self) -> bool {
-        matches!(self, Self::Answers { .. } | Self::ThisComputer { .. })
     }
 
     /// What to type in a terminal, word for word; run by nobody but a person.

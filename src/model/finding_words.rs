@@ -45,12 +45,21 @@ fn why(why: &NoConnection) -> String {
     }
 }
 
+/// Where it is known that somebody listens.
+fn turned_down(reason: &NoConnection) -> String {
+    match reason {
+        NoConnection::Refused => "they are refused".into(),
+        other => why(other),
+    }
+}
+
 fn speaks(speaks: Speaks) -> String {
     match speaks {
         Speaks::Ropeway => "another Ropeway".into(),
         Speaks::Silence => "a program that says nothing".into(),
         Speaks::Unknown => "another program".into(),
-        Speaks::Http | Speaks::Ssh | Speaks::Ftp | Speaks::Smtp | Speaks::Tls => {
+        Speaks::Tls => "another program that speaks TLS (a website, for example)".into(),
+        Speaks::Http | Speaks::Ssh | Speaks::Ftp | Speaks::Smtp => {
             format!("another program ({})", speaks.name().unwrap_or("?"))
         }
     }
@@ -91,6 +100,12 @@ impl fmt::Display for Finding {
             Self::ServerOff { port } => write!(
                 f,
                 "Receive is off on this computer: nobody listens at port {port}."
+            ),
+            Self::OwnBlocked { port, why: reason } => write!(
+                f,
+                "Something listens at port {port} of this computer, but this computer's own connections \
+                 do not get there: {}.",
+                turned_down(reason)
             ),
             Self::PortTaken { port, speaks: what } => write!(
                 f,
@@ -178,6 +193,10 @@ impl fmt::Display for Finding {
             Self::NameSilent { host, seconds } => write!(
                 f,
                 "Nobody has told within {seconds} seconds where {host} is."
+            ),
+            Self::ScopeMissing { address, .. } => write!(
+                f,
+                "{address} may be in any network of this computer: it is not clear which interface leads there."
             ),
             Self::ThisComputer { address } => write!(f, "{address} is this computer itself."),
             Self::Road { address, road } => match road {
@@ -297,6 +316,11 @@ impl Finding {
             Self::ServerOff { .. } => {
                 "Sending from here works. For others to send here, switch Receive on.".into()
             }
+            Self::OwnBlocked { .. } => {
+                "So it could not be found out whether that is Ropeway. A firewall or security software here \
+                 rejects them: allow connections of this computer to itself."
+                    .into()
+            }
             Self::PortTaken { port, .. } => format!(
                 "Switched on, Receive takes the next free port; others then have to type that one instead of {port}."
             ),
@@ -335,6 +359,12 @@ impl Finding {
             Self::NameSilent { .. } => {
                 "The name service does not answer. Use the address that the other device shows under Receive."
                     .into()
+            }
+            Self::ScopeMissing { forms, .. } if forms.is_empty() => {
+                "Use another address of the device: no interface here has one of this kind.".into()
+            }
+            Self::ScopeMissing { forms, .. } => {
+                format!("Add the interface behind a percent sign: {}.", listed(forms))
             }
             Self::ThisComputer { .. } => {
                 "To send to another device, use the address that it shows under Receive.".into()

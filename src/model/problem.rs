@@ -194,7 +194,11 @@ pub enum Failure {
     NotRopeway { address: String },
     #[error("that is this device itself")]
     Ourselves,
-    #[error("the other device is busy; try again in a moment")]
+    /// Who is turned away, or falls into the start or the end of a program, hears no more than that; and
+    /// neither does who is cut off before anything was said.
+    #[error(
+        "the other device hung up: it is busy, or the connection was cut; try again in a moment"
+    )]
     Busy,
     #[error("the other device asks for its code; type the one on its screen")]
     SecretNeeded,
@@ -236,6 +240,10 @@ pub enum Failure {
     NeverThere { name: DeviceName },
     #[error("too many things wait for devices already; cancel some of them")]
     TooManyWait,
+    #[error(
+        "conversations with as many devices as there is room for are kept here; clear one of them first"
+    )]
+    TooManyTalks,
     #[error("the connection was lost")]
     Lost,
     #[error("the other device has not answered for 30 seconds")]
@@ -279,6 +287,7 @@ impl Failure {
             Self::BlockedHere { .. } => "blocked-here",
             Self::NeverThere { .. } => "never-there",
             Self::TooManyWait => "too-many-wait",
+            Self::TooManyTalks => "too-many-talks",
             Self::Lost => "lost",
             Self::Silent => "silent",
             Self::Declined => "declined",

@@ -69,6 +69,8 @@ pub enum Party {
 pub enum TransferState {
     /// The name is looked up and the connection opened.
     Connecting,
+    /// It cannot be reached from here. A person there is asked to let it connect to this device.
+    Calling,
     /// Connected; both ends prove themselves.
     Verifying,
     /// The person here compares symbols with the other screen.
@@ -91,6 +93,7 @@ impl TransferState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
+            Self::Calling => "calling",
             Self::Verifying => "verifying",
             Self::Confirming => "confirming",
             Self::Waiting => "waiting",
@@ -100,6 +103,11 @@ impl TransferState {
             Self::Interrupted => "interrupted",
             Self::Away => "away",
         }
+    }
+
+    /// Nothing is wrong but that the other device was not reached.
+    pub fn seeks_peer(self) -> bool {
+        matches!(self, Self::Away | Self::Calling)
     }
 }
 

@@ -63,6 +63,20 @@ pub fn links() -> Vec<OwnLink> {
     grouped(interfaces)
 }
 
+/// Those that have a link-local address, by name.
+pub fn link_local_interfaces() -> Vec<String> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let local = interfaces.into_iter().filter(|each| {
+        let ip = each.ip();
+        !each.is_loopback() && matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
+    });
+    let mut names: Vec<_> = local.map(|each| each.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.truncate(MAX_LINKS);
+    names
+}
+
 fn grouped(interfaces: Vec<Interface>) -> Vec<OwnLink> {
     let mut links: BTreeMap<String, (bool, Vec<Network>)> = BTreeMap::new();
     // An IPv6 link has an address of this kind always; it says nothing of a network there.

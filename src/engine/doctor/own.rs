@@ -29,6 +29,10 @@ pub fn server(server: OwnServer, links: &[OwnLink], shared: &Shared, chart: &mut
                 Look::Failed(_) => return chart.add(taken(port, Speaks::Ropeway)),
                 Look::GaveUp => return,
             },
+            // A firewall may answer in place of who listens.
+            Some(Err(why)) if listens_there(port, &why) => {
+                return chart.add(Finding::OwnBlocked { port, why });
+            }
             Some(Err(_nobody)) => return chart.add(Finding::ServerOff { port }),
             None => return,
         }
@@ -61,6 +65,29 @@ pub fn server(server: OwnServer, links: &[OwnLink], shared: &Shared, chart: &mut
             addresses: answering,
         }),
     }
+}
+
+/// Whether a program of this computer has the port, whatever a connection says.
+#[cfg(target_os = "linux")]
+fn listens_there(port: u16, _why: &NoConnection) -> bool {
+    /// `TCP_LISTEN` (proc_net_tcp.rst).
+    const LISTEN: &str = "0A";
+    ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
+        let table = std::fs::read_to_string(table).unwrap_or_default();
+        table.lines().skip(1).any(|line| {
+            let mut fields = line.split_ascii_whitespace().skip(1);
+            let local = fields.next().and_then(|local| local.rsplit_once(':'));
+            let state = fields.nth(1);
+            let at = local.and_then(|(_, port)| u16::from_str_radix(port, 16).ok());
+            at == Some(port) && state == Some(LISTEN)
+        })
+    })
+}
+
+/// Whoever is there does not refuse; a firewall that does in its place is not told apart.
+#[cfg(not(target_os = "linux"))]
+fn listens_there(_port: u16, why: &NoConnection) -> bool {
+    *why != NoConnection::Refused
 }
 
 fn taken(port: u16, speaks: Speaks) -> Finding {

@@ -1,11 +1,11 @@
 //! The device that is not reached: its name, the way to it, who answers there.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::links::{OwnLink, is_own, road};
+use super::links::{OwnLink, is_own, link_local_interfaces, road};
 use super::stranger;
 use super::{Chart, Stop};
 use crate::channel::{Channel, ChannelError};
@@ -40,6 +40,20 @@ pub fn examine(of: &PeerAddress, links: &[OwnLink], shared: &Shared, chart: &mut
         addresses.insert(place.min(addresses.len()), at);
     }
     addresses.truncate(MAX_ADDRESSES);
+    let unscoped = addresses.iter().find_map(|each| match each {
+        SocketAddr::V6(v6) if v6.scope_id() == 0 && v6.ip().is_unicast_link_local() => Some(*v6),
+        SocketAddr::V6(_) | SocketAddr::V4(_) => None,
+    });
+    if let Some(unscoped) = unscoped {
+        addresses.retain(|each| *each != SocketAddr::V6(unscoped));
+        chart.add(Finding::ScopeMissing {
+            address: (*unscoped.ip()).into(),
+            forms: scoped_forms(*unscoped.ip(), of.port),
+        });
+        if addresses.is_empty() {
+            return;
+        }
+    }
     if let Some(own) = addresses.iter().find(|each| is_own(links, each.ip())) {
         let address = own.ip().to_canonical();
         return chart.add(Finding::ThisComputer { address });
@@ -85,6 +99,17 @@ pub fn examine(of: &PeerAddress, links: &[OwnLink], shared: &Shared, chart: &mut
             }),
         }
     }
+}
+
+/// Such an address is in every network anew: with each interface on which it may be, as it is typed.
+fn scoped_forms(ip: Ipv6Addr, port: Option<u16>) -> Vec<String> {
+    let forms = link_local_interfaces()
+        .into_iter()
+        .map(|interface| match port {
+            Some(port) => format!("[{ip}%{interface}]:{port}"),
+            None => format!("{ip}%{interface}"),
+        });
+    forms.collect()
 }
 
 fn plain(address: SocketAddr) -> SocketAddr {
@@ -216,8 +241,10 @@ pub fn look(socket: TcpStream, shared: &Shared, stop: &Stop) -> Look {
         Err(error) => {
             tracing::info!(%error, "no channel");
             let tls = match &error {
+                // It has greeted us as TLS does, and there is nothing more to find out.
+                ChannelError::AnotherTls => return Look::Stranger(Speaks::Tls),
+                // Its certificate is none that we take.
                 ChannelError::Tls(_) => true,
-                // Its certificate is none that we take, or it knows no protocol of ours.
                 ChannelError::NotRopeway
                 | ChannelError::Deadline
                 | ChannelError::Budget

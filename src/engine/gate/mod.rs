@@ -133,6 +133,11 @@ impl Gate {
         self.allow == Allow::Anyone && !matches!(self.mode, Mode::Closed)
     }
 
+    /// Whether anybody gets in who is not known.
+    pub fn takes_strangers(&self) -> bool {
+        self.asks() || self.method().is_some()
+    }
+
     /// Takes a token for showing symbols to somebody; [`Self::accepted`] gives it back.
     pub fn ask(&mut self, from: IpAddr, now: Instant) -> bool {
         self.asks() && self.asked.take(from, now)

@@ -7,9 +7,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::Sending;
-use super::calling::Calling;
 use crate::channel::Channel;
-use crate::engine::calls::Called;
+use crate::engine::calls::{Called, Calling, Subject};
 use crate::engine::dial::{Dialed, Places, dial_any, suit_path};
 use crate::engine::failures::{channel_failure, greeting_failure, is_absence, not_chosen};
 use crate::engine::greeting::{GreetingError, Met, Plan, greet_server};
@@ -53,7 +52,12 @@ impl Sending {
         key: Option<&SessionKey>,
         shared: &Shared,
     ) -> Option<Result<Greeted, Failure>> {
-        let mut calling = Calling::new(self, shared);
+        let subject = Subject {
+            device: self.device(),
+            stopped: &|| self.stopped(),
+            asks_person: &|| self.notes.send(Note::State(TransferState::Calling)),
+        };
+        let mut calling = Calling::new(subject, shared, &self.notes);
         let internal = |error: std::io::Error| Failure::Internal(error.to_string());
         // Where the device that is meant is not, and what was found there last.
         let mut wrong = Vec::new();

@@ -4,6 +4,7 @@
 //! Here is what it holds, what it matches and how it ends; what it does stands in `server`,
 //! `offers` and `transfers`.
 
+mod callers;
 mod crowd;
 mod devices;
 mod doctor;
@@ -236,6 +237,7 @@ impl Supervisor {
             Command::SetAllow(allow) => {
                 lock(&self.shared.gate).set_allow(allow);
                 self.tell_code();
+                self.answer_calls();
             }
             Command::LookAt(at) => self.look_at(at),
             Command::Confirm(transfer, same) => self.confirm(transfer, same),
@@ -270,6 +272,7 @@ impl Supervisor {
             Command::Forget(transfer) => self.forget(transfer),
             Command::SetPresence(presence) => self.set_presence(presence),
             Command::ForgetRecent(address) => self.forget_recent(&address),
+            Command::LetConnect(device, yes) => self.let_connect(device, yes),
             Command::Talk(request) => self.talk(request),
             Command::Say { to, id, text } => self.say(to, id, text),
             Command::TakeBack(device, message) => self.take_back(device, message),

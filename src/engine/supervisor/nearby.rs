@@ -6,12 +6,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::callers::{Callers, OpenCall};
 use super::transfers::Handle;
 use super::{Supervisor, lock};
 use crate::discovery::beacon::{Call, Instance};
 use crate::discovery::table::MOST_PLACES;
 use crate::discovery::{Discovery, Heard, Ours};
-use crate::engine::calls::{self, Nonce};
+use crate::engine::calls::{self, By, Nonce};
 use crate::engine::command::Bind;
 use crate::engine::doctor::Reporter;
 use crate::engine::event::Event;
@@ -34,7 +35,7 @@ pub(super) struct Neighbourhood {
     presence: Presence,
     /// From the first time on that it is not off.
     discovery: Option<Discovery>,
-    heard: Heard,
+    pub(super) heard: Heard,
     told: Vec<Nearby>,
     /// For whom everything that waits was tried lately, and when it may be tried again.
     hurried: HashMap<DeviceId, Instant>,
@@ -42,7 +43,7 @@ pub(super) struct Neighbourhood {
     due: HashSet<DeviceId>,
     /// Where devices that are sent to were heard, and are not any more.
     left: HashMap<DeviceId, HashSet<IpAddr>>,
-    /// Whom transfers to be sent ask to connect; one is asked at a time.
+    /// Whom transfers to be sent, and messages, ask to connect; one is asked at a time.
     calls: Vec<Asking>,
     /// What is said of the first of them, and through which port.
     call: Option<(Nonce, Call)>,
@@ -53,10 +54,12 @@ pub(super) struct Neighbourhood {
     /// The ones by which we did.
     answered_nonces: VecDeque<Nonce>,
     /// Somebody asks that was called only just before.
-    answer_at: Option<Instant>,
+    pub(super) answer_at: Option<Instant>,
+    /// Who asks without being known.
+    pub(super) callers: Callers,
 }
 
-/// A transfer to be sent that asks its device to connect.
+/// A transfer to be sent, or a message, that asks its device to connect.
 struct Asking {
     device: DeviceId,
     nonce: Nonce,
@@ -113,15 +116,21 @@ impl Supervisor {
         let open = open.filter(|_| self.nearby.presence == Presence::Visible);
         let mut call = None;
         let before = self.nearby.call.take();
+        // Those that come by themselves do not wait until a person has clicked somewhere else.
+        let known = &self.shared.known;
+        self.nearby
+            .calls
+            .sort_by_key(|asking| known.pair_key(asking.device).is_none());
         while let (None, Some(first)) = (&call, self.nearby.calls.first()) {
             let (device, nonce) = (first.device, first.nonce);
             call = open.and_then(|port| {
                 let same = |(said, call): &&(Nonce, Call)| *said == nonce && call.port == port;
                 let same = before.as_ref().filter(same);
-                let key = self.shared.known.pair_key(device)?;
+                let key = self.shared.known.pair_key(device);
+                let by = key.as_ref().map_or(By::Nothing, By::Pair);
                 let ours = self.shared.identity.device_id();
                 let now = SystemTime::now();
-                let anew = || calls::call(&key, ours, device, port, nonce, now);
+                let anew = || calls::call(by, ours, device, port, nonce, now);
                 Some((nonce, same.map(|(_, call)| call.clone()).or_else(anew)?))
             });
             if call.is_none() {
@@ -145,7 +154,7 @@ impl Supervisor {
         }
     }
 
-    /// A transfer to be sent asks its device to connect.
+    /// A transfer to be sent, or a message, asks its device to connect.
     pub(super) fn call(&mut self, device: DeviceId, nonce: Nonce, announced: Sender<()>) {
         if self.nearby.presence != Presence::Visible || self.nearby.discovery.is_none() {
             return;
@@ -170,46 +179,60 @@ impl Supervisor {
         }
     }
 
-    /// Connects to devices that ask for it: known ones alone, and each at most once in a while.
+    /// Connects to devices that ask for it, each at most once in a while: to known ones by itself, and to
+    /// others where a person has said so.
     pub(super) fn answer_calls(&mut self) {
         self.nearby.answer_at = None;
-        if self.server.is_none() {
-            return;
-        }
         let ours = self.shared.identity.device_id();
+        let on = self.server.is_some();
+        let mut open = Vec::new();
         for (device, call, addresses) in self.nearby.heard.calls.clone() {
             if self.nearby.answered_nonces.contains(&call.nonce) {
                 continue;
             }
+            let now = SystemTime::now();
             let key = self.shared.known.pair_key(device);
-            let asks = key
-                .is_some_and(|key| calls::is_for_us(&key, device, ours, &call, SystemTime::now()));
-            if !asks {
-                continue;
+            let by_pair = |key| calls::is_for_us(By::Pair(key), device, ours, &call, now);
+            if key.as_ref().is_some_and(by_pair) {
+                if on && self.may_connect_to(device, true, Instant::now()) {
+                    self.connect_to_client(device, call.nonce, addresses);
+                }
+            } else if calls::is_for_us(By::Nothing, device, ours, &call, now) {
+                open.push(OpenCall {
+                    device,
+                    nonce: call.nonce,
+                    addresses,
+                });
             }
-            let now = Instant::now();
-            let answered = self.nearby.answered.get(&device);
-            let next = answered.map(|at| *at + CALL_EVERY);
-            if let Some(next) = next.filter(|next| *next > now) {
-                // What it says does not change until then, so nothing else wakes us.
-                let at = self.nearby.answer_at.map_or(next, |at| at.min(next));
-                self.nearby.answer_at = Some(at);
-                continue;
-            }
+        }
+        self.answer_open_calls(open);
+    }
+
+    /// Whether it is time to connect to it once more, or, where there is to be no other try
+    /// (`!tries`), to see that none has worked.
+    pub(super) fn may_connect_to(&mut self, device: DeviceId, tries: bool, now: Instant) -> bool {
+        let answered = self.nearby.answered.get(&device);
+        let next = answered.map(|at| *at + CALL_EVERY);
+        let next = next.filter(|next| *next > now);
+        let may = next.is_none();
+        if may && tries {
             tracing::info!(device = device.short(), "asks to be called");
             self.nearby.answered.insert(device, now);
-            // As long as it asks: the connection may fail.
-            let again = now + CALL_EVERY;
-            let at = self.nearby.answer_at.map_or(again, |at| at.min(again));
-            self.nearby.answer_at = Some(at);
-            self.connect_to_client(device, call.nonce, addresses);
         }
+        if tries || !may {
+            // What it says does not change until then, so nothing else wakes us.
+            let next = next.unwrap_or(now + CALL_EVERY);
+            let at = self.nearby.answer_at.map_or(next, |at| at.min(next));
+            self.nearby.answer_at = Some(at);
+        }
+        may
     }
 
     /// The device that asked has proven to be the one that we have connected to.
     pub(super) fn call_answered(&mut self, nonce: Nonce) {
         self.nearby.answered_nonces.push_front(nonce);
         self.nearby.answered_nonces.truncate(NONCES);
+        self.open_call_answered(&nonce);
     }
 
     /// What was put off until now.
@@ -237,6 +260,7 @@ impl Supervisor {
             let known = known.filter(|device| device.bond != Bond::Blocked);
             discovery.favour(known.map(|device| device.id).collect());
         }
+        self.answer_calls();
         self.tell_nearby();
     }
 

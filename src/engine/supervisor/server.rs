@@ -134,6 +134,7 @@ impl Supervisor {
         }
         self.turned_away.clear();
         lock(&self.shared.gate).close();
+        self.disallow_callers();
         for transfer in self.offers.keys().copied().collect::<Vec<_>>() {
             self.answer(transfer, Answer::Decline);
         }

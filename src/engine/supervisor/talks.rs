@@ -68,6 +68,8 @@ struct Line {
     since: Instant,
     /// The person here has said yes, where that is asked for.
     confirmed: bool,
+    /// A person there is asked to let its device connect.
+    called: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -413,10 +415,15 @@ impl Supervisor {
                 Stands::Asking => 1,
                 Stands::Open => 2,
             });
+        let lines = self.talks.lines.values();
+        let called = lines
+            .filter(|line| line.device == Some(device))
+            .any(|line| line.called && line.stands == Stands::Calling);
         let with = self.with(device);
         let talk = match best {
             Some(Stands::Open) => Talk::Open,
             Some(Stands::Asking) if asked => Talk::Asking,
+            Some(Stands::Calling) if called => Talk::Calling,
             Some(Stands::Asking | Stands::Calling) => Talk::Connecting,
             None => match &with.failure {
                 Some(failure) => Talk::Away(failure.clone()),

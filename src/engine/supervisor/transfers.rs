@@ -393,7 +393,7 @@ impl Supervisor {
         if let Some(running) = self.transfers.get(&id) {
             let holds = running.live.held_by();
             let failure = match (holds.here, holds.there) {
-                (_, _) if running.state == TransferState::Away => Failure::Unreachable {
+                (_, _) if running.state.seeks_peer() => Failure::Unreachable {
                     address: running.started.peer.address.clone(),
                 },
                 (here, there) => {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Came, Ended, KeyOf, TalkNote, Talking};
 use crate::channel::Channel;
+use crate::engine::calls::{Called, Calling, Subject};
 use crate::engine::command::Chosen;
 use crate::engine::cut::Cut;
 use crate::engine::dial::{Dialed, Places, dial_any};
@@ -86,11 +87,20 @@ fn reach(
     // Where the device is not; and where nobody had time for us, which is asked again.
     let (mut wrong, mut busy) = (Vec::new(), Vec::new());
     let mut found = None;
+    let subject = Subject {
+        device: call.device.as_ref().map(|chosen| chosen.id),
+        stopped: &|| cut.is_cut(),
+        asks_person: &|| notes.send(Note::Talk(TalkNote::Called)),
+    };
+    let mut calling = Calling::new(subject, shared, notes);
     loop {
         let passed_over = [wrong.as_slice(), busy.as_slice()].concat();
-        let (socket, given) = match dial(call, &passed_over, cut, shared, notes)? {
-            Ok(dialed) => dialed,
-            Err(_) if !busy.is_empty() && begun.elapsed() < KNOCK_FOR => {
+        let (socket, given) = match dial(call, &passed_over, &calling, shared, notes) {
+            Some(Ok(dialed)) => {
+                calling.end();
+                dialed
+            }
+            Some(Err(_)) if !busy.is_empty() && begun.elapsed() < KNOCK_FOR => {
                 std::thread::sleep(KNOCK_EVERY);
                 if cut.is_cut() {
                     return None;
@@ -98,7 +108,13 @@ fn reach(
                 busy.clear();
                 continue;
             }
-            Err(failure) => return Some(Err(found.unwrap_or(failure))),
+            other => {
+                return match (calling.wait(), other) {
+                    (Some(called), _) => reach_called(called, call, cut, shared, notes),
+                    (None, Some(Err(failure))) => Some(Err(found.unwrap_or(failure))),
+                    (None, _gave_up) => None,
+                };
+            }
         };
         if let Err(error) = cut.connected(&socket) {
             return Some(Err(Failure::Internal(error.to_string())));
@@ -136,11 +152,47 @@ fn reach(
     }
 }
 
+/// The device has connected to us, since we could not to it.
+fn reach_called(
+    called: Called,
+    call: &Call,
+    cut: &Cut,
+    shared: &Arc<Shared>,
+    notes: &Notes,
+) -> Option<Result<Connected, Failure>> {
+    if let Err(error) = cut.connected(&called.socket) {
+        return Some(Err(Failure::Internal(error.to_string())));
+    }
+    notes.trace.connected(&called.socket);
+    let address = shown(called.at);
+    let greeted = greet_over(called.channel, call, shared, notes, &address);
+    if cut.is_cut() {
+        return None;
+    }
+    Some(match greeted {
+        Ok((channel, met, key)) => Ok(Connected {
+            given: PeerAddress::nowhere(channel.peer),
+            channel,
+            met,
+            key,
+            address,
+            // It came from a port of its own, where nobody listens.
+            at: None,
+        }),
+        Err(
+            Refused::Key(failure)
+            | Refused::For(failure)
+            | Refused::Busy(failure)
+            | Refused::Elsewhere(failure),
+        ) => Err(failure),
+    })
+}
+
 /// Whoever answers first of all places where it may be, and which of those that were asked for that is.
 fn dial(
     call: &Call,
     passed_over: &[SocketAddr],
-    cut: &Cut,
+    calling: &Calling,
     shared: &Shared,
     notes: &Notes,
 ) -> Option<Result<(TcpStream, PeerAddress), Failure>> {
@@ -167,7 +219,7 @@ fn dial(
             given: &to,
             wrong: passed_over,
         };
-        match dial_any(places, || cut.is_cut(), &told)? {
+        match dial_any(places, || calling.gives_up(), &told)? {
             Ok(Dialed { socket, .. }) => return Some(Ok((socket, to))),
             Err(error) => failure = error,
         }
@@ -195,15 +247,25 @@ fn greet(
 ) -> Result<(Channel, Met, KeyOf), Refused> {
     let deadline = Instant::now() + CLIENT_DEADLINE;
     notes.trace.phase(Phase::Handshake, Some(deadline));
-    let chosen = call.device.as_ref();
-    let mut channel =
+    let channel =
         Channel::connect(socket, &shared.identity, deadline).map_err(
             |error| match channel_failure(&error, address) {
                 failure @ Failure::Busy => Refused::Busy(failure),
-                failure if chosen.is_some() => Refused::Elsewhere(failure),
+                failure if call.device.is_some() => Refused::Elsewhere(failure),
                 failure => Refused::For(failure),
             },
         )?;
+    greet_over(channel, call, shared, notes, address)
+}
+
+fn greet_over(
+    mut channel: Channel,
+    call: &Call,
+    shared: &Arc<Shared>,
+    notes: &Notes,
+    address: &str,
+) -> Result<(Channel, Met, KeyOf), Refused> {
+    let chosen = call.device.as_ref();
     let (ours, there) = (shared.identity.device_id(), channel.peer);
     // Whatever somebody else says is not said by the device that is meant.
     let is_meant = chosen.is_none_or(|chosen| chosen.id == there);

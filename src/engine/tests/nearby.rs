@@ -279,7 +279,7 @@ fn a_call_that_could_not_be_answered_is_answered_a_while_later_although_nothing_
     thread::spawn(move || sender.send(caller.accept().is_ok()));
     let (ours, theirs) = (id(&study), id(&garden));
     let now = std::time::SystemTime::now();
-    let call = calls::call(&key, ours, theirs, at.port(), [7; 16], now).unwrap();
+    let call = calls::call(calls::By::Pair(&key), ours, theirs, at.port(), [7; 16], now).unwrap();
     for at in [closed(), at] {
         let heard = Heard {
             nearby: Vec::new(),

@@ -19,6 +19,8 @@ pub enum Phase {
         at: usize,
         of: usize,
     },
+    /// Nobody was reached: until the device that is meant has connected to this one.
+    Calling,
     /// The TLS handshake.
     Handshake,
     Hello,

@@ -26,6 +26,7 @@ fn waits(phase: &Phase) -> String {
         Phase::Connecting { to, at, of } => {
             return format!("waits for {to} to answer (address {at} of {of})");
         }
+        Phase::Calling => "could not connect; waits for the other device to connect instead",
         Phase::Handshake => "waits for the TLS handshake",
         Phase::Hello => "waits for the hello",
         Phase::Choice => "waits for the client's way in",

@@ -247,6 +247,9 @@ pub fn about(texts: &Texts, card: &Card) -> String {
         Some(Bond::Paired) => texts.known,
         Some(Bond::Wished | Bond::Blocked) | None => texts.not_known,
     };
+    if card.calls {
+        return texts.callers.about.to_owned();
+    }
     let second = match card.here {
         Here::ReceiveOff if card.is_paired() => texts.receive_is_off.to_owned(),
         Here::ReceiveOff => return texts.receive_is_off.to_owned(),
@@ -355,7 +358,11 @@ pub fn status_ui(ui: &mut Ui, scope: &mut Scope, draft: &Draft, devices: &[Known
             _no_use_to_send => palette.danger,
         };
         let text = (texts.failure)(failure);
-        return failed(ui, scope, draft, failure, (color, &text));
+        failed(ui, scope, draft, failure, (color, &text));
+        if draft.may_be_called() {
+            ui.label(widgets::muted(ui, texts.callers.reach_hint).size(theme::SMALL));
+        }
+        return;
     }
     let (symbol, color, about) = match (draft.looked(), entry) {
         (_, Entry::Known) => (Icon::Check, palette.ok, texts.nothing_to_type.to_owned()),
@@ -427,6 +434,7 @@ fn is_puzzling(failure: &Failure) -> bool {
         | Failure::NeverThere { .. }
         | Failure::TooManyWait
         | Failure::NotConfirmed
+        | Failure::TooManyTalks
         | Failure::Declined
         | Failure::Cancelled(_)
         | Failure::NothingToSend

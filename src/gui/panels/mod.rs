@@ -1,5 +1,6 @@
 //! The parts of the window. Each draws from the view and says what the person wants; none acts.
 
+pub mod callers;
 pub mod closing;
 pub mod confirm;
 pub mod destination;

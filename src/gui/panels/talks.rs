@@ -155,7 +155,9 @@ fn top_ui(
             if let Some(state) = &thread.state {
                 let color = match state {
                     Talk::Open => palette.ok,
-                    Talk::Connecting | Talk::Asking | Talk::Resting => palette.muted,
+                    Talk::Connecting | Talk::Calling | Talk::Asking | Talk::Resting => {
+                        palette.muted
+                    }
                     Talk::Away(_) => palette.warn,
                 };
                 let words = egui::RichText::new((texts.talk_state)(state)).color(color);

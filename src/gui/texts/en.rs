@@ -271,6 +271,7 @@ pub const ENGLISH: Texts = Texts {
     talk_state: |state| match state {
         Talk::Connecting => "connecting…",
         Talk::Open => "connected",
+        Talk::Calling => "cannot be reached – waiting for the person there to let it connect",
         Talk::Asking => "waiting for the person there",
         Talk::Resting => "",
         Talk::Away(_) => "not reachable now",
@@ -324,6 +325,7 @@ pub const ENGLISH: Texts = Texts {
     seconds: |seconds| format!("{seconds} s"),
     state: |state, peer| match state {
         TransferState::Connecting => format!("Connecting to {peer}…"),
+        TransferState::Calling => "Waiting for “Let it connect” on its screen".to_owned(),
         TransferState::Verifying => format!("Checking the code with {peer}…"),
         TransferState::Confirming => format!("Compare the symbols with the screen of {peer}"),
         TransferState::Waiting => format!("Waiting for the person at {peer} to accept"),
@@ -529,6 +531,7 @@ pub const ENGLISH: Texts = Texts {
     set_advanced: "Advanced",
     hands: super::hands::ENGLISH,
     wire: super::wire::ENGLISH,
+    callers: super::callers::ENGLISH,
     settings_not_saved: |why| format!("The settings could not be saved: {why}"),
     devices_not_read: |why| why.to_owned(),
     settings_not_read: |why| format!("The settings were not read: {why}"),
@@ -576,7 +579,12 @@ fn failure(failure: &Failure) -> String {
         }
         Failure::NotRopeway { address } => format!("What answers at {address} is not Ropeway."),
         Failure::Ourselves => "That is this device itself.".to_owned(),
-        Failure::Busy => "The other device is busy. Try again in a moment.".to_owned(),
+        Failure::Busy => {
+            "The other device hung up: it is busy, or the connection was cut. Try again in a moment.".to_owned()
+        }
+        Failure::TooManyTalks => {
+            "Conversations with as many devices as there is room for are kept here. Clear one of them first.".to_owned()
+        }
         Failure::SecretNeeded => "Type the code shown on the other device.".to_owned(),
         Failure::WrongSecret => "That code didn’t work. Type the one on its screen now.".to_owned(),
         Failure::NotTheLinked { found } => {

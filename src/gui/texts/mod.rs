@@ -3,6 +3,7 @@
 //! A text that is missing in one language does not compile. Sentences with numbers or names are
 //! functions, so that each language orders and counts as it must.
 
+mod callers;
 mod en;
 mod hands;
 mod wire;
@@ -20,6 +21,7 @@ use crate::model::{
 };
 use crate::settings::Language;
 
+pub use callers::CallerTexts;
 pub use en::ENGLISH;
 pub use hands::HandsTexts;
 pub use wire::WireTexts;
@@ -363,6 +365,7 @@ pub struct Texts {
     pub language_system: &'static str,
     pub set_advanced: &'static str,
     pub wire: WireTexts,
+    pub callers: CallerTexts,
     pub hands: HandsTexts,
     pub settings_not_saved: fn(&str) -> String,
     pub settings_not_read: fn(&str) -> String,

@@ -67,6 +67,7 @@ pub const ENGLISH: WireTexts = WireTexts {
         Phase::Resolving => "Looks the name up".into(),
         Phase::Connecting { to, at: 1, of: 1 } => format!("Connects to {to}"),
         Phase::Connecting { to, at, of } => format!("Connects to {to}, address {at} of {of}"),
+        Phase::Calling => "Not reached – asked them to connect instead".into(),
         Phase::Handshake => "TLS handshake".into(),
         Phase::Hello => "Waits for the hello".into(),
         Phase::Choice => "Waits to hear how they want to come in".into(),
@@ -117,6 +118,7 @@ pub const ENGLISH: WireTexts = WireTexts {
         Phase::Listening => "ends when you switch Receive off",
         Phase::Resolving => "ends when the system answers",
         Phase::Connecting { .. } => "ends when they answer",
+        Phase::Calling => "ends when they connect",
         Phase::Handshake => "ends when both have their keys",
         Phase::Hello
         | Phase::Choice
@@ -178,7 +180,8 @@ fn failure(failure: &Failure) -> &'static str {
         Failure::Forgotten => "they do not have this transfer any more",
         Failure::NotRopeway { .. } => "what answers there is not Ropeway",
         Failure::Ourselves => "that is this device",
-        Failure::Busy => "they are busy",
+        Failure::Busy => "they hung up: busy, or cut off",
+        Failure::TooManyTalks => "no room for one more conversation here",
         Failure::SecretNeeded => "they ask for their code",
         Failure::WrongSecret => "that code did not work",
         Failure::NotTheDevice { .. } | Failure::NotTheLinked { .. } | Failure::Moved { .. } => {
@@ -242,6 +245,7 @@ pub const CHINESE: WireTexts = WireTexts {
         Phase::Resolving => "正在解析名称".into(),
         Phase::Connecting { to, at: 1, of: 1 } => format!("正在连接 {to}"),
         Phase::Connecting { to, at, of } => format!("正在连接 {to}（地址 {at}/{of}）"),
+        Phase::Calling => "无法连接对方 – 已请对方反过来连接".into(),
         Phase::Handshake => "TLS 握手".into(),
         Phase::Hello => "等待对方问候".into(),
         Phase::Choice => "等待对方说明验证方式".into(),
@@ -290,6 +294,7 @@ pub const CHINESE: WireTexts = WireTexts {
         Phase::Listening => "关闭“接收”后结束",
         Phase::Resolving => "系统答复后结束",
         Phase::Connecting { .. } => "对方应答后结束",
+        Phase::Calling => "对方连接后结束",
         Phase::Handshake => "双方得到密钥后结束",
         Phase::Hello
         | Phase::Choice
@@ -349,7 +354,8 @@ fn failure_zh(failure: &Failure) -> &'static str {
         Failure::Forgotten => "对方已没有这次传输",
         Failure::NotRopeway { .. } => "对方不是 Ropeway",
         Failure::Ourselves => "这是本机自己",
-        Failure::Busy => "对方正忙",
+        Failure::Busy => "对方挂断（正忙或连接中断）",
+        Failure::TooManyTalks => "本机保存的对话已满",
         Failure::SecretNeeded => "对方要求配对码",
         Failure::WrongSecret => "配对码不对",
         Failure::NotTheDevice { .. } | Failure::NotTheLinked { .. } | Failure::Moved { .. } => {

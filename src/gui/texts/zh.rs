@@ -238,6 +238,7 @@ pub const CHINESE: Texts = Texts {
     talk_state: |state| match state {
         Talk::Connecting => "正在连接…",
         Talk::Open => "已连接",
+        Talk::Calling => "连不上对方，等待对方允许连接",
         Talk::Asking => "等待对方确认",
         Talk::Resting => "",
         Talk::Away(_) => "现在连不上",
@@ -271,6 +272,7 @@ pub const CHINESE: Texts = Texts {
     seconds: |seconds| format!("{seconds} 秒"),
     state: |state, peer| match state {
         TransferState::Connecting => format!("正在连接 {peer}…"),
+        TransferState::Calling => "等待对方在屏幕上点击“允许连接”".to_owned(),
         TransferState::Verifying => format!("正在与 {peer} 核对配对码…"),
         TransferState::Confirming => format!("请与 {peer} 的屏幕核对图案"),
         TransferState::Waiting => format!("等待 {peer} 接受"),
@@ -460,6 +462,7 @@ pub const CHINESE: Texts = Texts {
     set_advanced: "高级",
     hands: super::hands::CHINESE,
     wire: super::wire::CHINESE,
+    callers: super::callers::CHINESE,
     settings_not_saved: |why| format!("设置未能保存：{why}"),
     devices_not_read: |why| format!("已知设备列表未能完整读取，请检查列表。（{why}）"),
     settings_not_read: |why| format!("未能读取设置：{why}"),
@@ -514,7 +517,8 @@ fn failure(failure: &Failure) -> String {
         Failure::Unreachable { address } => format!("{address} 没有回应。两台设备在同一网络吗？"),
         Failure::NotRopeway { address } => format!("{address} 上运行的不是 Ropeway。"),
         Failure::Ourselves => "这是本机自己的地址。".to_owned(),
-        Failure::Busy => "对方设备正忙，请稍后再试。".to_owned(),
+        Failure::Busy => "对方挂断了：可能正忙，也可能连接中断。请稍后再试。".to_owned(),
+        Failure::TooManyTalks => "保存的对话已满，请先清除其中一个。".to_owned(),
         Failure::SecretNeeded => "请输入对方屏幕上显示的配对码。".to_owned(),
         Failure::WrongSecret => "配对码不对，请输入对方屏幕上现在显示的配对码。".to_owned(),
         Failure::NotTheLinked { found } => {

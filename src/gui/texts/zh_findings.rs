@@ -43,7 +43,8 @@ fn speaks(speaks: Speaks) -> String {
         Speaks::Ropeway => "另一个 Ropeway".into(),
         Speaks::Silence => "一个不说话的程序".into(),
         Speaks::Unknown => "其他程序".into(),
-        Speaks::Http | Speaks::Ssh | Speaks::Ftp | Speaks::Smtp | Speaks::Tls => {
+        Speaks::Tls => "其他使用 TLS 的程序（例如网站）".into(),
+        Speaks::Http | Speaks::Ssh | Speaks::Ftp | Speaks::Smtp => {
             format!("其他程序（{}）", speaks.name().unwrap_or("?"))
         }
     }
@@ -74,6 +75,13 @@ pub fn finding(finding: &Finding) -> String {
             format!("接收已打开（{listens}），但只有本机自己能访问。")
         }
         Finding::ServerOff { port } => format!("本机的接收已关闭：端口 {port} 没有程序在接收。"),
+        Finding::OwnBlocked { port, why: reason } => {
+            let reason = match reason {
+                NoConnection::Refused => "连接被拒绝".into(),
+                other => why(other),
+            };
+            format!("本机端口 {port} 有程序在接收，但本机自己连不上它：{reason}。")
+        }
         Finding::PortTaken { port, speaks: what } => {
             format!("本机的接收已关闭，端口 {port} 被{}占用。", speaks(*what))
         }
@@ -146,6 +154,9 @@ pub fn finding(finding: &Finding) -> String {
         Finding::NameUnknown { host } => format!("没有找到名称 {host}。"),
         Finding::NameSilent { host, seconds } => {
             format!("{seconds} 秒内没有查到 {host} 的地址。")
+        }
+        Finding::ScopeMissing { address, .. } => {
+            format!("{address} 可能在本机的任何一个网络中，无法判断该走哪个网络接口。")
         }
         Finding::ThisComputer { address } => format!("{address} 就是本机。"),
         Finding::Road { address, road } => match road {
@@ -232,6 +243,9 @@ pub fn next(finding: &Finding) -> Option<String> {
         | Finding::Answers { known: true, .. } => return None,
         Finding::ServerAlone { .. } => "启动时不要使用 --listen，或指定网络中的地址。".into(),
         Finding::ServerOff { .. } => "从本机发送不受影响。要让别人发送到本机，请打开接收。".into(),
+        Finding::OwnBlocked { .. } => {
+            "因此无法判断那是不是 Ropeway。本机的防火墙或安全软件拒绝了连接：请允许本机连接自己。".into()
+        }
         Finding::PortTaken { port, .. } => {
             format!("打开接收后会使用下一个空闲端口；对方需要输入那个端口，而不是 {port}。")
         }
@@ -270,6 +284,12 @@ pub fn next(finding: &Finding) -> Option<String> {
         Finding::NameUnknown { .. } => "请检查拼写，或使用对方在“接收”中显示的地址。".into(),
         Finding::NameSilent { .. } => {
             "域名服务没有回应。请使用对方在“接收”中显示的地址。".into()
+        }
+        Finding::ScopeMissing { forms, .. } if forms.is_empty() => {
+            "请使用对方的其他地址：本机没有这类地址的网络接口。".into()
+        }
+        Finding::ScopeMissing { forms, .. } => {
+            format!("请在地址后用百分号加上网络接口：{}。", listed(forms))
         }
         Finding::ThisComputer { .. } => {
             "要发送到另一台设备，请使用它在“接收”中显示的地址。".into()

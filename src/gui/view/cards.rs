@@ -24,6 +24,8 @@ pub struct Card {
     pub places: Vec<String>,
     /// By what it called itself when it was remembered.
     known_as: Option<crate::model::DeviceName>,
+    /// It asks this device to connect ([`crate::gui::panels::callers`]).
+    pub calls: bool,
 }
 
 /// The order is that of the cards.
@@ -78,6 +80,7 @@ pub fn cards(devices: &[KnownDevice], nearby: &[Nearby]) -> Vec<Card> {
             address: device.address.clone(),
             places: Vec::new(),
             known_as: Some(device.name.clone()),
+            calls: false,
         };
         if let Some(found) = found {
             card.find(found);
@@ -100,6 +103,7 @@ pub fn cards(devices: &[KnownDevice], nearby: &[Nearby]) -> Vec<Card> {
             address: None,
             places: Vec::new(),
             known_as: None,
+            calls: false,
         };
         card.find(found);
         card

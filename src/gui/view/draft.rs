@@ -282,7 +282,14 @@ impl Draft {
             return Entry::Known;
         }
         let Some(Ok(found)) = self.looked() else {
-            return unknown;
+            // What it takes, its person sees.
+            return match self.may_be_called() {
+                true => Entry::Secret {
+                    passphrase: false,
+                    can_ask: true,
+                },
+                false => unknown,
+            };
         };
         // It may have been forgotten since, here or there.
         if found.paired && bond(devices, found.id) == Some(Bond::Paired) {
@@ -302,6 +309,15 @@ impl Draft {
         } else {
             Entry::Closed
         }
+    }
+
+    /// The chosen device is heard of, but not reached: it is asked to connect when something is sent.
+    pub fn may_be_called(&self) -> bool {
+        let unreached = matches!(
+            self.look_failure(),
+            Some(Failure::Unreachable { .. } | Failure::Refused { .. })
+        );
+        unreached && self.chosen.is_some() && self.called.is_some()
     }
 
     /// The device that alone is to be sent to: the one that was chosen, or the known one that
@@ -462,6 +478,7 @@ fn before_the_offer(failure: &Failure) -> bool {
         | Failure::Forgotten
         | Failure::Version => true,
         Failure::Lost
+        | Failure::TooManyTalks
         | Failure::Silent
         | Failure::Declined
         | Failure::Cancelled(Party::Us | Party::Peer)

@@ -259,6 +259,27 @@ def grouped(length):
     return {"length": length, **made}
 
 
+def calls():
+    """What asks a device to connect: of one that is paired, and of one that is not."""
+    key, caller, called = bytes(range(32)), bytes(range(0x20, 0x40)), bytes(range(0x60, 0x80))
+    port, time, nonce = (9001).to_bytes(2, "big"), (1_800_000_000).to_bytes(8, "big"), bytes(range(0x10, 0x20))
+    said = caller + called + port + time + nonce
+    paired = expand(extract(b"", key), b"ropeway/1 call", 32)
+    anybody = expand(extract(b"", called), b"ropeway/1 open call", 32)
+    return {
+        "about": "a call under a pair key, and an open call",
+        "kind": "call",
+        "given": {
+            "pair_key": key, "caller": caller, "called": called, "port": 9001, "time": 1_800_000_000,
+            "nonce": nonce,
+        },
+        "made": {
+            "key": paired, "call": port + time + nonce + mac(paired, said),
+            "open_key": anybody, "open_call": port + time + nonce + mac(anybody, said),
+        },
+    }
+
+
 def vectors():
     session = derived(
         "the key with which a transfer goes on", b"ropeway/1 session key", TRANSFER, {"transfer": TRANSFER}
@@ -291,6 +312,7 @@ def vectors():
         "session-key": session,
         "pair-key": pair,
         "conversation-key": talk,
+        "call": calls(),
         "groups": {
             "about": "hashes of groups of 1 MiB; byte n of a file is n mod 251. A file of one group has its BLAKE3 hash",
             "kind": "groups",

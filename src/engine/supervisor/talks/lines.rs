@@ -29,11 +29,21 @@ impl Supervisor {
         note: TalkNote,
     ) {
         match note {
+            TalkNote::Called => self.line_calls(connection),
             TalkNote::Connected(talking) => self.line_connected(connection, talking),
             TalkNote::Opened => self.line_opened(connection),
             TalkNote::Heard(saying) => self.was_said(connection, saying),
             TalkNote::Receipted(places) => self.receipted(connection, &places),
             TalkNote::Ended(ended) => self.line_ended(connection, ended),
+        }
+    }
+
+    fn line_calls(&mut self, connection: ConnectionId) {
+        if let Some(line) = self.talks.lines.get_mut(&connection) {
+            line.called = true;
+            if let Some(device) = line.device {
+                self.tell_talk(device);
+            }
         }
     }
 
@@ -49,9 +59,8 @@ impl Supervisor {
         }
         let there = &self.shared.conversations;
         if !there.takes_in(device) {
-            let failure = "there is no room for one more conversation; clear one first";
             talking.decline();
-            return self.line_ended(connection, Ended::Failed(Failure::Internal(failure.into())));
+            return self.line_ended(connection, Ended::Failed(Failure::TooManyTalks));
         }
         let asked = talking.symbols;
         if let Some(line) = self.talks.lines.get_mut(&connection) {
@@ -101,6 +110,7 @@ impl Supervisor {
                 said: 0,
                 since: Instant::now(),
                 confirmed: false,
+                called: false,
             },
         );
         match asked {
@@ -414,6 +424,7 @@ impl Supervisor {
                 said: 0,
                 since: Instant::now(),
                 confirmed: false,
+                called: false,
             },
         );
         let thread = std::thread::Builder::new().name(label).spawn(move || {
