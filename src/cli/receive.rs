@@ -366,6 +366,7 @@ impl Receiving<'_> {
             | Event::Clients(_)
             | Event::OfferFolder(_)
             | Event::Kept(_)
+            | Event::PicksDiffer { .. }
             | Event::Renamed { .. }
             | Event::Started(_)
             | Event::PeerKnown(..)

@@ -120,6 +120,7 @@ impl App {
         if self.settings.wire {
             (self.commands)(Command::WatchWire(true));
         }
+        (self.commands)(Command::TakeUpWaiting);
         for path in paths {
             self.add(path);
         }
@@ -394,17 +395,13 @@ impl App {
                 }
             }
             Some(ModalState::Help) => {
-                if !help_ui(context, scope) {
+                let stays = help_ui(context, scope);
+                if !stays {
                     self.modal = None;
                 }
             }
             Some(ModalState::Quit) => self.closing(context),
         }
-    }
-
-    /// Closes the window without a question.
-    pub(super) fn close(&mut self, context: &Context) {
-        self.quit(context);
     }
 
     /// Of everything that moves now, for the title.

@@ -173,6 +173,15 @@ impl View {
                     row.state = RowState::Active(state);
                 }
             }
+            Event::PicksDiffer {
+                transfer,
+                gone,
+                changed,
+            } => {
+                if let Some(row) = self.row(transfer) {
+                    (row.gone, row.changed) = (gone, changed);
+                }
+            }
             Event::Held(id, holds) => {
                 if let Some(row) = self.row(id) {
                     row.holds = holds;

@@ -1,7 +1,4 @@
-"""A screen of our own: Xvfb, and pictures of what is on it, without any other program.
-
-Xvfb keeps its picture in a file (an XWD dump), which is read here and written as PNG.
-"""
+"""A screen of our own: Xvfb, which keeps what is on it in a file (an XWD dump) that is read here."""
 
 import atexit
 import mmap
@@ -11,9 +8,9 @@ import struct
 import subprocess
 import sys
 import tempfile
-import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
+from picture import Picture  # noqa: E402
 from process import Process  # noqa: E402
 
 # What a window needs to find this screen, paint without a graphics card, and nothing else of who runs this.
@@ -60,60 +57,3 @@ class Screen:
 
     def end(self):
         self.process.end()
-
-
-class Picture:
-    """Rows of red, green, blue."""
-
-    def __init__(self, width, height, rows):
-        self.width, self.height, self.rows = width, height, rows
-
-    def save(self, path):
-        # Each row as the difference to the one above, which is small where areas are plain.
-        above = bytes(3 * self.width)
-        lines = bytearray()
-        for row in self.rows:
-            lines.append(2)
-            lines += bytes((here - there) & 255 for here, there in zip(row, above))
-            above = row
-        head = struct.pack(">IIBBBBB", self.width, self.height, 8, 2, 0, 0, 0)
-        with open(path, "wb") as file:
-            file.write(b"\x89PNG\r\n\x1a\n")
-            for kind, content in ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(lines), 9)), (b"IEND", b"")):
-                file.write(struct.pack(">I", len(content)) + kind + content)
-                file.write(struct.pack(">I", zlib.crc32(kind + content)))
-
-    @classmethod
-    def load(cls, path):
-        """Of those that `save` has written."""
-        with open(path, "rb") as file:
-            content = file.read()
-        at, packed = 8, b""
-        while at < len(content):
-            length, kind = struct.unpack(">I4s", content[at : at + 8])
-            body = content[at + 8 : at + 8 + length]
-            if kind == b"IHDR":
-                width, height = struct.unpack(">II", body[:8])
-            elif kind == b"IDAT":
-                packed += body
-            at += length + 12
-        lines = zlib.decompress(packed)
-        rows, above = [], bytes(3 * width)
-        for start in range(0, len(lines), 3 * width + 1):
-            if lines[start] != 2:
-                raise ValueError(f"{path} was written by another program")
-            row = lines[start + 1 : start + 1 + 3 * width]
-            above = bytes((here + there) & 255 for here, there in zip(row, above))
-            rows.append(above)
-        return cls(width, height, rows)
-
-    def difference(self, other, tolerance=24):
-        """The share of pixels that differ by more than `tolerance` in any colour."""
-        if (self.width, self.height) != (other.width, other.height):
-            return 1.0
-        differ = 0
-        for one, two in zip(self.rows, other.rows):
-            if one != two:
-                far = [abs(here - there) > tolerance for here, there in zip(one, two)]
-                differ += sum(map(any, zip(far[0::3], far[1::3], far[2::3])))
-        return differ / (self.width * self.height)

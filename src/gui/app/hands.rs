@@ -190,7 +190,7 @@ impl App {
     }
 
     /// Ends the program, whatever is going on: what runs goes on next time.
-    pub(super) fn quit(&mut self, context: &Context) {
+    pub(in crate::gui) fn quit(&mut self, context: &Context) {
         self.hands.quits = true;
         context.send_viewport_cmd(ViewportCommand::Close);
     }

@@ -128,7 +128,9 @@ impl Shower {
                 .filter_map(|shown| shown.due(now))
                 .min();
             let input = match due {
-                None => inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                None => inputs
+                    .recv()
+                    .map_err(|_gone| RecvTimeoutError::Disconnected),
                 Some(due) => inputs.recv_timeout(due.saturating_duration_since(now)),
             };
             match input {

@@ -12,6 +12,7 @@ pub mod known;
 pub mod modals;
 pub mod notice;
 pub mod offers;
+mod picks;
 pub mod receive;
 pub mod send;
 pub mod settings;

@@ -239,6 +239,15 @@ pub struct Texts {
     /// How much more room is needed, if that is known.
     pub no_room_here: fn(Option<&str>) -> String,
     pub no_room_there: fn(&str, Option<&str>) -> String,
+    /// The disk has room, but none for one more file; the person's share of it is used up.
+    pub no_files_here: &'static str,
+    pub no_files_there: fn(&str) -> String,
+    pub no_quota_here: &'static str,
+    pub no_quota_there: fn(&str) -> String,
+    /// Names of what was picked for a send that waits.
+    pub picks_gone: fn(&str) -> String,
+    pub picks_changed: fn(&str) -> String,
+    pub picks_between: &'static str,
     pub resume: &'static str,
     pub resume_now: &'static str,
     pub delete: &'static str,
