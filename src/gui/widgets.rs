@@ -442,6 +442,9 @@ pub fn pictures<const N: usize>(ui: &mut Ui, pictures: [(Icon, &str); N], words:
     }
 }
 
+/// What a screen reader takes for the end of a bar.
+const ALL_PERCENT: f64 = 100.0;
+
 /// A thin bar; `name` is what a screen reader says.
 pub fn bar(ui: &mut Ui, fraction: f32, color: Color32, name: &str) -> Response {
     let width = ui.available_width();
@@ -455,7 +458,7 @@ pub fn bar(ui: &mut Ui, fraction: f32, color: Color32, name: &str) -> Response {
     });
     ui.ctx().accesskit_node_builder(response.id, |node| {
         node.set_min_numeric_value(0.0);
-        node.set_max_numeric_value(100.0);
+        node.set_max_numeric_value(ALL_PERCENT);
     });
     let radius = CornerRadius::same((theme::BAR_HEIGHT / 2.0) as u8);
     ui.painter()
