@@ -105,6 +105,9 @@ fn chosen(settings: &Settings) -> Vec<String> {
         theme,
         language,
         wire,
+        on_close,
+        notify,
+        zoom_percent,
     } = settings;
     let usual = *save_folder == Settings::default().save_folder;
     vec![
@@ -124,6 +127,7 @@ fn chosen(settings: &Settings) -> Vec<String> {
             word(*keep_conversations, "kept", "not kept")
         ),
         format!("  theme: {theme:?}, language: {language:?}, wire panel: {wire}"),
+        format!("  when closed: {on_close:?}, notifications: {notify}, size: {zoom_percent} %"),
     ]
 }
 

@@ -6,6 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "architecture/window.rs"]
+mod window;
+
 /// A room of the house: its name, and the rooms it may know besides itself.
 const ROOMS: &[(&str, &[&str])] = &[
     ("model", &[]),
@@ -17,11 +20,18 @@ const ROOMS: &[(&str, &[&str])] = &[
         "engine",
         &["model", "protocol", "channel", "discovery", "storage"],
     ),
+    ("instance", &["model"]),
     ("logging", &[]),
     ("settings", &["model", "storage", "engine"]),
     ("report", &["model", "settings", "logging"]),
-    ("cli", &["model", "engine", "settings", "report"]),
-    ("gui", &["model", "engine", "settings", "report"]),
+    (
+        "cli",
+        &["model", "engine", "instance", "settings", "report"],
+    ),
+    (
+        "gui",
+        &["model", "engine", "instance", "settings", "report"],
+    ),
     ("main", &["cli", "gui", "logging"]),
     ("lib", &[]),
 ];

@@ -20,7 +20,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use args::{Arguments, Log, Subcommand};
+pub use args::{Arguments, Demo, DemoLanguage, DemoTheme, Log, Subcommand};
 
 use crate::engine::{Command, Config, Engine, ListenError, StartError};
 use crate::model::{Failure, PeerAddress, Presence, Status, Summary};
@@ -298,6 +298,8 @@ fn exit_of_failure(failure: &Failure) -> Exit {
         | Failure::Version
         | Failure::Older { .. }
         | Failure::BlockedHere { .. }
+        | Failure::NeverThere { .. }
+        | Failure::TooManyWait
         | Failure::Lost
         | Failure::Silent
         | Failure::Protocol(_)

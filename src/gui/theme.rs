@@ -129,6 +129,8 @@ pub const ROW_LINE_GAP: f32 = 6.0;
 pub const BADGE_PADDING: Vec2 = Vec2::new(10.0, 4.0);
 pub const TEXT_LINE: f32 = 18.0;
 pub const TILE: f32 = 32.0;
+/// The keys on the help page.
+pub const KEYS_COLUMN: f32 = 150.0;
 /// A known device in the settings.
 pub const KNOWN_ROW: f32 = 44.0;
 /// A device to choose, and the middle of the icon in it.
@@ -174,6 +176,24 @@ pub const WIRE_ARROW: f32 = 74.0;
 pub const WIRE_KIND: f32 = 92.0;
 pub const WIRE_NAME: f32 = 130.0;
 pub const WIRE_BYTES: f32 = 318.0;
+/// A speed or a size while it is typed.
+pub const AMOUNT_WIDTH: f32 = 108.0;
+pub const STATUS_DOT: f32 = 5.0;
+/// From the middle of a device's icon to the dot that says it is connected.
+pub const PRESENCE_OFFSET: f32 = 9.0;
+/// Around a number that wants to be seen.
+pub const COUNT_PADDING: Vec2 = Vec2::new(6.0, 2.0);
+pub const BUBBLE_MARGIN: Margin = Margin::symmetric(12, 8);
+pub const COMPOSER_MARGIN: Margin = Margin::symmetric(10, 8);
+/// Right of a row's bar: the plot, the badge and the buttons.
+pub const ROW_RIGHT: f32 = 416.0;
+/// Of a row's first line; what is known about it has the rest.
+pub const ROW_NAME_SHARE: f32 = 0.6;
+pub const FRAMES_HEIGHT: f32 = 270.0;
+/// What a window keeps free around a dialog, both sides together, and the dialog's own padding.
+pub const AROUND_DIALOG: f32 = 80.0;
+/// Where in a tile the symbol stands, from its top.
+pub const PICTURE_MIDDLE: f32 = 0.4;
 pub const LINE: f32 = 1.0;
 pub const FOCUS_LINE: f32 = 2.0;
 pub const DASH: f32 = 4.0;

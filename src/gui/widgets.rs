@@ -41,7 +41,7 @@ pub fn dialog(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> boo
 
 /// The same, for what would be hard to read in a narrow one; no wider than the window.
 pub fn wide_dialog(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> bool {
-    let room = context.content_rect().width() - 4.0 * f32::from(theme::DIALOG_PADDING);
+    let room = context.content_rect().width() - theme::AROUND_DIALOG;
     let width = theme::WIDE_DIALOG.min(room);
     modal(context, id, width, content).should_close()
 }
@@ -65,7 +65,7 @@ fn modal(
         .inner_margin(Margin::same(theme::DIALOG_PADDING));
     let modal = Modal::new(Id::unique(id)).frame(frame);
     // A window may be lower than a dialog is.
-    let height = context.content_rect().height() - 4.0 * f32::from(theme::DIALOG_PADDING);
+    let height = context.content_rect().height() - theme::AROUND_DIALOG;
     modal.show(context, |ui| {
         ui.set_width(width);
         ScrollArea::vertical()
@@ -175,7 +175,10 @@ pub fn counted_button(ui: &mut Ui, text: &str, count: usize) -> Response {
         .painter()
         .layout_no_wrap(number, theme::small_font(), palette.on_accent);
     let height = words.size().y + theme::BADGE_PADDING.y;
-    let pill = vec2((words.size().x + theme::GAP * 1.5).max(height), height);
+    let pill = vec2(
+        (words.size().x + theme::COUNT_PADDING.x * 2.0).max(height),
+        height,
+    );
     let response = ui
         .scope(|ui| {
             let room = ui.spacing().button_padding.x;
@@ -416,7 +419,10 @@ pub fn pictures<const N: usize>(ui: &mut Ui, pictures: [(Icon, &str); N], words:
         left = tile.right() + gap;
         ui.painter().rect_filled(tile, radius, palette.inset);
         ui.painter().text(
-            pos2(tile.center().x, tile.top() + tile.height() * 0.4),
+            pos2(
+                tile.center().x,
+                tile.top() + tile.height() * theme::PICTURE_MIDDLE,
+            ),
             Align2::CENTER_CENTER,
             char::from(symbol),
             FontId::new(theme::PICTURE_ICON, theme::icons()),
@@ -442,6 +448,10 @@ pub fn bar(ui: &mut Ui, fraction: f32, color: Color32, name: &str) -> Response {
         let mut info = WidgetInfo::labeled(Role::ProgressIndicator, true, name);
         info.value = Some(percent);
         info
+    });
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_min_numeric_value(0.0);
+        node.set_max_numeric_value(100.0);
     });
     let radius = CornerRadius::same((theme::BAR_HEIGHT / 2.0) as u8);
     ui.painter()

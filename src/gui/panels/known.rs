@@ -301,7 +301,7 @@ fn accept_ui(
             .char_limit(9)
             .hint_text(texts.rule_any_size)
             .align(egui::Align2::LEFT_CENTER)
-            .desired_width(theme::PORT_WIDTH * 1.5);
+            .desired_width(theme::AMOUNT_WIDTH);
         let response = ui.add(field).labelled_by(label);
         let color = match typed_size(&open.max_size.text) {
             Some(_) => theme::palette(ui).muted,

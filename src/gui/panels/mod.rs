@@ -1,14 +1,18 @@
 //! The parts of the window. Each draws from the view and says what the person wants; none acts.
 
+pub mod closing;
 pub mod confirm;
 pub mod destination;
 pub mod doctor;
 pub mod failures;
+mod hands;
 pub mod header;
+pub mod help;
 pub mod known;
 pub mod modals;
 pub mod notice;
 pub mod offers;
+mod picks;
 pub mod receive;
 pub mod send;
 pub mod settings;
@@ -24,7 +28,7 @@ use crate::gui::view::draft::Missed;
 use crate::model::{
     Allow, DeviceId, FailedLine, OnConflict, Peer, PeerAddress, Presence, TransferId,
 };
-use crate::settings::{Language, Theme};
+use crate::settings::{Language, OnClose, Theme};
 
 /// What a person asked for by a click or a key.
 #[derive(Debug)]
@@ -89,6 +93,14 @@ pub enum Want {
     Diagnose(Option<PeerAddress>),
     /// What somebody who helps wants to know, into the clipboard.
     CopyReport,
+    /// The keys, and where else help is.
+    OpenHelp,
+    /// The end of the program; asked about first if something runs.
+    Quit,
+    SetOnClose(OnClose),
+    SetNotify(bool),
+    /// In percent of the usual size of text.
+    SetZoom(u16),
     Rename(String),
     SetPort(u16),
     LimitSpeed(TransferId, Option<u64>),

@@ -80,7 +80,7 @@ pub fn receive_ui(
 fn status_dot(ui: &mut Ui, color: egui::Color32) {
     let (rect, _) = ui.allocate_exact_size(vec2(theme::SMALL, theme::SMALL), egui::Sense::hover());
     ui.painter()
-        .circle_filled(rect.center(), theme::GRID + 1.0, color);
+        .circle_filled(rect.center(), theme::STATUS_DOT, color);
 }
 
 fn off(ui: &mut Ui, scope: &Scope) {

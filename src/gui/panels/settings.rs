@@ -2,6 +2,7 @@
 
 use egui::{Align, Context, Id, Layout, TextEdit, Ui, vec2};
 
+use super::hands::hands_settings_ui;
 use super::known::{KnownPanel, known_ui};
 use super::{Scope, Want};
 use crate::engine::KnownDevice;
@@ -25,6 +26,7 @@ enum Page {
     General,
     Network,
     Known,
+    Window,
     Advanced,
 }
 
@@ -67,6 +69,7 @@ pub fn settings_ui(
                 (Page::General, texts.set_general),
                 (Page::Network, texts.set_network),
                 (Page::Known, texts.known_devices),
+                (Page::Window, texts.hands.keys_window),
                 (Page::Advanced, texts.set_advanced),
             ] {
                 if widgets::choice(ui, dialog.page == page, word) {
@@ -88,6 +91,7 @@ pub fn settings_ui(
                 speed(ui, scope, settings, dialog);
                 at_once(ui, scope, settings);
             }
+            Page::Window => hands_settings_ui(ui, scope, settings),
             Page::Advanced => advanced(ui, scope, settings),
         }
         ui.add_space(theme::SECTION);
@@ -101,7 +105,7 @@ pub fn settings_ui(
     open && !dismissed
 }
 
-fn row(ui: &mut Ui, label: &str, hint: &str, content: impl FnOnce(&mut Ui, Id)) {
+pub(super) fn row(ui: &mut Ui, label: &str, hint: &str, content: impl FnOnce(&mut Ui, Id)) {
     let label = ui.label(widgets::strong(label));
     ui.horizontal(|ui| content(ui, label.id));
     if !hint.is_empty() {
@@ -186,7 +190,7 @@ fn bytes(typed: &str) -> Option<u64> {
         return Some(0);
     }
     let megabytes: f64 = typed.parse().ok()?;
-    let range = 0.001..=1e6;
+    let range: std::ops::RangeInclusive<f64> = 0.001..=1e6;
     (megabytes == 0.0 || range.contains(&megabytes)).then_some((megabytes * 1e6) as u64)
 }
 
@@ -197,7 +201,7 @@ fn speed(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut Setti
             .char_limit(9)
             .hint_text(texts.no_limit)
             .align(egui::Align2::LEFT_CENTER)
-            .desired_width(theme::PORT_WIDTH * 1.5);
+            .desired_width(theme::AMOUNT_WIDTH);
         let response = ui.add(field).labelled_by(label);
         let typed = bytes(&dialog.speed);
         let color = match typed {

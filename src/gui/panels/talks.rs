@@ -256,7 +256,7 @@ fn composer_ui(
         .hint_text(texts.talks_hint)
         .desired_rows(rows)
         .return_key(NEW_LINE)
-        .margin(egui::Margin::symmetric(10, 8))
+        .margin(theme::COMPOSER_MARGIN)
         .desired_width(f32::INFINITY);
     let response = ScrollArea::vertical()
         .id_salt("composer")

@@ -231,7 +231,7 @@ fn frames_ui(ui: &mut Ui, scope: &mut Scope, one: &WireConnection, now: Instant)
         ui.spacing_mut().item_spacing.y = 0.0;
         ScrollArea::vertical()
             .id_salt("frames")
-            .max_height(theme::DETAILS_HEIGHT * 1.5)
+            .max_height(theme::FRAMES_HEIGHT)
             .min_scrolled_height(theme::DETAILS_HEIGHT)
             .auto_shrink([false, true])
             .stick_to_bottom(true)

@@ -4,6 +4,7 @@
 //! functions, so that each language orders and counts as it must.
 
 mod en;
+mod hands;
 mod wire;
 mod zh;
 mod zh_findings;
@@ -20,6 +21,7 @@ use crate::model::{
 use crate::settings::Language;
 
 pub use en::ENGLISH;
+pub use hands::HandsTexts;
 pub use wire::WireTexts;
 pub use zh::CHINESE;
 
@@ -29,7 +31,6 @@ pub struct Texts {
     pub settings: &'static str,
     pub done: &'static str,
     pub copy: &'static str,
-    pub copied: &'static str,
 
     pub send: &'static str,
     pub drop_title: &'static str,
@@ -241,6 +242,15 @@ pub struct Texts {
     /// How much more room is needed, if that is known.
     pub no_room_here: fn(Option<&str>) -> String,
     pub no_room_there: fn(&str, Option<&str>) -> String,
+    /// The disk has room, but none for one more file; the person's share of it is used up.
+    pub no_files_here: &'static str,
+    pub no_files_there: fn(&str) -> String,
+    pub no_quota_here: &'static str,
+    pub no_quota_there: fn(&str) -> String,
+    /// Names of what was picked for a send that waits.
+    pub picks_gone: fn(&str) -> String,
+    pub picks_changed: fn(&str) -> String,
+    pub picks_between: &'static str,
     pub resume: &'static str,
     pub resume_now: &'static str,
     pub delete: &'static str,
@@ -310,10 +320,6 @@ pub struct Texts {
     pub let_finish: &'static str,
     pub stop_now: &'static str,
     pub keep_on: &'static str,
-    pub quit_title: &'static str,
-    pub quit_text: fn(u64) -> String,
-    pub quit_now: &'static str,
-    pub keep_running: &'static str,
 
     pub set_general: &'static str,
     pub no_known: &'static str,
@@ -357,6 +363,7 @@ pub struct Texts {
     pub language_system: &'static str,
     pub set_advanced: &'static str,
     pub wire: WireTexts,
+    pub hands: HandsTexts,
     pub settings_not_saved: fn(&str) -> String,
     pub settings_not_read: fn(&str) -> String,
     pub devices_not_read: fn(&str) -> String,
@@ -364,16 +371,19 @@ pub struct Texts {
 
 /// The table for a setting; `System` follows the system's locale.
 pub fn texts(language: Language) -> &'static Texts {
+    if is_chinese(language) {
+        &CHINESE
+    } else {
+        &ENGLISH
+    }
+}
+
+pub fn is_chinese(language: Language) -> bool {
     match language {
-        Language::English => &ENGLISH,
-        Language::Chinese => &CHINESE,
-        Language::System => {
-            let locale = sys_locale::get_locale().unwrap_or_default();
-            if locale.starts_with("zh") {
-                &CHINESE
-            } else {
-                &ENGLISH
-            }
-        }
+        Language::English => false,
+        Language::Chinese => true,
+        Language::System => sys_locale::get_locale()
+            .unwrap_or_default()
+            .starts_with("zh"),
     }
 }

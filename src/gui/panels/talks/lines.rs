@@ -1,6 +1,6 @@
 //! What was said and sent, line by line.
 
-use egui::{Align, Color32, CornerRadius, Frame, Label, Layout, Margin, RichText, Ui};
+use egui::{Align, Color32, CornerRadius, Frame, Label, Layout, RichText, Ui};
 use lucide_icons::Icon;
 
 use crate::gui::clock::{Day, day, time};
@@ -98,7 +98,7 @@ fn bubble(ui: &mut Ui, own: bool, content: impl FnOnce(&mut Ui, &theme::Palette)
         Frame::new()
             .fill(fill)
             .corner_radius(CornerRadius::same(theme::RADIUS_CARD))
-            .inner_margin(Margin::symmetric(12, 8))
+            .inner_margin(theme::BUBBLE_MARGIN)
             .show(ui, |ui| {
                 ui.set_max_width(most);
                 // Words are as high as they are; nothing else stands beside them.

@@ -169,7 +169,7 @@ fn person_row(ui: &mut Ui, scope: &Scope, row: &PersonRow) -> bool {
         color,
     );
     if row.open {
-        let at = center + vec2(theme::GAP + 1.0, theme::GAP + 1.0);
+        let at = center + egui::Vec2::splat(theme::PRESENCE_OFFSET);
         painter.circle_filled(at, theme::GRID, palette.ok);
     }
     let left = rect.left() + theme::DEVICE_ICON * 2.0 - theme::GRID;
@@ -180,7 +180,7 @@ fn person_row(ui: &mut Ui, scope: &Scope, row: &PersonRow) -> bool {
             theme::small_font(),
             palette.on_accent,
         );
-        let badge = words.size() + theme::BADGE_PADDING * vec2(1.4, 1.0);
+        let badge = words.size() + theme::COUNT_PADDING * 2.0;
         let min = pos2(right - badge.x, rect.center().y - badge.y / 2.0);
         let round = CornerRadius::same(u8::MAX);
         painter.rect_filled(egui::Rect::from_min_size(min, badge), round, palette.accent);
