@@ -127,7 +127,7 @@ fn chosen(settings: &Settings) -> Vec<String> {
             word(*keep_conversations, "kept", "not kept")
         ),
         format!("  theme: {theme:?}, language: {language:?}, wire panel: {wire}"),
-        format!("  closing: {on_close:?}, notifications: {notify}, size of text: {zoom_percent} %"),
+        format!("  when closed: {on_close:?}, notifications: {notify}, size: {zoom_percent} %"),
     ]
 }
 

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "engine",
         &["model", "protocol", "channel", "discovery", "storage"],
     ),
-    ("instance", &[]),
+    ("instance", &["model"]),
     ("logging", &[]),
     ("settings", &["model", "storage", "engine"]),
     ("report", &["model", "settings", "logging"]),

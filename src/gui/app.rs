@@ -187,8 +187,8 @@ impl App {
         self.pastes(&context);
         self.shortcuts(&context, &mut wants);
         self.drops(&context);
-        self.speak(ui);
         self.report_made(&context);
+        self.speak(ui);
         let texts = self.texts;
         let mut scope = Scope {
             texts,

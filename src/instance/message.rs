@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::local::{self, Stream};
+use crate::model::PeerAddress;
 
 const HEAD: &[u8] = b"ropeway window 1\n";
 /// More than a command line holds.
@@ -15,7 +16,10 @@ const MAX_PATH_BYTES: usize = 64 << 10;
 pub fn encode(paths: &[PathBuf]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     for path in paths {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let path = match is_link(path) {
+            true => path.clone(),
+            false => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+        };
         let bytes = local::path_bytes(&path);
         if bytes.len() > MAX_PATH_BYTES {
             return None;
@@ -88,7 +92,12 @@ fn decode(mut body: &[u8]) -> io::Result<Vec<PathBuf>> {
 }
 
 fn is_sound(path: &Path) -> bool {
-    path.is_absolute() && !path.as_os_str().as_encoded_bytes().contains(&0)
+    (path.is_absolute() || is_link(path)) && !path.as_os_str().as_encoded_bytes().contains(&0)
+}
+
+/// Says to whom, and is no place here.
+fn is_link(path: &Path) -> bool {
+    path.to_str().is_some_and(PeerAddress::is_link)
 }
 
 fn nonsense(why: &str) -> io::Error {

@@ -24,6 +24,7 @@ fn a_second_start_hands_its_paths_to_the_first_and_the_next_first_finds_the_fold
         use std::os::unix::ffi::OsStringExt as _;
         paths.push(OsString::from_vec(b"/not/\xff\xfe/text".to_vec()).into());
     }
+    paths.push("ropeway://192.168.1.20:9000/?id=3f9a".into());
     let claimed = claim(home.path(), &paths).unwrap();
     assert!(matches!(claimed, Claim::HandedOver));
     woken.recv().unwrap();

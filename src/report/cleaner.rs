@@ -16,6 +16,7 @@ pub struct Cleaner {
     addresses: Vec<IpAddr>,
     ids: Vec<String>,
     names: Vec<String>,
+    hosts: Vec<String>,
 }
 
 impl Cleaner {
@@ -25,6 +26,7 @@ impl Cleaner {
             addresses: Vec::new(),
             ids: Vec::new(),
             names: Vec::new(),
+            hosts: Vec::new(),
         };
         let host = gethostname::gethostname().to_string_lossy().into_owned();
         let short = host.split('.').next().unwrap_or_default().to_owned();
@@ -57,6 +59,7 @@ impl Cleaner {
         }
         line = self.without_names(&line);
         line = without_places(&line);
+        line = self.without_hosts(&line);
         self.without_numbers(&line)
     }
 
@@ -71,6 +74,25 @@ impl Cleaner {
             rest = after;
         }
         clean.push_str(rest);
+        clean
+    }
+
+    /// `garden-laptop.local`; a name without a dot looks like any other word.
+    fn without_hosts(&mut self, line: &str) -> String {
+        let part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.');
+        let mut clean = String::new();
+        for piece in line.split_inclusive(|c| !part(c)) {
+            let word = piece.trim_end_matches(|c| !part(c));
+            let host = word.trim_end_matches('.');
+            let after = piece.get(host.len()..).unwrap_or_default();
+            match is_host(host) {
+                true => {
+                    let number = numbered(&mut self.hosts, host.to_lowercase());
+                    clean.push_str(&format!("<host {number}>{after}"));
+                }
+                false => clean.push_str(piece),
+            }
+        }
         clean
     }
 
@@ -142,6 +164,16 @@ impl Cleaner {
     }
 }
 
+fn is_host(word: &str) -> bool {
+    /// Files of our own and of the system that are spoken of.
+    const ENDINGS: &[&str] = &["json", "log", "part", "ron", "rs", "so", "txt"];
+    word.rsplit_once('.').is_some_and(|(before, last)| {
+        let named = before.chars().any(char::is_alphabetic);
+        let domain = last.chars().count() >= 2 && last.chars().all(char::is_alphabetic);
+        named && domain && !ENDINGS.contains(&last)
+    })
+}
+
 /// Its place in what was seen by now, from 1 on.
 fn numbered<T: PartialEq>(seen: &mut Vec<T>, one: T) -> usize {
     let known = seen.iter().position(|other| *other == one);
@@ -187,6 +219,10 @@ mod tests {
             (
                 "at [fe80::1%3]:9000, 203.0.113.9 and 127.0.0.1:9000",
                 "at [<address 2, link-local>%3]:9000, <address 3, public> and 127.0.0.1:9000",
+            ),
+            (
+                "No answer from Garden-PC.local:9000, settings.json is read, garden-pc.local.",
+                "No answer from <host 1>:9000, settings.json is read, <host 1>.",
             ),
             ("Garden laptop was lost", "<name> was lost"),
             ("“Küche 2” is “Küche 2”", "“<name 1>” is “<name 1>”"),

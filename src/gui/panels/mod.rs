@@ -92,6 +92,8 @@ pub enum Want {
     /// computer is.
     OpenDoctor(Option<PeerAddress>),
     Diagnose(Option<PeerAddress>),
+    /// What somebody who helps wants to know, into the clipboard.
+    CopyReport,
     /// The keys, and where else help is.
     OpenHelp,
     /// The end of the program; asked about first if something runs.
@@ -100,8 +102,6 @@ pub enum Want {
     SetNotify(bool),
     /// In percent of the usual size of text.
     SetZoom(u16),
-    /// What somebody who helps wants to know, into the clipboard.
-    CopyReport,
     Rename(String),
     SetPort(u16),
     LimitSpeed(TransferId, Option<u64>),
