@@ -341,7 +341,7 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
     window.say(Event::State(TRANSFER, TransferState::Interrupted));
     window
         .harness
-        .get_by_label("The connection is gone. It goes on when Garden laptop is back.");
+        .get_by_label("Connection lost. It resumes when Garden laptop is back.");
     window.click("Resume now");
     assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
 
@@ -1072,6 +1072,7 @@ fn a_lone_file_cannot_be_put_into_a_folder_of_its_own() {
 fn the_default_for_names_that_are_taken_is_a_setting() {
     let mut window = Window::english();
     window.press(Modifiers::COMMAND, Key::Comma);
+    window.click("Receiving");
     assert_eq!(chosen(&window, "Keep both"), Some(Toggled::True));
     window.click("Replace older");
     assert!(matches!(

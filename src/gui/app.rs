@@ -27,6 +27,7 @@ use super::panels::transfers::transfers_ui;
 use super::panels::wire::wire_ui;
 use super::panels::{Scope, Want};
 use super::texts::{Texts, texts};
+use super::toast::Toast;
 use super::view::{Notice, View, cards};
 use super::{theme, widgets};
 use crate::engine::{Command, Event, StopMode};
@@ -70,6 +71,7 @@ pub struct App {
     page: Page,
     modal: Option<ModalState>,
     close_confirmed: bool,
+    toast: Toast,
     /// The taller of the two panels in the last frame: the other one is stretched to it.
     panels_height: f32,
 }
@@ -116,6 +118,7 @@ impl App {
             page: Page::Transfers,
             modal: None,
             close_confirmed: false,
+            toast: Toast::default(),
             panels_height: 0.0,
         }
     }
@@ -227,6 +230,7 @@ impl App {
         symbols_question_ui(&context, &mut scope, &self.view);
         self.close_request(&context);
         self.overlay(&context);
+        self.toast.ui(&context);
         for want in wants {
             self.fulfil(want, &context, frame);
         }
@@ -410,12 +414,17 @@ impl App {
         }
     }
 
+    /// Asks about what runs, as when the window is closed.
+    pub(super) fn ask_to_quit(&mut self) {
+        self.modal = Some(ModalState::Quit);
+    }
+
     fn close_request(&mut self, context: &Context) {
         let asked = context.input(|input| input.viewport().close_requested());
         if asked && self.view.active() > 0 && !self.close_confirmed {
             // In the same frame, or the window is gone.
             context.send_viewport_cmd(ViewportCommand::CancelClose);
-            self.modal = Some(ModalState::Quit);
+            self.ask_to_quit();
         }
     }
 

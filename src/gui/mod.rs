@@ -11,9 +11,11 @@ mod dialogs;
 pub mod format;
 mod pace;
 pub mod panels;
+mod segmented;
 mod symbols;
 pub mod texts;
 pub mod theme;
+mod toast;
 pub mod view;
 mod widgets;
 

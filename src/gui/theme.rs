@@ -36,6 +36,9 @@ pub struct Palette {
     pub danger_soft: Color32,
     pub knob: Color32,
     pub dim: Color32,
+    /// Below the choices that stand side by side, and under the chosen one.
+    pub track: Color32,
+    pub raised: Color32,
 }
 
 const fn rgb(hex: u32) -> Color32 {
@@ -62,6 +65,8 @@ pub const DARK: Palette = Palette {
     danger_soft: rgb(0x4a_1c_24),
     knob: rgb(0xff_ff_ff),
     dim: Color32::from_black_alpha(160),
+    track: rgb(0x0d_15_26),
+    raised: rgb(0x32_3f_57),
 };
 
 pub const LIGHT: Palette = Palette {
@@ -84,6 +89,8 @@ pub const LIGHT: Palette = Palette {
     danger_soft: rgb(0xfd_e3_e3),
     knob: rgb(0xff_ff_ff),
     dim: Color32::from_black_alpha(96),
+    track: rgb(0xe4_ea_f3),
+    raised: rgb(0xff_ff_ff),
 };
 
 /// The palette of what is drawn now.
@@ -192,6 +199,24 @@ pub const FRAMES_HEIGHT: f32 = 270.0;
 pub const AROUND_DIALOG: f32 = 80.0;
 /// Where in a tile the symbol stands, from its top.
 pub const PICTURE_MIDDLE: f32 = 0.4;
+/// A word that comes and goes, above the window's lower edge.
+pub const TOAST_ABOVE: f32 = 28.0;
+pub const TOAST_PADDING: Vec2 = Vec2::new(16.0, 4.0);
+/// Where there is nothing: above what is said about that, and its icon.
+pub const EMPTY_ABOVE: f32 = 72.0;
+pub const EMPTY_ICON: f32 = 40.0;
+/// Choices side by side.
+pub const RADIUS_TRACK: u8 = 8;
+pub const TRACK_PADDING: i8 = 2;
+pub const SEGMENT_PADDING: Vec2 = Vec2::new(12.0, 4.0);
+pub const SEGMENT_HEIGHT: f32 = 28.0;
+/// Below this a setting's control stands under its words.
+pub const SETTING_BESIDE_FROM: f32 = 480.0;
+/// Of a row, for its words.
+pub const SETTING_SHARE: f32 = 0.44;
+pub const SETTINGS_HEIGHT: f32 = 430.0;
+/// What the dialog of the settings needs besides its page.
+pub const SETTINGS_REST: f32 = 140.0;
 pub const LINE: f32 = 1.0;
 pub const FOCUS_LINE: f32 = 2.0;
 pub const DASH: f32 = 4.0;
@@ -401,6 +426,8 @@ mod tests {
                 ("danger badge", p.danger, p.danger_soft),
                 ("danger on card", p.danger, p.card),
                 ("hovered button", p.text, p.accent_soft),
+                ("a choice", p.muted, p.track),
+                ("the chosen one", p.text, p.raised),
             ];
             for (what, front, back) in pairs {
                 let got = contrast(front, back);

@@ -98,6 +98,7 @@ pub enum Want {
     SetTheme(Theme),
     SetLanguage(Language),
     SetSaveFolder(PathBuf),
+    ResetSettings,
     DismissNotice,
     /// The wire panel, from now on.
     ShowWire(bool),

@@ -10,6 +10,7 @@ use super::destination::remember_box;
 use super::{Scope, Want};
 use crate::engine::{Answer, Existing, Offer};
 use crate::gui::format::size;
+use crate::gui::segmented::segmented;
 use crate::gui::{theme, widgets};
 use crate::model::{OnConflict, TransferId, Trust};
 
@@ -117,19 +118,19 @@ fn where_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
     let folder = crate::model::displayable(&offer.folder.to_string_lossy());
     ui.horizontal_wrapped(|ui| {
         ui.label(widgets::muted(ui, (texts.offer_into)(&folder)));
-        if let Some(free) = offer.free_bytes {
-            let shown = size(free);
-            if free < offer.bytes {
-                ui.colored_label(palette.danger, (texts.offer_no_room)(&shown));
-            } else {
-                let free = format!("· {}", (texts.offer_free)(&shown));
-                ui.label(widgets::muted(ui, free));
-            }
+        let fits = |free: &u64| *free >= offer.bytes;
+        if let Some(free) = offer.free_bytes.filter(fits) {
+            let free = format!("· {}", (texts.offer_free)(&size(free)));
+            ui.label(widgets::muted(ui, free));
         }
         if widgets::link(ui, texts.offer_change).clicked() {
             scope.want(Want::PickOfferFolder(offer.transfer));
         }
     });
+    if let Some(free) = offer.free_bytes.filter(|free| *free < offer.bytes) {
+        let sentence = (texts.offer_no_room)(&size(free));
+        widgets::sentence(ui, Icon::HardDrive, palette.danger, &sentence);
+    }
 }
 
 /// Of a device that is not known yet.
@@ -187,30 +188,34 @@ fn conflicts_ui(
     panel: &mut OfferPanel,
 ) {
     let texts = scope.texts;
-    ui.add_space(theme::GRID);
-    ui.label(widgets::strong((texts.offer_exists)(existing)));
     let chosen = panel.chosen.get(&offer.transfer).copied();
     let chosen = chosen.unwrap_or(offer.on_conflict);
     // Only a folder can be put beside one that is there.
     let folders = existing.same_names + existing.new > existing.picked
         || existing.same_names < existing.picked
         || chosen == OnConflict::Separate;
-    ui.horizontal_wrapped(|ui| {
-        for rule in [
-            OnConflict::Rename,
-            OnConflict::Newer,
-            OnConflict::Replace,
-            OnConflict::Skip,
-            OnConflict::Separate,
-        ] {
-            if rule == OnConflict::Separate && !folders {
-                continue;
-            }
-            if widgets::choice(ui, rule == chosen, (texts.on_conflict)(rule)) {
-                panel.chosen.insert(offer.transfer, rule);
-            }
+    let all = [
+        OnConflict::Rename,
+        OnConflict::Newer,
+        OnConflict::Replace,
+        OnConflict::Skip,
+        OnConflict::Separate,
+    ];
+    let all = all.map(|rule| (rule, (texts.on_conflict)(rule)));
+    let possible = if folders { all.len() } else { all.len() - 1 };
+    ui.add_space(theme::GRID);
+    let palette = theme::palette(ui);
+    widgets::inset(ui, palette.inset, |ui| {
+        let exists = (texts.offer_exists)(existing);
+        ui.horizontal_top(|ui| {
+            ui.label(widgets::icon(Icon::Copy, palette.muted));
+            ui.add(egui::Label::new(widgets::strong(exists)).wrap());
+        });
+        let all = all.get(..possible).unwrap_or(&all);
+        if let Some(rule) = segmented(ui, texts.set_conflict, chosen, all) {
+            panel.chosen.insert(offer.transfer, rule);
         }
+        let hint = (texts.on_conflict_hint)(chosen);
+        ui.add(egui::Label::new(widgets::muted(ui, hint).size(theme::SMALL)).wrap());
     });
-    let hint = (texts.on_conflict_hint)(chosen);
-    ui.label(widgets::muted(ui, hint).size(theme::SMALL));
 }

@@ -4,6 +4,7 @@
 //! functions, so that each language orders and counts as it must.
 
 mod en;
+mod settings;
 mod wire;
 mod zh;
 mod zh_findings;
@@ -20,6 +21,7 @@ use crate::model::{
 use crate::settings::Language;
 
 pub use en::ENGLISH;
+pub use settings::SettingsTexts;
 pub use wire::WireTexts;
 pub use zh::CHINESE;
 
@@ -200,7 +202,6 @@ pub struct Texts {
     pub delivery_not: &'static str,
     pub take_back: &'static str,
     pub open_link: &'static str,
-    pub outcome_arrived: &'static str,
     pub text_offer_title: fn(&str) -> String,
     pub text_offer_same: &'static str,
     pub text_offer_show: &'static str,
@@ -352,6 +353,7 @@ pub struct Texts {
     pub theme_dark: &'static str,
     pub language_system: &'static str,
     pub set_advanced: &'static str,
+    pub set: SettingsTexts,
     pub wire: WireTexts,
     pub settings_not_saved: fn(&str) -> String,
     pub settings_not_read: fn(&str) -> String,
