@@ -7,7 +7,11 @@ use clap::Parser as _;
 use ropeway::cli::{self, Arguments};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
+    if let Some(scene) = arguments.demo.scene.take() {
+        // Before anything is read or written.
+        return demo(scene, arguments.demo);
+    }
     let data_dir = cli::data_dir(&arguments);
     let wire = arguments.log == Some(cli::Log::Wire);
     ropeway::logging::start(&data_dir, wire);
@@ -33,6 +37,48 @@ fn window(data_dir: std::path::PathBuf, paths: Vec<std::path::PathBuf>) -> ExitC
             cli::Exit::Usage.into()
         }
     }
+}
+
+/// The window without an engine, for designers and pictures.
+#[cfg(feature = "gui")]
+fn demo(scene: String, how: cli::Demo) -> ExitCode {
+    use ropeway::gui::demo;
+    use ropeway::settings::{Language, Theme};
+    if scene == "list" {
+        let printed = std::io::Write::write_all(&mut std::io::stdout(), demo::list().as_bytes());
+        return match printed {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_closed) => ExitCode::FAILURE,
+        };
+    }
+    let options = demo::Options {
+        scene: Some(scene),
+        theme: match how.theme {
+            Some(cli::DemoTheme::Dark) => Theme::Dark,
+            Some(cli::DemoTheme::Light) => Theme::Light,
+            None => Theme::System,
+        },
+        language: match how.language {
+            Some(cli::DemoLanguage::En) => Language::English,
+            Some(cli::DemoLanguage::Zh) => Language::Chinese,
+            None => Language::System,
+        },
+        size: how.size.map(|size| size.map(f32::from)),
+        scale: how.scale,
+        shot: how.shot,
+    };
+    match demo::run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            cli::Exit::Usage.into()
+        }
+    }
+}
+
+#[cfg(not(feature = "gui"))]
+fn demo(_scene: String, _how: cli::Demo) -> ExitCode {
+    window(std::path::PathBuf::new(), Vec::new())
 }
 
 #[cfg(not(feature = "gui"))]

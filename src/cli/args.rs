@@ -47,6 +47,54 @@ pub struct Arguments {
     /// Opens the window with these queued for sending
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub demo: Demo,
+}
+
+/// The window on scripted events, for designers and pictures; ARCHITECTURE.md tells. Not for everyday
+/// use, so not in the help.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Opens the window in the scene of that name; `list` prints them all
+    #[arg(long = "demo", value_name = "STATE", hide = true, num_args = 0..=1, default_missing_value = "main")]
+    pub scene: Option<String>,
+
+    #[arg(long, value_enum, hide = true, requires = "scene")]
+    pub theme: Option<DemoTheme>,
+
+    #[arg(long, value_enum, hide = true, requires = "scene")]
+    pub language: Option<DemoLanguage>,
+
+    /// In points, as 1280x860
+    #[arg(long, value_name = "WxH", hide = true, requires = "scene", value_parser = size_of_window)]
+    pub size: Option<[u16; 2]>,
+
+    #[arg(long, hide = true, requires = "scene")]
+    pub scale: Option<f32>,
+
+    /// Writes a PNG there and ends
+    #[arg(long, value_name = "FILE", hide = true, requires = "scene")]
+    pub shot: Option<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DemoTheme {
+    Dark,
+    Light,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DemoLanguage {
+    En,
+    Zh,
+}
+
+fn size_of_window(text: &str) -> Result<[u16; 2], &'static str> {
+    const WRONG: &str = "a size is written as 1280x860";
+    let (width, height) = text.split_once('x').ok_or(WRONG)?;
+    let number = |text: &str| text.parse::<u16>().map_err(|_e| WRONG);
+    Ok([number(width)?, number(height)?])
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]

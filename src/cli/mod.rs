@@ -18,7 +18,7 @@ mod target;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use args::{Arguments, Log, Subcommand};
+pub use args::{Arguments, Demo, DemoLanguage, DemoTheme, Log, Subcommand};
 
 use crate::engine::{Command, Config, Engine, ListenError, StartError};
 use crate::model::{Failure, Presence, Status, Summary};

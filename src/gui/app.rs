@@ -406,8 +406,7 @@ impl App {
                 if let Some(answer) = ask(context, "quit", &question) {
                     self.modal = None;
                     if answer == 0 {
-                        self.close_confirmed = true;
-                        context.send_viewport_cmd(ViewportCommand::Close);
+                        self.close(context);
                     }
                 }
             }
@@ -426,6 +425,12 @@ impl App {
             context.send_viewport_cmd(ViewportCommand::CancelClose);
             self.ask_to_quit();
         }
+    }
+
+    /// Closes the window without a question.
+    pub(super) fn close(&mut self, context: &Context) {
+        self.close_confirmed = true;
+        context.send_viewport_cmd(ViewportCommand::Close);
     }
 
     /// Of everything that moves now, for the title.

@@ -7,6 +7,7 @@
 pub mod app;
 pub mod clipboard;
 mod clock;
+pub mod demo;
 mod dialogs;
 pub mod format;
 mod pace;

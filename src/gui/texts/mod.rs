@@ -362,16 +362,19 @@ pub struct Texts {
 
 /// The table for a setting; `System` follows the system's locale.
 pub fn texts(language: Language) -> &'static Texts {
+    if is_chinese(language) {
+        &CHINESE
+    } else {
+        &ENGLISH
+    }
+}
+
+pub fn is_chinese(language: Language) -> bool {
     match language {
-        Language::English => &ENGLISH,
-        Language::Chinese => &CHINESE,
-        Language::System => {
-            let locale = sys_locale::get_locale().unwrap_or_default();
-            if locale.starts_with("zh") {
-                &CHINESE
-            } else {
-                &ENGLISH
-            }
-        }
+        Language::English => false,
+        Language::Chinese => true,
+        Language::System => sys_locale::get_locale()
+            .unwrap_or_default()
+            .starts_with("zh"),
     }
 }
