@@ -825,6 +825,31 @@ fn settings_act_at_once() {
 }
 
 #[test]
+fn all_settings_go_back_to_the_defaults_once_the_person_has_said_so_twice() {
+    let mut window = Window::english();
+    window.press(Modifiers::COMMAND, Key::Comma);
+    window.click("Receiving");
+    window.click("Replace older");
+    let conflict = |window: &Window| window.harness.state().settings.on_conflict;
+    assert_eq!(conflict(&window), OnConflict::Newer);
+    window.click("Advanced");
+    for (answer, left) in [
+        ("Keep my settings", OnConflict::Newer),
+        ("Reset", OnConflict::Rename),
+    ] {
+        while window.command().is_some() {}
+        window.click("Reset to defaults…");
+        assert!(window.command().is_none(), "it is asked first");
+        window.click(answer);
+        assert_eq!(conflict(&window), left);
+    }
+    let told = std::iter::from_fn(|| window.command());
+    let told: Vec<_> = told.collect();
+    let rename = |command: &Command| matches!(command, Command::SetOnConflict(OnConflict::Rename));
+    assert!(told.iter().any(rename), "the engine hears of it: {told:?}");
+}
+
+#[test]
 fn very_long_names_do_not_push_anything_out_of_the_window() {
     let mut window = Window::english();
     let name = format!("{} end.pdf", "很长的文件名 long ".repeat(20));

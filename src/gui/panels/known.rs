@@ -6,12 +6,12 @@ use std::time::SystemTime;
 use egui::{Align, Layout, Response, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
 
+use super::empty::empty_ui;
 use super::{Scope, Want};
 use crate::engine::Command;
 use crate::engine::KnownDevice;
 use crate::gui::format::hours_since;
 use crate::gui::segmented::segmented;
-use crate::gui::texts::Texts;
 use crate::gui::{theme, widgets};
 use crate::model::{Bond, DeviceId, DeviceName, Rule};
 use crate::settings::Settings;
@@ -127,8 +127,7 @@ pub fn known_ui(
 ) {
     let texts = scope.texts;
     if devices.is_empty() {
-        nobody_ui(ui, texts);
-        return;
+        return empty_ui(ui, Icon::Laptop, texts.no_known, texts.no_known_hint);
     }
     for device in devices {
         ui.push_id(device.id, |ui| {
@@ -138,19 +137,6 @@ pub fn known_ui(
             });
         });
     }
-}
-
-/// In the middle of the page: what it is for, and how it begins.
-fn nobody_ui(ui: &mut Ui, texts: &Texts) {
-    let muted = theme::palette(ui).muted;
-    ui.add_space(theme::EMPTY_ABOVE);
-    ui.vertical_centered(|ui| {
-        ui.set_max_width(theme::DIALOG_WIDTH);
-        ui.label(widgets::icon(Icon::Laptop, muted).size(theme::EMPTY_ICON));
-        ui.add_space(theme::GAP);
-        ui.label(widgets::title(texts.no_known));
-        ui.label(widgets::muted(ui, texts.no_known_hint));
-    });
 }
 
 fn device_ui(
@@ -229,7 +215,12 @@ fn headline(ui: &mut Ui, scope: &Scope, device: &KnownDevice, panel: &mut KnownP
 }
 
 fn line(ui: &mut Ui, label: &str, content: impl FnOnce(&mut Ui, egui::Id)) {
-    ui.horizontal_wrapped(|ui| {
+    if ui.available_width() < theme::SETTING_BESIDE_FROM {
+        let label = ui.label(widgets::muted(ui, label));
+        ui.horizontal(|ui| content(ui, label.id));
+        return;
+    }
+    ui.horizontal(|ui| {
         // What is asked for begins in one line below each other.
         let left = ui.cursor().left();
         let label = ui.label(widgets::muted(ui, label));
@@ -264,7 +255,6 @@ fn rule_ui(
     open: &mut Open,
 ) {
     let texts = scope.texts;
-    ui.label(widgets::muted(ui, texts.rule));
     let accepts = matches!(device.rule, Rule::Accept { .. });
     let kind = |rule: &Rule| match rule {
         Rule::Ask => 0,
@@ -277,9 +267,11 @@ fn rule_ui(
         (1, texts.rule_accept),
         (2, texts.rule_never),
     ];
-    if let Some(chosen) = segmented(ui, texts.rule, now, &all)
-        && chosen != now
-    {
+    let mut chosen = None;
+    line(ui, texts.rule, |ui, _label| {
+        chosen = segmented(ui, texts.rule, now, &all);
+    });
+    if let Some(chosen) = chosen.filter(|chosen| *chosen != now) {
         let rule = match chosen {
             0 => Rule::Ask,
             1 => Rule::Accept {

@@ -3,6 +3,7 @@
 pub mod confirm;
 pub mod destination;
 pub mod doctor;
+pub mod empty;
 pub mod failures;
 pub mod header;
 pub mod known;

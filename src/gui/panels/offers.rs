@@ -12,7 +12,7 @@ use crate::engine::{Answer, Existing, Offer};
 use crate::gui::format::size;
 use crate::gui::segmented::segmented;
 use crate::gui::{theme, widgets};
-use crate::model::{OnConflict, TransferId, Trust};
+use crate::model::{OnConflict, Symbols, TransferId, Trust};
 
 /// What the person has chosen in offers that are not answered yet.
 #[derive(Default)]
@@ -40,30 +40,52 @@ fn offer_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &mut OfferPane
         widgets::tile(ui, Icon::Download, palette.link);
         ui.add_space(theme::GAP);
         ui.vertical(|ui| {
-            who_ui(ui, scope, offer);
-            if unconfirmed(offer) {
-                let waits = (scope.texts.offer_unconfirmed)(offer.from.name.as_str());
-                ui.label(widgets::muted(ui, waits));
-            } else {
-                what_ui(ui, scope, offer);
-                where_ui(ui, scope, offer);
+            let room = ui.available_width();
+            match &offer.symbols {
+                Some(symbols) if room >= theme::SYMBOLS_BESIDE_FROM => {
+                    ui.horizontal_top(|ui| {
+                        ui.vertical(|ui| {
+                            ui.set_width(room - theme::SYMBOLS_WIDTH - theme::SECTION);
+                            thing_ui(ui, scope, offer);
+                        });
+                        ui.vertical(|ui| symbols_ui(ui, scope, symbols));
+                    });
+                }
+                Some(symbols) => {
+                    thing_ui(ui, scope, offer);
+                    ui.add_space(theme::GRID);
+                    symbols_ui(ui, scope, symbols);
+                }
+                None => thing_ui(ui, scope, offer),
+            }
+            if !unconfirmed(offer) {
                 let existing = offer.existing.as_deref();
                 if let Some(existing) = existing.filter(|existing| existing.picked > 0) {
                     conflicts_ui(ui, scope, offer, existing, panel);
                 }
-            }
-            if let Some(symbols) = &offer.symbols {
-                ui.add_space(theme::GRID);
-                ui.label(widgets::strong(scope.texts.offer_same));
-                pictures_ui(ui, scope.texts, symbols);
-            }
-            if !unconfirmed(offer) {
                 remember_ui(ui, scope, offer, panel);
             }
             ui.add_space(theme::GRID);
             answers_ui(ui, scope, offer, panel);
         });
     });
+}
+
+/// Who wants to send what, and where it would go.
+fn thing_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
+    who_ui(ui, scope, offer);
+    if unconfirmed(offer) {
+        let waits = (scope.texts.offer_unconfirmed)(offer.from.name.as_str());
+        ui.label(widgets::muted(ui, waits));
+    } else {
+        what_ui(ui, scope, offer);
+        where_ui(ui, scope, offer);
+    }
+}
+
+fn symbols_ui(ui: &mut Ui, scope: &Scope, symbols: &Symbols) {
+    ui.label(widgets::strong(scope.texts.offer_same));
+    pictures_ui(ui, scope.texts, symbols);
 }
 
 /// The person there has not said yet that the symbols are the same: nothing is told before.
@@ -116,11 +138,18 @@ fn where_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let folder = crate::model::displayable(&offer.folder.to_string_lossy());
-    ui.horizontal_wrapped(|ui| {
-        ui.label(widgets::muted(ui, (texts.offer_into)(&folder)));
-        let fits = |free: &u64| *free >= offer.bytes;
-        if let Some(free) = offer.free_bytes.filter(fits) {
-            let free = format!("· {}", (texts.offer_free)(&size(free)));
+    let into = (texts.offer_into)(&folder);
+    let fits = |free: &u64| *free >= offer.bytes;
+    let free = offer.free_bytes.filter(fits);
+    let free = free.map(|free| format!("· {}", (texts.offer_free)(&size(free))));
+    ui.horizontal(|ui| {
+        let room = ui.available_width() - theme::CHANGE_WIDTH;
+        let room = match free {
+            Some(_) => room - theme::FREE_WIDTH,
+            None => room,
+        };
+        widgets::name_label(ui, &into, theme::body_font(), palette.muted, room);
+        if let Some(free) = free {
             ui.label(widgets::muted(ui, free));
         }
         if widgets::link(ui, texts.offer_change).clicked() {

@@ -397,7 +397,7 @@ pub const ENGLISH: Texts = Texts {
     list_not_saved: |path, why| format!("The list could not be saved as {path}: {why}"),
     badge_received: "received",
     badge_sent: "sent",
-    badge_failed_items: |count| format!("{count} failed"),
+    badge_failed_items: |count| format!("{} failed", crate::gui::format::grouped(count)),
     badge_declined: "declined",
     badge_cancelled: "cancelled",
     badge_interrupted: "interrupted",
@@ -410,10 +410,12 @@ pub const ENGLISH: Texts = Texts {
     checked: "checked",
     checked_safe: "checked, safe on disk",
     some_failed: |failed, all| {
+        let grouped = crate::gui::format::grouped;
         format!(
-            "{} of {} arrived · {failed} could not be sent or saved",
-            all - failed.min(all),
-            items(all)
+            "{} of {} arrived · {} could not be sent or saved",
+            grouped(all - failed.min(all)),
+            items(all),
+            grouped(failed)
         )
     },
     some_skipped: |count| format!("{} left out", items(count)),

@@ -343,7 +343,7 @@ pub const CHINESE: Texts = Texts {
     list_not_saved: |path, why| format!("列表未能保存为 {path}：{why}"),
     badge_received: "已收到",
     badge_sent: "已发送",
-    badge_failed_items: |count| format!("{count} 项失败"),
+    badge_failed_items: |count| format!("{} 项失败", crate::gui::format::grouped(count)),
     badge_declined: "已拒绝",
     badge_cancelled: "已取消",
     badge_interrupted: "已中断",
@@ -356,10 +356,12 @@ pub const CHINESE: Texts = Texts {
     checked: "已校验",
     checked_safe: "已校验并安全写入磁盘",
     some_failed: |failed, all| {
+        let grouped = crate::gui::format::grouped;
         format!(
-            "共 {}，{} 项已送达 · {failed} 项未能发送或保存",
+            "共 {}，{} 项已送达 · {} 项未能发送或保存",
             items(all),
-            all - failed.min(all)
+            grouped(all - failed.min(all)),
+            grouped(failed)
         )
     },
     some_skipped: |count| format!("跳过 {}", items(count)),
