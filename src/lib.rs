@@ -12,6 +12,7 @@ pub mod protocol;
 pub mod storage;
 
 pub mod engine;
+pub mod instance;
 pub mod logging;
 pub mod settings;
 

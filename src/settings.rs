@@ -41,6 +41,12 @@ pub struct Settings {
     pub language: Language,
     /// The panel that shows what goes on at every connection.
     pub wire: bool,
+    /// What happens to the server and to transfers when the window is closed.
+    pub on_close: OnClose,
+    /// The desktop is told what happens while another window is in front.
+    pub notify: bool,
+    /// The size of text and of everything around it, in percent.
+    pub zoom_percent: u16,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -61,6 +67,16 @@ pub enum Language {
     Chinese,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnClose {
+    #[default]
+    Ask,
+    /// The window is hidden, and everything goes on.
+    Background,
+    Quit,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -77,6 +93,9 @@ impl Default for Settings {
             theme: Theme::default(),
             language: Language::default(),
             wire: false,
+            on_close: OnClose::default(),
+            notify: true,
+            zoom_percent: 100,
         }
     }
 }

@@ -20,10 +20,11 @@ const ROOMS: &[(&str, &[&str])] = &[
         "engine",
         &["model", "protocol", "channel", "discovery", "storage"],
     ),
+    ("instance", &[]),
     ("logging", &[]),
     ("settings", &["model", "storage", "engine"]),
-    ("cli", &["model", "engine", "settings"]),
-    ("gui", &["model", "engine", "settings"]),
+    ("cli", &["model", "engine", "instance", "settings"]),
+    ("gui", &["model", "engine", "instance", "settings"]),
     ("main", &["cli", "gui", "logging"]),
     ("lib", &[]),
 ];

@@ -154,6 +154,21 @@ fn a_pause_outlives_an_interruption() {
 
 /// A receiver whose save folder is a small disk, and a sender with something too large for it.
 fn full(disk: &SmallDisk, policy: AcceptPolicy) -> (Device, Device, TransferId) {
+    to_disk(disk, policy, |source| {
+        fs::create_dir_all(source.join("empty")).unwrap();
+        fs::write(source.join("a small one"), noise(1, 9_000)).unwrap();
+        fs::write(source.join("film"), noise(2, 20 * MIB)).unwrap();
+        for n in 0..60 {
+            fs::write(source.join(format!("z {n}")), noise(n, 50_000)).unwrap();
+        }
+    })
+}
+
+fn to_disk(
+    disk: &SmallDisk,
+    policy: AcceptPolicy,
+    make: impl FnOnce(&Path),
+) -> (Device, Device, TransferId) {
     let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
     garden.engine.command(Command::Listen(ListenOptions {
         allow: ropeway::model::Allow::Code,
@@ -170,12 +185,8 @@ fn full(disk: &SmallDisk, policy: AcceptPolicy) -> (Device, Device, TransferId) 
         _ => None,
     });
     let source = study.home.path().join("tree");
-    fs::create_dir_all(source.join("empty")).unwrap();
-    fs::write(source.join("a small one"), noise(1, 9_000)).unwrap();
-    fs::write(source.join("film"), noise(2, 20 * MIB)).unwrap();
-    for n in 0..60 {
-        fs::write(source.join(format!("z {n}")), noise(n, 50_000)).unwrap();
-    }
+    fs::create_dir(&source).unwrap();
+    make(&source);
     let id = study.send(&[&source], addr, PASSPHRASE);
     (garden, study, id)
 }
@@ -189,7 +200,7 @@ fn assert_arrived(study: &Device, save: &Path) {
 fn lacks_room(hold: Option<Hold>) -> Option<u64> {
     match hold {
         Some(Hold::NoRoom { needed_bytes }) => Some(needed_bytes),
-        Some(Hold::Person | Hold::Turn) | None => None,
+        Some(Hold::Person | Hold::Turn | Hold::NoFiles | Hold::Quota) | None => None,
     }
 }
 
@@ -214,6 +225,64 @@ fn a_full_disk_pauses_both_ends_and_goes_on_by_itself_when_there_is_room() {
         summary.sent_bytes < summary.bytes + MIB as u64,
         "nothing travels twice"
     );
+    garden.arrived();
+    study.safe();
+    garden.safe();
+    assert_arrived(&study, disk.path());
+}
+
+#[test]
+fn what_a_disk_lacks_for_many_small_files_counts_their_whole_blocks() {
+    // A page each, whatever is in it.
+    const FILES: usize = 3_000;
+    let Some(disk) = SmallDisk::mount(4 * MIB) else {
+        return;
+    };
+    let (mut garden, mut study, _) = to_disk(&disk, AcceptPolicy::All, |source| {
+        for n in 0..FILES as u64 {
+            fs::write(source.join(format!("{n}")), noise(n, 100)).unwrap();
+        }
+    });
+    // Once all is listed, no more than that is told.
+    let whole = (FILES * 4096 - 4 * MIB) as u64;
+    let needed = held(&mut garden, |holds| {
+        lacks_room(holds.here).is_some_and(|needed| needed.abs_diff(whole) < 2 * MIB as u64)
+    });
+    let needed = lacks_room(needed.here).unwrap() as usize;
+    // With just that it does not stand still again.
+    disk.resize(4 * MIB + needed + (64 << 10));
+    held(&mut garden, nobody);
+    garden.arrived();
+    let held_again = garden.said.iter().rev().find_map(|event| match event {
+        Event::Held(_, holds) => Some(*holds),
+        _ => None,
+    });
+    assert_eq!(held_again, Some(Holds::default()));
+    assert_eq!(study.arrived().failed, 0);
+    study.safe();
+    garden.safe();
+    assert_arrived(&study, disk.path());
+}
+
+#[test]
+fn a_disk_that_can_hold_no_more_files_says_so_at_both_ends_and_it_goes_on_once_some_are_gone() {
+    let Some(disk) = SmallDisk::of_files(40) else {
+        return;
+    };
+    let (mut garden, mut study, id) = to_disk(&disk, AcceptPolicy::All, |source| {
+        for n in 0..60 {
+            fs::write(source.join(format!("{n}")), noise(n, 100)).unwrap();
+        }
+    });
+    held(&mut garden, |holds| holds.here == Some(Hold::NoFiles));
+    held(&mut study, |holds| holds.there == Some(Hold::NoFiles));
+    study.engine.command(Command::GiveUp(id));
+    let failure = study.ended().failure;
+    assert_eq!(failure, Some(Failure::PeerDisk(Problem::NoFiles)));
+    study.engine.command(Command::Resume(id));
+    held(&mut study, |holds| holds.there == Some(Hold::NoFiles));
+    disk.hold_files(400);
+    study.arrived();
     garden.arrived();
     study.safe();
     garden.safe();

@@ -27,7 +27,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use ropeway::engine::{AcceptPolicy, Answer, Command as EngineCommand, Event};
+use ropeway::engine::{
+    AcceptPolicy, Answer, Bind, Chosen, Command as EngineCommand, Event, ListenOptions,
+    SendRequest, new_transfer_id,
+};
+use ropeway::model::{OnConflict, Secret, TransferState};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::{Device, PASSPHRASE, PATIENCE, noise};
@@ -74,7 +78,11 @@ struct Seen {
 
 impl Wire {
     fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen {
             bytes: AtomicU64::new(0),
@@ -914,4 +922,168 @@ fn a_yes_that_is_lost_with_the_line_is_found_when_the_same_is_sent_again() {
             assert_eq!(garden.offer().transfer, second);
         }
     }
+}
+
+/// What the process of the test below does: it waits for its device, and whatever an earlier one left
+/// of that goes on.
+const WAITER: &str = "ROPEWAY_WAITER";
+
+#[test]
+fn the_process_that_waits_when_the_test_below_asks_for_it() {
+    let Ok(asked) = std::env::var(WAITER) else {
+        return;
+    };
+    let asked: Value = serde_json::from_str(&asked).unwrap();
+    let text = |field: &str| asked[field].as_str();
+    let config = ropeway::engine::Config {
+        data_dir: text("data").unwrap().into(),
+        name: ropeway::model::DeviceName::cleaned("Study", "device"),
+    };
+    let (engine, events) = ropeway::engine::Engine::start(config, || {}).unwrap();
+    match text("file") {
+        Some(file) => engine.command(EngineCommand::Send(SendRequest {
+            transfer: new_transfer_id(),
+            sources: vec![file.into()],
+            to: text("to").unwrap().parse().unwrap(),
+            device: Some(Chosen {
+                id: text("device").unwrap().parse().unwrap(),
+                name: None,
+            }),
+            secret: None,
+            ask: false,
+            remember: false,
+            wait_for_it: true,
+        })),
+        None => engine.command(EngineCommand::TakeUpWaiting),
+    }
+    for event in events {
+        match event {
+            Event::Kept(all) => all
+                .iter()
+                .for_each(|kept| engine.command(EngineCommand::Resume(kept.transfer))),
+            // There is no discovery here that would say so.
+            Event::State(id, TransferState::Away | TransferState::Interrupted)
+                if text("file").is_none() =>
+            {
+                engine.command(EngineCommand::Resume(id));
+            }
+            Event::State(_, TransferState::Away) => println!("{{\"event\":\"away\"}}"),
+            _ => {}
+        }
+    }
+}
+
+fn waiter(asked: &Value) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "the_process_that_waits_when_the_test_below_asks_for_it",
+        ])
+        .arg("--nocapture")
+        .env(WAITER, asked.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Two devices that remember each other.
+fn paired() -> (Device, Device, String) {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    garden.engine.command(EngineCommand::Listen(ListenOptions {
+        allow: ropeway::model::Allow::Code,
+        remember: true,
+        bind: Bind::Exact("127.0.0.1:0".parse().unwrap()),
+        save_folder: garden.home.path().join("before"),
+        passphrase: Some(Secret::passphrase(PASSPHRASE).unwrap()),
+        accept: AcceptPolicy::All,
+        on_conflict: OnConflict::default(),
+        once: false,
+    }));
+    let file = study.home.path().join("hello");
+    fs::write(&file, "hello").unwrap();
+    study.engine.command(EngineCommand::Send(SendRequest {
+        transfer: new_transfer_id(),
+        sources: vec![file],
+        to: garden.wait_listening().to_string().parse().unwrap(),
+        device: None,
+        secret: Some(Secret::new(PASSPHRASE).unwrap()),
+        ask: false,
+        remember: true,
+        wait_for_it: false,
+    }));
+    let mut id = String::new();
+    for device in [&mut garden, &mut study] {
+        id = device.wait("Paired", |event| match event {
+            Event::Paired(peer) => peer.device_id.map(|id| id.to_string()),
+            _ => None,
+        });
+    }
+    for device in [&mut garden, &mut study] {
+        device.safe();
+    }
+    (garden, study, id)
+}
+
+#[test]
+fn a_send_that_waits_is_neither_lost_nor_doubled_whenever_its_process_is_killed() {
+    const BYTES: usize = 3_000_000;
+    let (garden, study, id) = paired();
+    // Nobody listens there any more, and the wire does soon.
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = nobody.local_addr().unwrap();
+    drop(nobody);
+    let file = study.home.path().join("film");
+    fs::write(&file, noise(1, BYTES)).unwrap();
+    let mut garden = garden.again("Garden");
+    let Device { engine, home, .. } = study;
+    drop(engine);
+    let data = home.path().join("data");
+    let mut asked = serde_json::json!({
+        "data": data, "file": file, "device": id, "to": to.to_string(),
+    });
+    let mut process = waiter(&asked);
+    let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("away")));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    asked["file"] = Value::Null;
+
+    let wire = Wire::at(to);
+    let at = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    wire.lead_to(Some(at));
+    let seed = seed();
+    let mut dice = Dice::new(seed);
+    let kills = number_from("ROPEWAY_KILL_ROUNDS").unwrap_or(6);
+    let deadline = Instant::now() + PATIENCE;
+    let left = || names(&data.join("waiting")).len() + names(&data.join("transfers")).len();
+    for round in 0.. {
+        let mut process = waiter(&asked);
+        // The greeting, the offer, the content; in the end it is let live.
+        let reach = [1_000, 4_000, 6_000, BYTES as u64][dice.below(4) as usize];
+        let until = wire.bytes() + dice.below(reach);
+        let lives = round >= kills;
+        while (lives || wire.bytes() < until) && left() > 0 {
+            assert!(Instant::now() < deadline, "seed {seed}, round {round}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        process.kill().unwrap();
+        process.wait().unwrap();
+        if left() == 0 {
+            break;
+        }
+    }
+    garden.safe();
+    let started = garden.said.iter().filter_map(|event| match event {
+        Event::Started(started) => Some(started.transfer),
+        _ => None,
+    });
+    let started: BTreeSet<_> = started.collect();
+    assert_eq!(started.len(), 1, "seed {seed}: it is one and the same");
+    let inbox = garden.inbox();
+    // Who was killed before its goodbye may come back; until then there is something to tell it.
+    let mut there = names(&inbox);
+    there.retain(|name| name != ".ropeway");
+    assert_eq!(there, ["film"], "seed {seed}");
+    assert!(fs::read(inbox.join("film")).unwrap() == noise(1, BYTES));
 }

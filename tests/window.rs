@@ -4,6 +4,10 @@
 // Helpers of tests are tests, too; clippy only knows the functions that are marked.
 #![allow(clippy::unwrap_used)]
 
+#[path = "window/flows.rs"]
+mod flows;
+#[path = "window/hands.rs"]
+mod hands;
 mod support;
 #[path = "support/window.rs"]
 mod window;
@@ -368,6 +372,27 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
 }
 
 #[test]
+fn a_send_that_waits_says_what_of_its_things_is_gone_or_changed_until_it_is_over() {
+    let mut window = Window::english();
+    window.say(started(Direction::Send));
+    window.say(Event::State(TRANSFER, TransferState::Away));
+    let differ = |gone: &[&str], changed: &[&str]| Event::PicksDiffer {
+        transfer: TRANSFER,
+        gone: gone.iter().map(|place| place.into()).collect(),
+        changed: changed.iter().map(|place| place.into()).collect(),
+    };
+    window.say(differ(&["/home/a/plan.pdf", "/home/b"], &["/home/c.txt"]));
+    let gone = "No longer there: plan.pdf, b. Put it back, or it is left out.";
+    let changed = "Changed since you picked it: c.txt. What is sent is how it is by then.";
+    for line in [gone, changed] {
+        window.harness.get_by_label(line);
+    }
+    window.say(differ(&[], &["/home/c.txt"]));
+    assert!(window.harness.query_by_label(gone).is_none());
+    window.harness.get_by_label(changed);
+}
+
+#[test]
 fn both_screens_say_who_holds_a_transfer_up_and_what_is_needed() {
     let person = Some(Hold::Person);
     let full = |needed_bytes| Some(Hold::NoRoom { needed_bytes });
@@ -395,6 +420,16 @@ fn both_screens_say_who_holds_a_transfer_up_and_what_is_needed() {
             None,
             full(0),
             "The disk of Garden laptop is full. Sending continues once there is room.",
+        ),
+        (
+            None,
+            Some(Hold::NoFiles),
+            "The disk of Garden laptop can hold no more files. Sending continues once some are deleted there.",
+        ),
+        (
+            Some(Hold::Quota),
+            None,
+            "Your quota on this disk is used up. Receiving continues once there is room.",
         ),
         (
             full(3_200_000_000),
@@ -571,15 +606,6 @@ fn with_failures(window: &mut Window, direction: Direction, count: usize, can_re
     }));
 }
 
-fn copied(window: &Window) -> Vec<String> {
-    let commands = window.harness.output().platform_output.commands.iter();
-    let texts = commands.filter_map(|command| match command {
-        egui::OutputCommand::CopyText(text) => Some(text.clone()),
-        _ => None,
-    });
-    texts.collect()
-}
-
 #[test]
 fn a_list_of_failures_is_narrowed_by_name_or_reason_and_copied_as_shown() {
     let mut window = Window::english();
@@ -748,35 +774,6 @@ fn a_list_that_was_saved_or_not_is_said() {
         });
         window.harness.get_by_label(said);
     }
-}
-
-#[test]
-fn closing_while_something_runs_asks_first() {
-    let mut window = Window::english();
-    window.say(started(Direction::Send));
-    let close = |window: &mut Window| {
-        let viewports = &mut window.harness.input_mut().viewports;
-        let root = viewports.entry(egui::ViewportId::ROOT).or_default();
-        root.events.push(egui::ViewportEvent::Close);
-        window.harness.step();
-        let viewports = &mut window.harness.input_mut().viewports;
-        if let Some(root) = viewports.get_mut(&egui::ViewportId::ROOT) {
-            root.events.clear();
-        }
-        window.harness.run();
-    };
-    close(&mut window);
-    window
-        .harness
-        .get_by_label("Quit while something is running?");
-    window.click("Keep running");
-    assert!(window.harness.query_by_label("Quit").is_none());
-    close(&mut window);
-    window.press(Modifiers::NONE, Key::Escape);
-    assert!(
-        window.harness.query_by_label("Quit").is_none(),
-        "Escape is the way back"
-    );
 }
 
 #[test]

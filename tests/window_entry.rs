@@ -12,8 +12,7 @@ use std::time::{Duration, SystemTime};
 use egui::accesskit::{Role, Toggled};
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use ropeway::engine::KnownDevice;
-use ropeway::engine::{Answer, Command, Event, Found, Looked, Offer, SendRequest};
+use ropeway::engine::{Answer, Command, Event, Found, KnownDevice, Looked, Offer, SendRequest};
 use ropeway::model::{
     Allow, Bond, DeviceId, DeviceName, Direction, Failure, Peer, PeerAddress, Rule, Status,
     Symbols, TransferId, TransferState, Trust, Way,
@@ -27,13 +26,10 @@ const ADDRESS: &str = "192.168.1.33";
 
 fn device(id: DeviceId, name: &str, bond: Bond) -> KnownDevice {
     KnownDevice {
-        id,
-        name: DeviceName::cleaned(name, "?"),
-        label: None,
         bond,
-        rule: Rule::Ask,
         address: Some("192.168.1.10".into()),
         met: SystemTime::now() - Duration::from_secs(3 * 3600 + 60),
+        ..known(id, name)
     }
 }
 
@@ -46,14 +42,8 @@ fn looked(at: &str, found: Result<Found, Failure>) -> Event {
     Event::Looked(Looked { at, found })
 }
 
-fn found(ways: &[Way]) -> Event {
-    let found = Found {
-        id: STRANGER,
-        name: DeviceName::cleaned("Kitchen PC", "?"),
-        ways: ways.to_vec(),
-        paired: false,
-    };
-    looked(ADDRESS, Ok(found))
+fn takes(ways: &[Way]) -> Event {
+    found(&ADDRESS.parse().unwrap(), STRANGER, "Kitchen PC", ways)
 }
 
 fn stranger(trust: Trust) -> Peer {
@@ -71,10 +61,6 @@ fn addressed(window: &mut Window) {
     window.press(Modifiers::NONE, Key::Enter);
 }
 
-fn sees(window: &Window, label: &str) -> bool {
-    window.harness.query_all_by_label(label).next().is_some()
-}
-
 fn looks(window: &Window) -> Vec<String> {
     let commands = window.commands.try_iter();
     commands
@@ -83,13 +69,6 @@ fn looks(window: &Window) -> Vec<String> {
             _other => None,
         })
         .collect()
-}
-
-fn sent(window: &Window) -> SendRequest {
-    match window.command() {
-        Some(Command::Send(request)) => request,
-        command => panic!("a send command, not {command:?}"),
-    }
 }
 
 /// What the engine says about a request that did not get as far as an offer.
@@ -116,11 +95,6 @@ fn enabled(window: &Window, label: &str) -> bool {
     !node.accesskit_node().is_disabled()
 }
 
-fn focused(window: &Window, label: &str) -> bool {
-    let nodes = window.harness.query_all_by_label(label);
-    nodes.into_iter().any(|node| node.is_focused())
-}
-
 /// Tab until it is reached.
 fn tab_to(window: &mut Window, label: &str) {
     let mut tabs = 0;
@@ -129,10 +103,6 @@ fn tab_to(window: &mut Window, label: &str) {
         tabs += 1;
         assert!(tabs < 60, "{label} is not reached by Tab");
     }
-}
-
-fn symbols() -> Symbols {
-    Symbols::from_bits([0, 0x10, 0x83])
 }
 
 // Sending: what an address accepts.
@@ -188,7 +158,7 @@ fn what_an_address_accepts_unfolds() {
             assert!(!sees(&window, label), "nothing typed yet, but {label}");
         }
         addressed(&mut window);
-        window.say(found(ways));
+        window.say(takes(ways));
         assert!(sees(&window, "Kitchen PC"));
         for label in shown {
             assert!(sees(&window, label), "{ways:?}: no {label}");
@@ -203,7 +173,7 @@ fn what_an_address_accepts_unfolds() {
 fn where_only_known_devices_are_taken_nothing_is_sent() {
     let mut window = Window::english();
     addressed(&mut window);
-    window.say(found(&[Way::Pair]));
+    window.say(takes(&[Way::Pair]));
     let why = "· takes known devices only. Let its person choose “With code” there.";
     assert!(sees(&window, why));
     window.press(Modifiers::COMMAND, Key::Enter);
@@ -214,7 +184,7 @@ fn where_only_known_devices_are_taken_nothing_is_sent() {
 fn asking_sends_neither_code_nor_passphrase() {
     let mut window = Window::english();
     addressed(&mut window);
-    window.say(found(&[Way::Code, Way::Ask, Way::Pair]));
+    window.say(takes(&[Way::Code, Way::Ask, Way::Pair]));
     assert!(!enabled(&window, "Send 1 item"), "that is with the code");
     tab_to(&mut window, "Ask without a code");
     window.press(Modifiers::NONE, Key::Space);
@@ -226,7 +196,7 @@ fn asking_sends_neither_code_nor_passphrase() {
     // Where nothing else is taken, Send itself asks.
     let mut window = Window::english();
     addressed(&mut window);
-    window.say(found(&[Way::Ask, Way::Pair]));
+    window.say(takes(&[Way::Ask, Way::Pair]));
     window.click("Send 1 item");
     let request = sent(&window);
     assert!(request.ask && request.secret.is_none());
@@ -236,7 +206,7 @@ fn asking_sends_neither_code_nor_passphrase() {
 fn a_device_can_be_remembered_with_its_code() {
     let mut window = Window::english();
     addressed(&mut window);
-    window.say(found(&[Way::Code, Way::Pair]));
+    window.say(takes(&[Way::Code, Way::Pair]));
     assert_eq!(
         toggled(&window, "Remember this device"),
         Some(Toggled::False)
@@ -273,7 +243,7 @@ fn what_is_said_about_another_address_is_not_shown() {
     let mut window = Window::english();
     addressed(&mut window);
     window.type_into("To", "0");
-    window.say(found(&[Way::Ask, Way::Pair]));
+    window.say(takes(&[Way::Ask, Way::Pair]));
     assert!(!sees(&window, "Kitchen PC"));
     assert!(sees(&window, "Code on its screen"));
 }
@@ -999,7 +969,7 @@ fn who_may_enter_is_said_in_chinese() {
 fn who_was_looked_at_and_is_remembered_since_needs_no_code() {
     let mut window = Window::english();
     addressed(&mut window);
-    window.say(found(&[Way::Code, Way::Pair]));
+    window.say(takes(&[Way::Code, Way::Pair]));
     assert!(sees(&window, "Code on its screen"));
     window.say(Event::Devices(vec![device(
         STRANGER,

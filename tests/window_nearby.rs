@@ -8,15 +8,12 @@ mod support;
 mod window;
 
 use std::net::SocketAddr;
-use std::time::SystemTime;
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use ropeway::engine::{Command, Event, Found, KnownDevice, Looked};
-use ropeway::model::{
-    Bond, DeviceId, DeviceName, Failure, Nearby, PeerAddress, Presence, Rule, Way,
-};
+use ropeway::engine::{Command, Event, Found, Looked};
+use ropeway::model::{DeviceId, DeviceName, Failure, Nearby, PeerAddress, Presence, Way};
 use ropeway::settings::Language;
 use window::*;
 
@@ -24,31 +21,8 @@ fn id(byte: u8) -> DeviceId {
     DeviceId([byte; 32])
 }
 
-fn known(byte: u8, name: &str) -> KnownDevice {
-    KnownDevice {
-        id: id(byte),
-        name: DeviceName::cleaned(name, "?"),
-        label: None,
-        bond: Bond::Paired,
-        rule: Rule::Ask,
-        address: Some(format!("192.168.1.{byte}:9000")),
-        met: SystemTime::UNIX_EPOCH,
-    }
-}
-
 fn at(text: &str) -> PeerAddress {
     text.parse().unwrap()
-}
-
-/// What is looked at next, and all that was asked besides it is dropped.
-fn looked_at(window: &Window) -> Option<PeerAddress> {
-    window
-        .commands
-        .try_iter()
-        .find_map(|command| match command {
-            Command::LookAt(at) => Some(at),
-            _ => None,
-        })
 }
 
 /// The cards, from the left to the right, row by row: name and what stands below it.
@@ -76,7 +50,10 @@ fn cards(window: &Window) -> Vec<String> {
 #[test]
 fn whoever_can_be_sent_to_stands_first_and_says_how_it_is() {
     let mut window = Window::english();
-    window.say(Event::Devices(vec![known(1, "Away"), known(2, "Attic PC")]));
+    window.say(Event::Devices(vec![
+        known(id(1), "Away"),
+        known(id(2), "Attic PC"),
+    ]));
     window.say(Event::Nearby(vec![
         nearby(id(3), "Silent", false),
         nearby(id(4), "New one", true),
@@ -194,7 +171,7 @@ fn a_chosen_device_is_asked_as_soon_as_it_receives() {
 #[test]
 fn a_known_device_that_is_away_is_waited_for() {
     let mut window = Window::english();
-    window.say(Event::Devices(vec![known(1, "Attic PC")]));
+    window.say(Event::Devices(vec![known(id(1), "Attic PC")]));
     window.drop_file("/home/me/plan.pdf");
     window.click("Attic PC");
     let sentence = "Attic PC is not nearby · sent as soon as it can be reached";

@@ -13,13 +13,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use ropeway::engine::{
-    Command, Event, Found, KnownDevice, Looked, NotSaid, SendRequest, Talk, TalkRequest, TextOffer,
-};
+use ropeway::engine::{Command, Event, NotSaid, Talk, TalkRequest, TextOffer};
 use ropeway::gui::clipboard::NoPicture;
 use ropeway::model::{
-    Bond, Conversation, Delivery, DeviceId, DeviceName, Direction, Failure, Line, MessageId,
-    Outcome, Peer, PeerAddress, Problem, Rule, Said, Symbols, TransferId, TransferLine, Trust, Way,
+    Conversation, Delivery, DeviceId, DeviceName, Direction, Failure, Line, MessageId, Outcome,
+    Peer, PeerAddress, Problem, Said, TransferId, TransferLine, Trust, Way,
 };
 use ropeway::settings::Language;
 use window::*;
@@ -30,18 +28,6 @@ const TALKS_KEYS: Modifiers = Modifiers {
     shift: true,
     ..Modifiers::COMMAND
 };
-
-fn known(id: DeviceId, name: &str) -> KnownDevice {
-    KnownDevice {
-        id,
-        name: DeviceName::cleaned(name, "?"),
-        label: None,
-        bond: Bond::Paired,
-        rule: Rule::Ask,
-        address: Some("192.168.1.20:9000".into()),
-        met: SystemTime::UNIX_EPOCH,
-    }
-}
 
 fn of(id: DeviceId, name: &str, trust: Trust) -> Peer {
     Peer {
@@ -94,26 +80,8 @@ fn with_a_stranger() -> (Window<'static>, PeerAddress) {
     (window, at)
 }
 
-fn looked_at(window: &Window) -> Option<PeerAddress> {
-    window
-        .commands
-        .try_iter()
-        .find_map(|command| match command {
-            Command::LookAt(at) => Some(at),
-            _ => None,
-        })
-}
-
-fn found(at: &PeerAddress, ways: &[Way]) -> Event {
-    Event::Looked(Looked {
-        at: at.clone(),
-        found: Ok(Found {
-            id: STRANGER,
-            name: DeviceName::cleaned("Kitchen PC", "?"),
-            ways: ways.to_vec(),
-            paired: false,
-        }),
-    })
+fn stranger_at(at: &PeerAddress, ways: &[Way]) -> Event {
+    found(at, STRANGER, "Kitchen PC", ways)
 }
 
 fn write(window: &mut Window, text: &str) {
@@ -143,14 +111,6 @@ fn asked_to_talk(window: &Window) -> TalkRequest {
         Some(Command::Talk(request)) => request,
         other => panic!("a conversation, not {other:?}"),
     }
-}
-
-fn sees(window: &Window, label: &str) -> bool {
-    window.harness.query_by_label(label).is_some()
-}
-
-fn symbols() -> Symbols {
-    Symbols::from_bits([0, 0x10, 0x83])
 }
 
 /// What the window asked the system for in the last frame.
@@ -364,7 +324,7 @@ fn a_link_is_opened_by_a_click_alone_and_only_of_the_web() {
 #[test]
 fn a_device_that_is_not_known_is_asked_for_its_code_in_the_conversation() {
     let (mut window, at) = with_a_stranger();
-    window.say(found(&at, &[Way::Code]));
+    window.say(stranger_at(&at, &[Way::Code]));
     write(&mut window, "Hello");
     window.press(Modifiers::NONE, Key::Enter);
     assert!(window.command().is_none(), "no code, no conversation");
@@ -404,7 +364,7 @@ fn a_device_that_is_not_known_is_asked_for_its_code_in_the_conversation() {
 #[test]
 fn a_device_that_allows_it_is_asked_without_a_code() {
     let (mut window, at) = with_a_stranger();
-    window.say(found(&at, &[Way::Code, Way::Ask]));
+    window.say(stranger_at(&at, &[Way::Code, Way::Ask]));
     window.click("Ask without a code");
     assert!(window.command().is_none(), "there is nothing to say yet");
     write(&mut window, "Hello");
@@ -437,7 +397,7 @@ fn whoever_switches_receiving_on_can_be_written_to_at_once() {
     assert!(looked_at(&window).is_none());
     window.say(Event::Nearby(vec![nearby(STRANGER, "Kitchen PC", true)]));
     let at = looked_at(&window).expect("it is asked what it takes");
-    window.say(found(&at, &[Way::Code]));
+    window.say(stranger_at(&at, &[Way::Code]));
     window.type_into("Code on its screen", "123456");
     write(&mut window, "Hello");
     window.press(Modifiers::NONE, Key::Enter);
@@ -602,13 +562,6 @@ fn a_long_history_is_drawn_page_by_page() {
     earlier.click_accesskit();
     window.harness.run();
     assert!(sees(&window, "Message 0") && !sees(&window, "Show earlier"));
-}
-
-fn sent(window: &Window) -> SendRequest {
-    match window.command() {
-        Some(Command::Send(request)) => request,
-        other => panic!("something sent, not {other:?}"),
-    }
 }
 
 #[test]

@@ -262,6 +262,8 @@ fn exit_of_failure(failure: &Failure) -> Exit {
         | Failure::Version
         | Failure::Older { .. }
         | Failure::BlockedHere { .. }
+        | Failure::NeverThere { .. }
+        | Failure::TooManyWait
         | Failure::Lost
         | Failure::Silent
         | Failure::Protocol(_)

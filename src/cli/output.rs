@@ -392,6 +392,13 @@ impl Output {
             None => "It goes on.".to_owned(),
             Some(Hold::Person) => format!("{whose} device paused it."),
             Some(Hold::Turn) => "It waits for its turn: others are sent first.".to_owned(),
+            Some(Hold::NoFiles) => format!(
+                "{whose} device's disk can hold no more files. It goes on once some are deleted."
+            ),
+            Some(Hold::Quota) => format!(
+                "The quota on {} device's disk is used up. It goes on once there is room.",
+                whose.to_lowercase()
+            ),
             Some(Hold::NoRoom { needed_bytes: 0 }) => {
                 format!("{whose} device's disk is full. It goes on once there is room.")
             }

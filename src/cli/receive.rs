@@ -14,6 +14,7 @@ use crate::engine::{
     AcceptPolicy, Answer, Bind, Command, Event, ListenError, ListenOptions, Listening, Offer,
     TextOffer,
 };
+use crate::instance;
 use crate::model::{
     Direction, Manifest, Presence, Problem, Rule, SafeName, Said, Severity, Status, Summary,
     TransferId, TransferState, Trust,
@@ -26,6 +27,8 @@ const ASKED_FROM: u64 = (Manifest::UNVERIFIED_NAME_BYTES / SafeName::MAX_BYTES) 
 /// A question that takes the place of another one by itself is no answer's for so long: the person may
 /// have been about to answer the one before.
 const DEAF_FOR: Duration = Duration::from_secs(1);
+const BESIDE_WINDOW: &str = "Ropeway’s window is open with the same data folder and stays as it is; \
+    what is sent to this run is answered here, on a port of its own.";
 /// After Ctrl-C the other side is told; nobody waits longer for that.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 
@@ -36,6 +39,10 @@ pub fn run(
     output: &Output,
 ) -> Result<Exit, Trouble> {
     let passphrase = secret::passphrase(arguments.code_file.as_deref())?;
+    let beside_window = instance::is_open(&data_dir);
+    if beside_window {
+        output.warn(BESIDE_WINDOW);
+    }
     let mut session = Session::start(&data_dir, Inputs::new()?, output)?;
     let folder = arguments.dir.clone();
     let folder = folder.unwrap_or_else(|| session.settings.save_folder.clone());
@@ -65,7 +72,8 @@ pub fn run(
         false => Presence::Visible,
     })?;
     let listening = wait_for_listening(&session, output)?;
-    if listening.port_moved {
+    // The window's port stays what it is.
+    if listening.port_moved && !beside_window {
         keep_port(&mut session, &listening, &data_dir, output);
     }
     // What an earlier run left undelivered is delivered by this one.
@@ -358,6 +366,7 @@ impl Receiving<'_> {
             | Event::Clients(_)
             | Event::OfferFolder(_)
             | Event::Kept(_)
+            | Event::PicksDiffer { .. }
             | Event::Renamed { .. }
             | Event::Started(_)
             | Event::PeerKnown(..)

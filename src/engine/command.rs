@@ -40,6 +40,9 @@ pub enum Command {
     /// What happens to names that are taken in offers accepted from now on.
     SetOnConflict(OnConflict),
     Send(SendRequest),
+    /// Takes up what earlier runs left waiting for a device ([`SendRequest::wait_for_it`]);
+    /// [`super::Event::Started`] follows for each. For a process that stays: whoever takes one up sends it.
+    TakeUpWaiting,
     /// An offer is to go to another folder; [`super::Event::OfferFolder`] follows: how much room is there,
     /// and what exists there.
     LookInto(TransferId, PathBuf),
@@ -217,7 +220,8 @@ pub struct SendRequest {
     /// The other device is to be remembered, as far as its person wants the same.
     pub remember: bool,
     /// If the chosen device is not there ([`crate::model::TransferState::Away`]), it is tried again when
-    /// it appears on the local network, and twice a minute, until it is cancelled.
+    /// it appears on the local network, and twice a minute, until it is cancelled; after a restart once
+    /// [`Command::TakeUpWaiting`] was said, but without `secret`.
     pub wait_for_it: bool,
 }
 

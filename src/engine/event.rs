@@ -74,6 +74,13 @@ pub enum Event {
     /// A transfer exists from now on: a send was asked for, or an offer was accepted.
     Started(Started),
     State(TransferId, TransferState),
+    /// What was picked for a send that waits for its device is not there any more, or is not what it was.
+    /// Said on each change; both empty: all is as it was.
+    PicksDiffer {
+        transfer: TransferId,
+        gone: Vec<PathBuf>,
+        changed: Vec<PathBuf>,
+    },
     /// Who holds it up now; nobody any more if both ends are free.
     Held(TransferId, Holds),
     /// Who is at the other end, as soon as it is known or proven.

@@ -32,6 +32,8 @@ pub fn may_go_on(failure: &Failure) -> bool {
         | Failure::Version
         | Failure::Older { .. }
         | Failure::BlockedHere { .. }
+        | Failure::NeverThere { .. }
+        | Failure::TooManyWait
         | Failure::Declined
         | Failure::Cancelled(_)
         | Failure::NothingToSend

@@ -5,11 +5,11 @@
 //! alone: the session key in it opens that one transfer and nothing else. A thread of its own
 //! writes, so that no transfer waits for that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::lock;
+use super::waiting::{MAX_WAITING, Shelf, Waiting};
 use crate::model::{DeviceId, Direction, OnConflict, TransferId};
 use crate::protocol::verification::SessionKey;
 use crate::storage::inbox::KEPT_FOR;
@@ -119,11 +120,16 @@ type Then = Box<dyn FnOnce() + Send>;
 enum Write {
     Save(Box<Kept>, Option<Then>),
     Remove(TransferId),
+    Wait(Box<Waiting>, Then),
+    NoWait(TransferId),
+    TakeUp(Box<dyn FnOnce(Vec<Waiting>) + Send>),
 }
 
 /// Dropping it waits until everything is written.
 pub struct Ledger {
     kept: Mutex<HashMap<TransferId, Kept>>,
+    /// What waits for its device in this process, and is written down.
+    waiting: Arc<Mutex<HashSet<TransferId>>>,
     writes: Option<Sender<Write>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -137,11 +143,13 @@ impl Ledger {
         record::sweep(&folder);
         let kept = read_all(&folder);
         let (writes, asked) = channel();
+        let shelf = Shelf::new(data_dir);
         let thread = thread::Builder::new()
             .name("ledger".into())
-            .spawn(move || write_all(&folder, &asked))?;
+            .spawn(move || write_all(&folder, shelf, &asked))?;
         Ok(Self {
             kept: Mutex::new(kept),
+            waiting: Arc::default(),
             writes: Some(writes),
             thread: Some(thread),
         })
@@ -210,6 +218,38 @@ impl Ledger {
             self.write(Write::Remove(transfer));
         }
         known
+    }
+
+    /// Calls `then` once it is written down that the send waits, or cannot be. `false`: too many do.
+    pub fn wait(&self, waiting: Waiting, then: impl FnOnce() + Send + 'static) -> bool {
+        let mut all = lock(&self.waiting);
+        if !all.contains(&waiting.transfer) && all.len() >= MAX_WAITING {
+            return false;
+        }
+        all.insert(waiting.transfer);
+        drop(all);
+        self.write(Write::Wait(Box::new(waiting), Box::new(then)));
+        true
+    }
+
+    /// It waits no longer: it is accepted, which is to be [kept](Self::keep) before this, or over.
+    pub fn waits_no_longer(&self, transfer: TransferId) {
+        if lock(&self.waiting).remove(&transfer) {
+            self.write(Write::NoWait(transfer));
+        }
+    }
+
+    pub fn waits(&self, transfer: TransferId) -> bool {
+        lock(&self.waiting).contains(&transfer)
+    }
+
+    /// Hands over what waits since earlier processes, as far as no living one does.
+    pub fn take_up(&self, then: impl FnOnce(Vec<Waiting>) + Send + 'static) {
+        let waiting = self.waiting.clone();
+        self.write(Write::TakeUp(Box::new(move |taken: Vec<Waiting>| {
+            lock(&waiting).extend(taken.iter().map(|one| one.transfer));
+            then(taken);
+        })));
     }
 
     fn write(&self, write: Write) {
@@ -301,15 +341,30 @@ struct Last {
     waiting: Vec<Then>,
 }
 
-fn write_all(folder: &Path, asked: &Receiver<Write>) {
+fn write_all(folder: &Path, mut shelf: Shelf, asked: &Receiver<Write>) {
     while let Ok(first) = asked.recv() {
         // A flush takes its time. What was asked for meanwhile is written in one go: of each transfer
         // the last word, which is all that would be left of them.
         let mut last: Vec<Last> = Vec::new();
+        let mut waits: HashMap<TransferId, Option<Box<Waiting>>> = HashMap::new();
+        let mut waiting: Vec<Then> = Vec::new();
         for write in std::iter::once(first).chain(asked.try_iter()) {
             let (transfer, kept, then) = match write {
                 Write::Save(kept, then) => (kept.transfer, Some(kept), then),
                 Write::Remove(transfer) => (transfer, None, None),
+                Write::Wait(one, then) => {
+                    waiting.push(then);
+                    waits.insert(one.transfer, Some(one));
+                    continue;
+                }
+                Write::NoWait(transfer) => {
+                    waits.insert(transfer, None);
+                    continue;
+                }
+                Write::TakeUp(then) => {
+                    then(shelf.take_up());
+                    continue;
+                }
             };
             let before = last.iter().position(|last| last.transfer == transfer);
             let mut waiting = before.map_or_else(Vec::new, |at| last.remove(at).waiting);
@@ -320,13 +375,24 @@ fn write_all(folder: &Path, asked: &Receiver<Write>) {
                 waiting,
             });
         }
-        for last in last {
-            match last.kept {
-                Some(kept) => write_one(folder, *kept),
-                None => {
-                    let _ = fs::remove_file(path_of(folder, last.transfer));
-                }
+        // In this order there is at every moment a record of what is not over: what begins to wait, what
+        // is accepted, what waits no longer, what has arrived.
+        for one in waits.values().flatten() {
+            shelf.save(one);
+        }
+        waiting.into_iter().for_each(|then| then());
+        let (saved, over): (Vec<_>, Vec<_>) =
+            last.into_iter().partition(|last| last.kept.is_some());
+        for last in saved {
+            if let Some(kept) = last.kept {
+                write_one(folder, *kept);
             }
+            last.waiting.into_iter().for_each(|then| then());
+        }
+        let no_longer = waits.iter().filter(|(_, waits)| waits.is_none());
+        shelf.remove(&no_longer.map(|(transfer, _)| *transfer).collect::<Vec<_>>());
+        for last in over {
+            let _ = fs::remove_file(path_of(folder, last.transfer));
             last.waiting.into_iter().for_each(|then| then());
         }
     }
@@ -366,6 +432,8 @@ fn write_one(folder: &Path, kept: Kept) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Chosen;
+    use crate::model::PeerAddress;
 
     fn kept(number: u8) -> Kept {
         Kept {
@@ -419,5 +487,35 @@ mod tests {
         assert_eq!(left.len(), 1);
         assert_eq!((left[0].entries, left[0].unanswered), (99, false));
         assert_eq!(left[0].transfer, TransferId([2; 16]));
+    }
+
+    #[test]
+    fn so_many_sends_wait_and_no_more_until_one_of_them_is_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        let waiting = |number: usize| {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            let device = DeviceId([1; 32]);
+            Waiting {
+                transfer: TransferId(id),
+                device: Chosen {
+                    id: device,
+                    name: None,
+                },
+                to: PeerAddress::nowhere(device),
+                picks: Vec::new(),
+                ask: false,
+                remember: false,
+                touched: UNIX_EPOCH,
+            }
+        };
+        for number in 0..MAX_WAITING {
+            assert!(ledger.wait(waiting(number), || {}), "{number}");
+        }
+        assert!(ledger.wait(waiting(0), || {}), "it waits already");
+        assert!(!ledger.wait(waiting(MAX_WAITING), || {}));
+        ledger.waits_no_longer(waiting(1).transfer);
+        assert!(ledger.wait(waiting(MAX_WAITING), || {}));
     }
 }

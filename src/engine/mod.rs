@@ -36,6 +36,7 @@ mod supervisor;
 mod surveying;
 mod talking;
 mod throttle;
+mod waiting;
 mod wire;
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::event::{Looked, Measured};
 use super::receiving::Receiving;
 use super::surveying::Surveyed;
 use super::talking::TalkNote;
+use super::waiting::{Differs, Waiting};
 use super::wire::Trace;
 use crate::discovery::Heard;
 use crate::model::{
@@ -31,6 +32,8 @@ pub enum Input {
     ListenerEnded(io::Error),
     Note(ConnectionId, Note),
     Measured(Measured),
+    /// What waits since earlier runs.
+    Waiting(Vec<Waiting>),
     Looked(Looked),
     /// Who is on the local network now.
     Heard(Heard),
@@ -86,6 +89,10 @@ pub enum Note {
     /// Sending: it is about to be offered, and may be accepted without our hearing of it. The sender
     /// of the note waits until that is on the disk.
     Offers(DeviceId, SessionKey, SyncSender<()>),
+    /// Sending: its device is not there, and it waits. The sender of the note waits until that is on the disk.
+    Waits(Box<Waiting>, SyncSender<()>),
+    /// Sending: what is not as it was when it was picked.
+    PicksDiffer(Differs),
     /// Sending: accepted, so from now on it can go on with this key.
     CanGoOn(DeviceId, SessionKey),
     Offered(TransferId, Arc<Receiving>),

@@ -33,7 +33,7 @@ use super::wire::{Flow, Phase, Work};
 use super::{Shared, lock, spawn};
 use crate::channel::Channel;
 use crate::model::{
-    DeviceId, EntryKey, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Manifest,
+    DeviceId, EntryKey, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Manifest,
     OnConflict, Party, Peer, Problem, Status, Symbols, TransferId, TransferState,
 };
 use crate::protocol::bulk::Groups;
@@ -42,7 +42,7 @@ use crate::protocol::receiver::{Job, Receiver, ReceiverEvent};
 use crate::protocol::striping::Stripe;
 use crate::protocol::verification::{PairKey, SessionKey};
 use crate::protocol::{Buffers, Violation};
-use crate::storage::inbox::{Committed, Full, Inbox, LARGE_BYTES, Rest, Target};
+use crate::storage::inbox::{Committed, Inbox, LARGE_BYTES, Rest, Target};
 use checking::KeptFile;
 use comparing::Task;
 use counting::Counting;
@@ -74,8 +74,8 @@ pub struct Receiving {
     accepted: AtomicBool,
     /// The person here lets nothing come.
     paused: AtomicBool,
-    /// The disk is full and lacks so many bytes.
-    needs: Mutex<Option<u64>>,
+    /// The disk is full: what it lacks.
+    needs: Mutex<Option<Hold>>,
     /// The save folder when the session began.
     save_folder: PathBuf,
     /// The limit for all transfers together.
@@ -670,6 +670,7 @@ impl Receiving {
                     self.with_room(disk, |inbox| {
                         inbox.write(target, data.offset, data.content())
                     });
+                    self.give_back(disk, target);
                 }
             }
             Job::End { entry, end } => {
@@ -770,7 +771,7 @@ impl Receiving {
             self.settle(inbox.commit());
             match inbox.pending() {
                 (0, _) => Ok(()),
-                (_left, _) => Err(Full),
+                (_left, _) => Err(inbox.full()),
             }
         });
         self.flush_status();
@@ -839,6 +840,16 @@ impl Receiving {
     fn settle(&self, committed: Vec<Committed>) {
         if !committed.is_empty() {
             self.settle_with(self.machine(), committed);
+        }
+    }
+
+    /// Gigabytes of a file that the disk refuses need not travel.
+    fn give_back(&self, disk: &mut Disk, target: Target) {
+        if let Some(inbox) = &mut disk.inbox
+            && let Some(refused) = inbox.refused(target)
+            && !self.settle_early(vec![refused]).is_empty()
+        {
+            inbox.leave_out(target.number, target.key);
         }
     }
 

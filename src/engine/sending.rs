@@ -8,6 +8,7 @@ mod attaching;
 mod beginning;
 mod calling;
 mod choosing;
+mod waiting;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -45,6 +46,7 @@ use crate::storage::small::SmallFiles;
 use crate::storage::source::{Found, SourceFile, SourceTree, walk};
 use attaching::{Attaching, Way};
 use beginning::{Greeted, Offered};
+use waiting::Picks;
 
 /// Manifest frames that may wait to be sent before the walk pauses: 32,000 entries.
 const WALK_AHEAD_FRAMES: usize = 64;
@@ -90,6 +92,7 @@ pub struct Sending {
     meeting: Mutex<Option<Arc<Meeting>>>,
     /// Names stay here until the person has compared the symbols.
     unconfirmed: AtomicBool,
+    picks: Mutex<Picks>,
     cut: Arc<Cut>,
     /// Connections that a run may use at once; fewer after a run with several was lost.
     most_connections: AtomicUsize,
@@ -150,6 +153,7 @@ impl Sending {
             link: Mutex::new(None),
             meeting: Mutex::new(None),
             unconfirmed: AtomicBool::new(false),
+            picks: Mutex::default(),
             cut,
             most_connections: AtomicUsize::new(CONNECTIONS_OF_TRANSFER),
             sent_before: AtomicU64::new(0),
@@ -292,8 +296,10 @@ impl Sending {
         let mut key = key;
         let mut pause = FIRST_PAUSE;
         let mut begun = Instant::now();
+        let mut waits_for_good = false;
         loop {
             // Looks at the disk, so not before there is a thread for it.
+            self.look_at_picks();
             *lock(&self.tree) = SourceTree::new(self.request.sources.clone());
             let moved_before = self.live.sent_bytes.get();
             let Err((status, failure)) = self.attempt(&mut key, shared) else {
@@ -322,6 +328,10 @@ impl Sending {
                 && self.device().is_some()
                 && is_absence(&failure);
             if waits && !over {
+                if !waits_for_good && !self.keep_waiting() {
+                    return;
+                }
+                waits_for_good = true;
                 self.notes.send(Note::State(TransferState::Away));
                 if !self.rest(AWAY_PAUSE) {
                     return;
@@ -402,6 +412,9 @@ impl Sending {
             address,
             path,
         } = met.map_err(failed)?;
+        if key.is_none() && self.nothing_is_left() {
+            return Err(failed(Failure::NothingToSend));
+        }
         let ours = shared.identity.device_id();
         let device = channel.peer;
         let fresh =

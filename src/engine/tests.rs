@@ -1,6 +1,7 @@
 //! Defects of ours, which no peer can bring about: they are planted.
 
 mod attached;
+mod away;
 mod nearby;
 mod talks;
 mod waiting;

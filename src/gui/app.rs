@@ -1,14 +1,12 @@
 //! The window's state between frames, and what happens when a person wants something.
 
 mod fulfil;
+mod hands;
 
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 
-use egui::{
-    CentralPanel, Context, Frame, Key, KeyboardShortcut, Margin, Modifiers, Panel, ScrollArea,
-    ThemePreference, Ui, ViewportCommand,
-};
+use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, ThemePreference, Ui};
 
 use super::clipboard::{self, Pasting};
 use super::dialogs::{Dialogs, Picked};
@@ -16,7 +14,8 @@ use super::panels::confirm::symbols_question_ui;
 use super::panels::destination::Around;
 use super::panels::doctor::{DoctorDialog, doctor_ui};
 use super::panels::header::{NameEditor, TalksButton, header_ui};
-use super::panels::modals::{Question, ask, quit_question, stop_question};
+use super::panels::help::help_ui;
+use super::panels::modals::{Question, ask, stop_question};
 use super::panels::notice::notices_ui;
 use super::panels::offers::{OfferPanel, offers_ui};
 use super::panels::receive::{ReceivePanel, receive_ui};
@@ -29,21 +28,12 @@ use super::panels::{Scope, Want};
 use super::texts::{Texts, texts};
 use super::toast::Toast;
 use super::view::{Notice, View, cards};
-use super::{theme, widgets};
+use super::{keys, theme, widgets};
 use crate::engine::{Command, Event, StopMode};
 use crate::model::{DeviceId, FailedLine, TransferId};
 use crate::settings::{Settings, Theme};
 
-const PICK_FILES: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::O);
-const PICK_FOLDER: KeyboardShortcut =
-    KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::O);
-const SEND: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Enter);
-const TALKS: KeyboardShortcut =
-    KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::M);
-const WIRE: KeyboardShortcut =
-    KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::W);
-const DOCTOR: KeyboardShortcut = KeyboardShortcut::new(Modifiers::NONE, Key::F1);
-const SETTINGS: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma);
+pub use hands::Hands;
 
 /// How commands leave: to the engine, or to a test.
 pub type Commands = Box<dyn Fn(Command)>;
@@ -59,8 +49,8 @@ pub struct App {
     /// How a picture is taken from the clipboard.
     pub read_picture: clipboard::Read,
     pasting: Pasting,
-    /// Pictures that the engine is writing down, and for whom.
-    stashing: Vec<(TransferId, DeviceId)>,
+    /// Pictures that the engine is writing down, and for whom; for nobody: they go to the list.
+    stashing: Vec<(TransferId, Option<DeviceId>)>,
     /// Waits for the person to say where it goes.
     list: Vec<FailedLine>,
     name_editor: NameEditor,
@@ -70,7 +60,7 @@ pub struct App {
     talks_panel: TalksPanel,
     page: Page,
     modal: Option<ModalState>,
-    close_confirmed: bool,
+    pub hands: Hands,
     toast: Toast,
     /// The taller of the two panels in the last frame: the other one is stretched to it.
     panels_height: f32,
@@ -88,6 +78,7 @@ enum ModalState {
     Quit,
     Settings(Box<SettingsDialog>),
     Doctor(DoctorDialog),
+    Help,
 }
 
 impl App {
@@ -117,7 +108,7 @@ impl App {
             talks_panel: TalksPanel::default(),
             page: Page::Transfers,
             modal: None,
-            close_confirmed: false,
+            hands: Hands::default(),
             toast: Toast::default(),
             panels_height: 0.0,
         }
@@ -132,6 +123,7 @@ impl App {
         if self.settings.wire {
             (self.commands)(Command::WatchWire(true));
         }
+        (self.commands)(Command::TakeUpWaiting);
         for path in paths {
             self.add(path);
         }
@@ -144,6 +136,7 @@ impl App {
     pub fn drain(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.notice_port(&event);
+            self.watch(&event);
             if let Event::Stashed(id, stored) = &event {
                 self.stashed(*id, stored.clone());
             }
@@ -179,14 +172,20 @@ impl App {
     /// One frame.
     pub fn ui(&mut self, ui: &mut Ui, frame: Option<&eframe::Frame>) {
         let context = ui.ctx().clone();
+        if self.is_hidden() {
+            return;
+        }
         context.set_theme(match self.settings.theme {
             Theme::System => ThemePreference::System,
             Theme::Light => ThemePreference::Light,
             Theme::Dark => ThemePreference::Dark,
         });
         let mut wants = Vec::new();
+        self.zoom(&context);
+        self.pastes(&context);
         self.shortcuts(&context, &mut wants);
         self.drops(&context);
+        self.speak(ui);
         let texts = self.texts;
         let mut scope = Scope {
             texts,
@@ -304,30 +303,33 @@ impl App {
             return;
         }
         // The longer combination first, or the shorter one would take its key.
-        let pressed =
-            |keys: &KeyboardShortcut| context.input_mut(|input| input.consume_shortcut(keys));
-        if pressed(&PICK_FOLDER) {
+        let pressed = |keys| keys::pressed(context, keys);
+        if pressed(&keys::PICK_FOLDER) {
             wants.push(Want::PickFolder);
-        } else if pressed(&PICK_FILES) {
+        } else if pressed(&keys::PICK_FILES) {
             wants.push(Want::PickFiles);
         }
-        if self.page == Page::Transfers && pressed(&SEND) {
+        if self.page == Page::Transfers && pressed(&keys::SEND) {
             wants.push(Want::SendNow);
         }
-        if pressed(&TALKS) {
+        if pressed(&keys::TALKS) {
             wants.push(match self.page {
                 Page::Transfers => Want::OpenTalks,
                 Page::Talks => Want::ShowTransfers,
             });
         }
-        if pressed(&WIRE) {
+        if pressed(&keys::WIRE) {
             wants.push(Want::ShowWire(!self.settings.wire));
         }
-        if pressed(&DOCTOR) {
-            wants.push(Want::OpenDoctor(None));
-        }
-        if pressed(&SETTINGS) {
-            wants.push(Want::OpenSettings);
+        for (keys, want) in [
+            (keys::DOCTOR, Want::OpenDoctor(None)),
+            (keys::HELP, Want::OpenHelp),
+            (keys::SETTINGS, Want::OpenSettings),
+            (keys::QUIT, Want::Quit),
+        ] {
+            if keys::pressed(context, &keys) {
+                wants.push(want);
+            }
         }
     }
 
@@ -395,42 +397,18 @@ impl App {
                     }
                 }
             }
-            Some(ModalState::Quit) => {
-                let running = self.view.active();
-                let (text, answers) = quit_question(self.texts, running);
-                let question = Question {
-                    title: self.texts.quit_title,
-                    text,
-                    answers: &answers,
-                };
-                if let Some(answer) = ask(context, "quit", &question) {
+            Some(ModalState::Help) => {
+                if !help_ui(context, scope) {
                     self.modal = None;
-                    if answer == 0 {
-                        self.close(context);
-                    }
                 }
             }
+            Some(ModalState::Quit) => self.closing(context),
         }
     }
 
     /// Asks about what runs, as when the window is closed.
     pub(super) fn ask_to_quit(&mut self) {
         self.modal = Some(ModalState::Quit);
-    }
-
-    fn close_request(&mut self, context: &Context) {
-        let asked = context.input(|input| input.viewport().close_requested());
-        if asked && self.view.active() > 0 && !self.close_confirmed {
-            // In the same frame, or the window is gone.
-            context.send_viewport_cmd(ViewportCommand::CancelClose);
-            self.ask_to_quit();
-        }
-    }
-
-    /// Closes the window without a question.
-    pub(super) fn close(&mut self, context: &Context) {
-        self.close_confirmed = true;
-        context.send_viewport_cmd(ViewportCommand::Close);
     }
 
     /// Of everything that moves now, for the title.

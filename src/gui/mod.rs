@@ -10,9 +10,13 @@ mod clock;
 pub mod demo;
 mod dialogs;
 pub mod format;
+mod keys;
+pub mod notify;
 mod pace;
 pub mod panels;
+pub mod paste;
 mod segmented;
+mod spoken;
 mod symbols;
 pub mod texts;
 pub mod theme;
@@ -27,6 +31,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use crate::engine::{Config, Engine};
+use crate::instance::{self, Claim, Serving};
 use crate::settings::Settings;
 use app::App;
 use pace::Pace;
@@ -34,8 +39,16 @@ use pace::Pace;
 /// Names the window for the desktop: class, icon, `.desktop` file.
 const APP_ID: &str = "ropeway";
 
-/// Opens the window and runs until it is closed. `paths` are queued for sending.
+/// Opens the window and runs until it is closed, or hands `paths` to the one that is open with this data
+/// folder. They are queued for sending.
 pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
+    let door = match instance::claim(&data_dir, &paths)? {
+        Claim::First(door) => door,
+        Claim::HandedOver => {
+            tracing::info!("Ropeway is open already, and has the paths now");
+            return Ok(());
+        }
+    };
     let (settings, not_read) = match Settings::load(&data_dir) {
         Ok(settings) => (settings, None),
         Err(error) => (Settings::default(), Some(error.to_string())),
@@ -75,8 +88,18 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
             let commands = move |command| engine.command(command);
             let mut app = App::new(settings, Some(data_dir), Box::new(commands), events);
             app.start(paths, not_read);
+            let repaint = |context: &egui::Context| {
+                let context = context.clone();
+                move || context.request_repaint()
+            };
+            let (serving, handed) = door.serve(repaint(&creation.egui_ctx))?;
+            app.hands.handed = Some(handed);
+            let (desktop, heard) = notify::desktop::Desktop::start(repaint(&creation.egui_ctx));
+            app.hands.heard = Some(heard);
+            app.hands.order = Some(Box::new(move |order| desktop.order(order)));
             Ok(Box::new(Window {
                 app,
+                _serving: serving,
                 pace,
                 title: String::new(),
             }))
@@ -110,13 +133,20 @@ struct Window {
     app: App,
     pace: Arc<Pace>,
     title: String,
+    /// After the engine: a start that comes now finds everything written down.
+    _serving: Serving,
 }
 
 impl eframe::App for Window {
-    fn logic(&mut self, _context: &egui::Context, frame: &mut eframe::Frame) {
+    fn logic(&mut self, context: &egui::Context, frame: &mut eframe::Frame) {
         // Runs also while the window is hidden, so that no event waits for a picture.
         self.pace.paints(Instant::now());
+        if let Some(window) = frame.winit_window() {
+            self.app.hands.in_front = window.has_focus() && !self.app.is_hidden();
+            self.app.hands.can_hide = window.is_visible().is_some();
+        }
         self.app.drain();
+        self.app.attend(context);
         let title = self.app.title();
         if title != self.title
             && let Some(window) = frame.winit_window()

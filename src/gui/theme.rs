@@ -136,6 +136,8 @@ pub const ROW_LINE_GAP: f32 = 6.0;
 pub const BADGE_PADDING: Vec2 = Vec2::new(10.0, 4.0);
 pub const TEXT_LINE: f32 = 18.0;
 pub const TILE: f32 = 32.0;
+/// The keys on the help page.
+pub const KEYS_COLUMN: f32 = 150.0;
 /// A known device in the settings.
 pub const KNOWN_ROW: f32 = 44.0;
 /// A device to choose, and the middle of the icon in it.
@@ -227,7 +229,7 @@ pub const SETTING_BESIDE_FROM: f32 = 480.0;
 pub const SYMBOLS_BESIDE_FROM: f32 = 960.0;
 /// Four symbols side by side.
 pub const SYMBOLS_WIDTH: f32 = 488.0;
-pub const SETTINGS_HEIGHT: f32 = 430.0;
+pub const SETTINGS_HEIGHT: f32 = 520.0;
 /// What the dialog of the settings needs besides its page.
 pub const SETTINGS_REST: f32 = 140.0;
 pub const LINE: f32 = 1.0;

@@ -10,6 +10,7 @@ pub mod talks;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use super::clipboard::NoPicture;
 use crate::engine::KnownDevice;
 use crate::engine::{Client, Event, ListenError, Listening, Offer, Recent, WireConnection};
 use crate::model::{
@@ -87,6 +88,9 @@ pub enum Notice {
     NotRead(String),
     DevicesNotRead(String),
     ConversationsNotRead(String),
+    /// Text was pasted that has nobody to go to yet.
+    TextPasted,
+    NotPasted(NoPicture),
 }
 
 #[derive(Default)]
@@ -167,6 +171,15 @@ impl View {
                         row.failed.clear();
                     }
                     row.state = RowState::Active(state);
+                }
+            }
+            Event::PicksDiffer {
+                transfer,
+                gone,
+                changed,
+            } => {
+                if let Some(row) = self.row(transfer) {
+                    (row.gone, row.changed) = (gone, changed);
                 }
             }
             Event::Held(id, holds) => {

@@ -449,6 +449,10 @@ pub fn bar(ui: &mut Ui, fraction: f32, color: Color32, name: &str) -> Response {
         info.value = Some(percent);
         info
     });
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_min_numeric_value(0.0);
+        node.set_max_numeric_value(100.0);
+    });
     let radius = CornerRadius::same((theme::BAR_HEIGHT / 2.0) as u8);
     ui.painter()
         .rect_filled(rect, radius, palette(ui).field_or_border());

@@ -29,6 +29,9 @@ pub enum Problem {
     Corrupt,
     #[error("there is no room left on the disk; make room there")]
     NoSpace,
+    /// It has room, but none for one more name.
+    #[error("the disk can hold no more files; delete some there")]
+    NoFiles,
     #[error("the quota of the user on that disk is used up; make room, or have it raised")]
     Quota,
     #[error("the file is too large for this disk; choose a save folder on another one")]
@@ -61,6 +64,7 @@ impl Problem {
             Self::Special => "special",
             Self::Corrupt => "corrupt",
             Self::NoSpace => "no-space",
+            Self::NoFiles => "no-files",
             Self::Quota => "quota",
             Self::TooLarge => "too-large",
             Self::ReadOnly => "read-only",
@@ -83,6 +87,7 @@ impl Problem {
             Self::Special,
             Self::Corrupt,
             Self::NoSpace,
+            Self::NoFiles,
             Self::Quota,
             Self::TooLarge,
             Self::ReadOnly,
@@ -105,6 +110,7 @@ impl Problem {
             | Self::Changed
             | Self::Corrupt
             | Self::NoSpace
+            | Self::NoFiles
             | Self::Quota
             | Self::ReadOnly
             | Self::NotWritable
@@ -126,7 +132,7 @@ impl Problem {
 
     /// The disk is full; what it refused can be tried again when there is room.
     pub fn lacks_room(&self) -> bool {
-        matches!(self, Self::NoSpace | Self::Quota)
+        matches!(self, Self::NoSpace | Self::NoFiles | Self::Quota)
     }
 
     /// What travels beside the code.
@@ -225,6 +231,11 @@ pub enum Failure {
     /// It takes no messages.
     #[error("{name} runs an older Ropeway that takes no messages; update it there")]
     Older { name: DeviceName },
+    /// It waited for its device in vain.
+    #[error("{name} was not there for a week; send it again when it is")]
+    NeverThere { name: DeviceName },
+    #[error("too many things wait for devices already; cancel some of them")]
+    TooManyWait,
     #[error("the connection was lost")]
     Lost,
     #[error("the other device has not answered for 30 seconds")]
@@ -233,7 +244,7 @@ pub enum Failure {
     Declined,
     #[error("{}", match .0 { Party::Us => "it was cancelled here", Party::Peer => "it was cancelled on the other device" })]
     Cancelled(Party),
-    #[error("none of it could be read")]
+    #[error("nothing of it is there any more, or none of it could be read")]
     NothingToSend,
     #[error("the save folder cannot be used: {0}")]
     Disk(Problem),
@@ -266,6 +277,8 @@ impl Failure {
             Self::Version => "version",
             Self::Older { .. } => "older",
             Self::BlockedHere { .. } => "blocked-here",
+            Self::NeverThere { .. } => "never-there",
+            Self::TooManyWait => "too-many-wait",
             Self::Lost => "lost",
             Self::Silent => "silent",
             Self::Declined => "declined",
@@ -287,7 +300,12 @@ mod tests {
     fn a_problem_survives_the_wire_and_a_foreign_one_is_cleaned() {
         let problem = Problem::from_wire(Problem::Changed.code(), "");
         assert_eq!(problem, Problem::Changed);
-        for problem in [Problem::Quota, Problem::Gone, Problem::ChangedSince] {
+        for problem in [
+            Problem::Quota,
+            Problem::NoFiles,
+            Problem::Gone,
+            Problem::ChangedSince,
+        ] {
             assert_eq!(Problem::from_wire(problem.code(), ""), problem);
         }
         let foreign = Problem::from_wire("gremlins", "red\u{1b}[31m");

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bulk::{self, Batch, Credit, Data, FileEnd, Groups, Want};
 use super::frame::{self, FrameError, RawFrame, kind};
+use super::object::{Object, objects, some_object};
 use crate::model::{
     Entry, EntryKind, Hold, ManifestError, Modified, Problem, SafeName, UnsafeName, displayable,
 };
@@ -151,6 +152,7 @@ pub struct Offer {
 /// The next entries of the offer. Their numbers follow from their order, starting at 0.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ManifestPart {
+    #[serde(deserialize_with = "objects")]
     pub entries: Vec<WireEntry>,
 }
 
@@ -319,40 +321,59 @@ fn is_zero(count: &u64) -> bool {
 /// The transfer ends here. Without a problem a person ended it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Cancel {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "some_object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub problem: Option<WireProblem>,
 }
+
+/// Every way in which a disk is full has this reason: an older peer knows no other.
+const NO_SPACE: &str = "no-space";
+const FILES: &str = "files";
+const QUOTA: &str = "quota";
 
 /// Content is to stand still until *go on*. Said again when the reason or the need changes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Pause {
-    /// `person`, `turn` or `no-space`; another one is taken for a person's.
+    /// `person`, `turn` or `no-space` (of `lacks`); another one is taken for a person's.
     pub reason: String,
     /// Bytes that the disk lacks, as far as known.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub needed: u64,
+    /// What the disk lacks, if that is not bytes: `files` or `quota`; another one is taken for bytes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub lacks: String,
 }
 
 impl From<Hold> for Pause {
     fn from(hold: Hold) -> Self {
+        let (reason, needed, lacks) = match hold {
+            Hold::Person | Hold::Turn => (hold.as_str(), 0, ""),
+            Hold::NoRoom { needed_bytes } => (NO_SPACE, needed_bytes, ""),
+            Hold::NoFiles => (NO_SPACE, 0, FILES),
+            Hold::Quota => (NO_SPACE, 0, QUOTA),
+        };
         Self {
-            reason: hold.as_str().to_owned(),
-            needed: match hold {
-                Hold::Person | Hold::Turn => 0,
-                Hold::NoRoom { needed_bytes } => needed_bytes,
-            },
+            reason: reason.to_owned(),
+            needed,
+            lacks: lacks.to_owned(),
         }
     }
 }
 
 impl From<&Pause> for Hold {
     fn from(pause: &Pause) -> Self {
-        let no_room = Self::NoRoom {
-            needed_bytes: pause.needed,
-        };
-        let known = [Self::Turn, no_room];
-        let known = known.into_iter().find(|hold| hold.as_str() == pause.reason);
-        known.unwrap_or(Self::Person)
+        match (pause.reason.as_str(), pause.lacks.as_str()) {
+            (NO_SPACE, FILES) => Self::NoFiles,
+            (NO_SPACE, QUOTA) => Self::Quota,
+            (NO_SPACE, _) => Self::NoRoom {
+                needed_bytes: pause.needed,
+            },
+            (turn, _) if turn == Self::Turn.as_str() => Self::Turn,
+            (_, _) => Self::Person,
+        }
     }
 }
 
@@ -565,7 +586,9 @@ impl Frame {
 
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Violation> {
     // The error may quote what came.
-    serde_json::from_slice(body).map_err(|error| Violation::Json(displayable(&error.to_string())))
+    serde_json::from_slice(body)
+        .map(|Object(message)| message)
+        .map_err(|error| Violation::Json(displayable(&error.to_string())))
 }
 
 fn empty(body: &[u8], frame: Frame) -> Result<Frame, Violation> {
@@ -597,6 +620,7 @@ mod tests {
         for body in [
             "",
             "{}",
+            "[1,2]",
             r#"{"entries":1,"bytes":2}x"#,
             r#"{"entries":1,"entries":1,"bytes":2}"#,
             r#"{"entries":-1,"bytes":2}"#,

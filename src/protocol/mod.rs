@@ -27,6 +27,7 @@ pub mod striping;
 pub mod talking;
 pub mod verification;
 
+mod object;
 mod outcomes;
 
 #[cfg(test)]

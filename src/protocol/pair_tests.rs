@@ -565,7 +565,14 @@ fn a_hold_at_either_end_stops_content_and_nothing_else_and_is_told() {
     let no_room = Some(Hold::NoRoom {
         needed_bytes: 3_200_000_000,
     });
-    for (at_sender, hold) in [(true, person), (false, person), (false, no_room)] {
+    let holds = [
+        (true, person),
+        (false, person),
+        (false, no_room),
+        (false, Some(Hold::NoFiles)),
+        (false, Some(Hold::Quota)),
+    ];
+    for (at_sender, hold) in holds {
         let mut source = Source::small_and_large();
         source.file(None, "big", pattern(20 << 20));
         let mut pair = Pair::new(source);

@@ -818,6 +818,23 @@ impl Receiver {
         total.saturating_sub(self.left_out_bytes)
     }
 
+    /// What a disk needs that gives each file and folder whole blocks, for all that has not come to its
+    /// end: of what is there of them already, too. Looks at each entry.
+    pub fn needed_room(&self, block_bytes: u64) -> u64 {
+        /// What is written down of each.
+        const NOTES_BYTES: u64 = 400;
+        let blocks = |entry: &Entry| match entry.kind {
+            EntryKind::Folder => block_bytes,
+            EntryKind::File { len_bytes, .. } => len_bytes
+                .checked_next_multiple_of(block_bytes)
+                .unwrap_or(len_bytes)
+                .saturating_add(NOTES_BYTES),
+        };
+        let slots = self.slots.iter().zip(self.manifest.entries());
+        let open = slots.filter(|(slot, _)| matches!(slot, Slot::Listed | Slot::Handed));
+        open.fold(0, |sum: u64, (_, entry)| sum.saturating_add(blocks(entry)))
+    }
+
     pub fn finishing(&self) -> bool {
         self.state == State::Finishing
     }

@@ -47,6 +47,9 @@ enum Placed {
     Skipped,
 }
 
+/// A file for which there was no room, and what the disk said.
+pub(super) type Left = (Ready, Problem);
+
 /// Flushes the staged files, writes down what is intended, and gives each its name. Also gives back
 /// the files for which a full disk had no room.
 pub(super) fn commit(
@@ -54,9 +57,9 @@ pub(super) fn commit(
     staging: &mut Staging,
     conflicts: &mut Conflicts,
     ready: Vec<Ready>,
-) -> (Vec<Committed>, Vec<Ready>) {
+) -> (Vec<Committed>, Vec<Left>) {
     if ready.is_empty() {
-        return (Vec::new(), ready);
+        return (Vec::new(), Vec::new());
     }
     let mut intents = Lines::default();
     let mut above = Above::default();
@@ -76,20 +79,29 @@ pub(super) fn commit(
     }
     if let Err(error) = staging.record(&intents) {
         tracing::debug!(%error, "journal not written");
-        if Problem::writing(&error).lacks_room() {
-            return (Vec::new(), ready);
+        let problem = Problem::writing(&error);
+        if problem.lacks_room() {
+            let left = ready.into_iter().map(|file| (file, problem.clone()));
+            return (Vec::new(), left.collect());
         }
         // It is a hint; without it the files still arrive.
     }
     let all_flushed = ready.len() >= FLUSH_TOGETHER
         && staging.folder().flush_file_system().is_ok_and(|done| done);
+    // No name is given before the disk knows whose it is: after a power cut that took the intent and
+    // left the name, a file that has changed since would be kept beside what this transfer put there.
+    if all_flushed {
+        staging.journal_is_flushed();
+    } else if let Err(error) = staging.flush_journal() {
+        tracing::debug!(%error, "journal not flushed");
+    }
     tree.look_again();
     let mut ended = Vec::with_capacity(ready.len());
     let mut lines = Vec::new();
     let mut left = Vec::new();
     for file in ready {
-        if !left.is_empty() {
-            left.push(file);
+        if let Some((_, problem)) = left.last() {
+            left.push((file, Problem::clone(problem)));
             continue;
         }
         let placed = if all_flushed {
@@ -103,7 +115,7 @@ pub(super) fn commit(
             .map(|()| place(tree, staging, conflicts, &file));
         let placed = match placed {
             Ok((Err(problem), Across::No)) if problem.lacks_room() => {
-                left.push(file);
+                left.push((file, problem));
                 continue;
             }
             // A file that could not be flushed is not what it was any more: it has to come again.

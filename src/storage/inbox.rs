@@ -25,7 +25,7 @@ use crate::model::{
 };
 
 pub use super::mending::KeptReader;
-pub use super::space::free_bytes;
+pub use super::space::{Room, free_bytes, room};
 pub use super::staging::{KEPT_FOR, discard, sweep};
 
 /// The shortest file that some disk could not hold (FAT).
@@ -69,7 +69,18 @@ pub struct Foreseen {
 
 /// The disk is full. Nothing of what was asked is done; it can be asked again when there is room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Full;
+pub struct Full {
+    /// It has room, but not for who writes here.
+    pub quota: bool,
+}
+
+impl Full {
+    fn of(problem: &Problem) -> Self {
+        Self {
+            quota: *problem == Problem::Quota,
+        }
+    }
+}
 
 /// An entry as the wire numbers it now, and as every run knows it.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +133,7 @@ pub struct Inbox {
     undone: Vec<EntryKey>,
     rest: Rest,
     conflicts: Conflicts,
+    left_because: Full,
     /// The save folder is not where it was.
     gone: bool,
     tree: Tree,
@@ -135,8 +147,6 @@ struct Writing {
     file: File,
     hasher: Box<blake3::Hasher>,
     written_bytes: u64,
-    /// The room that was taken for it beforehand.
-    reserved_bytes: u64,
     /// The disk was told to start writing up to here.
     pushed_bytes: u64,
 }
@@ -177,6 +187,7 @@ impl Inbox {
             undone: Vec::new(),
             rest: Rest::Missing,
             conflicts: Conflicts::default(),
+            left_because: Full { quota: false },
             gone: false,
             tree: Tree::new(root, Arc::clone(staging.area())),
             staging,
@@ -287,7 +298,7 @@ impl Inbox {
         let status = match added {
             Ok(FolderOrigin::Made) => EntryStatus::Arrived,
             Ok(FolderOrigin::Merged) => EntryStatus::AlreadyThere,
-            Err(problem) if problem.lacks_room() => return Err(Full),
+            Err(problem) if problem.lacks_room() => return Err(Full::of(&problem)),
             Err(problem) => EntryStatus::Failed(problem),
         };
         Ok(Committed {
@@ -319,8 +330,10 @@ impl Inbox {
                 }
             }),
         };
-        if made.as_ref().is_err_and(Problem::lacks_room) {
-            return Err(Full);
+        if let Err(problem) = &made
+            && problem.lacks_room()
+        {
+            return Err(Full::of(problem));
         }
         let path = self.tree.folder_path(number);
         if made.is_ok()
@@ -411,7 +424,7 @@ impl Inbox {
                 self.mending.insert(target.number, mending);
                 Ok(Ok(writing.file))
             }
-            Err(problem) if problem.lacks_room() => Err(Full),
+            Err(problem) if problem.lacks_room() => Err(Full::of(&problem)),
             Err(problem) => Ok(Err(problem)),
         }
     }
@@ -517,7 +530,7 @@ impl Inbox {
         };
         match written {
             Ok(()) => Ok(()),
-            Err(problem) if problem.lacks_room() => Err(Full),
+            Err(problem) if problem.lacks_room() => Err(Full::of(&problem)),
             Err(problem) => {
                 // Its room may be what the next file needs.
                 self.discard(number, target.key);
@@ -525,6 +538,16 @@ impl Inbox {
                 Ok(())
             }
         }
+    }
+
+    /// What [`write`](Self::write) had to give up, as long as its end has not come: the rest of it need not
+    /// travel. It stays so when it is [left out](Self::leave_out).
+    pub fn refused(&mut self, target: Target) -> Option<Committed> {
+        let problem = self.failed.get(&target.number)?.clone();
+        if problem != Problem::ChangedSince {
+            self.undo(target.key);
+        }
+        Some(self.as_planned(target, EntryStatus::Failed(problem), None))
     }
 
     fn try_write(&mut self, target: Target, offset: u64, bytes: &[u8]) -> Result<(), Problem> {
@@ -548,18 +571,14 @@ impl Inbox {
     fn start(&mut self, target: Target) -> Result<Writing, Problem> {
         let key = target.key;
         let file = self.new_part(target, |staging, key, _executable| staging.create_part(key))?;
-        let reserved_bytes = match reserve(&file, target.entry.len_bytes()) {
-            Ok(reserved_bytes) => reserved_bytes,
-            Err(error) => {
-                self.staging.remove_part(key);
-                return Err(Problem::writing(&error));
-            }
-        };
+        if let Err(error) = reserve(&file, target.entry.len_bytes()) {
+            self.staging.remove_part(key);
+            return Err(Problem::writing(&error));
+        }
         Ok(Writing {
             file,
             hasher: Box::default(),
             written_bytes: 0,
-            reserved_bytes,
             pushed_bytes: 0,
         })
     }
@@ -705,18 +724,16 @@ impl Inbox {
     /// Nothing of the file is on the disk.
     fn fail_to_start(&mut self, target: Target, problem: Problem) -> Result<(), Full> {
         if problem.lacks_room() {
-            return Err(Full);
+            return Err(Full::of(&problem));
         }
         self.fail(target, problem);
         Ok(())
     }
 
-    /// Room that is taken already for what is still to come of files under way.
-    pub fn reserved_bytes(&self) -> u64 {
-        let writing = self.writing.values();
-        writing
-            .map(|file| file.reserved_bytes.saturating_sub(file.written_bytes))
-            .sum()
+    /// Room that is taken already by files under way, for what is there of them and for what is still to
+    /// come. Looks at the disk.
+    pub fn taken_bytes(&self) -> u64 {
+        self.staging.taken_bytes()
     }
 
     /// The sender gave this entry up: what is staged of it is removed, and the next commit reports
@@ -741,6 +758,11 @@ impl Inbox {
     /// Of that, bytes in files of a single group: they cannot be kept in part.
     pub fn pending_small_bytes(&self) -> u64 {
         self.ready_small_bytes
+    }
+
+    /// Why the last [`commit`](Self::commit) left something.
+    pub fn full(&self) -> Full {
+        self.left_because
     }
 
     /// Flushes what is complete and gives it its final names. Reports every file that reached its
@@ -769,7 +791,10 @@ impl Inbox {
             let (tree, staging) = (&mut self.tree, &mut self.staging);
             let (done, left) = commit::commit(tree, staging, &mut self.conflicts, ready);
             ended.extend(done);
-            for file in left {
+            if let Some((_, problem)) = left.first() {
+                self.left_because = Full::of(problem);
+            }
+            for (file, _) in left {
                 self.wait_for_commit(file);
             }
         }
@@ -930,8 +955,8 @@ impl Writing {
 }
 
 /// Takes the room for a file, so that a full disk is known before the bytes have travelled.
-/// Systems and disks that cannot do that cheaply find out while writing. Says how much was taken.
-fn reserve(file: &File, len_bytes: u64) -> io::Result<u64> {
+/// Systems and disks that cannot do that cheaply find out while writing.
+fn reserve(file: &File, len_bytes: u64) -> io::Result<()> {
     /// A shorter file is written sooner than its room is taken.
     const WORTH_A_CALL_BYTES: u64 = 1 << 20;
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -941,19 +966,18 @@ fn reserve(file: &File, len_bytes: u64) -> io::Result<u64> {
         if let Some(free_bytes) = free_in_memory(file) {
             return match free_bytes < len_bytes {
                 true => Err(Errno::NOSPC.into()),
-                false => Ok(0),
+                false => Ok(()),
             };
         }
         let reserved = rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, len_bytes);
         return match reserved {
-            Ok(()) => Ok(len_bytes),
             Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(error.into()),
-            Err(_unsupported) => Ok(0),
+            Ok(()) | Err(_) => Ok(()),
         };
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = (file, len_bytes, WORTH_A_CALL_BYTES);
-    Ok(0)
+    Ok(())
 }
 
 /// What is free where the file is, if that is memory: there, taking the room means to find every page

@@ -30,6 +30,8 @@ pub mod record;
 
 pub use grouped::GroupedSource;
 pub use groups::GroupHash;
-pub use inbox::{Committed, Full, Inbox, Kept, KeptReader, Rest, Target, free_bytes, sweep};
+pub use inbox::{
+    Committed, Full, Inbox, Kept, KeptReader, Rest, Room, Target, free_bytes, room, sweep,
+};
 pub use source::{Found, SourceFile, SourceTree, walk};
 pub use survey::{Seen, Survey};

@@ -83,6 +83,16 @@ impl io::Write for Counted {
 
 /// Replaces (or makes) a record.
 pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), RecordError> {
+    save_and_hold(path, version, content).map(drop)
+}
+
+/// The same, and it is locked as long as what is returned lives: from before it has its name, so that
+/// nobody finds it unlocked. File systems without locks lock nothing.
+pub fn save_and_hold<T: Serialize>(
+    path: &Path,
+    version: u32,
+    content: &T,
+) -> Result<fs::File, RecordError> {
     // Some records hold a key: a vector that grows would leave copies of it.
     let mut length = Counted(0);
     let record = Record { version, content };
@@ -92,7 +102,7 @@ pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), 
     text.push(b'\n');
     let written = made
         .map_err(io::Error::from)
-        .and_then(|()| replace(path, &text));
+        .and_then(|()| place(path, &text));
     written.map_err(|source| RecordError::Io {
         source,
         path: path.to_owned(),
@@ -101,7 +111,11 @@ pub fn save<T: Serialize>(path: &Path, version: u32, content: &T) -> Result<(), 
 
 /// Replaces (or makes) a file of our own with these bytes, or leaves it as it is.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let write = || -> io::Result<()> {
+    place(path, bytes).map(drop)
+}
+
+fn place(path: &Path, bytes: &[u8]) -> io::Result<fs::File> {
+    let write = || -> io::Result<fs::File> {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(folder)?;
         // Created exclusively and 0600 on Unix.
@@ -112,10 +126,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = file.as_file().try_lock();
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
-        file.persist(path).map_err(|refused| refused.error)?;
+        let file = file.persist(path).map_err(|refused| refused.error)?;
         #[cfg(unix)]
         fs::File::open(folder)?.sync_all()?;
-        Ok(())
+        Ok(file)
     };
     match write() {
         // Swept by another process before it was locked.

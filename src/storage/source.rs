@@ -9,10 +9,10 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::walk::{Pick, modified};
+use super::walk::Pick;
 use crate::model::{Manifest, ManifestError, Modified, Problem};
 
-pub use super::walk::{Found, walk};
+pub use super::walk::{Found, modified, walk};
 
 /// What was found, so that entry numbers lead back to paths. It holds the manifest and, of the few
 /// entries where they differ or are in trouble, the local name or the problem.

@@ -45,6 +45,8 @@ pub(super) struct Staging {
     name: String,
     lock_metadata: Metadata,
     journal: Option<File>,
+    /// The names that lead to the journal are flushed.
+    reachable: bool,
     /// What earlier runs wrote into the journal.
     history: History,
     /// What became of intents and could not be written down on a full disk.
@@ -394,6 +396,7 @@ impl Staging {
             return Ok(Self {
                 lock_metadata: lock.metadata().map_err(writing)?,
                 journal: Some(journal),
+                reachable: false,
                 history,
                 unsaid: Vec::new(),
                 left,
@@ -506,6 +509,19 @@ impl Staging {
         part.ok_or_else(|| ErrorKind::NotFound.into())
     }
 
+    /// What the parts that are there take of the disk.
+    pub fn taken_bytes(&self) -> u64 {
+        let names = self.folder.names().unwrap_or_default();
+        let parts = names.iter().filter_map(|name| {
+            let name = name.to_str()?;
+            part_key(name)?;
+            self.folder.regular_file(name).ok().flatten()
+        });
+        parts
+            .map(|part| part.metadata().map_or(0, |it| on_disk(&it)))
+            .sum()
+    }
+
     /// To be called for a part that may be there; one that is not is fine.
     pub fn remove_part(&self, key: EntryKey) {
         let _ = self.folder.remove_file(&part_name(key));
@@ -533,13 +549,32 @@ impl Staging {
         }
     }
 
-    /// Writes down what is about to be renamed. It is not flushed by itself: it serves after a
-    /// kill, and after a power cut the contents tell the same.
+    /// Writes down what is about to be renamed, which is to be flushed before it is.
     pub fn record(&mut self, intents: &Lines) -> io::Result<()> {
         match &mut self.journal {
             Some(journal) => write(journal, intents),
             None => Ok(()),
         }
+    }
+
+    /// What was recorded survives a power cut from now on.
+    pub fn flush_journal(&mut self) -> io::Result<()> {
+        let Some(journal) = &self.journal else {
+            return Ok(());
+        };
+        journal.sync_data()?;
+        if !self.reachable {
+            self.folder.flush()?;
+            self.area.flush()?;
+            self.save_folder.flush()?;
+            self.reachable = true;
+        }
+        Ok(())
+    }
+
+    /// The whole file system was flushed.
+    pub fn journal_is_flushed(&mut self) {
+        self.reachable = true;
     }
 
     /// Writes down that a folder is about to be made.
@@ -716,6 +751,19 @@ fn remove_ours(folder: &FolderHandle, which: impl Fn(&str) -> bool) -> io::Resul
         }
     }
     Ok(())
+}
+
+/// Also room that was taken beforehand.
+fn on_disk(file: &Metadata) -> u64 {
+    #[cfg(unix)]
+    {
+        /// Of `st_blocks`, whatever the file system's own are.
+        const BLOCK_BYTES: u64 = 512;
+        use std::os::unix::fs::MetadataExt as _;
+        file.blocks().saturating_mul(BLOCK_BYTES)
+    }
+    #[cfg(not(unix))]
+    file.len()
 }
 
 fn is_ours(name: &str) -> bool {

@@ -244,6 +244,7 @@ impl Tree {
     ) -> Result<(String, T), Problem> {
         let mut folder = self.folder(parent)?;
         let mut fresh = false;
+        let mut doubtful = None;
         let mut name = named(self.rules);
         let mut n = 0;
         loop {
@@ -287,6 +288,13 @@ impl Tree {
                 }
                 ErrorKind::InvalidFilename => self.rules.shorter(),
                 ErrorKind::InvalidInput => self.rules.stricter(),
+                // FAT in user space says so of a name that it does not take.
+                ErrorKind::NotFound | ErrorKind::PermissionDenied if doubtful.is_none() => {
+                    let stricter = self.rules.stricter();
+                    let stricter = stricter.filter(|rules| named(*rules).nth(n) != candidate);
+                    doubtful = stricter.is_some().then_some(self.rules);
+                    stricter
+                }
                 _ => None,
             };
             match adjusted {
@@ -295,7 +303,13 @@ impl Tree {
                     name = named(rules);
                     n = 0;
                 }
-                None => return Err(Problem::writing(&error)),
+                None => {
+                    if let Some(rules) = doubtful {
+                        // It was not the name.
+                        self.rules = rules;
+                    }
+                    return Err(Problem::writing(&error));
+                }
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -86,8 +86,16 @@ struct Level {
 
 impl Walker<'_> {
     fn walk_pick(&mut self, pick: Pick) -> ControlFlow<()> {
-        // A picked link that still is one leads nowhere; that is said as "gone".
-        let metadata = fs::metadata(&pick.path);
+        // A picked link that still is one leads nowhere, which is said as "gone", or in circles.
+        let metadata = fs::metadata(&pick.path).or_else(|error| {
+            let told = matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::PermissionDenied
+            );
+            let link = fs::symlink_metadata(&pick.path).ok();
+            link.filter(|found| found.is_symlink() && !told)
+                .ok_or(error)
+        });
         let mut levels = Vec::new();
         levels.extend(self.visit_one(None, &pick.name, &pick.path, metadata, 1)?);
         let mut path = pick.path;
@@ -208,7 +216,7 @@ fn sorted_names(folder: &Path) -> io::Result<Vec<OsString>> {
 }
 
 /// `None` where the file system keeps no times.
-pub(super) fn modified(metadata: &Metadata) -> Option<Modified> {
+pub fn modified(metadata: &Metadata) -> Option<Modified> {
     metadata.modified().ok().map(modified_of)
 }
 

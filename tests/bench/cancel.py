@@ -1,4 +1,4 @@
-"""How soon the other side knows that a large transfer was cancelled."""
+"""How soon a word gets through beside a large transfer: that it is cancelled, or a message."""
 
 import os
 import random
@@ -12,13 +12,11 @@ from process import Failed, Run, wait_until
 
 GIB = 1 << 30
 TIMES = 20
+MESSAGES = 40
 
 
 def cancel(bench):
-    # Holes are read as zeros and travel like any content; 10 GB of it never get as far as the other disk.
-    source = f"{bench.work}/ten.bin"
-    with open(source, "wb") as file:
-        file.truncate(10_000_000_000)
+    source = _ten(bench)
     chance = random.Random(3)
     runs = {"the sender cancels": [], "the receiver cancels": []}
     for _ in range(max(3, bench.scaled(TIMES))):
@@ -31,6 +29,42 @@ def cancel(bench):
         "p99 ms": lambda found: f"{_p99(found):.0f}"})
     for name, milliseconds in worst.items():
         bench.verdict("cancel_" + name.split()[1], f"cancel, {name}, 99th percentile", milliseconds, " ms", must=250, goal=100)
+
+
+def message(bench):
+    source = _ten(bench)
+    runs = []
+    # A few for each transfer, so that not much of it has to be kept.
+    while len(runs) < max(5, bench.scaled(MESSAGES)):
+        folder, receiver, sender = _running(bench, source)
+        drain = threading.Thread(target=lambda: [None for _ in sender], daemon=True)
+        drain.start()
+        for _ in range(10):
+            begun = time.perf_counter()
+            said = program.saying(bench, f"Number {len(runs)}", receiver.port, data=sender.data)
+            said.succeed()
+            runs.append(Run(time.perf_counter() - begun))
+        if sender.process.ended():
+            raise Failed("the transfer was over before the messages were")
+        sender.process.send_signal(signal.SIGINT)
+        sender.process.wait()
+        drain.join()
+        heard = sum(event["event"] == "message" for event in receiver.events())
+        if heard != 10:
+            raise Failed(f"{heard} messages of 10 were heard")
+        _tidy(folder, receiver, sender)
+    os.remove(source)
+    bench.table("From starting `message` to its end, when it is kept at the other side, in a transfer of 10 GB to the same one",
+                {"a message": runs}, **{"p99 ms": lambda found: f"{_p99(found):.0f}"})
+    bench.verdict("message", "message, 99th percentile", _p99(runs), " ms", must=250, goal=100)
+
+
+def _ten(bench):
+    # Holes are read as zeros and travel like any content; 10 GB of it never get as far as the other disk.
+    source = f"{bench.work}/ten.bin"
+    with open(source, "wb") as file:
+        file.truncate(10_000_000_000)
+    return source
 
 
 def _p99(runs):

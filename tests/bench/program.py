@@ -54,6 +54,11 @@ def sending(bench, source, port, *more, data=None, host="127.0.0.1", stdout=subp
     return Process(command, env=PASSPHRASE, stdout=stdout, prefix=prefix)
 
 
+def saying(bench, text, port, *, data, host="127.0.0.1"):
+    command = [bench.program, "message", text, "--to", f"{host}:{port}", "--data-dir", data]
+    return Process(command, env=PASSPHRASE, stdout=subprocess.DEVNULL)
+
+
 def send(bench, source, *, row, entries=1, receiver_prefix=(), sender_prefix=(), host="127.0.0.1"):
     """One transfer between two new devices, from starting `send` to its exit; what arrived is compared."""
     folder = bench.new_folder("received")
@@ -72,7 +77,8 @@ class Lines:
     """A sender with --json whose lines are read as they come."""
 
     def __init__(self, bench, source, port, *more, **where):
-        self.process = sending(bench, source, port, "--json", *more, stdout=subprocess.PIPE, **where)
+        self.data = where.pop("data", None) or bench.new_folder("sender")
+        self.process = sending(bench, source, port, "--json", *more, data=self.data, stdout=subprocess.PIPE, **where)
 
     def __iter__(self):
         for line in self.process.popen.stdout:

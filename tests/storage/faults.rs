@@ -212,6 +212,23 @@ fn a_size_that_no_disk_has_fails_at_once() {
 }
 
 #[test]
+fn a_file_that_is_refused_at_its_beginning_is_told_before_its_end_and_then_once() {
+    let mut receiver = Receiver::new();
+    let entry = file(None, "x", 10);
+    let target = target(0, &entry);
+    assert_eq!(receiver.inbox.refused(target), None);
+    // Nobody sends it so; it stands for whatever a disk says.
+    receiver.inbox.write(target, 5, b"x").unwrap();
+    let refused = receiver.inbox.refused(target).unwrap();
+    assert_eq!(problem(&refused), Some(&Problem::Corrupt));
+    receiver.inbox.leave_out(0, target.key);
+    receiver.inbox.write(target, 6, b"x").unwrap();
+    assert_eq!(receiver.inbox.refused(target), None);
+    receiver.inbox.complete(target, [0; 32]).unwrap();
+    assert_eq!(receiver.inbox.commit(), []);
+}
+
+#[test]
 fn a_read_only_disk_is_named_as_such() {
     let Some(disk) = SmallDisk::mount(1 << 20) else {
         return;

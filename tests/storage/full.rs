@@ -9,6 +9,7 @@ use crate::disk::SmallDisk;
 use crate::support::{TRANSFER, file, listing, target};
 
 const MIB: usize = 1 << 20;
+const FULL: Full = Full { quota: false };
 
 fn noise(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
@@ -28,7 +29,7 @@ fn what_has_no_room_is_refused_before_its_bytes_have_travelled() {
     let huge = file(None, "huge", content.len());
     for _try in 0..3 {
         let refused = inbox.write(target(0, &huge), 0, &content[..MIB]);
-        assert_eq!(refused, Err(Full));
+        assert_eq!(refused, Err(FULL));
         let parts = listing(disk.path());
         assert!(parts.iter().all(|name| !name.ends_with(".part")));
     }
@@ -55,8 +56,9 @@ fn on_a_disk_room_for_a_large_file_is_taken_before_its_bytes_have_travelled() {
     let content = noise(8 * MIB);
     let huge = file(None, "huge", content.len());
     inbox.write(target(0, &huge), 0, &content[..MIB]).unwrap();
-    let taken = if in_memory { 0 } else { 7 * MIB as u64 };
-    assert_eq!(inbox.reserved_bytes(), taken);
+    let taken = if in_memory { MIB } else { 8 * MIB } as u64;
+    // Some disks keep a block or two beside it.
+    assert!((taken..taken + 65_536).contains(&inbox.taken_bytes()));
 }
 
 #[test]
@@ -75,9 +77,9 @@ fn small_files_that_found_no_room_arrive_when_there_is_some() {
     for n in 0..4 {
         put(&mut inbox, n).unwrap();
     }
-    assert_eq!(put(&mut inbox, 4), Err(Full));
+    assert_eq!(put(&mut inbox, 4), Err(FULL));
     assert_eq!(inbox.commit().len(), 4, "what fits has arrived");
-    assert_eq!(put(&mut inbox, 4), Err(Full));
+    assert_eq!(put(&mut inbox, 4), Err(FULL));
     disk.resize(8 * MIB);
     put(&mut inbox, 4).unwrap();
     put(&mut inbox, 5).unwrap();
@@ -108,7 +110,7 @@ fn a_write_that_stopped_in_the_middle_is_done_again_from_its_beginning() {
     let piece = 200_000;
     let mut refused = 0;
     for (n, bytes) in content.chunks(piece).enumerate() {
-        while inbox.write(target(0, &entry), (n * piece) as u64, bytes) == Err(Full) {
+        while inbox.write(target(0, &entry), (n * piece) as u64, bytes) == Err(FULL) {
             refused += 1;
             assert!(refused <= 2, "there is room");
             if refused == 2 {
@@ -168,7 +170,7 @@ fn a_kept_file_waits_for_room_too_and_is_not_thrown_away_for_the_lack_of_it() {
     let mut refused = 0;
     for at in (3 * group..content.len()).step_by(piece) {
         let bytes = &content[at..at + piece];
-        while inbox.write(film(&manifest), at as u64, bytes) == Err(Full) {
+        while inbox.write(film(&manifest), at as u64, bytes) == Err(FULL) {
             refused += 1;
             assert!(refused <= 3, "there is room");
             if refused == 3 {

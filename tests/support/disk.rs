@@ -19,6 +19,13 @@ impl SmallDisk {
         Self::mount_at(dir.path(), &format!("size={bytes}")).then(|| Self { dir })
     }
 
+    /// It holds so many files and folders, and bytes as many as it likes.
+    pub fn of_files(files: usize) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let options = format!("size=64m,nr_inodes={files}");
+        Self::mount_at(dir.path(), &options).then(|| Self { dir })
+    }
+
     pub fn mount_at(path: &Path, options: &str) -> bool {
         let mount = Command::new("mount")
             .args(["-t", "tmpfs", "-o", options, "none"])
@@ -45,16 +52,20 @@ impl SmallDisk {
     }
 
     pub fn resize(&self, bytes: usize) {
-        let remount = Command::new("mount")
-            .args(["-o", &format!("remount,size={bytes}")])
-            .arg(self.path())
-            .status();
-        assert!(remount.unwrap().success());
+        self.remount(&format!("size={bytes}"));
+    }
+
+    pub fn hold_files(&self, files: usize) {
+        self.remount(&format!("nr_inodes={files}"));
     }
 
     pub fn make_read_only(&self) {
+        self.remount("ro");
+    }
+
+    fn remount(&self, options: &str) {
         let remount = Command::new("mount")
-            .args(["-o", "remount,ro"])
+            .args(["-o", &format!("remount,{options}")])
             .arg(self.path())
             .status();
         assert!(remount.unwrap().success());

@@ -7,18 +7,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-use ropeway::engine::{Command, Event, Listening, Offer, Started};
+use ropeway::engine::{
+    Command, Event, Found, KnownDevice, Listening, Looked, Offer, SendRequest, Started,
+};
 use ropeway::gui::app::App;
 use ropeway::gui::theme;
 use ropeway::model::{
-    Code, DeviceId, DeviceName, Direction, Failure, Nearby, OnConflict, Peer, Progress, Status,
-    Summary, System, TransferId,
+    Bond, Code, DeviceId, DeviceName, Direction, Failure, Nearby, OnConflict, Peer, PeerAddress,
+    Progress, Rule, Status, Summary, Symbols, System, TransferId, Way,
 };
 use ropeway::settings::{Language, Settings};
 
@@ -51,6 +53,7 @@ impl Window<'_> {
             .build_ui_state(
                 |ui, app: &mut App| {
                     app.drain();
+                    app.attend(ui.ctx());
                     app.ui(ui, None);
                 },
                 app,
@@ -88,9 +91,7 @@ impl Window<'_> {
     }
 
     pub fn drop_file(&mut self, path: &str) {
-        self.harness.input_mut().dropped_files = vec![Arc::new(Dropped(path.into()))];
-        self.harness.step();
-        self.harness.input_mut().dropped_files.clear();
+        drop_file(&mut self.harness, Path::new(path));
         self.harness.run();
     }
 
@@ -107,6 +108,13 @@ impl Window<'_> {
     }
 }
 
+/// A file or folder let go over the window.
+pub fn drop_file(harness: &mut Harness<App>, path: &Path) {
+    harness.input_mut().dropped_files = vec![Arc::new(Dropped(path.into()))];
+    harness.step();
+    harness.input_mut().dropped_files.clear();
+}
+
 #[derive(Debug)]
 struct Dropped(PathBuf);
 
@@ -116,6 +124,71 @@ impl egui::DroppedFile for Dropped {
     }
     fn bytes(&self) -> Result<Vec<u8>, String> {
         Err("nobody reads a dropped file into memory".into())
+    }
+}
+
+pub fn sees(window: &Window, label: &str) -> bool {
+    window.harness.query_all_by_label(label).next().is_some()
+}
+
+pub fn focused(window: &Window, label: &str) -> bool {
+    let nodes = window.harness.query_all_by_label(label);
+    nodes.into_iter().any(|node| node.is_focused())
+}
+
+/// What was put on the clipboard in the last frame.
+pub fn copied(window: &Window) -> Vec<String> {
+    let commands = window.harness.output().platform_output.commands.iter();
+    let texts = commands.filter_map(|command| match command {
+        egui::OutputCommand::CopyText(text) => Some(text.clone()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// What is looked at next, and all that was asked besides it is dropped.
+pub fn looked_at(window: &Window) -> Option<PeerAddress> {
+    let mut commands = window.commands.try_iter();
+    commands.find_map(|command| match command {
+        Command::LookAt(at) => Some(at),
+        _ => None,
+    })
+}
+
+pub fn sent(window: &Window) -> SendRequest {
+    match window.command() {
+        Some(Command::Send(request)) => request,
+        command => panic!("a send command, not {command:?}"),
+    }
+}
+
+pub fn symbols() -> Symbols {
+    Symbols::from_bits([0, 0x10, 0x83])
+}
+
+/// Somebody answers there.
+pub fn found(at: &PeerAddress, id: DeviceId, name: &str, ways: &[Way]) -> Event {
+    Event::Looked(Looked {
+        at: at.clone(),
+        found: Ok(Found {
+            id,
+            name: DeviceName::cleaned(name, "?"),
+            ways: ways.to_vec(),
+            paired: false,
+        }),
+    })
+}
+
+/// A device that is remembered by both.
+pub fn known(id: DeviceId, name: &str) -> KnownDevice {
+    KnownDevice {
+        id,
+        name: DeviceName::cleaned(name, "?"),
+        label: None,
+        bond: Bond::Paired,
+        rule: Rule::Ask,
+        address: Some(format!("192.168.1.{}:9000", id.0[0])),
+        met: SystemTime::UNIX_EPOCH,
     }
 }
 

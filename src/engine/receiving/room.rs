@@ -10,8 +10,7 @@ use crate::engine::lock;
 use crate::engine::throttle::let_go;
 use crate::engine::wire::Work;
 use crate::model::{Hold, Problem};
-use crate::storage::free_bytes;
-use crate::storage::inbox::{Full, Inbox};
+use crate::storage::inbox::{Full, Inbox, Room, room};
 
 /// The disk is looked at so often while it is full.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -76,6 +75,26 @@ impl Orders {
     }
 }
 
+/// A disk that makes names of its free room has none left for either when it is full.
+fn holds_no_more_files(left: Room) -> bool {
+    const FULL_BYTES: u64 = 1 << 20;
+    left.free_files == Some(0) && left.free_bytes >= FULL_BYTES
+}
+
+/// What was free then was not enough.
+fn has_more(before: Room, now: Room, hold: Hold) -> bool {
+    match hold {
+        Hold::NoFiles => now.free_files > before.free_files,
+        Hold::NoRoom { needed_bytes } => {
+            let more = needed_bytes.clamp(1, WORTH_A_TRY_BYTES);
+            now.free_bytes >= before.free_bytes.saturating_add(more)
+        }
+        // Which may not be seen at all.
+        Hold::Quota => now.free_bytes > before.free_bytes,
+        Hold::Person | Hold::Turn => true,
+    }
+}
+
 impl Receiving {
     /// Does something that needs room, as soon as there is some. `None`: the session ended before.
     pub(super) fn with_room<T>(
@@ -84,15 +103,18 @@ impl Receiving {
         mut attempt: impl FnMut(&mut Inbox) -> Result<T, Full>,
     ) -> Option<T> {
         loop {
-            if let Ok(done) = attempt(disk.inbox.as_mut()?) {
-                self.has_room();
-                return Some(done);
-            }
+            let full = match attempt(disk.inbox.as_mut()?) {
+                Ok(done) => {
+                    self.has_room();
+                    return Some(done);
+                }
+                Err(full) => full,
+            };
             // What is complete gets its name: it may be all that arrives for a while.
             let committed = disk.inbox.as_mut()?.commit();
             self.settle(committed);
             self.flush_status();
-            if !self.wait_for_room(disk) {
+            if !self.wait_for_room(disk, full) {
                 return None;
             }
         }
@@ -107,7 +129,8 @@ impl Receiving {
         loop {
             match open() {
                 Err(problem) if problem.lacks_room() => {
-                    if !self.wait_for_room(disk) {
+                    let quota = problem == Problem::Quota;
+                    if !self.wait_for_room(disk, Full { quota }) {
                         return None;
                     }
                 }
@@ -120,24 +143,26 @@ impl Receiving {
     }
 
     /// `false` if the session ended before there was room.
-    fn wait_for_room(&self, disk: &mut Disk) -> bool {
+    fn wait_for_room(&self, disk: &mut Disk, full: Full) -> bool {
         let tried = Instant::now();
-        let before = free_bytes(&disk.folder);
+        let before = room(&disk.folder);
         if lock(&self.needs).is_none() {
-            tracing::warn!(folder = %disk.folder.display(), "the disk is full");
+            tracing::warn!(folder = %disk.folder.display(), ?before, ?full, "the disk is full");
         }
         loop {
-            let free = free_bytes(&disk.folder);
-            let needed = self.needed_bytes(disk, free);
-            self.needs_room(needed);
+            let hold = match room(&disk.folder) {
+                _ if full.quota => Hold::Quota,
+                Some(left) if holds_no_more_files(left) => Hold::NoFiles,
+                left => Hold::NoRoom {
+                    needed_bytes: left.map_or(0, |left| self.needed_bytes(disk, left)),
+                },
+            };
+            self.needs_room(hold);
             if !disk.orders.pause(LOOK_EVERY) || self.stopped.load(Ordering::SeqCst) {
                 return false;
             }
-            // What was free then was not enough.
-            let more = needed.clamp(1, WORTH_A_TRY_BYTES);
-            let now = free_bytes(&disk.folder);
-            let enough = match (before, now) {
-                (Some(before), Some(now)) => now >= before.saturating_add(more),
+            let enough = match (before, room(&disk.folder)) {
+                (Some(before), Some(now)) => has_more(before, now, hold),
                 (_, _) => true,
             };
             if enough || tried.elapsed() >= TRY_EVERY {
@@ -147,19 +172,25 @@ impl Receiving {
     }
 
     /// What the disk lacks for all that is still to come; 0 if it does not look full.
-    fn needed_bytes(&self, disk: &Disk, free: Option<u64>) -> u64 {
-        let machine = self.machine();
-        let missing = machine.wanted_bytes().saturating_sub(machine.held_bytes());
-        drop(machine);
-        let taken = disk.inbox.as_ref().map_or(0, Inbox::reserved_bytes);
-        free.map_or(0, |free| missing.saturating_sub(taken).saturating_sub(free))
+    fn needed_bytes(&self, disk: &Disk, left: Room) -> u64 {
+        let all = self.machine().needed_room(left.block_bytes);
+        let taken = disk.inbox.as_ref().map_or(0, Inbox::taken_bytes);
+        all.saturating_sub(taken).saturating_sub(left.free_bytes)
     }
 
-    fn needs_room(&self, needed_bytes: u64) {
+    fn needs_room(&self, hold: Hold) {
         let mut needs = lock(&self.needs);
-        let news = needs.is_none_or(|before| before.abs_diff(needed_bytes) >= NEWS_BYTES);
+        let news = match (*needs, hold) {
+            (
+                Some(Hold::NoRoom {
+                    needed_bytes: before,
+                }),
+                Hold::NoRoom { needed_bytes: now },
+            ) => before.abs_diff(now) >= NEWS_BYTES,
+            (before, now) => before != Some(now),
+        };
         if news {
-            *needs = Some(needed_bytes);
+            *needs = Some(hold);
             drop(needs);
             self.tell_hold();
         }
@@ -193,7 +224,7 @@ impl Receiving {
     fn tell_hold(&self) {
         // Read under the machine's lock, or an older answer could come last.
         let mut machine = self.machine();
-        let no_room = lock(&self.needs).map(|needed_bytes| Hold::NoRoom { needed_bytes });
+        let no_room = *lock(&self.needs);
         let paused = self.paused.load(Ordering::SeqCst).then_some(Hold::Person);
         machine.hold(paused.or(no_room));
         self.live.holds(machine.holds());

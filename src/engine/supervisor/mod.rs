@@ -12,6 +12,7 @@ mod offers;
 mod server;
 mod talks;
 mod transfers;
+mod waiting;
 mod wire;
 
 use std::collections::{HashMap, HashSet};
@@ -203,6 +204,7 @@ impl Supervisor {
                 }
             }
             Input::Heard(heard) => self.heard(heard),
+            Input::Waiting(all) => self.wait_on(all),
             Input::Looked(looked) => self.events.say(Event::Looked(looked)),
             Input::Diagnosis(run, diagnosis) => self.diagnosed(run, diagnosis),
             Input::FirewallChecked(run, findings) => self.firewall_checked(run, findings),
@@ -252,6 +254,7 @@ impl Supervisor {
             Command::SetSaveFolder(folder) => self.set_save_folder(folder),
             Command::SetOnConflict(rule) => *lock(&self.shared.on_conflict) = rule,
             Command::Send(request) => self.send_or_go_on(request),
+            Command::TakeUpWaiting => self.take_up_waiting(),
             Command::LookInto(transfer, folder) => self.look_into(transfer, folder),
             Command::Answer(transfer, answer) => self.answer(transfer, answer),
             Command::SetLimits(limits) => {
@@ -386,9 +389,12 @@ impl Supervisor {
                     && let Some(running) = self.transfers.get(&id)
                 {
                     self.shared.ledger.keep(running.kept(peer, key));
+                    self.shared.ledger.waits_no_longer(id);
                     self.anew.remove(&id);
                 }
             }
+            Note::Waits(waiting, written) => self.keep_waiting(connection, *waiting, written),
+            Note::PicksDiffer(differs) => self.picks_differ(connection, differs),
             Note::NotSafe(problem) => {
                 if let Some(transfer) = self.settling.remove(&connection) {
                     self.events.say(Event::NotSafe(transfer, Some(problem)));

@@ -291,9 +291,10 @@ impl Supervisor {
                 Handle::Receiving(_) => None,
             })
             .filter(|(_, _, transfer, sending)| {
+                // Or it is about to: this try may have been too early.
                 let waits = matches!(
                     transfer.state,
-                    TransferState::Interrupted | TransferState::Away
+                    TransferState::Interrupted | TransferState::Away | TransferState::Connecting
                 );
                 let there = sending.device().is_some_and(|it| devices.contains(&it));
                 waits && there

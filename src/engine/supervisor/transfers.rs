@@ -15,11 +15,12 @@ use crate::engine::live::Live;
 use crate::engine::note::{ConnectionId, Notes};
 use crate::engine::receiving::Receiving;
 use crate::engine::sending::{Earlier, Sending};
+use crate::engine::waiting::Picked;
 use crate::engine::wire::{Closed, Phase, Purpose};
 use crate::engine::{LastWord, absolute};
 use crate::model::{
     DeviceId, DeviceName, Direction, Failure, Hold, Holds, Meter, OnConflict, Party, Peer,
-    PeerAddress, Problem, Progress, Status, Summary, TransferId, TransferState, Trust, displayable,
+    PeerAddress, Progress, Status, Summary, TransferId, TransferState, Trust, displayable,
 };
 use crate::protocol::verification::SessionKey;
 
@@ -60,7 +61,8 @@ impl Supervisor {
         let like = ledger.like(&places, &request.to.to_string(), device);
         let mut like = like.into_iter();
         let known = |id| self.transfers.contains_key(&id) || self.anew.contains_key(&id);
-        let free = !known(request.transfer);
+        // What waits has been tried under the id it has.
+        let free = !known(request.transfer) && !ledger.waits(request.transfer);
         let Some(kept) = like.find(|kept| free && kept.unanswered && !known(kept.transfer)) else {
             return self.send(request, None);
         };
@@ -75,6 +77,16 @@ impl Supervisor {
     }
 
     pub(super) fn send(&mut self, request: SendRequest, kept: Option<Kept>) {
+        self.send_picked(request, kept, None);
+    }
+
+    /// `picks`: what they were when an earlier process began to wait with them.
+    pub(super) fn send_picked(
+        &mut self,
+        request: SendRequest,
+        kept: Option<Kept>,
+        picks: Option<Vec<Picked>>,
+    ) {
         let transfer = request.transfer;
         if self.transfers.contains_key(&transfer) || self.offers.contains_key(&transfer) {
             return;
@@ -131,6 +143,9 @@ impl Supervisor {
             self.shared.throttle.clone(),
             notes.clone(),
         );
+        if let Some(picks) = picks {
+            sending.was_picked(picks);
+        }
         if let Some(kept) = &kept {
             // Until the first word from over there.
             sending.live.entries.set(kept.entries);
@@ -381,9 +396,13 @@ impl Supervisor {
                 (_, _) if running.state == TransferState::Away => Failure::Unreachable {
                     address: running.started.peer.address.clone(),
                 },
-                (Some(Hold::NoRoom { .. }), _) => Failure::Disk(Problem::NoSpace),
-                (_, Some(Hold::NoRoom { .. })) => Failure::PeerDisk(Problem::NoSpace),
-                (_, _) => Failure::Lost,
+                (here, there) => {
+                    match (here.and_then(Hold::problem), there.and_then(Hold::problem)) {
+                        (Some(problem), _) => Failure::Disk(problem),
+                        (None, Some(problem)) => Failure::PeerDisk(problem),
+                        (None, None) => Failure::Lost,
+                    }
+                }
             };
             let full = matches!(failure, Failure::Disk(_) | Failure::PeerDisk(_));
             match &running.handle {
@@ -461,6 +480,7 @@ impl Supervisor {
         {
             return self.send_anew(id, &transfer, request);
         }
+        self.shared.ledger.waits_no_longer(id);
         // The last picture, so that there is at least one.
         let progress = transfer.progress(id);
         self.events.say(Event::Progress(progress));
@@ -496,9 +516,14 @@ impl Supervisor {
     fn send_anew(&mut self, was: TransferId, transfer: &Transfer, request: SendRequest) {
         self.shared.ledger.forget(was);
         let now = request.transfer;
-        self.events.say(Event::Renamed { was, now });
-        // There may be another one.
-        self.send_or_go_on(request);
+        let picks = self.waits_as(was, transfer, &request);
+        if now != was {
+            self.events.say(Event::Renamed { was, now });
+        }
+        match picks {
+            None => self.send_or_go_on(request), // There may be another one.
+            Some(_) => self.send_picked(request, None, picks),
+        }
         // If there is not, what the person said of this one holds for it.
         self.pause(now, transfer.paused);
         self.limit_speed(now, transfer.limit);

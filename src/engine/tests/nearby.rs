@@ -73,7 +73,7 @@ fn send(device: &Device, request: SendRequest) -> TransferId {
     transfer
 }
 
-fn is_away(device: &Device, transfer: TransferId) {
+pub(super) fn is_away(device: &Device, transfer: TransferId) {
     device.wait(|event| match event {
         Event::State(id, TransferState::Away) if id == transfer => Some(()),
         Event::Ended(summary) => panic!("{summary:?}"),
@@ -258,7 +258,7 @@ fn a_silent_connection_is_given_up_only_if_its_device_is_no_longer_heard_where_i
 }
 
 /// As after a meeting.
-fn pair(one: &Device, other: &Device) -> PairKey {
+pub(super) fn pair(one: &Device, other: &Device) -> PairKey {
     let key = PairKey::derive(&[1; 32], id(one), id(other));
     for (here, there) in [(one, other), (other, one)] {
         let known = &here.engine.shared.known;

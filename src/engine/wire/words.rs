@@ -69,6 +69,8 @@ fn held(holds: Holds) -> String {
     let one = |hold: Hold, whose: &str| match hold {
         Hold::Person => format!("paused {whose}"),
         Hold::Turn => format!("waits for its turn {whose}"),
+        Hold::NoFiles => format!("the disk can hold no more files {whose}"),
+        Hold::Quota => format!("the quota is used up {whose}"),
         Hold::NoRoom { needed_bytes: 0 } => format!("the disk is full {whose}"),
         Hold::NoRoom { needed_bytes } => {
             format!("the disk is full {whose}, {needed_bytes} bytes are missing")

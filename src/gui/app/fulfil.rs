@@ -145,6 +145,21 @@ impl App {
                 self.modal = Some(ModalState::Doctor(dialog));
                 self.diagnose(of);
             }
+            Want::OpenHelp => self.modal = Some(ModalState::Help),
+            Want::Quit => self.want_quit(context),
+            Want::SetOnClose(on_close) => {
+                self.settings.on_close = on_close;
+                self.save();
+            }
+            Want::SetNotify(notify) => {
+                self.settings.notify = notify;
+                self.save();
+            }
+            // Drawn with the next picture.
+            Want::SetZoom(percent) => {
+                self.settings.zoom_percent = percent;
+                self.save();
+            }
             Want::Diagnose(of) => self.diagnose(of),
             Want::OpenKnown => self.open_settings(|dialog| dialog.at(SettingsPage::Known)),
             Want::Rename(name) => {
@@ -281,6 +296,7 @@ impl App {
                 let card = cards.iter().find(|card| card.id == with);
                 self.view.talks.show(card, with);
                 self.talks_panel.focus = Some(with);
+                self.fill_in_text(with);
             }
             None => self.view.talks.open = None,
         }
@@ -362,7 +378,7 @@ impl App {
             Ok(bytes) => {
                 let id = new_transfer_id();
                 let name = (self.texts.picture_name)(&stamp());
-                self.stashing.push((id, device));
+                self.stashing.push((id, Some(device)));
                 (self.commands)(Command::Stash { id, name, bytes });
             }
             Err(why) => self.view.talks.no_picture(device, Some(why)),
@@ -373,9 +389,11 @@ impl App {
         let position = self.stashing.iter().position(|(known, _)| *known == id);
         let Some(position) = position else { return };
         let (_, device) = self.stashing.swap_remove(position);
-        match stored {
-            Ok(path) => self.send_in_talk(device, vec![path]),
-            Err(problem) => {
+        match (stored, device) {
+            (Ok(path), Some(device)) => self.send_in_talk(device, vec![path]),
+            (Ok(path), None) => self.add(path),
+            (Err(problem), None) => self.not_stashed(problem),
+            (Err(problem), Some(device)) => {
                 let why = NoPicture::Problem(problem);
                 self.view.talks.no_picture(device, Some(why));
             }
@@ -527,7 +545,7 @@ impl App {
         }
     }
 
-    fn save(&mut self) {
+    pub(super) fn save(&mut self) {
         if let Some(data_dir) = &self.data_dir
             && let Err(error) = self.settings.save(Path::new(data_dir))
         {

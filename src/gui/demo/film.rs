@@ -149,7 +149,7 @@ impl eframe::App for Film {
         if let Some(camera) = &mut self.camera
             && camera.look(ui.ctx())
         {
-            self.stage.app.close(ui.ctx());
+            self.stage.app.quit(ui.ctx());
         }
     }
 

@@ -424,6 +424,8 @@ fn is_puzzling(failure: &Failure) -> bool {
         | Failure::ForgottenThere { .. }
         | Failure::KnownOnly
         | Failure::BlockedHere { .. }
+        | Failure::NeverThere { .. }
+        | Failure::TooManyWait
         | Failure::NotConfirmed
         | Failure::Declined
         | Failure::Cancelled(_)

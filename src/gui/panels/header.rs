@@ -79,9 +79,10 @@ pub fn header_ui(
                     false => Want::OpenTalks,
                 });
             }
-            let doctor = widgets::icon_button(ui, Icon::CircleQuestionMark, scope.texts.doctor);
-            if doctor.on_hover_text("F1").clicked() {
-                scope.want(Want::OpenDoctor(None));
+            let help = scope.texts.hands.keys_title;
+            let help = widgets::icon_button(ui, Icon::CircleQuestionMark, help);
+            if help.on_hover_text("F1").clicked() {
+                scope.want(Want::OpenHelp);
             }
         });
     });

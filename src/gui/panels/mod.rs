@@ -1,15 +1,19 @@
 //! The parts of the window. Each draws from the view and says what the person wants; none acts.
 
+pub mod closing;
 pub mod confirm;
 pub mod destination;
 pub mod doctor;
 pub mod empty;
 pub mod failures;
+mod hands;
 pub mod header;
+pub mod help;
 pub mod known;
 pub mod modals;
 pub mod notice;
 pub mod offers;
+mod picks;
 pub mod receive;
 pub mod send;
 pub mod settings;
@@ -25,7 +29,7 @@ use crate::gui::view::draft::Missed;
 use crate::model::{
     Allow, DeviceId, FailedLine, OnConflict, Peer, PeerAddress, Presence, TransferId,
 };
-use crate::settings::{Language, Theme};
+use crate::settings::{Language, OnClose, Theme};
 
 /// What a person asked for by a click or a key.
 #[derive(Debug)]
@@ -88,6 +92,14 @@ pub enum Want {
     /// computer is.
     OpenDoctor(Option<PeerAddress>),
     Diagnose(Option<PeerAddress>),
+    /// The keys, and where else help is.
+    OpenHelp,
+    /// The end of the program; asked about first if something runs.
+    Quit,
+    SetOnClose(OnClose),
+    SetNotify(bool),
+    /// In percent of the usual size of text.
+    SetZoom(u16),
     Rename(String),
     SetPort(u16),
     LimitSpeed(TransferId, Option<u64>),

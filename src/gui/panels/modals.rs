@@ -1,4 +1,4 @@
-//! The two questions that are asked before something is ended.
+//! The question that is asked before something is ended.
 
 use egui::{Align, Context, Layout, Ui, vec2};
 
@@ -56,10 +56,4 @@ fn answers(ui: &mut Ui, answers: &[&str]) -> Option<usize> {
 pub fn stop_question(texts: &'static Texts, running: usize) -> (String, [&'static str; 3]) {
     let text = (texts.stop_text)(running as u64);
     (text, [texts.stop_now, texts.let_finish, texts.keep_on])
-}
-
-/// What to do about transfers when the window is closed.
-pub fn quit_question(texts: &'static Texts, running: usize) -> (String, [&'static str; 2]) {
-    let text = (texts.quit_text)(running as u64);
-    (text, [texts.quit_now, texts.keep_running])
 }

@@ -4,6 +4,8 @@ use egui::{Color32, Frame, Label, Margin, RichText, Ui};
 use lucide_icons::Icon;
 
 use super::{Scope, Want};
+use crate::gui::clipboard::NoPicture;
+use crate::gui::texts::Texts;
 use crate::gui::view::{Notice, View};
 use crate::gui::{theme, widgets};
 use crate::model::{DeviceId, displayable};
@@ -99,16 +101,20 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
         Notice::NotRead(why) => (texts.settings_not_read)(why),
         Notice::DevicesNotRead(why) => (texts.devices_not_read)(why),
         Notice::ConversationsNotRead(why) => (texts.talks_not_read)(why),
+        Notice::TextPasted => texts.hands.text_pasted.to_owned(),
+        Notice::NotPasted(why) => not_pasted(texts, why),
     };
     let (front, soft, symbol) = match notice {
         Notice::ListSaved(_) | Notice::Paired(_) => (palette.ok, palette.ok_soft, Icon::Check),
+        Notice::TextPasted => (palette.link, palette.accent_soft, Icon::ClipboardPaste),
         Notice::Blocked(..) => (palette.warn, palette.warn_soft, Icon::Ban),
         Notice::CommandFailed(..)
         | Notice::ListNotSaved(..)
         | Notice::NotSaved(_)
         | Notice::NotRead(_)
         | Notice::DevicesNotRead(_)
-        | Notice::ConversationsNotRead(_) => (palette.warn, palette.warn_soft, Icon::TriangleAlert),
+        | Notice::ConversationsNotRead(_)
+        | Notice::NotPasted(_) => (palette.warn, palette.warn_soft, Icon::TriangleAlert),
     };
     let look = Look {
         symbol,
@@ -126,4 +132,13 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
             scope.want(Want::DismissNotice);
         }
     });
+}
+
+fn not_pasted(texts: &Texts, why: &NoPicture) -> String {
+    let words = &texts.hands;
+    match why {
+        NoPicture::Nothing => words.nothing_to_paste.to_owned(),
+        NoPicture::TooLarge => words.picture_too_large.to_owned(),
+        NoPicture::Problem(problem) => (words.not_pasted)(&(texts.problem)(problem)),
+    }
 }

@@ -4,7 +4,7 @@ mod advanced;
 mod general;
 mod network;
 mod receiving;
-mod rows;
+pub mod rows;
 
 use std::path::PathBuf;
 

@@ -6,6 +6,7 @@ use egui::{Align, Color32, Layout, Ui, vec2};
 use lucide_icons::Icon;
 
 use super::failures::failures_ui;
+use super::picks::picks_ui;
 use super::{Scope, Want};
 use crate::engine::Command;
 use crate::gui::format::{duration, size, size_of};
@@ -46,6 +47,7 @@ pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
         }
         ui.push_id(row.id, |ui| {
             row_ui(ui, scope, row);
+            picks_ui(ui, scope, row);
             let mut newer = view.rows.iter().take(index);
             if newer.all(|newer| newer.peer.device_id != row.peer.device_id) {
                 remember_ui(ui, scope, view, row);
@@ -394,6 +396,10 @@ fn held(scope: &Scope, row: &Row) -> String {
         (None, Some(Hold::NoRoom { needed_bytes })) => {
             (texts.no_room_there)(peer, need(needed_bytes).as_deref())
         }
+        (Some(Hold::NoFiles), _) => texts.no_files_here.to_owned(),
+        (None, Some(Hold::NoFiles)) => (texts.no_files_there)(peer),
+        (Some(Hold::Quota), _) => texts.no_quota_here.to_owned(),
+        (None, Some(Hold::Quota)) => (texts.no_quota_there)(peer),
         (None, Some(Hold::Turn)) => (texts.turn_there)(peer),
         (None, Some(Hold::Person) | None) => (texts.paused_by_peer)(peer),
     }
@@ -488,7 +494,7 @@ fn actions(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             {
                 scope.want(Want::Engine(Command::Pause(row.id)));
             }
-            let full = matches!(row.holds.here, Some(Hold::NoRoom { .. }));
+            let full = row.holds.here.is_some_and(|hold| hold.problem().is_some());
             if full && row.direction == Direction::Receive {
                 if widgets::button(ui, texts.other_folder).clicked() {
                     scope.want(Want::PickOtherFolder(row.id));

@@ -359,6 +359,21 @@ pub const ENGLISH: Texts = Texts {
         Some(need) => format!("{peer} needs {need} more. Sending continues once there is room."),
         None => format!("The disk of {peer} is full. Sending continues once there is room."),
     },
+    no_files_here: "This disk can hold no more files. Receiving continues once some are deleted.",
+    no_files_there: |peer| {
+        format!(
+            "The disk of {peer} can hold no more files. Sending continues once some are deleted there."
+        )
+    },
+    no_quota_here: "Your quota on this disk is used up. Receiving continues once there is room.",
+    no_quota_there: |peer| {
+        format!("The quota on the disk of {peer} is used up. Sending continues once there is room.")
+    },
+    picks_between: ", ",
+    picks_gone: |names| format!("No longer there: {names}. Put it back, or it is left out."),
+    picks_changed: |names| {
+        format!("Changed since you picked it: {names}. What is sent is how it is by then.")
+    },
     resume: "Resume",
     resume_now: "Resume now",
     delete: "Delete",
@@ -455,18 +470,6 @@ pub const ENGLISH: Texts = Texts {
     let_finish: "Let it finish",
     stop_now: "Stop it",
     keep_on: "Stay on",
-    quit_title: "Quit while something is running?",
-    quit_text: |count| match count {
-        1 => "One transfer is still running. Quitting interrupts it; it can go on next time."
-            .to_owned(),
-        count => {
-            format!(
-                "{count} transfers are still running. Quitting interrupts them; they can go on next time."
-            )
-        }
-    },
-    quit_now: "Quit",
-    keep_running: "Keep running",
 
     set_general: "General",
     no_known: "No device is known yet",
@@ -520,6 +523,7 @@ pub const ENGLISH: Texts = Texts {
     language_system: "System",
     set_advanced: "Advanced",
     set: super::settings::ENGLISH,
+    hands: super::hands::ENGLISH,
     wire: super::wire::ENGLISH,
     settings_not_saved: |why| format!("The settings could not be saved: {why}"),
     devices_not_read: |why| why.to_owned(),
@@ -610,7 +614,13 @@ fn failure(failure: &Failure) -> String {
         Failure::Declined => "The other person declined.".to_owned(),
         Failure::Cancelled(Party::Us) => "Cancelled here.".to_owned(),
         Failure::Cancelled(Party::Peer) => "Cancelled on the other device.".to_owned(),
-        Failure::NothingToSend => "None of it could be read.".to_owned(),
+        Failure::NothingToSend => "None of it is there any more, or none could be read.".to_owned(),
+        Failure::NeverThere { name } => {
+            format!("{name} did not appear for a week. Send it again when it is there.")
+        }
+        Failure::TooManyWait => {
+            "Too many things wait for devices already. Cancel some of them.".to_owned()
+        }
         Failure::Disk(problem) => {
             format!("The save folder cannot be used: {}", problem_text(problem))
         }
@@ -638,6 +648,7 @@ fn problem_text(problem: &Problem) -> String {
         Problem::Special => "It is neither a file nor a folder, so it cannot be sent.",
         Problem::Corrupt => "The content did not match its checksum. Retry.",
         Problem::NoSpace => "There is no room left on the disk. Make room there.",
+        Problem::NoFiles => "The disk can hold no more files. Delete some there.",
         Problem::Quota => "The quota on that disk is used up. Make room, or have it raised.",
         Problem::TooLarge => "The file is too large for this disk. Save to another one.",
         Problem::ReadOnly => "The disk is read-only. Make it writable, or save to another one.",

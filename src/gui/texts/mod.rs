@@ -4,6 +4,7 @@
 //! functions, so that each language orders and counts as it must.
 
 mod en;
+mod hands;
 mod settings;
 mod wire;
 mod zh;
@@ -21,6 +22,7 @@ use crate::model::{
 use crate::settings::Language;
 
 pub use en::ENGLISH;
+pub use hands::HandsTexts;
 pub use settings::SettingsTexts;
 pub use wire::WireTexts;
 pub use zh::CHINESE;
@@ -238,6 +240,15 @@ pub struct Texts {
     /// How much more room is needed, if that is known.
     pub no_room_here: fn(Option<&str>) -> String,
     pub no_room_there: fn(&str, Option<&str>) -> String,
+    /// The disk has room, but none for one more file; the person's share of it is used up.
+    pub no_files_here: &'static str,
+    pub no_files_there: fn(&str) -> String,
+    pub no_quota_here: &'static str,
+    pub no_quota_there: fn(&str) -> String,
+    /// Names of what was picked for a send that waits.
+    pub picks_gone: fn(&str) -> String,
+    pub picks_changed: fn(&str) -> String,
+    pub picks_between: &'static str,
     pub resume: &'static str,
     pub resume_now: &'static str,
     pub delete: &'static str,
@@ -307,10 +318,6 @@ pub struct Texts {
     pub let_finish: &'static str,
     pub stop_now: &'static str,
     pub keep_on: &'static str,
-    pub quit_title: &'static str,
-    pub quit_text: fn(u64) -> String,
-    pub quit_now: &'static str,
-    pub keep_running: &'static str,
 
     pub set_general: &'static str,
     pub no_known: &'static str,
@@ -355,6 +362,7 @@ pub struct Texts {
     pub set_advanced: &'static str,
     pub set: SettingsTexts,
     pub wire: WireTexts,
+    pub hands: HandsTexts,
     pub settings_not_saved: fn(&str) -> String,
     pub settings_not_read: fn(&str) -> String,
     pub devices_not_read: fn(&str) -> String,

@@ -134,7 +134,8 @@ pub const ENGLISH: WireTexts = WireTexts {
         Phase::Receiving(Flow::Bytes) => "ends when they send some",
         Phase::Sending(_) | Phase::Receiving(_) => "",
         Phase::Held(holds) => match (holds.here, holds.there) {
-            (Some(Hold::NoRoom { .. }), _) | (None, Some(Hold::NoRoom { .. })) => {
+            (Some(Hold::NoRoom { .. } | Hold::NoFiles | Hold::Quota), _)
+            | (None, Some(Hold::NoRoom { .. } | Hold::NoFiles | Hold::Quota)) => {
                 "ends when there is room"
             }
             (Some(Hold::Person), Some(Hold::Person)) => "ends when both resume",
@@ -193,6 +194,8 @@ fn failure(failure: &Failure) -> &'static str {
         Failure::Declined => "the person there declined",
         Failure::Cancelled(_) => "it was cancelled",
         Failure::NothingToSend => "nothing of it could be read",
+        Failure::NeverThere { .. } => "they did not appear for a week",
+        Failure::TooManyWait => "too many things wait already",
         Failure::Disk(_) => "trouble with the disk here",
         Failure::PeerDisk(_) => "trouble with the disk there",
         Failure::Protocol(_) => "they broke the protocol",
@@ -204,6 +207,10 @@ fn held(holds: Holds) -> String {
     match (holds.here, holds.there) {
         (Some(Hold::NoRoom { .. }), _) => "The disk here is full",
         (None, Some(Hold::NoRoom { .. })) => "The disk there is full",
+        (Some(Hold::NoFiles), _) => "The disk here can hold no more files",
+        (None, Some(Hold::NoFiles)) => "The disk there can hold no more files",
+        (Some(Hold::Quota), _) => "The quota here is used up",
+        (None, Some(Hold::Quota)) => "The quota there is used up",
         (Some(Hold::Person), Some(Hold::Person)) => "Paused by you and by them",
         (Some(Hold::Person), _) => "Paused by you",
         (_, Some(Hold::Person)) => "Paused by them",
@@ -300,7 +307,8 @@ pub const CHINESE: WireTexts = WireTexts {
         Phase::Receiving(Flow::Bytes) => "对方发来数据后结束",
         Phase::Sending(_) | Phase::Receiving(_) => "",
         Phase::Held(holds) => match (holds.here, holds.there) {
-            (Some(Hold::NoRoom { .. }), _) | (None, Some(Hold::NoRoom { .. })) => "有空间后结束",
+            (Some(Hold::NoRoom { .. } | Hold::NoFiles | Hold::Quota), _)
+            | (None, Some(Hold::NoRoom { .. } | Hold::NoFiles | Hold::Quota)) => "有空间后结束",
             (Some(Hold::Person), Some(Hold::Person)) => "双方继续后结束",
             (Some(Hold::Person), _) => "您继续后结束",
             (_, Some(Hold::Person)) => "对方继续后结束",
@@ -357,6 +365,8 @@ fn failure_zh(failure: &Failure) -> &'static str {
         Failure::Declined => "对方拒绝了",
         Failure::Cancelled(_) => "已取消",
         Failure::NothingToSend => "内容无法读取",
+        Failure::NeverThere { .. } => "对方一周没有出现",
+        Failure::TooManyWait => "等待的内容太多",
         Failure::Disk(_) => "本机磁盘出现问题",
         Failure::PeerDisk(_) => "对方磁盘出现问题",
         Failure::Protocol(_) => "对方违反了协议",
@@ -368,6 +378,10 @@ fn held_zh(holds: Holds) -> String {
     match (holds.here, holds.there) {
         (Some(Hold::NoRoom { .. }), _) => "本机磁盘已满",
         (None, Some(Hold::NoRoom { .. })) => "对方磁盘已满",
+        (Some(Hold::NoFiles), _) => "本机磁盘的文件数已达上限",
+        (None, Some(Hold::NoFiles)) => "对方磁盘的文件数已达上限",
+        (Some(Hold::Quota), _) => "本机磁盘的配额已用完",
+        (None, Some(Hold::Quota)) => "对方磁盘的配额已用完",
         (Some(Hold::Person), Some(Hold::Person)) => "您和对方都已暂停",
         (Some(Hold::Person), _) => "您已暂停",
         (_, Some(Hold::Person)) => "对方已暂停",

@@ -305,6 +305,15 @@ pub const CHINESE: Texts = Texts {
         Some(need) => format!("“{peer}”还差 {need} 空间，有空间后自动继续发送。"),
         None => format!("“{peer}”的磁盘已满，有空间后自动继续发送。"),
     },
+    no_files_here: "本机磁盘能存放的文件数已达上限，删除一些文件后自动继续接收。",
+    no_files_there: |peer| {
+        format!("“{peer}”的磁盘能存放的文件数已达上限，对方删除一些文件后自动继续发送。")
+    },
+    no_quota_here: "您在本机磁盘上的配额已用完，腾出空间或提高配额后自动继续接收。",
+    no_quota_there: |peer| format!("“{peer}”的磁盘配额已用完，对方有空间后自动继续发送。"),
+    picks_between: "、",
+    picks_gone: |names| format!("已找不到：{names}。请放回原处，否则不会发送。"),
+    picks_changed: |names| format!("选择之后有改动：{names}。将发送最新内容。"),
     resume: "继续",
     resume_now: "立即继续",
     delete: "删除",
@@ -397,10 +406,6 @@ pub const CHINESE: Texts = Texts {
     let_finish: "接收完再关闭",
     stop_now: "立即停止",
     keep_on: "保持开启",
-    quit_title: "传输尚未完成，要退出吗？",
-    quit_text: |count| format!("还有 {count} 个传输正在进行，退出后会中断，下次可以继续。"),
-    quit_now: "退出",
-    keep_running: "继续传输",
 
     set_general: "常规",
     no_known: "还没有已配对的设备",
@@ -452,6 +457,7 @@ pub const CHINESE: Texts = Texts {
     language_system: "跟随系统",
     set_advanced: "高级",
     set: super::settings::CHINESE,
+    hands: super::hands::CHINESE,
     wire: super::wire::CHINESE,
     settings_not_saved: |why| format!("设置未能保存：{why}"),
     devices_not_read: |why| format!("已配对设备列表未能完整读取，请检查列表。（{why}）"),
@@ -537,7 +543,11 @@ fn failure(failure: &Failure) -> String {
         Failure::Declined => "对方拒绝了。".to_owned(),
         Failure::Cancelled(Party::Us) => "已在本机取消。".to_owned(),
         Failure::Cancelled(Party::Peer) => "已在对方设备上取消。".to_owned(),
-        Failure::NothingToSend => "所选内容都无法读取。".to_owned(),
+        Failure::NothingToSend => "所选内容已不存在或都无法读取。".to_owned(),
+        Failure::NeverThere { name } => {
+            format!("{name} 一周都没有出现，已不再等待。等它出现后请重新发送。")
+        }
+        Failure::TooManyWait => "等待设备出现的内容太多，请先取消一些。".to_owned(),
         Failure::Disk(problem) => format!("无法使用保存位置：{}", problem_text(problem)),
         Failure::PeerDisk(problem) => format!("对方磁盘出现问题：{}", problem_text(problem)),
         Failure::Protocol(_) => "对方设备发来了无法理解的内容，连接已关闭。".to_owned(),
@@ -555,6 +565,7 @@ fn problem_text(problem: &Problem) -> String {
         Problem::Special => "既不是文件也不是文件夹，无法发送。",
         Problem::Corrupt => "内容校验未通过，请重试。",
         Problem::NoSpace => "磁盘空间已满，请在该磁盘上腾出空间。",
+        Problem::NoFiles => "该磁盘能存放的文件数已达上限，请在那里删除一些文件。",
         Problem::Quota => "该磁盘分配给您的空间已用完，请腾出空间或提高配额。",
         Problem::TooLarge => "文件太大，此磁盘无法保存，请换一个磁盘。",
         Problem::ReadOnly => "磁盘为只读，请改为可写或换一个保存位置。",

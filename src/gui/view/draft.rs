@@ -450,6 +450,7 @@ fn before_the_offer(failure: &Failure) -> bool {
         | Failure::Busy
         | Failure::Older { .. }
         | Failure::BlockedHere { .. }
+        | Failure::TooManyWait
         | Failure::SecretNeeded
         | Failure::WrongSecret
         | Failure::NotTheDevice { .. }
@@ -464,6 +465,7 @@ fn before_the_offer(failure: &Failure) -> bool {
         | Failure::Silent
         | Failure::Declined
         | Failure::Cancelled(Party::Us | Party::Peer)
+        | Failure::NeverThere { .. }
         | Failure::NothingToSend
         | Failure::Disk(_)
         | Failure::PeerDisk(_)

@@ -26,6 +26,9 @@ pub struct Row {
     pub holds: Holds,
     /// How fast it may go, in bytes a second.
     pub limit: Option<u64>,
+    /// Of what was picked and had to wait: what is not there any more, and what has changed since.
+    pub gone: Vec<PathBuf>,
+    pub changed: Vec<PathBuf>,
     pub failed: Vec<FileReport>,
     /// Of a row from an earlier run: how many entries failed.
     pub failed_before: u64,
@@ -58,6 +61,8 @@ impl Row {
             quiet_seconds: 0,
             holds: Holds::default(),
             limit: None,
+            gone: Vec::new(),
+            changed: Vec::new(),
             failed: Vec::new(),
             failed_before: 0,
             filter: String::new(),

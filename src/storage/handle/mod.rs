@@ -53,7 +53,9 @@ fn largest_file_of(file_system: u64) -> Option<u64> {
 /// file: it then keeps the one it has.
 pub(super) fn set_modified(file: &File, modified: Modified) {
     if let Some(time) = system_time(modified) {
-        let _ = file.set_times(FileTimes::new().set_modified(time));
+        // Both: file systems in user space, FAT among them, do nothing where only one is to be set.
+        let times = FileTimes::new().set_accessed(SystemTime::now());
+        let _ = file.set_times(times.set_modified(time));
     }
 }
 

@@ -7,14 +7,15 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, flock,
-    fstat, linkat, mkdirat, openat, renameat, statat, unlinkat, utimensat,
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Timespec, Timestamps, flock, fstat,
+    linkat, mkdirat, openat, renameat, statat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
-use super::{FileId, Standing, StandingKind};
+use super::{FileId, Standing, StandingKind, modified_of};
 use crate::model::Modified;
 
 const FOLDER: OFlags = OFlags::RDONLY
@@ -195,12 +196,13 @@ impl FolderHandle {
 
     /// Sets the time of a folder in this one; a link of that name is not followed.
     pub fn set_folder_modified(&self, name: &str, modified: Modified) -> io::Result<()> {
-        let omit = Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_OMIT,
-        };
+        // Both, as in `set_modified`.
+        let now = modified_of(SystemTime::now());
         let times = Timestamps {
-            last_access: omit,
+            last_access: Timespec {
+                tv_sec: now.seconds,
+                tv_nsec: now.nanos.into(),
+            },
             last_modification: Timespec {
                 tv_sec: modified.seconds,
                 tv_nsec: modified.nanos.min(999_999_999).into(),

@@ -4,6 +4,7 @@ use egui::{TextEdit, Ui};
 
 use super::SettingsDialog;
 use super::rows::{between, group, row};
+use crate::gui::panels::hands::{background_ui, text_size_ui};
 use crate::gui::panels::{Scope, Want};
 use crate::gui::segmented::segmented;
 use crate::gui::theme;
@@ -21,7 +22,10 @@ pub fn general_ui(
         language(ui, scope, settings);
         between(ui);
         looks(ui, scope, settings);
+        between(ui);
+        text_size_ui(ui, scope, settings);
     });
+    group(ui, |ui| background_ui(ui, scope, settings));
     group(ui, |ui| keep(ui, scope, settings));
 }
 
