@@ -363,7 +363,7 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
     window.say(Event::State(TRANSFER, TransferState::Interrupted));
     window
         .harness
-        .get_by_label("The connection is gone. It goes on when Garden laptop is back.");
+        .get_by_label("Connection lost. It resumes when Garden laptop is back.");
     window.click("Resume now");
     assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
 
@@ -840,6 +840,31 @@ fn settings_act_at_once() {
 }
 
 #[test]
+fn all_settings_go_back_to_the_defaults_once_the_person_has_said_so_twice() {
+    let mut window = Window::english();
+    window.press(Modifiers::COMMAND, Key::Comma);
+    window.click("Receiving");
+    window.click("Replace older");
+    let conflict = |window: &Window| window.harness.state().settings.on_conflict;
+    assert_eq!(conflict(&window), OnConflict::Newer);
+    window.click("Advanced");
+    for (answer, left) in [
+        ("Keep my settings", OnConflict::Newer),
+        ("Reset", OnConflict::Rename),
+    ] {
+        while window.command().is_some() {}
+        window.click("Reset to defaults…");
+        assert!(window.command().is_none(), "it is asked first");
+        window.click(answer);
+        assert_eq!(conflict(&window), left);
+    }
+    let told = std::iter::from_fn(|| window.command());
+    let told: Vec<_> = told.collect();
+    let rename = |command: &Command| matches!(command, Command::SetOnConflict(OnConflict::Rename));
+    assert!(told.iter().any(rename), "the engine hears of it: {told:?}");
+}
+
+#[test]
 fn very_long_names_do_not_push_anything_out_of_the_window() {
     let mut window = Window::english();
     let name = format!("{} end.pdf", "很长的文件名 long ".repeat(20));
@@ -1087,6 +1112,7 @@ fn a_lone_file_cannot_be_put_into_a_folder_of_its_own() {
 fn the_default_for_names_that_are_taken_is_a_setting() {
     let mut window = Window::english();
     window.press(Modifiers::COMMAND, Key::Comma);
+    window.click("Receiving");
     assert_eq!(chosen(&window, "Keep both"), Some(Toggled::True));
     window.click("Replace older");
     assert!(matches!(

@@ -596,7 +596,7 @@ fn waiting(change: impl FnOnce(&mut Offer)) -> Event {
 fn an_offer_says_how_far_its_sender_has_proven_itself() {
     for (trust, badge, blockable) in [
         (Trust::Known, "known", false),
-        (Trust::Verified, "typed your code", true),
+        (Trust::Verified, "verified", true),
         (Trust::Asked, "not verified", true),
         (Trust::None, "not verified", true),
     ] {
@@ -921,7 +921,7 @@ fn fifty_known_devices_scroll_within_a_narrow_window() {
     window.press(Modifiers::COMMAND, Key::Comma);
     let page = window
         .harness
-        .get_by_role_and_label(Role::RadioButton, "已知设备");
+        .get_by_role_and_label(Role::RadioButton, "已配对设备");
     page.click();
     window.harness.run();
     let done = window.harness.get_by_label("完成");

@@ -375,7 +375,7 @@ fn a_device_that_allows_it_is_asked_without_a_code() {
     window.say(Event::Symbols(request.id, symbols()));
     let question = "Does the other screen show Fish · Key · Cloud · Tree?";
     window.harness.get_by_label(question);
-    let hint = "Not a name and not a byte goes to Kitchen PC before you have answered.";
+    let hint = "Nothing goes to Kitchen PC before you answer, not even a name.";
     window.harness.get_by_label(hint);
     let yes = window
         .harness
@@ -414,7 +414,7 @@ fn the_text_of_a_stranger_is_shown_declined_or_blocked() {
     };
     let mut window = Window::english();
     let title = "Kitchen PC wants to send a text";
-    let same = "Show it only if the other screen shows the same:";
+    let same = "Does the other screen show the same?";
 
     window.say(offer());
     window.harness.get_by_label(title);
@@ -447,7 +447,7 @@ fn the_text_of_a_stranger_is_shown_declined_or_blocked() {
     assert!(!sees(&window, title));
 
     window.say(offer());
-    window.click("Same there: show");
+    window.click("Same symbols – show");
     assert!(matches!(
         window.command(),
         Some(Command::AnswerText(STRANGER, true))
@@ -539,7 +539,7 @@ fn what_was_kept_stands_in_its_order_with_its_days() {
     ];
     let heights: Vec<_> = order.into_iter().map(height).collect();
     assert!(heights.is_sorted_by(|a, b| a < b), "{heights:?}");
-    window.harness.get_by_label("arrived");
+    window.harness.get_by_label("sent");
 }
 
 #[test]

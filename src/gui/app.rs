@@ -28,6 +28,7 @@ use super::panels::wire::wire_ui;
 use super::panels::{Scope, Want};
 use super::reporting::Reporting;
 use super::texts::{Texts, texts};
+use super::toast::Toast;
 use super::view::{Notice, View, cards};
 use super::{keys, tab, theme, widgets};
 use crate::engine::{Command, Event, StopMode};
@@ -63,6 +64,7 @@ pub struct App {
     page: Page,
     modal: Option<ModalState>,
     pub hands: Hands,
+    toast: Toast,
     /// The taller of the two panels in the last frame: the other one is stretched to it.
     panels_height: f32,
 }
@@ -111,6 +113,7 @@ impl App {
             page: Page::Transfers,
             modal: None,
             hands: Hands::default(),
+            toast: Toast::default(),
             panels_height: 0.0,
         }
     }
@@ -233,6 +236,7 @@ impl App {
         symbols_question_ui(&context, &mut scope, &self.view);
         self.close_request(&context);
         self.overlay(&context);
+        self.toast.ui(&context);
         for want in wants {
             self.fulfil(want, &context, frame);
         }
@@ -408,6 +412,11 @@ impl App {
             Some(ModalState::Help) => {}
             Some(ModalState::Quit) => self.closing(context),
         }
+    }
+
+    /// Asks about what runs, as when the window is closed.
+    pub(super) fn ask_to_quit(&mut self) {
+        self.modal = Some(ModalState::Quit);
     }
 
     /// Of everything that moves now, for the title.

@@ -16,11 +16,13 @@ mod pace;
 pub mod panels;
 pub mod paste;
 mod reporting;
+mod segmented;
 mod spoken;
 mod symbols;
 mod tab;
 pub mod texts;
 pub mod theme;
+mod toast;
 pub mod view;
 mod widgets;
 

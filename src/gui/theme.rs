@@ -36,6 +36,9 @@ pub struct Palette {
     pub danger_soft: Color32,
     pub knob: Color32,
     pub dim: Color32,
+    /// A hollow in a card, and what is chosen in it.
+    pub well: Color32,
+    pub raised: Color32,
 }
 
 const fn rgb(hex: u32) -> Color32 {
@@ -62,6 +65,8 @@ pub const DARK: Palette = Palette {
     danger_soft: rgb(0x4a_1c_24),
     knob: rgb(0xff_ff_ff),
     dim: Color32::from_black_alpha(160),
+    well: rgb(0x0d_15_26),
+    raised: rgb(0x32_3f_57),
 };
 
 pub const LIGHT: Palette = Palette {
@@ -84,6 +89,8 @@ pub const LIGHT: Palette = Palette {
     danger_soft: rgb(0xfd_e3_e3),
     knob: rgb(0xff_ff_ff),
     dim: Color32::from_black_alpha(96),
+    well: rgb(0xe4_ea_f3),
+    raised: rgb(0xff_ff_ff),
 };
 
 /// The palette of what is drawn now.
@@ -138,8 +145,8 @@ pub const DEVICE_HEIGHT: f32 = 52.0;
 pub const DEVICE_ICON: f32 = 22.0;
 pub const DEVICE_WIDTH: f32 = 160.0;
 /// A symbol to compare, with its word.
-pub const PICTURE: Vec2 = Vec2::new(99.0, 88.0);
-pub const PICTURE_ICON: f32 = 36.0;
+pub const PICTURE: Vec2 = Vec2::new(116.0, 104.0);
+pub const PICTURE_ICON: f32 = 44.0;
 pub const BAR_HEIGHT: f32 = 6.0;
 pub const SWITCH: Vec2 = Vec2::new(44.0, 24.0);
 pub const SWITCH_INSET: f32 = 3.0;
@@ -194,6 +201,37 @@ pub const FRAMES_HEIGHT: f32 = 270.0;
 pub const AROUND_DIALOG: f32 = 80.0;
 /// Where in a tile the symbol stands, from its top.
 pub const PICTURE_MIDDLE: f32 = 0.4;
+/// A word that comes and goes, above the window's lower edge.
+pub const TOAST_ABOVE: f32 = 28.0;
+pub const TOAST_PADDING: Vec2 = Vec2::new(16.0, 4.0);
+/// Where there is nothing: what is said about that, and its icon.
+pub const EMPTY_HEIGHT: f32 = 150.0;
+pub const EMPTY_WIDTH: f32 = 380.0;
+pub const EMPTY_ICON: f32 = 40.0;
+/// Behind a frame's length: how it went with others.
+pub const WIRE_SAID: f32 = 130.0;
+/// Below this what can be done about a notice stands under it.
+pub const NOTICE_BESIDE_FROM: f32 = 640.0;
+/// Beside a folder's name, for the word that changes it.
+pub const CHANGE_WIDTH: f32 = 76.0;
+/// And how much is free there.
+pub const FREE_WIDTH: f32 = 110.0;
+/// Choices side by side.
+pub const RADIUS_TRACK: u8 = 8;
+pub const TRACK_PADDING: i8 = 2;
+/// Left and right of a choice's word, where there is room, and at least.
+pub const SEGMENT_PADDING: f32 = 12.0;
+pub const SEGMENT_LEAST: f32 = 5.0;
+pub const SEGMENT_HEIGHT: f32 = 28.0;
+/// Below this a setting's control stands under its words.
+pub const SETTING_BESIDE_FROM: f32 = 480.0;
+/// From this on an offer's symbols stand beside what is offered.
+pub const SYMBOLS_BESIDE_FROM: f32 = 960.0;
+/// Four symbols side by side.
+pub const SYMBOLS_WIDTH: f32 = 488.0;
+pub const SETTINGS_HEIGHT: f32 = 520.0;
+/// What the dialog of the settings needs besides its page.
+pub const SETTINGS_REST: f32 = 140.0;
 pub const LINE: f32 = 1.0;
 pub const FOCUS_LINE: f32 = 2.0;
 pub const DASH: f32 = 4.0;
@@ -403,6 +441,8 @@ mod tests {
                 ("danger badge", p.danger, p.danger_soft),
                 ("danger on card", p.danger, p.card),
                 ("hovered button", p.text, p.accent_soft),
+                ("a choice", p.muted, p.well),
+                ("the chosen one", p.text, p.raised),
             ];
             for (what, front, back) in pairs {
                 let got = contrast(front, back);

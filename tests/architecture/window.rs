@@ -381,44 +381,59 @@ mod tests {
     );
 }
 
-/// The names of a table's texts.
-fn keys(table: &str) -> Vec<String> {
-    let text = fs::read_to_string(gui().join("texts").join(table)).unwrap();
+/// The names of the texts in a table's file, and of the tables in it. Empty where it has no table.
+fn keys(file: &Path) -> (Vec<String>, Vec<String>) {
+    let text = fs::read_to_string(file).unwrap();
     let fields = text.lines().filter_map(|line| {
-        let (name, _kind) = line.strip_prefix("    pub ")?.split_once(':')?;
-        Some(name.to_owned())
+        let (name, kind) = line.strip_prefix("    pub ")?.split_once(':')?;
+        Some((name.to_owned(), kind.ends_with("Texts,")))
     });
-    fields.collect()
+    let (tables, keys): (Vec<_>, Vec<_>) = fields.partition(|(_, is_table)| *is_table);
+    let name = |(name, _)| name;
+    (
+        keys.into_iter().map(name).collect(),
+        tables.into_iter().map(name).collect(),
+    )
 }
 
 /// Whether `texts.key` stands in the code, also over a line's end.
-fn is_read(code: &str, key: &str) -> bool {
+fn is_read(code: &str, key: &str, tables: &[String]) -> bool {
     code.match_indices(key).any(|(at, _)| {
         let after = code[at + key.len()..].chars().next();
         let Some(owner) = code[..at].trim_end().strip_suffix('.') else {
             return false;
         };
         let owner = owner.trim_end().trim_end_matches("()");
-        let is_table = ["texts", "wire", "hands", "words", "ENGLISH", "CHINESE"];
-        !after.is_some_and(part_of_name) && is_table.iter().any(|table| owner.ends_with(table))
+        let of_table = tables.iter().any(|table| owner.ends_with(table.as_str()));
+        !after.is_some_and(part_of_name) && of_table
     })
 }
 
 /// A text that is missing in one language does not compile.
 #[test]
 fn every_text_is_shown_somewhere() {
-    let mut files = Vec::new();
-    sources(&gui(), &mut files);
-    let code: String = files
+    let (mut files, mut all) = (Vec::new(), Vec::new());
+    sources(&gui().join("texts"), &mut files);
+    sources(&gui(), &mut all);
+    let code: String = all
         .iter()
         .filter(|file| !is_in(file, &gui(), &["texts"]))
         .map(|file| fs::read_to_string(file).unwrap())
         .collect();
-    for table in ["mod.rs", "wire.rs", "hands.rs"] {
-        let keys = keys(table);
-        assert!(keys.len() > 10, "{table} has changed its form");
-        let unused: Vec<_> = keys.iter().filter(|key| !is_read(&code, key)).collect();
-        assert!(unused.is_empty(), "texts/{table}: nobody shows {unused:?}");
+    let (_, mut tables) = keys(&gui().join("texts/mod.rs"));
+    assert!(!tables.is_empty(), "the tables have changed their form");
+    tables.extend(["texts", "words", "ENGLISH", "CHINESE"].map(str::to_owned));
+    for file in files {
+        let (keys, _) = keys(&file);
+        let unused: Vec<_> = keys
+            .iter()
+            .filter(|key| !is_read(&code, key, &tables))
+            .collect();
+        assert!(
+            unused.is_empty(),
+            "{}: nobody shows {unused:?}",
+            file.display()
+        );
     }
 }
 
@@ -445,9 +460,23 @@ const LATIN: &[&str] = &[
 #[test]
 fn the_chinese_tables_speak_chinese() {
     let mut english = Vec::new();
-    for table in ["zh.rs", "zh_findings.rs"] {
-        let path = gui().join("texts").join(table);
-        for literal in literals(&fs::read_to_string(path).unwrap()) {
+    let mut files = Vec::new();
+    sources(&gui().join("texts"), &mut files);
+    for path in files {
+        let text = fs::read_to_string(&path).unwrap();
+        let is_chinese = path
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("zh");
+        // The tables of one subject have both languages in one file, Chinese behind.
+        let from = text.find("pub const CHINESE").filter(|_| !is_chinese);
+        if !is_chinese && from.is_none() {
+            continue;
+        }
+        let first = text[..from.unwrap_or(0)].lines().count();
+        for literal in literals(&text).into_iter().filter(|one| one.line > first) {
             let latin = literal
                 .text
                 .chars()
@@ -460,7 +489,12 @@ fn the_chinese_tables_speak_chinese() {
             let known = LATIN.iter().any(|word| literal.text.contains(word));
             let unwritten = literal.text.contains('{') || literal.text.contains('/');
             if literal.quoted && latin > 1 && !chinese && !known && !unwritten {
-                english.push(format!("{table}:{}: {}", literal.line, literal.text));
+                english.push(format!(
+                    "{}:{}: {}",
+                    path.display(),
+                    literal.line,
+                    literal.text
+                ));
             }
         }
     }

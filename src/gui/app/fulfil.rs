@@ -15,11 +15,12 @@ use crate::gui::dialogs::Kind;
 use crate::gui::panels::Want;
 use crate::gui::panels::destination::{Around, Ready, ready, way_in};
 use crate::gui::panels::doctor::DoctorDialog;
-use crate::gui::panels::settings::SettingsDialog;
+use crate::gui::panels::settings::{Page as SettingsPage, SettingsDialog};
 use crate::gui::texts::texts;
 use crate::gui::view::{Entry, Notice, Server, WireView, cards};
 use crate::model::{Bond, DeviceId, Peer, PeerAddress, Problem, Rule, TransferId};
 use crate::report;
+use crate::settings::Settings;
 
 impl App {
     pub(in crate::gui) fn fulfil(
@@ -139,10 +140,7 @@ impl App {
                     self.list = lines;
                 }
             }
-            Want::OpenSettings => {
-                let dialog = SettingsDialog::new(&self.settings);
-                self.modal = Some(ModalState::Settings(Box::new(dialog)));
-            }
+            Want::OpenSettings => self.open_settings(|dialog| dialog),
             Want::OpenDoctor(of) => {
                 let dialog = DoctorDialog::new(of.as_ref());
                 self.modal = Some(ModalState::Doctor(dialog));
@@ -165,10 +163,7 @@ impl App {
             }
             Want::Diagnose(of) => self.diagnose(of),
             Want::CopyReport => self.report(context),
-            Want::OpenKnown => {
-                let dialog = SettingsDialog::at_known(&self.settings);
-                self.modal = Some(ModalState::Settings(Box::new(dialog)));
-            }
+            Want::OpenKnown => self.open_settings(|dialog| dialog.at(SettingsPage::Known)),
             Want::Rename(name) => {
                 self.settings.name = name;
                 (self.commands)(Command::SetName(self.settings.device_name()));
@@ -217,11 +212,15 @@ impl App {
                 self.save();
             }
             Want::SetSaveFolder(folder) => self.set_save_folder(folder),
+            Want::ResetSettings => self.reset_settings(),
             Want::ShowWire(on) => self.show_wire(on),
             Want::OpenWire(id) => self.view.wire.open = id,
             Want::WireRevealed => self.view.wire.reveal = false,
             Want::DismissNotice => self.view.notice = None,
-            Want::Copy(text) => context.copy_text(text),
+            Want::Copy(text) => {
+                context.copy_text(text);
+                self.toast.say(context, self.texts.set.copied);
+            }
             Want::Engine(command) => {
                 if matches!(command, Command::NewCode) {
                     self.view.forget_tries();
@@ -489,6 +488,42 @@ impl App {
             accept: AcceptPolicy::Ask,
             on_conflict: self.settings.on_conflict,
         }));
+    }
+
+    /// Everything but what is on now. Each acts as if the person had changed it.
+    fn reset_settings(&mut self) {
+        let port = self.settings.port;
+        self.settings = Settings {
+            receive_on: self.settings.receive_on,
+            ..Settings::default()
+        };
+        let settings = &self.settings;
+        self.texts = texts(settings.language);
+        for command in [
+            Command::SetName(settings.device_name()),
+            Command::SetAllow(settings.allow),
+            Command::SetOnConflict(settings.on_conflict),
+            Command::SetPresence(settings.presence),
+            Command::KeepConversations(settings.keep_conversations),
+        ] {
+            (self.commands)(command);
+        }
+        self.set_limits();
+        self.set_save_folder(self.settings.save_folder.clone());
+        self.show_wire(self.settings.wire);
+        if matches!(self.view.server, Server::On(_)) && self.settings.port != port {
+            self.listen();
+        }
+        self.open_settings(|dialog| dialog.at(SettingsPage::Advanced));
+    }
+
+    /// `turn` says where.
+    pub(in crate::gui) fn open_settings(
+        &mut self,
+        turn: impl FnOnce(SettingsDialog) -> SettingsDialog,
+    ) {
+        let dialog = SettingsDialog::new(&self.settings, self.data_dir.clone());
+        self.modal = Some(ModalState::Settings(Box::new(turn(dialog))));
     }
 
     pub(super) fn set_limits(&self) {

@@ -5,6 +5,7 @@
 //! it to the real [`App`](super::app::App). [`cast`] has the devices and things that appear, the files
 //! beside it have the scenes. No engine is started, no socket opened, and no file is read or written.
 
+mod asides;
 pub mod cast;
 mod dialogs;
 mod film;
@@ -109,6 +110,7 @@ pub fn scenes() -> impl Iterator<Item = &'static Scene> {
         receiving::SCENES,
         transfers::SCENES,
         dialogs::SCENES,
+        asides::SCENES,
     ]
     .into_iter()
     .flatten()

@@ -34,7 +34,7 @@ pub fn doctor_ui(
     let texts = scope.texts;
     let mut open = true;
     let dismissed = widgets::wide_dialog(context, "doctor", |ui| {
-        ui.label(widgets::title(texts.doctor));
+        ui.label(widgets::title(texts.doctor).size(theme::LARGE));
         ui.label(widgets::muted(ui, texts.doctor_hint));
         ui.add_space(theme::GRID);
         address(ui, scope, dialog);

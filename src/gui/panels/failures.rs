@@ -125,7 +125,7 @@ fn list_ui(ui: &mut Ui, texts: &Texts, shown: &[&FileReport]) {
                     ui.add_space((column + theme::GAP - used).max(0.0));
                     let reason = egui::RichText::new(reason(texts, file))
                         .small()
-                        .color(palette.danger);
+                        .color(palette.muted);
                     ui.add(egui::Label::new(reason).truncate());
                 });
             }

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use egui::{Align, Layout, Response, ScrollArea, TextEdit, Ui, vec2};
+use egui::{Align, Layout, Response, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
 
+use super::empty::empty_ui;
 use super::{Scope, Want};
 use crate::engine::Command;
 use crate::engine::KnownDevice;
 use crate::gui::format::hours_since;
+use crate::gui::segmented::segmented;
 use crate::gui::{theme, widgets};
 use crate::model::{Bond, DeviceId, DeviceName, Rule};
 use crate::settings::Settings;
@@ -22,6 +24,15 @@ const SIZE_UNIT_BYTES: f64 = 1e9;
 pub struct KnownPanel {
     /// At most one is unfolded.
     open: Option<Open>,
+}
+
+impl KnownPanel {
+    /// With one of them unfolded.
+    pub fn at(device: &KnownDevice) -> Self {
+        Self {
+            open: Some(Open::new(device)),
+        }
+    }
 }
 
 /// The fields of the device that is unfolded.
@@ -116,27 +127,16 @@ pub fn known_ui(
 ) {
     let texts = scope.texts;
     if devices.is_empty() {
-        ui.label(widgets::strong(texts.no_known));
-        ui.label(widgets::muted(ui, texts.no_known_hint));
-        return;
+        return empty_ui(ui, Icon::Laptop, texts.no_known, texts.no_known_hint);
     }
-    let height = ui.ctx().content_rect().height() - theme::DIALOG_REST;
-    let height = height.max(theme::LIST_HEIGHT);
-    ScrollArea::vertical()
-        .id_salt("known devices")
-        .max_height(height)
-        .min_scrolled_height(theme::LIST_HEIGHT)
-        .auto_shrink([false, true])
-        .show(ui, |ui| {
-            for (index, device) in devices.iter().enumerate() {
-                if index > 0 {
-                    ui.separator();
-                }
-                ui.push_id(device.id, |ui| {
-                    device_ui(ui, scope, settings, device, panel);
-                });
-            }
+    for device in devices {
+        ui.push_id(device.id, |ui| {
+            let fill = theme::palette(ui).inset;
+            widgets::inset(ui, fill, |ui| {
+                device_ui(ui, scope, settings, device, panel);
+            });
         });
+    }
 }
 
 fn device_ui(
@@ -151,7 +151,10 @@ fn device_ui(
         && open.device == device.id
     {
         let mut stays = true;
-        ui.indent("details", |ui| {
+        ui.add_space(theme::GRID);
+        ui.separator();
+        ui.add_space(theme::GRID);
+        ui.vertical(|ui| {
             if device.bond != Bond::Blocked {
                 label_ui(ui, scope, device, open);
             }
@@ -212,8 +215,17 @@ fn headline(ui: &mut Ui, scope: &Scope, device: &KnownDevice, panel: &mut KnownP
 }
 
 fn line(ui: &mut Ui, label: &str, content: impl FnOnce(&mut Ui, egui::Id)) {
-    ui.horizontal_wrapped(|ui| {
+    if ui.available_width() < theme::SETTING_BESIDE_FROM {
         let label = ui.label(widgets::muted(ui, label));
+        ui.horizontal(|ui| content(ui, label.id));
+        return;
+    }
+    ui.horizontal(|ui| {
+        // What is asked for begins in one line below each other.
+        let left = ui.cursor().left();
+        let label = ui.label(widgets::muted(ui, label));
+        let used = ui.cursor().left() - left;
+        ui.add_space((theme::LABEL_COLUMN - used).max(0.0));
         content(ui, label.id);
     });
 }
@@ -243,22 +255,33 @@ fn rule_ui(
     open: &mut Open,
 ) {
     let texts = scope.texts;
-    ui.label(widgets::muted(ui, texts.rule));
     let accepts = matches!(device.rule, Rule::Accept { .. });
-    ui.horizontal_wrapped(|ui| {
-        let mut choice = |chosen: bool, word: &str, rule: Rule| {
-            if widgets::choice(ui, chosen, word) && !chosen {
-                scope.want(Want::Engine(Command::SetRule(device.id, rule)));
-            }
-        };
-        choice(device.rule == Rule::Ask, texts.rule_ask, Rule::Ask);
-        let accept = Rule::Accept {
-            folder: None,
-            max_bytes: None,
-        };
-        choice(accepts, texts.rule_accept, accept);
-        choice(device.rule == Rule::Never, texts.rule_never, Rule::Never);
+    let kind = |rule: &Rule| match rule {
+        Rule::Ask => 0,
+        Rule::Accept { .. } => 1,
+        Rule::Never => 2,
+    };
+    let now = kind(&device.rule);
+    let all = [
+        (0, texts.rule_ask),
+        (1, texts.rule_accept),
+        (2, texts.rule_never),
+    ];
+    let mut chosen = None;
+    line(ui, texts.rule, |ui, _label| {
+        chosen = segmented(ui, texts.rule, now, &all);
     });
+    if let Some(chosen) = chosen.filter(|chosen| *chosen != now) {
+        let rule = match chosen {
+            0 => Rule::Ask,
+            1 => Rule::Accept {
+                folder: None,
+                max_bytes: None,
+            },
+            _never => Rule::Never,
+        };
+        scope.want(Want::Engine(Command::SetRule(device.id, rule)));
+    }
     if accepts {
         accept_ui(ui, scope, settings, device, open);
     }

@@ -5,6 +5,7 @@ pub mod closing;
 pub mod confirm;
 pub mod destination;
 pub mod doctor;
+pub mod empty;
 pub mod failures;
 mod hands;
 pub mod header;
@@ -113,6 +114,7 @@ pub enum Want {
     SetTheme(Theme),
     SetLanguage(Language),
     SetSaveFolder(PathBuf),
+    ResetSettings,
     DismissNotice,
     /// The wire panel, from now on.
     ShowWire(bool),

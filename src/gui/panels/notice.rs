@@ -1,6 +1,6 @@
 //! Sentences about something that is nobody's row, above everything that scrolls.
 
-use egui::{Color32, Frame, Margin, Ui};
+use egui::{Color32, Frame, Label, Margin, RichText, Ui};
 use lucide_icons::Icon;
 
 use super::{Scope, Want};
@@ -32,32 +32,55 @@ pub fn notices_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
     });
 }
 
-fn bar(ui: &mut Ui, symbol: Icon, front: Color32, soft: Color32, content: impl FnOnce(&mut Ui)) {
-    widgets::inset(ui, soft, |ui| {
-        ui.horizontal_wrapped(|ui| {
-            ui.label(widgets::icon(symbol, front));
-            content(ui);
+/// A sentence, and what can be done about it: behind it, or below where it is narrow.
+fn bar(ui: &mut Ui, look: &Look, sentence: &str, answers: impl FnOnce(&mut Ui)) {
+    widgets::inset(ui, look.soft, |ui| {
+        let narrow = ui.available_width() < theme::NOTICE_BESIDE_FROM;
+        ui.horizontal_top(|ui| {
+            let symbol = widgets::icon(look.symbol, look.front);
+            if narrow {
+                ui.label(symbol);
+                ui.vertical(|ui| {
+                    let words = RichText::new(sentence).color(look.words);
+                    ui.add(Label::new(words).wrap());
+                    ui.horizontal(answers);
+                });
+            } else {
+                ui.horizontal(|ui| {
+                    ui.label(symbol);
+                    ui.colored_label(look.words, sentence);
+                    answers(ui);
+                });
+            }
         });
     });
+}
+
+/// How a bar is drawn.
+struct Look {
+    symbol: Icon,
+    front: Color32,
+    words: Color32,
+    soft: Color32,
 }
 
 fn wish_ui(ui: &mut Ui, scope: &mut Scope, device: DeviceId, name: &str) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
-    bar(
-        ui,
-        Icon::UserPlus,
-        palette.link,
-        palette.accent_soft,
-        |ui| {
-            ui.colored_label(palette.text, (texts.wants_to_be_remembered)(name));
-            for (word, remember) in [(texts.remember, true), (texts.no, false)] {
-                if widgets::button(ui, word).clicked() {
-                    scope.want(Want::AnswerWish(device, remember));
-                }
+    let look = Look {
+        symbol: Icon::UserPlus,
+        front: palette.link,
+        words: palette.text,
+        soft: palette.accent_soft,
+    };
+    let sentence = (texts.wants_to_be_remembered)(name);
+    bar(ui, &look, &sentence, |ui| {
+        for (word, remember) in [(texts.remember, true), (texts.no, false)] {
+            if widgets::button(ui, word).clicked() {
+                scope.want(Want::AnswerWish(device, remember));
             }
-        },
-    );
+        }
+    });
 }
 
 fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
@@ -93,8 +116,13 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
         | Notice::ConversationsNotRead(_)
         | Notice::NotPasted(_) => (palette.warn, palette.warn_soft, Icon::TriangleAlert),
     };
-    bar(ui, symbol, front, soft, |ui| {
-        ui.colored_label(front, sentence);
+    let look = Look {
+        symbol,
+        front,
+        words: front,
+        soft,
+    };
+    bar(ui, &look, &sentence, |ui| {
         if let Notice::Blocked(device, _) = notice
             && widgets::link(ui, texts.undo).clicked()
         {

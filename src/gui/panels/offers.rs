@@ -10,8 +10,9 @@ use super::destination::remember_box;
 use super::{Scope, Want};
 use crate::engine::{Answer, Existing, Offer};
 use crate::gui::format::size;
+use crate::gui::segmented::segmented;
 use crate::gui::{theme, widgets};
-use crate::model::{OnConflict, TransferId, Trust};
+use crate::model::{OnConflict, Symbols, TransferId, Trust};
 
 /// What the person has chosen in offers that are not answered yet.
 #[derive(Default)]
@@ -39,30 +40,52 @@ fn offer_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &mut OfferPane
         widgets::tile(ui, Icon::Download, palette.link);
         ui.add_space(theme::GAP);
         ui.vertical(|ui| {
-            who_ui(ui, scope, offer);
-            if unconfirmed(offer) {
-                let waits = (scope.texts.offer_unconfirmed)(offer.from.name.as_str());
-                ui.label(widgets::muted(ui, waits));
-            } else {
-                what_ui(ui, scope, offer);
-                where_ui(ui, scope, offer);
+            let room = ui.available_width();
+            match &offer.symbols {
+                Some(symbols) if room >= theme::SYMBOLS_BESIDE_FROM => {
+                    ui.horizontal_top(|ui| {
+                        ui.vertical(|ui| {
+                            ui.set_width(room - theme::SYMBOLS_WIDTH - theme::SECTION);
+                            thing_ui(ui, scope, offer);
+                        });
+                        ui.vertical(|ui| symbols_ui(ui, scope, symbols));
+                    });
+                }
+                Some(symbols) => {
+                    thing_ui(ui, scope, offer);
+                    ui.add_space(theme::GRID);
+                    symbols_ui(ui, scope, symbols);
+                }
+                None => thing_ui(ui, scope, offer),
+            }
+            if !unconfirmed(offer) {
                 let existing = offer.existing.as_deref();
                 if let Some(existing) = existing.filter(|existing| existing.picked > 0) {
                     conflicts_ui(ui, scope, offer, existing, panel);
                 }
-            }
-            if let Some(symbols) = &offer.symbols {
-                ui.add_space(theme::GRID);
-                ui.label(widgets::strong(scope.texts.offer_same));
-                pictures_ui(ui, scope.texts, symbols);
-            }
-            if !unconfirmed(offer) {
                 remember_ui(ui, scope, offer, panel);
             }
             ui.add_space(theme::GRID);
             answers_ui(ui, scope, offer, panel);
         });
     });
+}
+
+/// Who wants to send what, and where it would go.
+fn thing_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
+    who_ui(ui, scope, offer);
+    if unconfirmed(offer) {
+        let waits = (scope.texts.offer_unconfirmed)(offer.from.name.as_str());
+        ui.label(widgets::muted(ui, waits));
+    } else {
+        what_ui(ui, scope, offer);
+        where_ui(ui, scope, offer);
+    }
+}
+
+fn symbols_ui(ui: &mut Ui, scope: &Scope, symbols: &Symbols) {
+    ui.label(widgets::strong(scope.texts.offer_same));
+    pictures_ui(ui, scope.texts, symbols);
 }
 
 /// The person there has not said yet that the symbols are the same: nothing is told before.
@@ -115,21 +138,28 @@ fn where_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let folder = crate::model::displayable(&offer.folder.to_string_lossy());
-    ui.horizontal_wrapped(|ui| {
-        ui.label(widgets::muted(ui, (texts.offer_into)(&folder)));
-        if let Some(free) = offer.free_bytes {
-            let shown = size(free);
-            if free < offer.bytes {
-                ui.colored_label(palette.danger, (texts.offer_no_room)(&shown));
-            } else {
-                let free = format!("· {}", (texts.offer_free)(&shown));
-                ui.label(widgets::muted(ui, free));
-            }
+    let into = (texts.offer_into)(&folder);
+    let fits = |free: &u64| *free >= offer.bytes;
+    let free = offer.free_bytes.filter(fits);
+    let free = free.map(|free| format!("· {}", (texts.offer_free)(&size(free))));
+    ui.horizontal(|ui| {
+        let room = ui.available_width() - theme::CHANGE_WIDTH;
+        let room = match free {
+            Some(_) => room - theme::FREE_WIDTH,
+            None => room,
+        };
+        widgets::name_label(ui, &into, theme::body_font(), palette.muted, room);
+        if let Some(free) = free {
+            ui.label(widgets::muted(ui, free));
         }
         if widgets::link(ui, texts.offer_change).clicked() {
             scope.want(Want::PickOfferFolder(offer.transfer));
         }
     });
+    if let Some(free) = offer.free_bytes.filter(|free| *free < offer.bytes) {
+        let sentence = (texts.offer_no_room)(&size(free));
+        widgets::sentence(ui, Icon::HardDrive, palette.danger, &sentence);
+    }
 }
 
 /// Of a device that is not known yet.
@@ -187,30 +217,34 @@ fn conflicts_ui(
     panel: &mut OfferPanel,
 ) {
     let texts = scope.texts;
-    ui.add_space(theme::GRID);
-    ui.label(widgets::strong((texts.offer_exists)(existing)));
     let chosen = panel.chosen.get(&offer.transfer).copied();
     let chosen = chosen.unwrap_or(offer.on_conflict);
     // Only a folder can be put beside one that is there.
     let folders = existing.same_names + existing.new > existing.picked
         || existing.same_names < existing.picked
         || chosen == OnConflict::Separate;
-    ui.horizontal_wrapped(|ui| {
-        for rule in [
-            OnConflict::Rename,
-            OnConflict::Newer,
-            OnConflict::Replace,
-            OnConflict::Skip,
-            OnConflict::Separate,
-        ] {
-            if rule == OnConflict::Separate && !folders {
-                continue;
-            }
-            if widgets::choice(ui, rule == chosen, (texts.on_conflict)(rule)) {
-                panel.chosen.insert(offer.transfer, rule);
-            }
+    let all = [
+        OnConflict::Rename,
+        OnConflict::Newer,
+        OnConflict::Replace,
+        OnConflict::Skip,
+        OnConflict::Separate,
+    ];
+    let all = all.map(|rule| (rule, (texts.on_conflict)(rule)));
+    let possible = if folders { all.len() } else { all.len() - 1 };
+    ui.add_space(theme::GRID);
+    let palette = theme::palette(ui);
+    widgets::inset(ui, palette.inset, |ui| {
+        let exists = (texts.offer_exists)(existing);
+        ui.horizontal_top(|ui| {
+            ui.label(widgets::icon(Icon::Copy, palette.muted));
+            ui.add(egui::Label::new(widgets::strong(exists)).wrap());
+        });
+        let all = all.get(..possible).unwrap_or(&all);
+        if let Some(rule) = segmented(ui, texts.set_conflict, chosen, all) {
+            panel.chosen.insert(offer.transfer, rule);
         }
+        let hint = (texts.on_conflict_hint)(chosen);
+        ui.add(egui::Label::new(widgets::muted(ui, hint).size(theme::SMALL)).wrap());
     });
-    let hint = (texts.on_conflict_hint)(chosen);
-    ui.label(widgets::muted(ui, hint).size(theme::SMALL));
 }

@@ -10,6 +10,7 @@ use egui::{
 use lucide_icons::Icon;
 
 use super::destination::{Around, entry_ui, look_ui, status_ui, way_in};
+use super::empty::empty_ui;
 use super::{Scope, Want};
 use crate::engine::{Command, Talk};
 use crate::gui::view::talks::{Thread, Untyped};
@@ -88,9 +89,7 @@ fn thread_card(
         threads.find(|thread| thread.with == with)
     });
     let Some(thread) = thread else {
-        let words = widgets::muted(ui, scope.texts.talks_pick);
-        ui.centered_and_justified(|ui| ui.label(words));
-        return;
+        return empty_ui(ui, Icon::MessagesSquare, "", scope.texts.talks_pick);
     };
     let card = around.cards.iter().find(|card| card.id == thread.with);
     let twin = names.is_twin(thread.with, name_of(thread, card));
@@ -180,10 +179,7 @@ fn history_ui(ui: &mut Ui, scope: &mut Scope, thread: &mut Thread, rows: &[&Row]
         .stick_to_bottom(true)
         .show(ui, |ui| {
             if thread.lines.is_empty() && rows.is_empty() {
-                ui.add_space(theme::SECTION);
-                let words = widgets::muted(ui, texts.talks_empty);
-                ui.add(egui::Label::new(words).wrap());
-                return;
+                return empty_ui(ui, Icon::MessageSquare, "", texts.talks_empty);
             }
             let hidden = thread.lines.len().saturating_sub(thread.shown);
             if hidden > 0 && widgets::link(ui, texts.talks_earlier).clicked() {
@@ -275,6 +271,15 @@ fn composer_ui(
     }
     let enter = response.has_focus()
         && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
+    let hint = match (typed, way) {
+        (Err(missing), _) if !missing.is_empty() => Some((missing, palette.danger)),
+        (_, Err(missing)) => Some((missing, palette.muted)),
+        (_, Ok(())) => None,
+    };
+    if let Some((words, color)) = hint {
+        let words = egui::RichText::new(words).size(theme::SMALL).color(color);
+        ui.add(egui::Label::new(words).wrap());
+    }
     let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
     ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
         let say = widgets::primary(ui, can_say, texts.talks_say);
@@ -298,14 +303,6 @@ fn composer_ui(
             }
             if widgets::icon_button(ui, Icon::ClipboardPaste, texts.talks_paste).clicked() {
                 scope.want(Want::PastePicture(thread.with));
-            }
-            let hint = match (typed, way) {
-                (Err(missing), _) if !missing.is_empty() => Some((missing, palette.danger)),
-                (_, Err(missing)) => Some((missing, palette.muted)),
-                (_, Ok(())) => None,
-            };
-            if let Some((words, color)) = hint {
-                ui.add(egui::Label::new(egui::RichText::new(words).color(color)).truncate());
             }
         });
     });

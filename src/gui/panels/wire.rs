@@ -399,13 +399,10 @@ fn line_ui(ui: &mut Ui, texts: &WireTexts, seen: &Seen, together: &Together, ind
         palette.text,
     );
     let bytes = length(texts, frames);
-    text(
-        theme::WIRE_BYTES,
-        Align2::RIGHT_CENTER,
-        &bytes,
-        palette.text,
-    );
-    let from = rect.left() + theme::WIRE_BYTES + theme::SECTION;
+    // What is said behind them has room in a narrow window, too.
+    let bytes_end = theme::WIRE_BYTES.min(rect.width() - theme::WIRE_SAID);
+    text(bytes_end, Align2::RIGHT_CENTER, &bytes, palette.text);
+    let from = rect.left() + bytes_end + theme::SECTION;
     if let Some(group) = together.at(frames) {
         bracket(ui, rect, from, group, index, color);
     }

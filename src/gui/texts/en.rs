@@ -59,7 +59,7 @@ pub const ENGLISH: Texts = Texts {
     need_receive: "Receive is off there. Switch it on at that device first.",
     set_network: "Network",
     set_keep: "Conversations",
-    set_keep_hint: "Forgetting them also removes what is kept by now.",
+    set_keep_hint: "“Forget” also removes what is kept already.",
     keep_yes: "Keep on this device",
     keep_no: "Forget when it ends",
     set_presence: "Nearby devices",
@@ -71,7 +71,7 @@ pub const ENGLISH: Texts = Texts {
     presence_hint: |presence| match presence {
         Presence::Visible => "Others on this network see this device by its name.",
         Presence::Hidden => "You see others; this device is found by its address alone.",
-        Presence::Off => "Nobody is looked for, and nobody finds this device but by its address.",
+        Presence::Off => "No device is looked for, and this one is found by its address alone.",
     },
     nobody_nearby: "Nobody found yet. Switch Receive on at the other device, or type its address below.",
     why_nobody: "Why is nobody here?",
@@ -104,9 +104,7 @@ pub const ENGLISH: Texts = Texts {
     need_known: "It takes known devices only.",
     need_passphrase: "Type the passphrase of the other device.",
     symbols_question: |words| format!("Does the other screen show {words}?"),
-    symbols_hint: |peer| {
-        format!("Not a name and not a byte goes to {peer} before you have answered.")
-    },
+    symbols_hint: |peer| format!("Nothing goes to {peer} before you answer, not even a name."),
     symbols_yes: "Yes, send",
     symbols_no: "No, stop",
     symbol: Symbol::name,
@@ -181,7 +179,7 @@ pub const ENGLISH: Texts = Texts {
     try_again: "Try again",
 
     offer_title: |name| format!("{name} wants to send you"),
-    offer_proven: "typed your code",
+    offer_proven: "verified",
     offer_not_verified: "not verified",
     offer_same: "Does the other screen show the same?",
     offer_unconfirmed: |name| format!("Waiting for the person at {name} to confirm"),
@@ -306,10 +304,9 @@ pub const ENGLISH: Texts = Texts {
     delivery_not: "not delivered",
     take_back: "Take back",
     open_link: "Opens in the browser",
-    outcome_arrived: "arrived",
     text_offer_title: |name| format!("{name} wants to send a text"),
-    text_offer_same: "Show it only if the other screen shows the same:",
-    text_offer_show: "Same there: show",
+    text_offer_same: "Does the other screen show the same?",
+    text_offer_show: "Same symbols – show",
     text: "Text…",
 
     transfers: "Transfers",
@@ -333,7 +330,7 @@ pub const ENGLISH: Texts = Texts {
         TransferState::Running => "Starting…".to_owned(),
         TransferState::Finishing => "Checking the last files…".to_owned(),
         TransferState::Interrupted => {
-            format!("The connection is gone. It goes on when {peer} is back.")
+            format!("Connection lost. It resumes when {peer} is back.")
         }
         TransferState::Away => format!("{peer} isn't here. It is sent when it appears."),
     },
@@ -421,7 +418,7 @@ pub const ENGLISH: Texts = Texts {
     list_not_saved: |path, why| format!("The list could not be saved as {path}: {why}"),
     badge_received: "received",
     badge_sent: "sent",
-    badge_failed_items: |count| format!("{count} failed"),
+    badge_failed_items: |count| format!("{} failed", crate::gui::format::grouped(count)),
     badge_declined: "declined",
     badge_cancelled: "cancelled",
     badge_interrupted: "interrupted",
@@ -434,10 +431,12 @@ pub const ENGLISH: Texts = Texts {
     checked: "checked",
     checked_safe: "checked, safe on disk",
     some_failed: |failed, all| {
+        let grouped = crate::gui::format::grouped;
         format!(
-            "{} of {} arrived · {failed} could not be sent or saved",
-            all - failed.min(all),
-            items(all)
+            "{} of {} arrived · {} could not be sent or saved",
+            grouped(all - failed.min(all)),
+            items(all),
+            grouped(failed)
         )
     },
     some_skipped: |count| format!("{} left out", items(count)),
@@ -511,14 +510,14 @@ pub const ENGLISH: Texts = Texts {
     unblock: "Unblock",
 
     set_name: "Name of this device",
-    set_name_hint: "What others see when you send.",
+    set_name_hint: "What other devices call this one.",
     set_folder: "Save folder",
     set_port: "Port",
-    set_port_hint: "Where others reach this device. 9000 unless it is taken.",
+    set_port_hint: "The number behind the address. Usually 9000.",
     set_speed: "Speed limit",
-    set_speed_hint: "For everything sent and received together.",
+    set_speed_hint: "The most that everything together may take.",
     set_at_once: "Transfers at once",
-    set_at_once_hint: "To one device; the others wait for their turn.",
+    set_at_once_hint: "To one device at the same time; the others wait for their turn.",
     no_limit: "No limit",
     speed_unit: "MB/s",
     set_conflict: "If a file exists already",
@@ -529,6 +528,7 @@ pub const ENGLISH: Texts = Texts {
     theme_dark: "Dark",
     language_system: "System",
     set_advanced: "Advanced",
+    set: super::settings::ENGLISH,
     hands: super::hands::ENGLISH,
     wire: super::wire::ENGLISH,
     callers: super::callers::ENGLISH,

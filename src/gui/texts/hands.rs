@@ -204,7 +204,7 @@ pub const CHINESE: HandsTexts = HandsTexts {
     not_pasted: |why| format!("无法读取剪贴板：{why}"),
 
     offers_wait: |count| format!("有 {count} 项发送请求等您答复"),
-    offer_compare: "请先在窗口中核对符号。",
+    offer_compare: "请先在窗口中核对图案。",
     show: "查看",
     note_received: |who| format!("已收到“{who}”发来的内容"),
     note_sent: |who| format!("“{who}”已收到"),

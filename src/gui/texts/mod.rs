@@ -6,6 +6,7 @@
 mod callers;
 mod en;
 mod hands;
+mod settings;
 mod wire;
 mod zh;
 mod zh_findings;
@@ -24,6 +25,7 @@ use crate::settings::Language;
 pub use callers::CallerTexts;
 pub use en::ENGLISH;
 pub use hands::HandsTexts;
+pub use settings::SettingsTexts;
 pub use wire::WireTexts;
 pub use zh::CHINESE;
 
@@ -207,7 +209,6 @@ pub struct Texts {
     pub delivery_not: &'static str,
     pub take_back: &'static str,
     pub open_link: &'static str,
-    pub outcome_arrived: &'static str,
     pub text_offer_title: fn(&str) -> String,
     pub text_offer_same: &'static str,
     pub text_offer_show: &'static str,
@@ -364,6 +365,7 @@ pub struct Texts {
     pub theme_dark: &'static str,
     pub language_system: &'static str,
     pub set_advanced: &'static str,
+    pub set: SettingsTexts,
     pub wire: WireTexts,
     pub callers: CallerTexts,
     pub hands: HandsTexts,

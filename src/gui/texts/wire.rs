@@ -230,13 +230,13 @@ pub const CHINESE: WireTexts = WireTexts {
     setting: "线路面板",
     setting_hint: "显示每个连接正在等什么，以及每一帧的类型、长度和时间。Ctrl+Shift+W。",
     purpose: |purpose| match purpose {
-        Purpose::Listen => "服务端",
-        Purpose::Unknown => "来访",
+        Purpose::Listen => "等待连接",
+        Purpose::Unknown => "来访设备",
         Purpose::Send => "发送",
         Purpose::Receive => "接收",
         Purpose::Attached => "附加连接",
         Purpose::Look => "查看",
-        Purpose::Talk => "会话",
+        Purpose::Talk => "消息",
     },
     nobody_yet: "未知设备",
     phase: |phase| match phase {
@@ -247,7 +247,7 @@ pub const CHINESE: WireTexts = WireTexts {
         Phase::Connecting { to, at, of } => format!("正在连接 {to}（地址 {at}/{of}）"),
         Phase::Calling => "无法连接对方 – 已请对方反过来连接".into(),
         Phase::Handshake => "TLS 握手".into(),
-        Phase::Hello => "等待对方问候".into(),
+        Phase::Hello => "等待对方的问候".into(),
         Phase::Choice => "等待对方说明验证方式".into(),
         Phase::Challenge => "已说明验证方式 – 等待质询".into(),
         Phase::Answer => "已发出质询 – 等待应答".into(),
@@ -361,11 +361,11 @@ fn failure_zh(failure: &Failure) -> &'static str {
         Failure::NotTheDevice { .. } | Failure::NotTheLinked { .. } | Failure::Moved { .. } => {
             "该地址是另一台设备"
         }
-        Failure::ForgottenThere { .. } => "对方已不再记得本机",
-        Failure::KnownOnly => "对方只接收已知设备",
-        Failure::NotConfirmed => "图案未确认一致",
+        Failure::ForgottenThere { .. } => "对方已取消配对",
+        Failure::KnownOnly => "对方只接收已配对设备",
+        Failure::NotConfirmed => "图案未确认",
         Failure::Version | Failure::Older { .. } => "版本不兼容",
-        Failure::BlockedHere { .. } => "已在本设备上屏蔽",
+        Failure::BlockedHere { .. } => "本机已屏蔽对方",
         Failure::Lost => "连接断开",
         Failure::Silent => "对方 30 秒没有回应",
         Failure::Declined => "对方拒绝了",

@@ -32,7 +32,7 @@ fn why(why: &NoConnection) -> String {
         NoConnection::Reset => "连接被重置".into(),
         NoConnection::NobodyThere => "网络中没有设备使用这个地址".into(),
         NoConnection::TurnedAway => "立即被拒绝".into(),
-        NoConnection::NoRoute => "没有通往那里的路".into(),
+        NoConnection::NoRoute => "本机的网络到不了那里".into(),
         NoConnection::Forbidden => "本机不允许发出连接".into(),
         NoConnection::Other(said) => said.clone(),
     }
@@ -41,7 +41,7 @@ fn why(why: &NoConnection) -> String {
 fn speaks(speaks: Speaks) -> String {
     match speaks {
         Speaks::Ropeway => "另一个 Ropeway".into(),
-        Speaks::Silence => "一个不说话的程序".into(),
+        Speaks::Silence => "一个没有回应的程序".into(),
         Speaks::Unknown => "其他程序".into(),
         Speaks::Tls => "其他使用 TLS 的程序（例如网站）".into(),
         Speaks::Http | Speaks::Ssh | Speaks::Ftp | Speaks::Smtp => {
@@ -99,7 +99,7 @@ pub fn finding(finding: &Finding) -> String {
             firewall,
             door: what,
         } => {
-            format!("{}允许 {}。", subject(firewall), door(*what))
+            format!("{}已放行 {}。", subject(firewall), door(*what))
         }
         Finding::FirewallBlocks {
             firewall,
@@ -125,13 +125,13 @@ pub fn finding(finding: &Finding) -> String {
             let reason = match reason {
                 Unclear::NotAllowed => "只有管理员可以查看",
                 Unclear::Rules => "规则过于复杂，无法判断",
-                Unclear::NoAnswer => "无从查询",
+                Unclear::NoAnswer => "无法查询",
             };
             let what = door(*what);
             format!("{who}是否阻挡 {what}尚不清楚：{reason}。")
         }
         Finding::DiscoveryDeaf { port } => {
-            format!("UDP 端口 {port} 被其他程序占用，听不到附近的设备。")
+            format!("UDP 端口 {port} 被其他程序占用，无法发现附近的设备。")
         }
         Finding::DiscoveryOff => "附近设备功能已关闭，不会互相发现。".into(),
         Finding::Beacon {
@@ -164,13 +164,13 @@ pub fn finding(finding: &Finding) -> String {
             Road::OtherNetwork { link } => {
                 format!("{address} 在另一个网络，需要经过路由器（{link}）。")
             }
-            Road::Vpn { link } => format!("通往 {address} 的路经过 VPN（{link}）。"),
+            Road::Vpn { link } => format!("到 {address} 的连接经过 VPN（{link}）。"),
             Road::VpnInTheWay { link, local } => {
                 format!(
-                    "{address} 与本机在同一网络（{local}），但 VPN（{link}）截走了发往那里的数据。"
+                    "{address} 与本机在同一网络（{local}），但发往那里的数据被 VPN（{link}）接管了。"
                 )
             }
-            Road::None => format!("本机没有通往 {address} 的路。"),
+            Road::None => format!("本机的网络到不了 {address}。"),
         },
         Finding::Connected { address, millis } => {
             format!("{address} 有回应（用时 {}）。", spent(*millis))
@@ -193,11 +193,11 @@ pub fn finding(finding: &Finding) -> String {
             known,
             ..
         } => match known {
-            true => format!("已知设备“{name}”可以在 {address} 接收。"),
-            false => format!("“{name}”可以在 {address} 接收。"),
+            true => format!("已配对设备“{name}”在 {address} 等待接收。"),
+            false => format!("“{name}”在 {address} 等待接收。"),
         },
         Finding::KnownOnly { name, .. } => {
-            format!("“{name}”有回应，但它只接收已知设备，而它不认识本机。")
+            format!("“{name}”有回应，但它只接收已配对设备，而本机尚未与它配对。")
         }
         Finding::AnotherDevice {
             address,
@@ -211,10 +211,10 @@ pub fn finding(finding: &Finding) -> String {
             format!("{address} 上的 Ropeway 版本与本机不匹配。")
         }
         Finding::Busy { address } => {
-            format!("{address} 立即挂断：连接已满，或程序正在启动或退出。")
+            format!("{address} 立即断开了连接：连接数已满，或程序正在启动或退出。")
         }
         Finding::Greeting { address, why } => {
-            format!("与 {address} 上的 Ropeway 打招呼失败：{why}。")
+            format!("与 {address} 上的 Ropeway 建立连接失败：{why}。")
         }
     }
 }
@@ -224,7 +224,7 @@ pub fn next(finding: &Finding) -> Option<String> {
     let next = match finding {
         Finding::NoNetwork => "请连接网线或 Wi-Fi。".to_owned(),
         Finding::NoLocalNetwork => {
-            "找不到附近的设备；通过 VPN 或互联网能到达的设备仍可使用。".into()
+            "找不到附近的设备；能通过 VPN 或互联网连接的设备仍可使用。".into()
         }
         Finding::Link(link) => match link.kind {
             LinkKind::Local | LinkKind::Virtual => return None,
@@ -261,7 +261,7 @@ pub fn next(finding: &Finding) -> Option<String> {
             ..
         } => match (reason, firewall) {
             (Unclear::NotAllowed, Some(_)) => {
-                "如果别人无法发送到本机，请放行；即使已经放行也没有坏处。".into()
+                "如果别人无法发送到本机，请执行以下命令放行；已经放行时再执行也无妨。".into()
             }
             (Unclear::NotAllowed, None) => "如果别人无法发送到本机，请查看规则。".into(),
             (Unclear::Rules | Unclear::NoAnswer, _) => {
@@ -278,12 +278,12 @@ pub fn next(finding: &Finding) -> Option<String> {
         Finding::NameFound { .. } => match finding.severity() {
             Severity::Good => return None,
             Severity::Note | Severity::Problem => {
-                "太慢了。请直接使用地址，或检查本机的域名服务。".into()
+                "用时太长。请直接使用地址，或检查本机的 DNS 设置。".into()
             }
         },
         Finding::NameUnknown { .. } => "请检查拼写，或使用对方在“接收”中显示的地址。".into(),
         Finding::NameSilent { .. } => {
-            "域名服务没有回应。请使用对方在“接收”中显示的地址。".into()
+            "DNS 服务器没有回应。请使用对方在“接收”中显示的地址。".into()
         }
         Finding::ScopeMissing { forms, .. } if forms.is_empty() => {
             "请使用对方的其他地址：本机没有这类地址的网络接口。".into()
@@ -307,14 +307,14 @@ pub fn next(finding: &Finding) -> Option<String> {
         },
         Finding::NotConnected {
             elsewhere: true, ..
-        } => "它的另一个地址可用，将使用那个地址。".into(),
+        } => "它的另一个地址可用，会改用那个地址。".into(),
         Finding::NotConnected { why: reason, .. } => match reason {
             NoConnection::Refused => "请在对方设备上打开接收，并核对它显示的端口。".into(),
             NoConnection::TimedOut => {
                 "多半是对方的防火墙丢弃了连接：请在对方设备上打开“为什么连不上？”查看。也可能对方已关机、休眠或在另一个网络。"
                     .into()
             }
-            NoConnection::Reset => "中间有东西断开了连接：防火墙，或其中一方的安全软件。".into(),
+            NoConnection::Reset => "连接被中途切断：可能是防火墙，或其中一方的安全软件。".into(),
             NoConnection::NobodyThere => {
                 "对方已关机、休眠或换了地址：请核对它在“接收”中显示的地址。".into()
             }
@@ -330,7 +330,7 @@ pub fn next(finding: &Finding) -> Option<String> {
         Finding::Stranger { .. } => "请核对对方在“接收”中显示的地址和端口。".into(),
         Finding::Answers { ways, .. } => entry(ways).into(),
         Finding::KnownOnly { .. } => {
-            "请对方在“接收”中选择“凭配对码”，然后记住这台设备。".into()
+            "请对方在“谁可以发送”中选择“凭配对码”，发送时双方选择“记住这台设备”。".into()
         }
         Finding::AnotherDevice { .. } => "请查看对方现在的地址：它显示在“接收”中。".into(),
         Finding::OtherVersion { .. } => "请更新双方的 Ropeway。".into(),

@@ -194,7 +194,7 @@ fn transfer_ui(ui: &mut Ui, scope: &mut Scope, line: &Line, transfer: &TransferL
             let font = theme::strong_font(theme::BODY);
             widgets::name_label(ui, &name, font, palette.text, room);
         });
-        let (word, color) = outcome(texts, transfer, palette);
+        let (word, color) = outcome(texts, line.direction, transfer, palette);
         let items = (texts.items)(transfer.entries);
         let about = format!("{items} · {} · ", size(transfer.bytes));
         ui.horizontal(|ui| {
@@ -223,9 +223,20 @@ fn names(texts: &Texts, names: &[String], picked: u64) -> String {
     }
 }
 
-fn outcome(texts: &Texts, transfer: &TransferLine, palette: &theme::Palette) -> (String, Color32) {
+fn outcome(
+    texts: &Texts,
+    direction: Direction,
+    transfer: &TransferLine,
+    palette: &theme::Palette,
+) -> (String, Color32) {
     match transfer.outcome {
-        Outcome::Arrived => (texts.outcome_arrived.to_owned(), palette.ok),
+        Outcome::Arrived => {
+            let word = match direction {
+                Direction::Send => texts.badge_sent,
+                Direction::Receive => texts.badge_received,
+            };
+            (word.to_owned(), palette.ok)
+        }
         Outcome::Problems => ((texts.badge_failed_items)(transfer.failed), palette.warn),
         Outcome::Declined => (texts.badge_declined.to_owned(), palette.warn),
         Outcome::Cancelled => (texts.badge_cancelled.to_owned(), palette.muted),

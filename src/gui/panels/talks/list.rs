@@ -203,7 +203,7 @@ fn person_row(ui: &mut Ui, scope: &Scope, row: &PersonRow) -> bool {
         &row.line,
         small,
         palette.muted,
-        middle + 1.0,
+        middle + theme::LINE,
         Align2::LEFT_TOP,
     );
     widgets::focus_ring(ui, &response);
