@@ -717,7 +717,7 @@ fn every_control_of_the_main_scenes_has_a_name_a_role_and_a_state() {
         window.press(modifiers, key);
         everything_has_a_name(&window, scene);
         if scene == "settings" {
-            for page in ["Network", "Known devices", "Window", "Advanced"] {
+            for page in ["Receiving", "Network", "Known devices", "Advanced"] {
                 let page = window
                     .harness
                     .get_by_role_and_label(Role::RadioButton, page);

@@ -23,6 +23,11 @@ use crate::model::{
 };
 
 pub const SCENES: &[Scene] = &[
+    Scene::still("help", "the keys, and the ways on", |cast| {
+        let mut acts = on(cast);
+        acts.push(Want::OpenHelp.into());
+        acts
+    }),
     Scene::still("copied", "a word that something was copied", |cast| {
         let mut acts = on(cast);
         acts.push(Want::Copy("427913".to_owned()).into());
