@@ -101,7 +101,7 @@ fn what_is_found_streams_into_the_dialog_and_its_commands_can_be_copied() {
 #[test]
 fn a_report_for_whoever_helps_is_copied_with_what_was_found() {
     let mut window = Window::english();
-    window.press(Modifiers::NONE, Key::F1);
+    window.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::D);
     window.say(found(None, &[blocked()], true));
     window.harness.get_by_label("Copy report").click();
     let report = (0..1000).find_map(|_| {
