@@ -607,7 +607,9 @@ impl Output {
     pub fn trouble(&self, trouble: &Trouble) {
         if self.json {
             self.error(trouble.code, &trouble.sentence);
-        } else {
+        }
+        // Where nothing can be written for a program, a person may still read it.
+        if !self.json || self.unwritten().is_some() {
             self.warn(&trouble.sentence);
         }
     }
