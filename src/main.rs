@@ -66,6 +66,7 @@ fn demo(scene: String, how: cli::Demo) -> ExitCode {
         size: how.size.map(|size| size.map(f32::from)),
         scale: how.scale,
         shot: how.shot,
+        frames: how.frames,
     };
     match demo::run(&options) {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,7 @@ pub mod app;
 pub mod clipboard;
 mod clock;
 pub mod demo;
+mod desktop;
 mod dialogs;
 pub mod format;
 mod pace;
@@ -27,6 +28,7 @@ use anyhow::Context as _;
 use crate::engine::{Config, Engine};
 use crate::settings::Settings;
 use app::App;
+use desktop::Desktop;
 use pace::Pace;
 
 /// Names the window for the desktop: class, icon, `.desktop` file.
@@ -76,6 +78,7 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
             Ok(Box::new(Window {
                 app,
                 pace,
+                desktop: Desktop::new(&creation.egui_ctx),
                 title: String::new(),
             }))
         }),
@@ -107,14 +110,16 @@ fn prefer_x11() -> Option<eframe::EventLoopBuilderHook> {
 struct Window {
     app: App,
     pace: Arc<Pace>,
+    desktop: Desktop,
     title: String,
 }
 
 impl eframe::App for Window {
-    fn logic(&mut self, _context: &egui::Context, frame: &mut eframe::Frame) {
+    fn logic(&mut self, context: &egui::Context, frame: &mut eframe::Frame) {
         // Runs also while the window is hidden, so that no event waits for a picture.
         self.pace.paints(Instant::now());
         self.app.drain();
+        self.desktop.look(context, self.app.overall_percent());
         let title = self.app.title();
         if title != self.title
             && let Some(window) = frame.winit_window()

@@ -101,6 +101,9 @@ pub struct Options {
     pub scale: Option<f32>,
     /// A PNG is written there as soon as the picture stands still, and the program ends.
     pub shot: Option<PathBuf>,
+    /// So many pictures are painted one after the other; how long they took is printed, and the program
+    /// ends.
+    pub frames: Option<usize>,
 }
 
 /// All scenes, the main picture first.

@@ -2,6 +2,7 @@
 
 pub mod confirm;
 pub mod destination;
+pub mod devices;
 pub mod doctor;
 pub mod failures;
 pub mod header;
@@ -57,6 +58,8 @@ pub enum Want {
     PickOfferFolder(TransferId),
     SetOnConflict(OnConflict),
     SendAgain(TransferId),
+    /// What arrived goes back to where it came from: it is picked, and its device chosen.
+    SendBack(TransferId),
     /// Conversations, with nobody in sight or with one device.
     OpenTalks,
     ShowTalk(Option<DeviceId>),
