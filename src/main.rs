@@ -68,6 +68,7 @@ fn demo(scene: String, how: cli::Demo) -> ExitCode {
         size: how.size.map(|size| size.map(f32::from)),
         scale: how.scale,
         shot: how.shot.is_some(),
+        frames: how.frames,
     };
     let written = demo::run(&options).and_then(|picture| match (picture, how.shot) {
         (Some(picture), Some(to)) => cli::write_picture(&to, &picture),

@@ -76,6 +76,10 @@ pub struct Demo {
     /// Writes a PNG there and ends
     #[arg(long, value_name = "FILE", hide = true, requires = "scene")]
     pub shot: Option<PathBuf>,
+
+    /// Paints so many pictures, says how long they took, and ends
+    #[arg(long, value_name = "N", hide = true, requires = "scene")]
+    pub frames: Option<usize>,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]

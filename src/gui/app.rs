@@ -67,6 +67,8 @@ pub struct App {
     toast: Toast,
     /// The taller of the two panels in the last frame: the other one is stretched to it.
     panels_height: f32,
+    /// The panels are brought into sight.
+    to_top: bool,
 }
 
 /// What is below the top line.
@@ -115,6 +117,7 @@ impl App {
             hands: Hands::default(),
             toast: Toast::default(),
             panels_height: 0.0,
+            to_top: false,
         }
     }
 
@@ -197,10 +200,7 @@ impl App {
             texts,
             wants: &mut wants,
         };
-        let margin = Margin {
-            bottom: 0,
-            ..Margin::same(theme::WINDOW_MARGIN)
-        };
+        let margin = Margin::symmetric(theme::WINDOW_MARGIN, theme::HEADER_MARGIN);
         Panel::top("header")
             .show_separator_line(false)
             .frame(Frame::side_top_panel(ui.style()).inner_margin(margin))
@@ -212,6 +212,10 @@ impl App {
                 let name = &self.settings.name;
                 header_ui(ui, &mut scope, name, talks, &mut self.name_editor);
             });
+        let margin = Margin {
+            top: 0,
+            ..Margin::same(theme::WINDOW_MARGIN)
+        };
         CentralPanel::default()
             .frame(Frame::central_panel(ui.style()).inner_margin(Margin::same(0)))
             .show(ui, |ui| {
@@ -220,17 +224,23 @@ impl App {
                 callers_ui(ui, &mut scope, &self.view);
                 if self.page == Page::Talks {
                     Frame::new()
-                        .inner_margin(Margin::same(theme::WINDOW_MARGIN))
+                        .inner_margin(margin)
                         .show(ui, |ui| self.talks(ui, &mut scope));
                     return;
                 }
-                ScrollArea::vertical()
-                    .auto_shrink([false, false])
-                    .show(ui, |ui| {
-                        Frame::new()
-                            .inner_margin(Margin::same(theme::WINDOW_MARGIN))
-                            .show(ui, |ui| self.body(ui, &mut scope));
-                    });
+                let inside = ui.spacing().scroll;
+                // The bar lies in the margin, so that all edges are in line.
+                ui.spacing_mut().scroll.floating_allocated_width = 0.0;
+                let mut area = ScrollArea::vertical().auto_shrink([false, false]);
+                if std::mem::take(&mut self.to_top) {
+                    area = area.vertical_scroll_offset(0.0);
+                }
+                area.show(ui, |ui| {
+                    ui.spacing_mut().scroll = inside;
+                    Frame::new()
+                        .inner_margin(margin)
+                        .show(ui, |ui| self.body(ui, &mut scope));
+                });
             });
         self.modal(&context, &mut scope);
         symbols_question_ui(&context, &mut scope, &self.view);
@@ -278,10 +288,10 @@ impl App {
             }
         } else {
             widgets::card(ui, |ui| self.send(ui, scope));
-            ui.add_space(theme::GAP);
+            ui.add_space(theme::CARD_GAP);
             widgets::card(ui, |ui| self.receive(ui, scope));
         }
-        ui.add_space(theme::GAP);
+        ui.add_space(theme::CARD_GAP);
         widgets::card(ui, |ui| transfers_ui(ui, scope, &self.view));
         if self.settings.wire {
             ui.add_space(theme::GAP);
@@ -363,18 +373,24 @@ impl App {
         let palette = theme::palette_of(context);
         let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop"));
         let painter = context.layer_painter(layer);
-        let rect = context.content_rect().shrink(theme::GAP);
+        let window = context.content_rect();
+        painter.rect_filled(window, egui::CornerRadius::ZERO, palette.dim);
+        let rect = window.shrink(theme::SECTION);
         let radius = egui::CornerRadius::same(theme::RADIUS_DIALOG);
-        painter.rect_filled(rect, radius, palette.dim);
-        let stroke = egui::Stroke::new(theme::FOCUS_LINE, palette.accent);
+        painter.rect_filled(rect, radius, palette.over);
+        let stroke = egui::Stroke::new(theme::FOCUS_LINE, palette.link);
         painter.rect_stroke(rect, radius, stroke, egui::StrokeKind::Inside);
-        painter.text(
-            rect.center(),
-            egui::Align2::CENTER_CENTER,
-            self.texts.drop_now,
-            theme::strong_font(theme::LARGE),
-            palette.on_accent,
-        );
+        let say = |text: String, font, up: f32, color| {
+            let at = rect.center() - egui::vec2(0.0, up);
+            painter.text(at, egui::Align2::CENTER_CENTER, text, font, color);
+        };
+        let symbol = char::from(lucide_icons::Icon::Upload).to_string();
+        let icon = egui::FontId::new(theme::OVERLAY_ICON, theme::icons());
+        say(symbol, icon, theme::OVERLAY_ICON, palette.link);
+        let words = theme::strong_font(theme::LARGE);
+        say(self.texts.drop_now.to_owned(), words, 0.0, palette.text);
+        let hint = self.texts.drop_hint.to_owned();
+        say(hint, theme::body_font(), -theme::ROW_HEIGHT, palette.muted);
     }
 
     fn modal(&mut self, context: &Context, scope: &mut Scope) {
@@ -419,8 +435,8 @@ impl App {
         self.modal = Some(ModalState::Quit);
     }
 
-    /// Of everything that moves now, for the title.
-    fn overall_percent(&self) -> Option<u64> {
+    /// Of everything that moves now, for the title and the task bar.
+    pub(super) fn overall_percent(&self) -> Option<u64> {
         let moving = self.view.rows.iter().filter(|row| row.active());
         let (done, total) = moving
             .filter_map(|row| row.progress)

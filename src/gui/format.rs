@@ -1,5 +1,6 @@
 //! Numbers and names as people read them.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +13,12 @@ use crate::model::PeerAddress;
 /// Bytes in decimal units with one place, as file managers show them: `18.4 GB`.
 pub fn size(bytes: u64) -> String {
     format_size(bytes, DECIMAL.decimal_places(1).decimal_zeroes(0))
+}
+
+/// The same always with its place behind the point, for numbers that run: `94.0 MB`.
+pub fn speed(bytes: u64) -> String {
+    let places = if bytes < 1000 { 0 } else { 1 };
+    format_size(bytes, DECIMAL.decimal_places(1).decimal_zeroes(places))
 }
 
 /// Two sizes in the unit of the larger one: `7.7` and `18.4 GB`.
@@ -92,6 +99,45 @@ pub fn elide_middle(name: &str, mut fits: impl FnMut(&str) -> bool) -> String {
     shortened(low)
 }
 
+/// The words of a right-to-left name in the order in which they are set from the left.
+///
+/// egui 0.37 shapes each such word as it is written, but sets words one after the other from the left, as
+/// those of English. What is not right-to-left, an extension too, stays where it is.
+pub fn set_from_left(name: &str) -> Cow<'_, str> {
+    if !name.chars().any(is_right_to_left) {
+        return Cow::Borrowed(name);
+    }
+    let mut words: Vec<&str> = Vec::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let is_gap = |c: char| c == ' ' || c == '…';
+        let end = rest
+            .find(|c| is_gap(c) != is_gap(first))
+            .unwrap_or(rest.len());
+        let (word, others) = rest.split_at(end);
+        words.push(word);
+        rest = others;
+    }
+    let turns = |word: &&str| word.chars().any(is_right_to_left);
+    let mut at = 0;
+    while let Some(from) = words.iter().skip(at).position(|word| turns(word)) {
+        let from = at + from;
+        // Every second one is a gap.
+        let mut to = from;
+        while words.get(to + 2).is_some_and(turns) {
+            to += 2;
+        }
+        words[from..=to].reverse();
+        at = to + 1;
+    }
+    Cow::Owned(words.concat())
+}
+
+/// Hebrew, Arabic and their kin.
+fn is_right_to_left(c: char) -> bool {
+    matches!(u32::from(c), 0x590..=0x8ff | 0xfb1d..=0xfdff | 0xfe70..=0xfeff | 0x1_0800..=0x1_0fff | 0x1_e800..=0x1_efff)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::texts::{CHINESE, ENGLISH};
@@ -123,6 +169,16 @@ mod tests {
         assert_eq!(shown(114), "1 min 50 s");
         assert_eq!(shown(7260), "2 h 1 min");
         assert_eq!(duration(&CHINESE, Duration::from_secs(114)), "1 分 50 秒");
+    }
+
+    #[test]
+    fn right_to_left_words_begin_at_the_right_and_the_extension_stays() {
+        assert_eq!(
+            set_from_left("תמונות משפחה 2026.zip"),
+            "משפחה תמונות 2026.zip"
+        );
+        assert_eq!(set_from_left("my א ב…ג x ד"), "my ג…ב א x ד");
+        assert_eq!(set_from_left("plain name.txt"), "plain name.txt");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod app;
 pub mod clipboard;
 mod clock;
 pub mod demo;
+mod desktop;
 mod dialogs;
 pub mod format;
 mod keys;
@@ -16,7 +17,6 @@ mod pace;
 pub mod panels;
 pub mod paste;
 mod reporting;
-mod segmented;
 mod spoken;
 mod symbols;
 mod tab;
@@ -36,6 +36,7 @@ use crate::engine::{Config, Engine};
 use crate::instance::{self, Claim, Serving};
 use crate::settings::Settings;
 use app::App;
+use desktop::Desktop;
 use pace::Pace;
 
 /// Names the window for the desktop: class, icon, `.desktop` file.
@@ -103,6 +104,7 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
                 app,
                 _serving: serving,
                 pace,
+                desktop: Desktop::new(&creation.egui_ctx),
                 title: String::new(),
             }))
         }),
@@ -134,6 +136,7 @@ fn prefer_x11() -> Option<eframe::EventLoopBuilderHook> {
 struct Window {
     app: App,
     pace: Arc<Pace>,
+    desktop: Desktop,
     title: String,
     /// After the engine: a start that comes now finds everything written down.
     _serving: Serving,
@@ -149,6 +152,7 @@ impl eframe::App for Window {
         }
         self.app.drain();
         self.app.attend(context);
+        self.desktop.look(context, self.app.overall_percent());
         let title = self.app.title();
         if title != self.title
             && let Some(window) = frame.winit_window()

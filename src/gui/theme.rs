@@ -6,10 +6,13 @@
 use std::sync::Arc;
 
 use egui::epaint::text::{FontInsert, FontPriority, InsertFontFamily};
+use egui::style::ScrollAnimation;
 use egui::{
     Color32, Context, CornerRadius, FontData, FontFamily, FontId, Margin, Shadow, Stroke, Style,
     TextStyle, Theme, Vec2, Visuals,
 };
+
+use super::desktop::Looks;
 
 /// Colours by meaning. Text on its surface has a contrast of at least 4.5.
 #[derive(Clone, Copy, Debug)]
@@ -18,9 +21,14 @@ pub struct Palette {
     pub card: Color32,
     /// A surface within a card.
     pub inset: Color32,
-    /// A text field.
+    /// A text field, and the ground of what lies in a hollow.
     pub field: Color32,
+    /// A hollow in a card, and what is chosen in it.
+    pub well: Color32,
+    pub raised: Color32,
     pub border: Color32,
+    /// Between two of a kind.
+    pub hairline: Color32,
     pub text: Color32,
     pub muted: Color32,
     pub accent: Color32,
@@ -36,9 +44,8 @@ pub struct Palette {
     pub danger_soft: Color32,
     pub knob: Color32,
     pub dim: Color32,
-    /// A hollow in a card, and what is chosen in it.
-    pub well: Color32,
-    pub raised: Color32,
+    /// Over everything, while files are held over the window.
+    pub over: Color32,
 }
 
 const fn rgb(hex: u32) -> Color32 {
@@ -50,7 +57,10 @@ pub const DARK: Palette = Palette {
     card: rgb(0x1a_22_35),
     inset: rgb(0x23_2d_40),
     field: rgb(0x0f_17_2a),
+    well: rgb(0x10_18_2a),
+    raised: rgb(0x2a_36_4d),
     border: rgb(0x3a_46_5c),
+    hairline: rgb(0x2b_35_49),
     text: rgb(0xf1_f5_f9),
     muted: rgb(0xa3_b1_c6),
     accent: rgb(0x25_63_eb),
@@ -65,8 +75,7 @@ pub const DARK: Palette = Palette {
     danger_soft: rgb(0x4a_1c_24),
     knob: rgb(0xff_ff_ff),
     dim: Color32::from_black_alpha(160),
-    well: rgb(0x0d_15_26),
-    raised: rgb(0x32_3f_57),
+    over: Color32::from_rgba_premultiplied(0x13, 0x20, 0x3b, 0xee),
 };
 
 pub const LIGHT: Palette = Palette {
@@ -74,7 +83,10 @@ pub const LIGHT: Palette = Palette {
     card: rgb(0xff_ff_ff),
     inset: rgb(0xf2_f5_fa),
     field: rgb(0xff_ff_ff),
+    well: rgb(0xe6_ec_f5),
+    raised: rgb(0xff_ff_ff),
     border: rgb(0xcb_d5_e3),
+    hairline: rgb(0xe2_e8_f1),
     text: rgb(0x0f_17_2a),
     muted: rgb(0x4a_59_70),
     accent: rgb(0x25_63_eb),
@@ -89,8 +101,7 @@ pub const LIGHT: Palette = Palette {
     danger_soft: rgb(0xfd_e3_e3),
     knob: rgb(0xff_ff_ff),
     dim: Color32::from_black_alpha(96),
-    well: rgb(0xe4_ea_f3),
-    raised: rgb(0xff_ff_ff),
+    over: Color32::from_rgba_premultiplied(0xdc, 0xe5, 0xf6, 0xf0),
 };
 
 /// The palette of what is drawn now.
@@ -119,15 +130,23 @@ pub const ICON: f32 = 16.0;
 pub const GRID: f32 = 4.0;
 pub const GAP: f32 = 8.0;
 pub const SECTION: f32 = 16.0;
-pub const CARD_PADDING: i8 = 18;
+/// Between two cards, besides the gap that is always there.
+pub const CARD_GAP: f32 = 8.0;
+pub const CARD_PADDING: i8 = 14;
+pub const CARD_SIDE: i8 = 18;
 pub const INSET_PADDING: i8 = 14;
 pub const WINDOW_MARGIN: i8 = 20;
+/// Above and below the top line.
+pub const HEADER_MARGIN: i8 = 12;
 
+pub const RADIUS_SMALL: u8 = 3;
 pub const RADIUS_CONTROL: u8 = 6;
 pub const RADIUS_CARD: u8 = 10;
 pub const RADIUS_DIALOG: u8 = 14;
 
 pub const CONTROL_HEIGHT: f32 = 34.0;
+/// Of the one button, left and right of its words.
+pub const PRIMARY_PADDING: f32 = 18.0;
 pub const ROW_HEIGHT: f32 = 30.0;
 /// A transfer's row without its details.
 pub const ROW_BLOCK: f32 = 54.0;
@@ -141,9 +160,23 @@ pub const KEYS_COLUMN: f32 = 150.0;
 /// A known device in the settings.
 pub const KNOWN_ROW: f32 = 44.0;
 /// A device to choose, and the middle of the icon in it.
-pub const DEVICE_HEIGHT: f32 = 52.0;
-pub const DEVICE_ICON: f32 = 22.0;
-pub const DEVICE_WIDTH: f32 = 160.0;
+pub const DEVICE_HEIGHT: f32 = 60.0;
+pub const DEVICE_ICON: f32 = 24.0;
+pub const DEVICE_WIDTH: f32 = 176.0;
+/// Between a card's icon and its words.
+pub const DEVICE_TEXT: f32 = 48.0;
+/// From so wide a card on, an address stands in it at full size.
+pub const ADDRESS_FROM: f32 = 220.0;
+/// The program's mark, and the stations in it.
+pub const MARK: Vec2 = Vec2::new(28.0, 24.0);
+pub const STATION: f32 = 2.5;
+/// A round surface that holds one line.
+pub const PILL_HEIGHT: f32 = 32.0;
+pub const PILL_PADDING: f32 = 14.0;
+/// The rim of a hollow.
+pub const WELL_PADDING: f32 = 3.0;
+/// What is said while files are held over the window.
+pub const OVERLAY_ICON: f32 = 56.0;
 /// A symbol to compare, with its word.
 pub const PICTURE: Vec2 = Vec2::new(116.0, 104.0);
 pub const PICTURE_ICON: f32 = 44.0;
@@ -151,8 +184,12 @@ pub const BAR_HEIGHT: f32 = 6.0;
 pub const SWITCH: Vec2 = Vec2::new(44.0, 24.0);
 pub const SWITCH_INSET: f32 = 3.0;
 pub const PLOT: Vec2 = Vec2::new(150.0, 34.0);
+pub const PLOT_LINE: f32 = 1.5;
 pub const LABEL_COLUMN: f32 = 104.0;
-pub const BADGE_COLUMN: f32 = 104.0;
+/// What can be done with a transfer.
+pub const ACTIONS_COLUMN: f32 = 300.0;
+/// Of a row's width, at most; the other device has the rest.
+pub const ROW_NAME_SHARE: f32 = 0.6;
 pub const DIALOG_WIDTH: f32 = 420.0;
 /// A dialog with sentences and commands.
 pub const WIDE_DIALOG: f32 = 600.0;
@@ -162,6 +199,8 @@ pub const FIELD_WIDTH: f32 = 220.0;
 pub const CODE_WIDTH: f32 = 160.0;
 pub const PORT_WIDTH: f32 = 72.0;
 pub const NAME_WIDTH: f32 = 180.0;
+/// So much of a name is always shown.
+pub const NAME_LEAST: f32 = 48.0;
 pub const LIST_HEIGHT: f32 = 190.0;
 /// What a dialog needs besides its list.
 pub const DIALOG_REST: f32 = 240.0;
@@ -194,8 +233,6 @@ pub const BUBBLE_MARGIN: Margin = Margin::symmetric(12, 8);
 pub const COMPOSER_MARGIN: Margin = Margin::symmetric(10, 8);
 /// Right of a row's bar: the plot, the badge and the buttons.
 pub const ROW_RIGHT: f32 = 416.0;
-/// Of a row's first line; what is known about it has the rest.
-pub const ROW_NAME_SHARE: f32 = 0.6;
 pub const FRAMES_HEIGHT: f32 = 270.0;
 /// What a window keeps free around a dialog, both sides together, and the dialog's own padding.
 pub const AROUND_DIALOG: f32 = 80.0;
@@ -216,13 +253,10 @@ pub const NOTICE_BESIDE_FROM: f32 = 640.0;
 pub const CHANGE_WIDTH: f32 = 76.0;
 /// And how much is free there.
 pub const FREE_WIDTH: f32 = 110.0;
-/// Choices side by side.
-pub const RADIUS_TRACK: u8 = 8;
-pub const TRACK_PADDING: i8 = 2;
+
 /// Left and right of a choice's word, where there is room, and at least.
 pub const SEGMENT_PADDING: f32 = 12.0;
 pub const SEGMENT_LEAST: f32 = 5.0;
-pub const SEGMENT_HEIGHT: f32 = 28.0;
 /// Below this a setting's control stands under its words.
 pub const SETTING_BESIDE_FROM: f32 = 480.0;
 /// From this on an offer's symbols stand beside what is offered.
@@ -236,14 +270,18 @@ pub const LINE: f32 = 1.0;
 pub const FOCUS_LINE: f32 = 2.0;
 pub const DASH: f32 = 4.0;
 
+/// Below this the mark stands for the name of the program.
+pub const TITLE_FROM: f32 = 560.0;
 /// Below this the two panels stand one above the other.
 pub const TWO_COLUMNS_FROM: f32 = 840.0;
 /// Below this the drop zone's buttons stand under its words.
 pub const DROP_LINE_FROM: f32 = 460.0;
-/// Below this a hint stands above the buttons it is about.
-pub const HINT_BESIDE_FROM: f32 = 500.0;
-/// Below this a transfer's row has no plot.
-pub const PLOT_FROM: f32 = 760.0;
+/// Below this a label stands above what it is about.
+pub const LABELS_FROM: f32 = 480.0;
+/// With less room a hint stands above the buttons it is about.
+pub const HINT_LEAST: f32 = 200.0;
+/// Below this a transfer's buttons stand under its words.
+pub const ROW_WIDE_FROM: f32 = 1000.0;
 pub const WINDOW_SIZE: [f32; 2] = [1280.0, 860.0];
 pub const WINDOW_MIN: [f32; 2] = [520.0, 480.0];
 
@@ -282,6 +320,24 @@ pub fn install(context: &Context) {
     install_fonts(context);
     context.style_mut_of(Theme::Dark, |style| apply(style, &DARK, Visuals::dark()));
     context.style_mut_of(Theme::Light, |style| apply(style, &LIGHT, Visuals::light()));
+}
+
+/// Does as the desktop wishes.
+pub fn follow(context: &Context, looks: Looks) {
+    if let Some(dark) = looks.dark {
+        // What egui takes where the window system says nothing.
+        let theme = if dark { Theme::Dark } else { Theme::Light };
+        context.options_mut(|options| options.fallback_theme = theme);
+    }
+    context.all_styles_mut(|style| {
+        let (seconds, scrolling) = match looks.still {
+            true => (0.0, ScrollAnimation::none()),
+            false => (MOTION_SECONDS, ScrollAnimation::default()),
+        };
+        style.animation_time = seconds;
+        style.scroll_animation = scrolling;
+        style.visuals.text_cursor.blink = !looks.still;
+    });
 }
 
 fn install_fonts(context: &Context) {
@@ -428,6 +484,19 @@ mod tests {
                 ("text on card", p.text, p.card),
                 ("text on inset", p.text, p.inset),
                 ("text on field", p.text, p.field),
+                ("muted on field", p.muted, p.field),
+                ("text chosen in a hollow", p.text, p.raised),
+                ("muted in a hollow", p.muted, p.well),
+                ("text on a chosen card", p.text, p.accent_soft),
+                ("muted on a chosen card", p.muted, p.accent_soft),
+                ("link on a chosen card", p.link, p.accent_soft),
+                ("link on background", p.link, p.background),
+                ("link on inset", p.link, p.inset),
+                ("warn on inset", p.warn, p.inset),
+                ("danger on inset", p.danger, p.inset),
+                ("ok on inset", p.ok, p.inset),
+                ("text on a warning", p.text, p.warn_soft),
+                ("text on a danger", p.text, p.danger_soft),
                 ("text on background", p.text, p.background),
                 ("muted on card", p.muted, p.card),
                 ("muted on inset", p.muted, p.inset),

@@ -23,8 +23,6 @@ pub use draft::{Draft, Entry, Pick};
 pub use row::{Row, RowState};
 pub use talks::{Talks, Thread};
 
-/// Speeds kept for the plot: a minute and a half at one a second and a half.
-const PLOT_POINTS: usize = 60;
 /// Failed entries kept for a row; the count says how many there are in all.
 const MAX_FAILED_SHOWN: usize = 10_000;
 
@@ -373,11 +371,7 @@ impl View {
 
     fn progress(&mut self, progress: Progress) {
         if let Some(row) = self.row(progress.transfer) {
-            row.speeds.push_back(progress.bytes_per_second);
-            if row.speeds.len() > PLOT_POINTS {
-                row.speeds.pop_front();
-            }
-            row.progress = Some(progress);
+            row.moved(progress);
         }
     }
 
@@ -390,8 +384,17 @@ impl View {
         } else if let Some(row) = self.row(id) {
             row.peer = summary.peer.clone();
             row.quiet_seconds = 0;
+            row.ended_at = now_millis();
             row.open = summary.status == Status::Problems;
             row.state = RowState::Ended(summary);
         }
     }
+}
+
+/// For the time of the day beside what has ended.
+fn now_millis() -> Option<u64> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since
+        .ok()
+        .and_then(|since| since.as_millis().try_into().ok())
 }

@@ -84,6 +84,7 @@ impl App {
                 self.save();
             }
             Want::SendAgain(id) => self.send_again(id),
+            Want::SendBack(id) => self.send_back(id),
             Want::OpenTalks => self.show_talk(self.view.talks.threads.first().map(|one| one.with)),
             Want::ShowTalk(device) => self.show_talk(device),
             Want::ShowTransfers => {
@@ -349,6 +350,19 @@ impl App {
         if let Some(thread) = self.view.talks.thread(with) {
             thread.text.clear();
         }
+    }
+
+    fn send_back(&mut self, id: TransferId) {
+        let Some(row) = self.view.row(id) else { return };
+        let device = row.peer.device_id;
+        for path in row.result_paths() {
+            self.add(path);
+        }
+        let cards = cards(&self.view.devices, &self.view.nearby);
+        if let Some(card) = cards.iter().find(|card| Some(card.id) == device) {
+            self.view.draft.choose(card);
+        }
+        self.to_top = true;
     }
 
     /// Straight to a device that is paired; to another one, as the panel for sending asks.

@@ -50,6 +50,7 @@ pub fn run(options: &Options) -> anyhow::Result<Option<Vec<u8>>> {
     };
     let (done, taken) = channel();
     let (theme, language, shot) = (options.theme, options.language, options.shot);
+    let frames = options.frames;
     eframe::run_native(
         "Ropeway",
         native,
@@ -59,6 +60,7 @@ pub fn run(options: &Options) -> anyhow::Result<Option<Vec<u8>>> {
             Ok(Box::new(Film {
                 stage: Stage::new(scene, theme, language).still(shot),
                 camera: shot.then(|| Camera::new(done)),
+                watch: frames.map(Watch::new),
                 title: String::new(),
             }))
         }),
@@ -85,6 +87,7 @@ fn developed(taken: &Receiver<Arc<ColorImage>>) -> anyhow::Result<Vec<u8>> {
 struct Film {
     stage: Stage,
     camera: Option<Camera>,
+    watch: Option<Watch>,
     title: String,
 }
 
@@ -128,6 +131,52 @@ impl Camera {
     }
 }
 
+/// Measures how long the processor needs for a picture: layout, tessellation and painting, without the wait for
+/// the screen.
+struct Watch {
+    wanted: usize,
+    seconds: Vec<f32>,
+}
+
+impl Watch {
+    /// Fonts and lists are laid out by then.
+    const FIRST: usize = 30;
+
+    fn new(wanted: usize) -> Self {
+        Self {
+            wanted: wanted + Self::FIRST,
+            seconds: Vec::new(),
+        }
+    }
+
+    /// Says whether that was the last one.
+    fn look(&mut self, context: &Context, frame: &eframe::Frame) -> bool {
+        if self.seconds.len() >= self.wanted {
+            return false;
+        }
+        self.seconds.extend(frame.info().cpu_usage);
+        context.request_repaint();
+        if self.seconds.len() < self.wanted {
+            return false;
+        }
+        let mut measured = self.seconds.split_off(Self::FIRST.min(self.wanted));
+        measured.sort_by(f32::total_cmp);
+        let at = |share: usize| {
+            let index = (measured.len() * share / 100).min(measured.len().saturating_sub(1));
+            measured.get(index).copied().unwrap_or_default() * 1000.0
+        };
+        eprintln!(
+            "{} pictures: median {:.2} ms, 95 % within {:.2} ms, slowest {:.2} ms",
+            measured.len(),
+            at(50),
+            at(95),
+            at(100)
+        );
+        self.seconds.resize(self.wanted, 0.0);
+        true
+    }
+}
+
 impl eframe::App for Film {
     fn logic(&mut self, context: &Context, frame: &mut eframe::Frame) {
         self.stage.logic(context, Some(frame));
@@ -142,6 +191,11 @@ impl eframe::App for Film {
 
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         self.stage.ui(ui, Some(frame));
+        if let Some(watch) = &mut self.watch
+            && watch.look(ui.ctx(), frame)
+        {
+            self.stage.app.quit(ui.ctx());
+        }
         if let Some(camera) = &mut self.camera
             && camera.look(ui.ctx())
         {

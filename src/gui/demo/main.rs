@@ -32,7 +32,9 @@ const VIDEO: Done = Done {
 };
 
 fn main(cast: &Cast) -> Vec<Act> {
-    let mut acts = Act::all(cast.neighbours());
+    let known = Event::Devices(vec![cast.known(Role::Living, Bond::Paired)]);
+    let here = [Role::Living, Role::Garden].map(|role| cast.nearby(role, true));
+    let mut acts = vec![Act::from(known), Event::Nearby(here.to_vec()).into()];
     acts.extend(Act::all(unread(cast)));
     acts.push(cast.listening().into());
     acts.extend(cast::code(427_913).map(Act::from));

@@ -100,6 +100,9 @@ pub struct Options {
     pub scale: Option<f32>,
     /// A picture is taken as soon as it stands still, and the window closes.
     pub shot: bool,
+    /// So many pictures are painted one after the other; how long they took is printed, and the program
+    /// ends.
+    pub frames: Option<usize>,
 }
 
 /// All scenes, the main picture first.

@@ -1,21 +1,18 @@
 //! To whom: a device nearby or a known one with one click, or an address, which unfolds what is needed there.
 
-use egui::{Key, ScrollArea, TextEdit, Ui, vec2};
+use egui::{Key, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
 
+pub use super::devices::{about, symbol};
+use super::devices::{devices_ui, is_chosen};
 use super::{Scope, Want};
 use crate::engine::{Command, KnownDevice, Recent};
 use crate::gui::format::hours_since;
 use crate::gui::texts::Texts;
-use crate::gui::view::{Card, Draft, Entry, Here, View, cards};
-use crate::gui::widgets::Face;
+use crate::gui::view::{Card, Draft, Entry, View, cards};
 use crate::gui::{theme, widgets};
-use crate::model::{Bond, Failure, PeerAddress, Secret, System};
+use crate::model::{Failure, PeerAddress, Secret};
 
-/// Nobody pauses that long within an address.
-const LOOK_AFTER_SECONDS: f64 = 0.6;
-/// Known devices in sight; the others are behind a word.
-const MAX_CARDS: usize = 6;
 /// What fits in a line.
 const MAX_RECENT: usize = 4;
 
@@ -25,8 +22,8 @@ pub struct DestinationPanel {
     /// The person has left the address field, so that it may be judged.
     pub address_judged: bool,
     /// When the address was last typed at, until it is looked at.
-    edited_at: Option<f64>,
-    all_devices: bool,
+    pub(super) edited_at: Option<f64>,
+    pub(super) all_devices: bool,
 }
 
 /// A draft that can be sent.
@@ -126,11 +123,9 @@ pub fn destination_ui(
     panel: &mut DestinationPanel,
 ) {
     let devices = around.devices;
-    nearby_ui(ui, scope, draft, around, panel);
-    widgets::part(ui, "address", |ui| {
-        address_ui(ui, scope, draft, devices, panel);
-    });
+    devices_ui(ui, scope, draft, around, panel);
     recent_ui(ui, scope, draft, around);
+    ui.add_space(theme::GRID);
     if draft.failure.is_some() {
         failure_ui(ui, scope, draft);
     } else {
@@ -138,166 +133,6 @@ pub fn destination_ui(
     }
     if draft.to().is_some() {
         widgets::part(ui, "entry", |ui| entry_ui(ui, scope, draft, devices));
-    }
-}
-
-fn nearby_ui(
-    ui: &mut Ui,
-    scope: &mut Scope,
-    draft: &mut Draft,
-    around: &Around,
-    panel: &mut DestinationPanel,
-) {
-    let texts = scope.texts;
-    let all: Vec<_> = around.cards.iter().collect();
-    ui.horizontal(|ui| {
-        ui.label(widgets::muted(ui, texts.devices));
-        let hidden = all.len().saturating_sub(MAX_CARDS);
-        if hidden > 0 {
-            let word = match panel.all_devices {
-                true => texts.fewer.to_owned(),
-                false => (texts.more_devices)(hidden as u64),
-            };
-            if widgets::link(ui, &word).clicked() {
-                panel.all_devices = !panel.all_devices;
-            }
-        }
-        if !around.devices.is_empty() && widgets::link(ui, texts.manage).clicked() {
-            scope.want(Want::OpenKnown);
-        }
-    });
-    if all.is_empty() {
-        ui.add(egui::Label::new(widgets::muted(ui, texts.nobody_nearby)).wrap());
-        if widgets::link(ui, texts.why_nobody).clicked() {
-            scope.want(Want::OpenDoctor(None));
-        }
-    } else if panel.all_devices {
-        ScrollArea::vertical()
-            .id_salt("devices")
-            .max_height(theme::LIST_HEIGHT)
-            .min_scrolled_height(theme::LIST_HEIGHT)
-            .auto_shrink([false, true])
-            .show(ui, |ui| cards_ui(ui, texts, draft, &all));
-    } else {
-        // The chosen one stays in sight.
-        let chosen = |card: &&&Card| is_chosen(draft, card);
-        let mut shown: Vec<_> = all.iter().take(MAX_CARDS).copied().collect();
-        if let Some(hidden) = all.iter().skip(MAX_CARDS).find(chosen) {
-            shown.pop();
-            shown.push(hidden);
-        }
-        cards_ui(ui, texts, draft, &shown);
-    }
-    ui.add_space(theme::GRID);
-}
-
-fn is_chosen(draft: &Draft, card: &Card) -> bool {
-    let chosen = draft.chosen.as_ref();
-    chosen.is_some_and(|chosen| chosen.id == card.id)
-}
-
-fn cards_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, cards: &[&Card]) {
-    let room = ui.available_width();
-    let gap = theme::GAP;
-    let in_a_row = ((room + gap) / (theme::DEVICE_WIDTH + gap))
-        .floor()
-        .max(1.0);
-    let width = ((room - gap * (in_a_row - 1.0)) / in_a_row).floor();
-    for row in cards.chunks(in_a_row as usize) {
-        ui.horizontal(|ui| {
-            for card in row {
-                let chosen = is_chosen(draft, card);
-                let face = Face {
-                    symbol: symbol(card.system),
-                    name: &card.name,
-                    about: &about(texts, card),
-                    faded: card.here != Here::Receiving,
-                };
-                let response = widgets::device_card(ui, width, chosen, &face);
-                if response.clicked() {
-                    if chosen {
-                        draft.no_destination();
-                    } else {
-                        draft.choose(card);
-                    }
-                }
-                let places = match card.places.is_empty() {
-                    true => card.address.clone().unwrap_or_default(),
-                    false => card.places.join("\n"),
-                };
-                response.on_hover_text(format!("{}\n{}\n{places}", card.name, card.id.short()));
-            }
-        });
-    }
-}
-
-pub fn symbol(system: System) -> Icon {
-    match system {
-        System::Linux => Icon::Terminal,
-        System::Windows => Icon::Grid2x2,
-        System::MacOs => Icon::Apple,
-        System::Other => Icon::Laptop,
-    }
-}
-
-/// How it stands with a device, in a few words.
-pub fn about(texts: &Texts, card: &Card) -> String {
-    let bond = match card.bond {
-        Some(Bond::ForgottenThere) => texts.forgotten_there,
-        Some(Bond::Paired) => texts.known,
-        Some(Bond::Wished | Bond::Blocked) | None => texts.not_known,
-    };
-    if card.calls {
-        return texts.callers.about.to_owned();
-    }
-    let second = match card.here {
-        Here::ReceiveOff if card.is_paired() => texts.receive_is_off.to_owned(),
-        Here::ReceiveOff => return texts.receive_is_off.to_owned(),
-        Here::Away => texts.not_here.to_owned(),
-        Here::Receiving if card.twin => card.id.short(),
-        Here::Receiving => match card.system {
-            System::Linux => "Linux".to_owned(),
-            System::Windows => "Windows".to_owned(),
-            System::MacOs => "macOS".to_owned(),
-            System::Other => return bond.to_owned(),
-        },
-    };
-    format!("{bond} · {second}")
-}
-
-fn address_ui(
-    ui: &mut Ui,
-    scope: &mut Scope,
-    draft: &mut Draft,
-    devices: &[KnownDevice],
-    panel: &mut DestinationPanel,
-) {
-    let texts = scope.texts;
-    let width = ui.available_width();
-    let label = ui.label(widgets::muted(ui, texts.address_label));
-    let field = TextEdit::singleline(&mut draft.address)
-        .hint_text(texts.address_hint)
-        .align(egui::Align2::LEFT_CENTER)
-        .min_size(vec2(width, theme::CONTROL_HEIGHT))
-        .desired_width(width);
-    let response = ui.add(field).labelled_by(label.id);
-    let now = ui.input(|input| input.time);
-    if response.changed() {
-        panel.address_judged = false;
-        panel.edited_at = Some(now);
-        draft.edited();
-    }
-    let left = response.lost_focus();
-    panel.address_judged |= left;
-    let quiet = panel.edited_at.map(|at| now - at);
-    let settled = quiet.is_some_and(|quiet| quiet >= LOOK_AFTER_SECONDS);
-    if left || settled || draft.look_now {
-        panel.edited_at = None;
-        draft.look_now = true;
-        look_ui(scope, draft, devices);
-    } else if let Some(quiet) = quiet {
-        let wait = std::time::Duration::from_secs_f64(LOOK_AFTER_SECONDS - quiet);
-        ui.ctx().request_repaint_after(wait);
     }
 }
 

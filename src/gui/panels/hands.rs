@@ -5,7 +5,7 @@ use lucide_icons::Icon;
 
 use super::settings::rows::{between, row};
 use super::{Scope, Want};
-use crate::gui::segmented::segmented;
+use crate::gui::widgets::segmented;
 use crate::gui::{keys, widgets};
 use crate::settings::{OnClose, Settings};
 

@@ -1,9 +1,14 @@
-//! The top line: the mark, this device's name (editable in place), settings.
+//! The top line: the mark, this device's name (editable in place), the ways to conversations, help and settings.
 
-use egui::{Align, Key, Layout, TextEdit, Ui};
+use egui::accesskit::Role;
+use egui::{
+    Align, CornerRadius, CursorIcon, Frame, Key, Layout, Margin, Sense, Stroke, TextEdit, Ui,
+    WidgetInfo, pos2, vec2,
+};
 use lucide_icons::Icon;
 
 use super::{Scope, Want};
+use crate::gui::format::{elide_middle, set_from_left};
 use crate::gui::{theme, widgets};
 use crate::model::DeviceName;
 
@@ -26,64 +31,152 @@ pub fn header_ui(
     talks: TalksButton,
     editor: &mut NameEditor,
 ) {
-    let palette = theme::palette(ui);
     ui.horizontal(|ui| {
-        ui.label(widgets::icon(Icon::CableCar, palette.link).size(theme::LARGE));
-        ui.label(widgets::title("Ropeway"));
-        ui.add_space(theme::GAP);
+        let all = ui.available_width();
+        widgets::mark(ui);
+        if all >= theme::TITLE_FROM {
+            ui.label(widgets::title("Ropeway"));
+        }
+        // The buttons at the right are drawn last, as the eye goes, and have their room all the same.
+        let room = ui.available_width() - buttons_width(ui, scope, &talks) - theme::SECTION;
         match &mut editor.text {
             None => {
-                ui.label(widgets::muted(ui, scope.texts.this_device));
-                ui.label(widgets::strong(name));
-                if widgets::icon_button(ui, Icon::Pencil, scope.texts.rename).clicked() {
+                if name_pill(ui, scope, name, room).clicked() {
                     editor.text = Some(name.to_owned());
                 }
             }
-            Some(text) => {
-                let field = TextEdit::singleline(text)
-                    .desired_width(theme::NAME_WIDTH)
-                    .char_limit(DeviceName::MAX_CHARS)
-                    .align(egui::Align2::LEFT_CENTER);
-                let response = ui.add(field);
-                widgets::named(
-                    &response,
-                    egui::accesskit::Role::TextInput,
-                    scope.texts.rename,
-                );
-                let left = response.lost_focus();
-                let escaped = ui.input(|input| input.key_pressed(Key::Escape));
-                if left {
-                    let new = text.trim().to_owned();
-                    editor.text = None;
-                    if !escaped && !new.is_empty() && new != name {
-                        scope.want(Want::Rename(new));
-                    }
-                } else if !response.has_focus() {
-                    response.request_focus();
-                }
-            }
+            Some(_) => edit(ui, scope, name, editor, room),
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if widgets::icon_button(ui, Icon::Settings, scope.texts.settings).clicked() {
-                scope.want(Want::OpenSettings);
-            }
-            let texts = scope.texts;
-            let response = match (talks.open, talks.unread) {
-                (true, _) => widgets::button(ui, texts.transfers),
-                (false, 0) => widgets::button(ui, texts.talks),
-                (false, unread) => widgets::counted_button(ui, texts.talks, unread),
-            };
-            if response.on_hover_text("Ctrl+Shift+M").clicked() {
-                scope.want(match talks.open {
-                    true => Want::ShowTransfers,
-                    false => Want::OpenTalks,
-                });
-            }
-            let help = scope.texts.hands.keys_title;
-            let help = widgets::icon_button(ui, Icon::CircleQuestionMark, help);
-            if help.on_hover_text("F1").clicked() {
-                scope.want(Want::OpenHelp);
-            }
+        let right = ui.available_size_before_wrap();
+        ui.allocate_ui_with_layout(right, Layout::right_to_left(Align::Center), |ui| {
+            ui.allocate_ui_with_layout(
+                vec2(buttons_width(ui, scope, &talks), right.y),
+                Layout::left_to_right(Align::Center),
+                |ui| buttons(ui, scope, &talks),
+            );
         });
     });
+}
+
+/// This device's name; a click makes it a field.
+fn name_pill(ui: &mut Ui, scope: &Scope, name: &str, room: f32) -> egui::Response {
+    let palette = theme::palette(ui);
+    let texts = scope.texts;
+    let lay = |text: &str, font: egui::FontId, color| {
+        ui.painter().layout_no_wrap(text.to_owned(), font, color)
+    };
+    let pencil = lay(
+        &char::from(Icon::Pencil).to_string(),
+        egui::FontId::new(theme::BODY, theme::icons()),
+        palette.muted,
+    );
+    let strong = || theme::strong_font(theme::BODY);
+    let label = lay(texts.this_device, theme::body_font(), palette.muted);
+    let ends = theme::PILL_PADDING * 2.0 + theme::GAP + pencil.size().x;
+    let full = lay(name, strong(), palette.text).size().x + label.size().x + theme::GAP + ends;
+    let labelled = full <= room;
+    let before = if labelled {
+        label.size().x + theme::GAP
+    } else {
+        0.0
+    };
+    let for_name = (room - ends - before).max(theme::NAME_LEAST);
+    let shown = elide_middle(name, |text| {
+        lay(text, strong(), palette.text).size().x <= for_name
+    });
+    let called = lay(&set_from_left(&shown), strong(), palette.text);
+    let size = vec2(before + called.size().x + ends, theme::PILL_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, texts.rename));
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_description(name);
+    });
+    let fill = if response.hovered() {
+        palette.accent_soft
+    } else {
+        palette.card
+    };
+    let painter = ui.painter();
+    painter.rect_filled(rect, CornerRadius::same(u8::MAX), fill);
+    let mut left = rect.left() + theme::PILL_PADDING;
+    let words = labelled.then_some(label).into_iter();
+    for galley in words.chain([called, pencil]) {
+        let at = pos2(left, rect.center().y - galley.size().y / 2.0);
+        left += galley.size().x + theme::GAP;
+        painter.galley(at, galley, palette.text);
+    }
+    widgets::focus_ring(ui, &response);
+    response
+        .on_hover_cursor(CursorIcon::Text)
+        .on_hover_text(format!("{name}\n{}", texts.rename))
+}
+
+fn edit(ui: &mut Ui, scope: &mut Scope, name: &str, editor: &mut NameEditor, room: f32) {
+    let Some(text) = &mut editor.text else { return };
+    let palette = theme::palette(ui);
+    let width = (room - theme::PILL_PADDING * 2.0).clamp(theme::NAME_LEAST, theme::NAME_WIDTH);
+    let drawn = Frame::new()
+        .fill(palette.field)
+        .stroke(Stroke::new(theme::FOCUS_LINE, palette.link))
+        .corner_radius(CornerRadius::same(u8::MAX))
+        .inner_margin(Margin::symmetric(theme::PILL_PADDING as i8, 0))
+        .show(ui, |ui| {
+            ui.set_height(theme::PILL_HEIGHT - theme::FOCUS_LINE * 2.0);
+            let field = TextEdit::singleline(text)
+                .frame(Frame::NONE)
+                .desired_width(width)
+                .font(theme::strong_font(theme::BODY))
+                .char_limit(DeviceName::MAX_CHARS)
+                .align(egui::Align2::LEFT_CENTER);
+            ui.add(field)
+        });
+    let response = drawn.inner;
+    widgets::named(&response, Role::TextInput, scope.texts.rename);
+    if response.lost_focus() {
+        let escaped = ui.input(|input| input.key_pressed(Key::Escape));
+        let new = text.trim().to_owned();
+        editor.text = None;
+        if !escaped && !new.is_empty() && new != name {
+            scope.want(Want::Rename(new));
+        }
+    } else if !response.has_focus() {
+        response.request_focus();
+    }
+}
+
+/// The word on the way to conversations and back.
+fn talks_word(scope: &Scope, talks: &TalksButton) -> &'static str {
+    match talks.open {
+        true => scope.texts.transfers,
+        false => scope.texts.talks,
+    }
+}
+
+fn buttons_width(ui: &Ui, scope: &Scope, talks: &TalksButton) -> f32 {
+    let unread = if talks.open { 0 } else { talks.unread };
+    let word = widgets::counted_button_width(ui, talks_word(scope, talks), unread);
+    let gap = ui.spacing().item_spacing.x;
+    word + (widgets::icon_button_width() + gap) * 2.0
+}
+
+fn buttons(ui: &mut Ui, scope: &mut Scope, talks: &TalksButton) {
+    let texts = scope.texts;
+    let word = talks_word(scope, talks);
+    let response = match (talks.open, talks.unread) {
+        (true, _) | (false, 0) => widgets::button(ui, word),
+        (false, unread) => widgets::counted_button(ui, word, unread),
+    };
+    if response.on_hover_text("Ctrl+Shift+M").clicked() {
+        scope.want(match talks.open {
+            true => Want::ShowTransfers,
+            false => Want::OpenTalks,
+        });
+    }
+    let help = widgets::icon_button(ui, Icon::CircleQuestionMark, texts.hands.keys_title);
+    if help.on_hover_text("F1").clicked() {
+        scope.want(Want::OpenHelp);
+    }
+    if widgets::icon_button(ui, Icon::Settings, texts.settings).clicked() {
+        scope.want(Want::OpenSettings);
+    }
 }

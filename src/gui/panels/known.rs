@@ -11,7 +11,7 @@ use super::{Scope, Want};
 use crate::engine::Command;
 use crate::engine::KnownDevice;
 use crate::gui::format::hours_since;
-use crate::gui::segmented::segmented;
+use crate::gui::widgets::segmented;
 use crate::gui::{theme, widgets};
 use crate::model::{Bond, DeviceId, DeviceName, Rule};
 use crate::settings::Settings;

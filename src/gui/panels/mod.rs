@@ -4,6 +4,7 @@ pub mod callers;
 pub mod closing;
 pub mod confirm;
 pub mod destination;
+pub mod devices;
 pub mod doctor;
 pub mod empty;
 pub mod failures;
@@ -63,6 +64,8 @@ pub enum Want {
     PickOfferFolder(TransferId),
     SetOnConflict(OnConflict),
     SendAgain(TransferId),
+    /// What arrived goes back to where it came from: it is picked, and its device chosen.
+    SendBack(TransferId),
     /// Conversations, with nobody in sight or with one device.
     OpenTalks,
     ShowTalk(Option<DeviceId>),

@@ -15,7 +15,8 @@ pub fn notices_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
         return;
     }
     let margin = Margin {
-        bottom: 0,
+        top: 0,
+        bottom: theme::HEADER_MARGIN,
         ..Margin::same(theme::WINDOW_MARGIN)
     };
     Frame::new().inner_margin(margin).show(ui, |ui| {

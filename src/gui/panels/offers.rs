@@ -10,7 +10,7 @@ use super::destination::remember_box;
 use super::{Scope, Want};
 use crate::engine::{Answer, Existing, Offer};
 use crate::gui::format::size;
-use crate::gui::segmented::segmented;
+use crate::gui::widgets::segmented;
 use crate::gui::{theme, widgets};
 use crate::model::{OnConflict, Symbols, TransferId, Trust};
 

@@ -1,6 +1,7 @@
 //! Receive, the server panel: one switch, and what others need to reach this device.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 use egui::{Align, Layout, RichText, Ui, vec2};
 use lucide_icons::Icon;
@@ -107,49 +108,71 @@ fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
         true => (palette.warn_soft, palette.warn),
         false => (palette.inset, palette.muted),
     };
+    let small = |text: &str| RichText::new(text).small().color(front);
+    let shown = match panel.code_hidden || rests {
+        true => "••• •••".to_owned(),
+        false => code.grouped(),
+    };
+    let toggle = match panel.code_hidden {
+        true => texts.show,
+        false => texts.hide,
+    };
+    let mut buttons = |ui: &mut Ui| {
+        if rests {
+            if widgets::primary(ui, true, texts.new_code).clicked() {
+                scope.want(Want::Engine(Command::NewCode));
+            }
+            return;
+        }
+        if widgets::button(ui, texts.copy).clicked() {
+            scope.want(Want::Copy(code.digits().to_owned()));
+        }
+        if widgets::button(ui, toggle).clicked() {
+            panel.code_hidden = !panel.code_hidden;
+        }
+        if widgets::icon_button(ui, Icon::RefreshCw, texts.new_code).clicked() {
+            scope.want(Want::Engine(Command::NewCode));
+        }
+    };
     widgets::inset(ui, fill, |ui| {
-        ui.horizontal_wrapped(|ui| {
+        let width = match rests {
+            true => widgets::primary_width(ui, texts.new_code),
+            false => {
+                let words =
+                    [texts.copy, toggle].map(|word| widgets::counted_button_width(ui, word, 0));
+                words.iter().sum::<f32>() + widgets::icon_button_width() + theme::GAP * 2.0
+            }
+        };
+        let room = ui.available_width() - width - theme::CODE_WIDTH;
+        let beside = room >= 0.0;
+        let hint_beside = room >= theme::HINT_LEAST;
+        ui.horizontal(|ui| {
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
-                let small = |text: &str| RichText::new(text).small().color(front);
                 ui.label(small(texts.pairing_code));
-                let shown = if panel.code_hidden || rests {
-                    "••• •••".to_owned()
-                } else {
-                    code.grouped()
-                };
                 let color = if rests { palette.warn } else { palette.text };
                 let big = RichText::new(shown).font(theme::strong_font(theme::HUGE));
                 ui.label(big.color(color));
-                if !rests {
+                if !hint_beside && !rests {
                     ui.label(small(texts.code_once));
                 }
             });
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if rests {
-                    if widgets::primary(ui, true, texts.new_code).clicked() {
-                        scope.want(Want::Engine(Command::NewCode));
-                    }
-                    return;
-                }
-                let toggle = if panel.code_hidden {
-                    texts.show
-                } else {
-                    texts.hide
-                };
-                if widgets::button(ui, toggle).clicked() {
-                    panel.code_hidden = !panel.code_hidden;
-                }
-                if widgets::button(ui, texts.new_code).clicked() {
-                    scope.want(Want::Engine(Command::NewCode));
-                }
-                if widgets::button(ui, texts.copy).clicked() {
-                    scope.want(Want::Copy(code.digits().to_owned()));
-                }
-            });
+            if hint_beside && !rests {
+                ui.add_space(theme::GAP);
+                ui.label(small(texts.code_once));
+            }
+            if beside {
+                let rest = ui.available_width() - width;
+                ui.add_space(rest.max(0.0));
+                buttons(ui);
+            }
         });
+        if !beside {
+            ui.horizontal_wrapped(&mut buttons);
+        }
         if rests {
-            ui.colored_label(palette.warn, texts.code_rests);
+            let why = RichText::new(texts.code_rests).color(palette.warn);
+            ui.add(egui::Label::new(why).wrap());
         }
     });
     let wrong = view.wrong_code.filter(|_| !rests);
@@ -183,41 +206,40 @@ fn no_code(ui: &mut Ui, scope: &Scope, view: &View) {
 /// Who gets as far as an offer.
 fn who_may(ui: &mut Ui, scope: &mut Scope, allow: Allow) {
     let texts = scope.texts;
-    label_and(ui, texts.who_may, |ui| {
-        ui.horizontal_wrapped(|ui| {
-            for one in [Allow::Anyone, Allow::Code, Allow::Paired] {
-                let word = (texts.allow)(one);
-                if widgets::choice(ui, one == allow, word) && one != allow {
-                    scope.want(Want::SetAllow(one));
-                }
+    let all = [Allow::Anyone, Allow::Code, Allow::Paired].map(|one| (one, (texts.allow)(one)));
+    ui.horizontal(|ui| {
+        let beside = ui.available_width() >= theme::LABELS_FROM;
+        if beside {
+            label(ui, texts.who_may, theme::CONTROL_HEIGHT);
+        }
+        ui.vertical(|ui| {
+            if !beside {
+                ui.label(widgets::muted(ui, texts.who_may));
+            }
+            if let Some(one) = widgets::segmented(ui, texts.who_may, allow, &all)
+                && one != allow
+            {
+                scope.want(Want::SetAllow(one));
             }
         });
     });
 }
 
-/// A label in its column, then what may take several lines.
-fn label_and(ui: &mut Ui, label: &str, content: impl FnOnce(&mut Ui)) {
-    ui.horizontal_top(|ui| {
-        let column = vec2(theme::LABEL_COLUMN, theme::CONTROL_HEIGHT);
-        let text = widgets::muted(ui, label);
-        ui.allocate_ui_with_layout(column, Layout::left_to_right(Align::Center), |ui| {
-            ui.set_width(theme::LABEL_COLUMN);
-            ui.label(text);
-        });
-        content(ui);
+/// What stands in the first column.
+fn label(ui: &mut Ui, text: &str, height: f32) {
+    let column = vec2(theme::LABEL_COLUMN, height);
+    let text = widgets::muted(ui, text);
+    ui.allocate_ui_with_layout(column, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_width(theme::LABEL_COLUMN);
+        ui.label(text);
     });
 }
 
 /// A label in its column, then whatever belongs to it.
-fn line(ui: &mut Ui, label: &str, content: impl FnOnce(&mut Ui)) {
+fn line(ui: &mut Ui, words: &str, content: impl FnOnce(&mut Ui)) {
     let size = vec2(ui.available_width(), theme::ROW_HEIGHT);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
-        let column = vec2(theme::LABEL_COLUMN, theme::ROW_HEIGHT);
-        let text = widgets::muted(ui, label);
-        ui.allocate_ui_with_layout(column, Layout::left_to_right(Align::Center), |ui| {
-            ui.set_width(theme::LABEL_COLUMN);
-            ui.label(text);
-        });
+        label(ui, words, theme::ROW_HEIGHT);
         content(ui);
     });
 }
@@ -277,12 +299,31 @@ fn folder(ui: &mut Ui, scope: &mut Scope, listening: &Listening) {
                 scope.want(Want::PickSaveFolder);
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let shown = crate::model::displayable(&folder.to_string_lossy());
                 let width = ui.available_width();
-                widgets::name_label(ui, &shown, theme::body_font(), palette.text, width);
+                let font = theme::body_font();
+                let full = crate::model::displayable(&folder.to_string_lossy());
+                widgets::name_label(ui, &short_path(&folder), font, palette.text, width)
+                    .on_hover_text(full);
             });
         });
     });
+}
+
+/// The last two folders: `Downloads / Ropeway`.
+fn short_path(folder: &Path) -> String {
+    let mut last = folder
+        .iter()
+        .rev()
+        .take(2)
+        .map(|part| part.to_string_lossy());
+    let (Some(name), above) = (last.next(), last.next()) else {
+        return folder.to_string_lossy().into_owned();
+    };
+    let shown = match above {
+        Some(above) if above != std::path::MAIN_SEPARATOR_STR => format!("{above} / {name}"),
+        Some(_) | None => name.into_owned(),
+    };
+    crate::model::displayable(&shown)
 }
 
 fn clients(ui: &mut Ui, scope: &Scope, view: &View) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use egui::accesskit::Role;
-use egui::{Align, Layout, ScrollArea, TextEdit, Ui, vec2};
+use egui::{Align, Layout, RichText, ScrollArea, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
 
 use super::destination::{Around, DestinationPanel, Ready, destination_ui, ready};
@@ -47,19 +47,13 @@ pub fn send_ui(
     if panel.without_dialog {
         path_field(ui, scope, panel);
     }
-    picks(ui, scope, draft);
+    ui.scope(|ui| picks(ui, scope, draft));
     ui.add_space(theme::GAP);
     destination_ui(ui, scope, draft, around, &mut panel.destination);
     ui.add_space(theme::GAP);
     widgets::part(ui, "send", |ui| {
         send_button(ui, scope, draft, around, panel);
     });
-    if !draft.picks.is_empty() {
-        ui.scope(|ui| {
-            ui.spacing_mut().icon_spacing = theme::GRID;
-            ui.checkbox(&mut draft.keep, scope.texts.keep_list);
-        });
-    }
 }
 
 fn drop_zone(ui: &mut Ui, scope: &mut Scope) {
@@ -103,22 +97,7 @@ fn drop_zone(ui: &mut Ui, scope: &mut Scope) {
             ui.horizontal(|ui| buttons(ui, [Want::PickFiles, Want::PickFolder, Want::WriteText]));
         }
     });
-    dashed(ui, drawn.response.rect);
-}
-
-/// A dashed line with square corners cut off: something may be put here.
-fn dashed(ui: &Ui, rect: egui::Rect) {
-    let palette = theme::palette(ui);
-    let stroke = egui::Stroke::new(theme::LINE, palette.border);
-    let corners = [
-        rect.left_top(),
-        rect.right_top(),
-        rect.right_bottom(),
-        rect.left_bottom(),
-        rect.left_top(),
-    ];
-    let shapes = egui::Shape::dashed_line(&corners, stroke, theme::DASH, theme::DASH);
-    ui.painter().extend(shapes);
+    widgets::dashed(ui, drawn.response.rect);
 }
 
 fn path_field(ui: &mut Ui, scope: &mut Scope, panel: &mut SendPanel) {
@@ -142,6 +121,7 @@ fn path_field(ui: &mut Ui, scope: &mut Scope, panel: &mut SendPanel) {
 
 fn picks(ui: &mut Ui, scope: &mut Scope, draft: &Draft) {
     let height = theme::ROW_HEIGHT;
+    ui.spacing_mut().item_spacing.y = theme::GRID;
     ScrollArea::vertical()
         .id_salt("picks")
         .max_height(theme::LIST_HEIGHT)
@@ -149,6 +129,10 @@ fn picks(ui: &mut Ui, scope: &mut Scope, draft: &Draft) {
         .show_rows(ui, height, draft.picks.len(), |ui, range| {
             for index in range {
                 if let Some(pick) = draft.picks.get(index) {
+                    let top = ui.cursor().top() - ui.spacing().item_spacing.y / 2.0;
+                    if index > 0 {
+                        widgets::hairline(ui, top);
+                    }
                     pick_row(ui, scope, index, pick);
                 }
             }
@@ -195,53 +179,48 @@ fn pick_row(ui: &mut Ui, scope: &mut Scope, index: usize, pick: &Pick) {
     });
 }
 
-fn send_button(ui: &mut Ui, scope: &mut Scope, draft: &Draft, around: &Around, panel: &SendPanel) {
+fn send_button(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    draft: &mut Draft,
+    around: &Around,
+    panel: &SendPanel,
+) {
     let texts = scope.texts;
     let text = match draft.picks.len() {
         0 => texts.send_nothing.to_owned(),
         _ => (texts.send_items)(draft.entries()),
     };
     let entry = draft.entry(around.devices);
-    let ready_to_send = ready(draft, around, texts, false);
-    let hint = match &ready_to_send {
-        Ok(Ready { ask: true, .. }) => texts.ask_hint.to_owned(),
-        Ok(Ready { to, .. }) => {
-            let name = draft.name(around.devices);
-            let name = name.unwrap_or_else(|| to.to_string());
-            match (entry, around.chosen(draft).map(|card| card.here)) {
-                (Entry::Known, Some(Here::Away)) => (texts.send_to_away)(&name),
-                (Entry::Known, Some(Here::ReceiveOff)) => (texts.send_when_on)(&name),
-                (Entry::Known, _) => (texts.send_to_known)(&name),
-                _typed => (texts.send_to)(&name),
-            }
-        }
-        Err(missing) => (*missing).to_owned(),
-    };
+    let can_send = ready(draft, around, texts, false);
+    let hint = hint(scope, draft, around, &can_send);
     let may_ask = matches!(entry, Entry::Secret { can_ask: true, .. });
     let wrong_address = panel.destination.address_judged
         && !draft.address.trim().is_empty()
         && draft.to().is_none();
-    let mut words = widgets::muted(ui, hint);
-    if wrong_address {
-        words = words.color(theme::palette(ui).danger);
-    }
-    let words = egui::Label::new(words).wrap();
-    let beside = !may_ask || ui.available_width() >= theme::HINT_BESIDE_FROM;
-    let words = if beside {
-        Some(words)
-    } else {
-        ui.add(words);
-        None
+    let palette = theme::palette(ui);
+    let color = match wrong_address {
+        true => palette.danger,
+        false => palette.muted,
     };
-    let size_of_row = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
-    let layout = Layout::right_to_left(Align::Center);
-    ui.allocate_ui_with_layout(size_of_row, layout, |ui| {
-        let response = widgets::primary(ui, ready_to_send.is_ok(), &text);
-        if response.on_hover_text("Ctrl+Enter").clicked() {
-            scope.want(Want::SendNow);
+    let words = RichText::new(hint).color(color);
+    let can_ask = may_ask.then(|| ready(draft, around, texts, true).is_ok());
+    let buttons = widgets::primary_width(ui, &text)
+        + can_ask.map_or(0.0, |_| {
+            widgets::counted_button_width(ui, texts.ask_without, 0) + theme::GAP
+        });
+    let beside = ui.available_width() - buttons >= theme::HINT_LEAST;
+    let words = |ui: &mut Ui| {
+        ui.add(egui::Label::new(words).wrap());
+        if !draft.picks.is_empty() {
+            ui.spacing_mut().icon_spacing = theme::GRID;
+            let keep = ui.checkbox(&mut draft.keep, texts.keep_list);
+            widgets::focus_ring(ui, &keep);
         }
-        if may_ask {
-            let can_ask = ready(draft, around, texts, true).is_ok();
+    };
+    let mut act = |ui: &mut Ui| {
+        // In the order of the eye.
+        if let Some(can_ask) = can_ask {
             ui.add_enabled_ui(can_ask, |ui| {
                 let response = widgets::button(ui, texts.ask_without);
                 if response.on_hover_text(texts.ask_hint).clicked() {
@@ -249,8 +228,50 @@ fn send_button(ui: &mut Ui, scope: &mut Scope, draft: &Draft, around: &Around, p
                 }
             });
         }
-        if let Some(words) = words {
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(words));
+        let response = widgets::primary(ui, can_send.is_ok(), &text);
+        if response.on_hover_text("Ctrl+Enter").clicked() {
+            scope.want(Want::SendNow);
         }
-    });
+    };
+    if beside {
+        ui.horizontal(|ui| {
+            let room = ui.available_width() - buttons - theme::SECTION;
+            ui.vertical(|ui| {
+                ui.set_width(room);
+                words(ui);
+            });
+            ui.add_space(theme::SECTION - ui.spacing().item_spacing.x);
+            act(ui);
+        });
+    } else {
+        words(ui);
+        ui.horizontal_wrapped(act);
+    }
+}
+
+/// What a click on the button will do, or what is missing for it.
+fn hint(
+    scope: &Scope,
+    draft: &Draft,
+    around: &Around,
+    can_send: &Result<Ready, &'static str>,
+) -> String {
+    let texts = scope.texts;
+    match can_send {
+        Ok(Ready { ask: true, .. }) => texts.ask_hint.to_owned(),
+        Ok(Ready { to, .. }) => {
+            let name = draft.name(around.devices);
+            let name = name.unwrap_or_else(|| to.to_string());
+            match (
+                draft.entry(around.devices),
+                around.chosen(draft).map(|card| card.here),
+            ) {
+                (Entry::Known, Some(Here::Away)) => (texts.send_to_away)(&name),
+                (Entry::Known, Some(Here::ReceiveOff)) => (texts.send_when_on)(&name),
+                (Entry::Known, _) => (texts.send_to_known)(&name),
+                _typed => (texts.send_to)(&name),
+            }
+        }
+        Err(missing) => (*missing).to_owned(),
+    }
 }

@@ -13,7 +13,7 @@ use egui::{Align, Context, Layout, ScrollArea, Ui, vec2};
 use super::Scope;
 use super::known::{KnownPanel, known_ui};
 use crate::engine::KnownDevice;
-use crate::gui::segmented::segmented;
+use crate::gui::widgets::segmented;
 use crate::gui::{theme, widgets};
 use crate::settings::Settings;
 

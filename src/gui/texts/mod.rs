@@ -262,6 +262,7 @@ pub struct Texts {
     pub cancel: &'static str,
     pub show_in_folder: &'static str,
     pub send_again: &'static str,
+    pub send_back: &'static str,
     pub details: &'static str,
     pub hide_details: &'static str,
     pub copy_paths: &'static str,

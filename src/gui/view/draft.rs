@@ -117,7 +117,9 @@ fn bond(devices: &[KnownDevice], id: DeviceId) -> Option<Bond> {
 impl Draft {
     /// Adds a path unless it is there already. Says whether it was added.
     pub fn add(&mut self, path: PathBuf) -> bool {
-        let new = self.picks.iter().all(|pick| pick.path != path);
+        // As strings: a path is compared part by part, which ten thousand of them are too many for.
+        let taken = |pick: &Pick| pick.path.as_os_str() == path.as_os_str();
+        let new = !self.picks.iter().any(taken);
         if new {
             self.picks.push(Pick::new(path));
         }
@@ -138,7 +140,8 @@ impl Draft {
 
     pub(super) fn measured(&mut self, measured: Measured) {
         let pick = self.picks.iter_mut();
-        if let Some(pick) = pick.into_iter().find(|pick| pick.path == measured.path) {
+        let meant = measured.path.as_os_str();
+        if let Some(pick) = pick.into_iter().find(|pick| pick.path.as_os_str() == meant) {
             pick.is_folder = measured.is_folder;
             pick.entries = measured.entries.max(1);
             pick.bytes = measured.bytes;

@@ -1,8 +1,7 @@
 //! A transfer as its row shows it.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::engine::{Interrupted, Started};
 use crate::model::{
@@ -19,8 +18,11 @@ pub struct Row {
     pub places: Vec<PathBuf>,
     pub state: RowState,
     pub progress: Option<Progress>,
-    /// Bytes a second, the newest last.
-    pub speeds: VecDeque<u64>,
+    pub speeds: Speeds,
+    /// The time left as it is shown.
+    pub left: Option<Duration>,
+    /// Milliseconds since 1970, of what ended in this run.
+    pub ended_at: Option<u64>,
     pub quiet_seconds: u64,
     /// Who holds it up.
     pub holds: Holds,
@@ -57,7 +59,9 @@ impl Row {
             places: started.places,
             state: RowState::Active(TransferState::Connecting),
             progress: None,
-            speeds: VecDeque::new(),
+            speeds: Speeds::default(),
+            left: None,
+            ended_at: None,
             quiet_seconds: 0,
             holds: Holds::default(),
             limit: None,
@@ -170,6 +174,12 @@ impl Row {
         }
     }
 
+    pub(super) fn moved(&mut self, progress: Progress) {
+        self.speeds.add(progress.bytes_per_second);
+        self.left = calm(self.left, progress.eta);
+        self.progress = Some(progress);
+    }
+
     /// 0 to 1; 0 while the total is not known.
     pub fn fraction(&self) -> f32 {
         match &self.progress {
@@ -191,6 +201,15 @@ impl Row {
         }
     }
 
+    /// All that arrived of what was picked, as far as its names are known.
+    pub fn result_paths(&self) -> Vec<PathBuf> {
+        let Some(folder) = self.places.first() else {
+            return Vec::new();
+        };
+        let paths = self.names.iter().map(|name| folder.join(name));
+        paths.filter(|path| path.starts_with(folder)).collect()
+    }
+
     /// What arrived, where it is now: the picked item itself if there was one, else the folder.
     pub fn result_path(&self) -> Option<PathBuf> {
         let folder = self.places.first()?;
@@ -205,5 +224,96 @@ impl Row {
             }
             _ => Some(folder.clone()),
         }
+    }
+}
+
+/// The time left as it is shown: it runs down, and goes up only when it was really wrong.
+fn calm(shown: Option<Duration>, now: Option<Duration>) -> Option<Duration> {
+    /// The speed is never quite the same; that much more is no news.
+    const NO_NEWS: Duration = Duration::from_secs(3);
+    const NO_NEWS_SHARE: u32 = 6;
+    match (shown, now) {
+        (Some(shown), Some(now))
+            if now > shown && now <= shown + NO_NEWS + shown / NO_NEWS_SHARE =>
+        {
+            Some(shown)
+        }
+        (_, now) => now,
+    }
+}
+
+/// How fast it was from the beginning until now, in so few points that they can be drawn.
+#[derive(Default)]
+pub struct Speeds {
+    points: Vec<u64>,
+    /// How many reports a point stands for, as a power of two, and those for the next point.
+    doublings: u32,
+    sum: u64,
+    count: u64,
+}
+
+impl Speeds {
+    const MOST: usize = 120;
+
+    /// Bytes a second, the newest last.
+    pub fn points(&self) -> &[u64] {
+        &self.points
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn add(&mut self, bytes_per_second: u64) {
+        self.sum = self.sum.saturating_add(bytes_per_second);
+        self.count += 1;
+        if self.count < 1 << self.doublings {
+            return;
+        }
+        self.points.push(self.sum / self.count);
+        (self.sum, self.count) = (0, 0);
+        if self.points.len() >= Self::MOST {
+            let pairs = self.points.chunks(2);
+            self.points = pairs
+                .map(|pair| pair.iter().sum::<u64>() / pair.len() as u64)
+                .collect();
+            self.doublings += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_runs_down_and_does_not_tremble() {
+        let seconds = |seconds: &[u64]| {
+            let mut shown = None;
+            let calm = |left: &u64| {
+                shown = calm(shown, Some(Duration::from_secs(*left)));
+                shown.unwrap_or_default().as_secs()
+            };
+            seconds.iter().map(calm).collect::<Vec<_>>()
+        };
+        assert_eq!(seconds(&[60, 62, 58, 61, 57]), [60, 60, 58, 58, 57]);
+        assert_eq!(
+            seconds(&[60, 59, 180, 175]),
+            [60, 59, 180, 175],
+            "it stalled"
+        );
+        assert_eq!(calm(Some(Duration::from_secs(9)), None), None);
+    }
+
+    #[test]
+    fn however_long_it_takes_the_whole_of_it_is_in_a_few_points() {
+        let mut speeds = Speeds::default();
+        for report in 0..100_000_u64 {
+            speeds.add(report);
+        }
+        let points = speeds.points();
+        assert!((Speeds::MOST / 2..Speeds::MOST).contains(&points.len()));
+        assert!(points.is_sorted());
+        assert!(points[0] < 2_000 && points[points.len() - 1] > 98_000);
     }
 }

@@ -6,8 +6,8 @@ use super::SettingsDialog;
 use super::rows::{between, group, row};
 use crate::gui::panels::hands::{background_ui, text_size_ui};
 use crate::gui::panels::{Scope, Want};
-use crate::gui::segmented::segmented;
 use crate::gui::theme;
+use crate::gui::widgets::segmented;
 use crate::model::DeviceName;
 use crate::settings::{Language, Settings, Theme};
 

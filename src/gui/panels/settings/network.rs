@@ -5,8 +5,8 @@ use egui::{TextEdit, Ui};
 use super::SettingsDialog;
 use super::rows::{between, group, row};
 use crate::gui::panels::{Scope, Want};
-use crate::gui::segmented::segmented;
 use crate::gui::theme;
+use crate::gui::widgets::segmented;
 use crate::model::Presence;
 use crate::settings::Settings;
 

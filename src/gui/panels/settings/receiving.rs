@@ -7,7 +7,7 @@ use egui::{TextEdit, Ui};
 use super::SettingsDialog;
 use super::rows::{group, tall_row};
 use crate::gui::panels::{Scope, Want};
-use crate::gui::segmented::segmented;
+use crate::gui::widgets::segmented;
 use crate::gui::{theme, widgets};
 use crate::model::{Allow, OnConflict};
 use crate::settings::Settings;

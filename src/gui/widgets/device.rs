@@ -1,0 +1,193 @@
+//! Devices to choose from, and symbols to compare.
+
+use egui::accesskit::Role;
+use egui::{
+    Align2, Color32, CornerRadius, FontId, Frame, Rect, Response, Sense, Stroke, StrokeKind,
+    TextEdit, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+};
+use lucide_icons::Icon;
+
+use super::focus_ring;
+use crate::gui::format::{elide_middle, set_from_left};
+use crate::gui::theme::{self, palette};
+
+/// What a device's card shows.
+pub struct Face<'a> {
+    pub symbol: Icon,
+    pub name: &'a str,
+    /// A few words about it.
+    pub about: &'a str,
+    /// It cannot take anything now.
+    pub faded: bool,
+}
+
+/// One of several devices.
+pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, face: &Face) -> Response {
+    let size = vec2(width, theme::DEVICE_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, face.name));
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_description(face.about);
+    });
+    let palette = palette(ui);
+    let marked = chosen || response.hovered();
+    let fill = if marked {
+        palette.accent_soft
+    } else {
+        palette.inset
+    };
+    let radius = CornerRadius::same(theme::RADIUS_CARD);
+    ui.painter().rect_filled(rect, radius, fill);
+    if chosen {
+        let stroke = Stroke::new(theme::LINE, palette.link);
+        ui.painter()
+            .rect_stroke(rect, radius, stroke, StrokeKind::Inside);
+    }
+    let color = if chosen { palette.link } else { palette.muted };
+    card_tile(ui, rect, face.symbol, color);
+    let left = rect.left() + theme::DEVICE_TEXT;
+    let room = rect.right() - theme::GRID - left;
+    let line = |text: &str, font: FontId, color: Color32, y: f32, align: Align2| {
+        let shown = elide_middle(text, |text| {
+            let galley = ui
+                .painter()
+                .layout_no_wrap(text.to_owned(), font.clone(), color);
+            galley.size().x <= room
+        });
+        let set = set_from_left(&shown);
+        ui.painter().text(pos2(left, y), align, set, font, color);
+    };
+    let middle = rect.center().y;
+    let apart = theme::GRID / 2.0;
+    let strong = theme::strong_font(theme::BODY);
+    let front = match face.faded && !chosen {
+        true => palette.muted,
+        false => palette.text,
+    };
+    line(
+        face.name,
+        strong,
+        front,
+        middle + apart / 2.0,
+        Align2::LEFT_BOTTOM,
+    );
+    let small = theme::small_font();
+    line(
+        face.about,
+        small,
+        palette.muted,
+        middle + apart,
+        Align2::LEFT_TOP,
+    );
+    focus_ring(ui, &response);
+    response.on_hover_cursor(egui::CursorIcon::PointingHand)
+}
+
+/// The icon at the left of a card.
+fn card_tile(ui: &Ui, card: Rect, symbol: Icon, color: Color32) {
+    let center = pos2(card.left() + theme::DEVICE_ICON, card.center().y);
+    let tile = Rect::from_center_size(center, vec2(theme::TILE, theme::TILE));
+    let radius = CornerRadius::same(theme::RADIUS_CONTROL);
+    ui.painter().rect_filled(tile, radius, palette(ui).well);
+    ui.painter().text(
+        center,
+        Align2::CENTER_CENTER,
+        char::from(symbol),
+        FontId::new(theme::ICON, theme::icons()),
+        color,
+    );
+}
+
+/// A card with a text field in it, beside those of devices; `label` is what the field is called. A click
+/// anywhere in it is a click in the field.
+pub fn field_card(
+    ui: &mut Ui,
+    width: f32,
+    (symbol, label): (Icon, &str),
+    field: TextEdit<'_>,
+) -> Response {
+    let size = vec2(width, theme::DEVICE_HEIGHT);
+    let (rect, around) = ui.allocate_exact_size(size, Sense::hover());
+    let behind = ui.painter().add(egui::Shape::Noop);
+    let left = rect.left() + theme::DEVICE_TEXT;
+    let right = rect.right() - theme::GAP;
+    let middle = rect.center().y;
+    let small = theme::small_font().size;
+    let words = Rect::from_min_max(
+        pos2(left, middle - small - theme::GAP),
+        pos2(right, middle - theme::GRID / 2.0),
+    );
+    let line = Rect::from_min_max(
+        pos2(left, middle - theme::GRID / 2.0),
+        pos2(right, rect.bottom() - theme::GAP),
+    );
+    let mut within = |rect: Rect| {
+        ui.new_child(
+            UiBuilder::new()
+                .max_rect(rect)
+                .layout(egui::Layout::left_to_right(egui::Align::Center)),
+        )
+    };
+    let mut above = within(words);
+    let text = super::muted(&above, label).size(small);
+    let label = above.label(text);
+    let mut below = within(line);
+    let font = match rect.width() >= theme::ADDRESS_FROM {
+        true => theme::body_font(),
+        false => theme::small_font(),
+    };
+    let field = field
+        .font(font)
+        .frame(Frame::NONE)
+        .margin(egui::Margin::ZERO)
+        .desired_width(line.width());
+    let response = below.add(field).labelled_by(label.id);
+    let clicked = ui.interact(rect, around.id.with("card"), Sense::click());
+    if clicked.clicked() {
+        response.request_focus();
+    }
+    let palette = palette(ui);
+    let radius = CornerRadius::same(theme::RADIUS_CARD);
+    let (fill, line) = match (response.has_focus(), clicked.hovered()) {
+        (true, _) => (palette.field, Stroke::new(theme::FOCUS_LINE, palette.link)),
+        (false, true) => (palette.accent_soft, Stroke::NONE),
+        (false, false) => (palette.inset, Stroke::NONE),
+    };
+    let ground = egui::epaint::RectShape::new(rect, radius, fill, line, StrokeKind::Inside);
+    ui.painter().set(behind, ground);
+    card_tile(ui, rect, symbol, palette.muted);
+    response
+}
+
+/// Pictures with their words side by side; all together they are read as `words`.
+pub fn pictures<const N: usize>(ui: &mut Ui, pictures: [(Icon, &str); N], words: &str) {
+    let gap = theme::GAP;
+    let count = N as f32;
+    let room = (ui.available_width() - gap * (count - 1.0)) / count;
+    let width = room.min(theme::PICTURE.x);
+    let size = vec2(width * count + gap * (count - 1.0), theme::PICTURE.y);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words));
+    let palette = palette(ui);
+    let radius = CornerRadius::same(theme::RADIUS_CARD);
+    let mut left = rect.left();
+    for (symbol, word) in pictures {
+        let tile = Rect::from_min_size(pos2(left, rect.top()), vec2(width, rect.height()));
+        left = tile.right() + gap;
+        ui.painter().rect_filled(tile, radius, palette.inset);
+        ui.painter().text(
+            pos2(tile.center().x, tile.top() + tile.height() * 0.4),
+            Align2::CENTER_CENTER,
+            char::from(symbol),
+            FontId::new(theme::PICTURE_ICON, theme::icons()),
+            palette.text,
+        );
+        ui.painter().text(
+            pos2(tile.center().x, tile.bottom() - theme::GAP),
+            Align2::CENTER_BOTTOM,
+            word,
+            theme::strong_font(theme::BODY),
+            palette.text,
+        );
+    }
+}
