@@ -120,7 +120,7 @@ pub fn set_from_left(name: &str) -> Cow<'_, str> {
     }
     let turns = |word: &&str| word.chars().any(is_right_to_left);
     let mut at = 0;
-    while let Some(from) = words.iter().skip(at).position(|word| turns(word)) {
+    while let Some(from) = words.iter().skip(at).position(&turns) {
         let from = at + from;
         // Every second one is a gap.
         let mut to = from;

@@ -202,8 +202,6 @@ pub const NAME_WIDTH: f32 = 180.0;
 /// So much of a name is always shown.
 pub const NAME_LEAST: f32 = 48.0;
 pub const LIST_HEIGHT: f32 = 190.0;
-/// What a dialog needs besides its list.
-pub const DIALOG_REST: f32 = 240.0;
 pub const TALKS_WIDTH: f32 = 280.0;
 /// Of the thread's width, at most.
 pub const BUBBLE_SHARE: f32 = 0.72;
@@ -231,13 +229,9 @@ pub const PRESENCE_OFFSET: f32 = 9.0;
 pub const COUNT_PADDING: Vec2 = Vec2::new(6.0, 2.0);
 pub const BUBBLE_MARGIN: Margin = Margin::symmetric(12, 8);
 pub const COMPOSER_MARGIN: Margin = Margin::symmetric(10, 8);
-/// Right of a row's bar: the plot, the badge and the buttons.
-pub const ROW_RIGHT: f32 = 416.0;
 pub const FRAMES_HEIGHT: f32 = 270.0;
 /// What a window keeps free around a dialog, both sides together, and the dialog's own padding.
 pub const AROUND_DIALOG: f32 = 80.0;
-/// Where in a tile the symbol stands, from its top.
-pub const PICTURE_MIDDLE: f32 = 0.4;
 /// A word that comes and goes, above the window's lower edge.
 pub const TOAST_ABOVE: f32 = 28.0;
 pub const TOAST_PADDING: Vec2 = Vec2::new(16.0, 4.0);

@@ -12,14 +12,18 @@ use crate::model::{Direction, Status, TransferState};
 
 /// A button of a row.
 pub enum Action {
-    Word(&'static str, Want),
+    Word(&'static str, Box<Want>),
     /// How fast it may go, as a menu.
     Limit,
 }
 
 impl Action {
+    fn word(word: &'static str, want: Want) -> Self {
+        Self::Word(word, Box::new(want))
+    }
+
     fn engine(word: &'static str, command: Command) -> Self {
-        Self::Word(word, Want::Engine(command))
+        Self::word(word, Want::Engine(command))
     }
 }
 
@@ -32,7 +36,7 @@ pub fn actions(scope: &Scope, row: &Row) -> Vec<Action> {
                 all.push(Action::engine(texts.resume, Command::Resume(row.id)));
             }
             all.extend(retry(scope, row));
-            all.push(Action::Word(texts.delete, Want::Delete(row.id)));
+            all.push(Action::word(texts.delete, Want::Delete(row.id)));
         }
         RowState::Active(state) => {
             let connected = row.moving() && *state != TransferState::Interrupted;
@@ -43,7 +47,7 @@ pub fn actions(scope: &Scope, row: &Row) -> Vec<Action> {
             let full = row.holds.here.is_some_and(|hold| hold.problem().is_some());
             if full && row.direction == Direction::Receive {
                 let elsewhere = Want::PickOtherFolder(row.id);
-                all.push(Action::Word(texts.other_folder, elsewhere));
+                all.push(Action::word(texts.other_folder, elsewhere));
             } else if connected {
                 all.push(Action::Limit);
             }
@@ -60,20 +64,20 @@ pub fn actions(scope: &Scope, row: &Row) -> Vec<Action> {
                     true => texts.hide_details,
                     false => texts.details,
                 };
-                all.push(Action::Word(word, Want::ToggleDetails(row.id)));
+                all.push(Action::word(word, Want::ToggleDetails(row.id)));
             }
             let kept = row.is_kept() || row.can_resume();
             if row.can_resume() {
                 all.push(Action::engine(texts.resume, Command::Resume(row.id)));
             } else if row.direction == Direction::Send && !kept && summary.status != Status::Arrived
             {
-                all.push(Action::Word(texts.send_again, Want::SendAgain(row.id)));
+                all.push(Action::word(texts.send_again, Want::SendAgain(row.id)));
             }
             all.extend(retry(scope, row));
             // Where there is a list, it stands below it.
             let listed = row.is_kept() && !row.failed.is_empty();
             if kept && !listed {
-                all.push(Action::Word(texts.delete, Want::Delete(row.id)));
+                all.push(Action::word(texts.delete, Want::Delete(row.id)));
             }
             let something_arrived = matches!(summary.status, Status::Arrived | Status::Problems);
             if row.direction == Direction::Receive
@@ -81,7 +85,7 @@ pub fn actions(scope: &Scope, row: &Row) -> Vec<Action> {
                 && let Some(path) = row.result_path()
             {
                 if row.peer.device_id.is_some() {
-                    all.push(Action::Word(texts.send_back, Want::SendBack(row.id)));
+                    all.push(Action::word(texts.send_back, Want::SendBack(row.id)));
                 }
                 all.push(Action::engine(texts.open, Command::Open(path.clone())));
                 all.push(Action::engine(texts.show_in_folder, Command::Reveal(path)));
@@ -119,7 +123,7 @@ pub fn actions_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, actions: Vec<Action
         match action {
             Action::Word(word, want) => {
                 if widgets::button(ui, word).clicked() {
-                    scope.want(want);
+                    scope.want(*want);
                 }
             }
             Action::Limit => limit(ui, scope, row),
