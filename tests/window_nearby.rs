@@ -26,10 +26,14 @@ fn at(text: &str) -> PeerAddress {
 }
 
 /// The cards, from the left to the right, row by row: name and what stands below it.
+const WHO_MAY: [&str; 2] = ["Who may send", "谁可以发送"];
+
 fn cards(window: &Window) -> Vec<String> {
     let cards = window
         .harness
-        .query_all_by(|node| node.role() == Role::RadioButton && node.description().is_some());
+        .query_all_by(|node| node.role() == Role::RadioButton && node.description().is_some())
+        // Nor who may send, which is one of a few as well.
+        .filter(|card| !WHO_MAY.contains(&card.accesskit_node().description().unwrap().as_str()));
     let mut cards: Vec<_> = cards
         .map(|card| {
             let node = card.accesskit_node();

@@ -167,8 +167,14 @@ pub const DEVICE_WIDTH: f32 = 176.0;
 pub const DEVICE_TEXT: f32 = 48.0;
 /// From so wide a card on, an address stands in it at full size.
 pub const ADDRESS_FROM: f32 = 220.0;
+/// Of the height of a picture with a word below it, where the picture's middle is.
+pub const PICTURE_MIDDLE: f32 = 0.4;
 /// The program's mark, and the stations in it.
 pub const MARK: Vec2 = Vec2::new(28.0, 24.0);
+/// Where in it the rope begins and ends, what hangs on it, and the cabin's corners.
+pub const ROPE: [Vec2; 2] = [Vec2::new(0.08, 0.18), Vec2::new(0.92, 0.40)];
+pub const HANGER: [Vec2; 2] = [Vec2::new(0.5, 0.29), Vec2::new(0.5, 0.5)];
+pub const CABIN: [Vec2; 2] = [Vec2::new(0.29, 0.48), Vec2::new(0.71, 0.96)];
 pub const STATION: f32 = 2.5;
 /// A round surface that holds one line.
 pub const PILL_HEIGHT: f32 = 32.0;

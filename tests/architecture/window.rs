@@ -58,6 +58,7 @@ const UNSEEN: &[&str] = &[
     "Id::unique",
     "IdSalt::new",
     "push_id",
+    "with",
     "indent",
     "part",
     "dialog",
@@ -115,7 +116,7 @@ const NAMES: &[&str] = &[
 /// Data, tables, and the theme itself.
 const NOT_DRAWN: &[&str] = &["theme.rs", "mod.rs", "texts", "demo"];
 /// What is written here is for the system and other programs.
-const NOT_SHOWN: &[&str] = &["notify/bus.rs", "paste.rs", "clipboard.rs"];
+const NOT_SHOWN: &[&str] = &["notify/bus.rs", "paste.rs", "clipboard.rs", "desktop.rs"];
 /// Here a number is no size.
 const NOT_SIZED: &[&str] = &[
     "view",

@@ -604,9 +604,9 @@ fn tab_goes_as_the_eye_goes_and_what_it_reaches_comes_into_sight() {
         place.unwrap_or_else(|| panic!("{name} is not in {reached:?}"))
     };
     for line in [
-        ["Keys and help", "Conversations", "Settings"],
+        ["Conversations", "Keys and help", "Settings"],
         ["Files…", "Folder…", "Text…"],
-        ["Copy", "New code", "Hide"],
+        ["Copy", "Hide", "New code"],
     ] {
         let places = line.map(place);
         assert!(places.is_sorted(), "{line:?} in {reached:?}");

@@ -93,7 +93,7 @@ fn count_pill(ui: &Ui, count: usize) -> (Arc<Galley>, Vec2) {
         .painter()
         .layout_no_wrap(number, theme::small_font(), color);
     let height = words.size().y + theme::BADGE_PADDING.y;
-    let width = (words.size().x + theme::GAP * 1.5).max(height);
+    let width = (words.size().x + theme::COUNT_PADDING.x * 2.0).max(height);
     (words, vec2(width, height))
 }
 
@@ -145,7 +145,7 @@ pub fn segmented<T: Copy + PartialEq>(
             false => at.y += size.y,
         }
         let is_it = *value == chosen;
-        let id = ui.scope_id().with(("segment", *word));
+        let id = ui.scope_id().with(("segment", about, *word));
         let response = ui.interact(rect, id, Sense::click());
         response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_it, *word));
         ui.ctx().accesskit_node_builder(response.id, |node| {

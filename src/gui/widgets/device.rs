@@ -142,13 +142,15 @@ pub fn field_card(
         .margin(egui::Margin::ZERO)
         .desired_width(line.width());
     let response = below.add(field).labelled_by(label.id);
-    let clicked = ui.interact(rect, around.id.with("card"), Sense::click());
-    if clicked.clicked() {
+    // No widget of its own: it would cover the field, and be one more thing to Tab to.
+    let over = around.contains_pointer();
+    let pressed = ui.input(|input| input.pointer.primary_pressed());
+    if over && pressed && !response.contains_pointer() {
         response.request_focus();
     }
     let palette = palette(ui);
     let radius = CornerRadius::same(theme::RADIUS_CARD);
-    let (fill, line) = match (response.has_focus(), clicked.hovered()) {
+    let (fill, line) = match (response.has_focus(), over) {
         (true, _) => (palette.field, Stroke::new(theme::FOCUS_LINE, palette.link)),
         (false, true) => (palette.accent_soft, Stroke::NONE),
         (false, false) => (palette.inset, Stroke::NONE),
@@ -176,7 +178,10 @@ pub fn pictures<const N: usize>(ui: &mut Ui, pictures: [(Icon, &str); N], words:
         left = tile.right() + gap;
         ui.painter().rect_filled(tile, radius, palette.inset);
         ui.painter().text(
-            pos2(tile.center().x, tile.top() + tile.height() * 0.4),
+            pos2(
+                tile.center().x,
+                tile.top() + tile.height() * theme::PICTURE_MIDDLE,
+            ),
             Align2::CENTER_CENTER,
             char::from(symbol),
             FontId::new(theme::PICTURE_ICON, theme::icons()),

@@ -37,8 +37,7 @@ pub fn mark(ui: &mut Ui) {
     let (rect, response) = ui.allocate_exact_size(theme::MARK, Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Ropeway"));
     let palette = palette(ui);
-    let at = |x: f32, y: f32| rect.lerp_inside(egui::vec2(x, y));
-    let (from, to, cabin) = (at(0.08, 0.18), at(0.92, 0.40), at(0.5, 0.29));
+    let [from, to] = theme::ROPE.map(|at| rect.lerp_inside(at));
     let rope = Stroke::new(theme::FOCUS_LINE, palette.text);
     let painter = ui.painter();
     painter.line_segment([from, to], rope);
@@ -46,8 +45,9 @@ pub fn mark(ui: &mut Ui) {
         painter.circle_filled(station, theme::STATION, palette.text);
     }
     let arm = Stroke::new(theme::FOCUS_LINE, palette.accent);
-    painter.line_segment([cabin, at(0.5, 0.5)], arm);
-    let body = Rect::from_min_max(at(0.29, 0.48), at(0.71, 0.96));
+    painter.line_segment(theme::HANGER.map(|at| rect.lerp_inside(at)), arm);
+    let [least, most] = theme::CABIN.map(|at| rect.lerp_inside(at));
+    let body = Rect::from_min_max(least, most);
     painter.rect_filled(
         body,
         CornerRadius::same(theme::RADIUS_SMALL),
