@@ -245,3 +245,35 @@ fn the_table_stands_in_the_document_too() {
         assert!(named, "ARCHITECTURE.md's map lacks `{room}`");
     }
 }
+
+/// What is the same in every language: headings by their level, rows of tables, and all code.
+fn bones(text: &str) -> Vec<String> {
+    let mut fenced = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let fence = line.starts_with("```");
+        if fenced || fence || line.starts_with("    ") {
+            found.push(line.to_owned());
+        } else if line.starts_with('#') {
+            let marks = line.chars().take_while(|mark| *mark == '#');
+            found.push(marks.collect());
+        } else if line.starts_with('|') {
+            found.push("|".repeat(line.matches('|').count()));
+        } else if line.starts_with("- ") {
+            found.push("-".to_owned());
+        }
+        fenced ^= fence;
+    }
+    found
+}
+
+#[test]
+fn the_chinese_readme_has_the_same_chapters_tables_and_commands() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+    let (english, chinese) = (bones(&read("README.md")), bones(&read("README.zh-CN.md")));
+    for (line, (english, chinese)) in english.iter().zip(&chinese).enumerate() {
+        assert_eq!(english, chinese, "the {}th of them", line + 1);
+    }
+    assert_eq!(english.len(), chinese.len());
+}
