@@ -1,7 +1,7 @@
 //! The diagnostic report: what somebody who helps from afar wants to know, as text that a person can read before
 //! it is sent anywhere.
 //!
-//! Names, addresses, ids and places on the disk are replaced ([`Cleaner`]): the same one by the same word, so that
+//! Names, addresses, ids and places on the disk are replaced (`Cleaner`): the same one by the same word, so that
 //! what belongs together can still be seen. In English, since it is for those who mend Ropeway.
 
 mod cleaner;

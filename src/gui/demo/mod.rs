@@ -2,7 +2,7 @@
 //! reachable, for designers and for pictures.
 //!
 //! A [`Scene`] says what the engine would have said and what a person has done by then; a [`Stage`] plays
-//! it to the real [`App`](super::app::App). [`cast`] has the devices and things that appear, the files
+//! it to the real `App`. [`cast`] has the devices and things that appear, the files
 //! beside it have the scenes. No engine is started, no socket opened, and no file is read or written.
 
 mod asides;
