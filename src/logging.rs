@@ -159,7 +159,7 @@ fn sweep(folder: &Path) {
     }
 }
 
-/// The last lines of each of the last runs, the youngest first: the name of its file, and `lines` at most.
+/// The last lines of each of the last runs, the one that wrote last first: the name of its file, and `lines` at most.
 pub fn last(data_dir: &Path, files: usize, lines: usize) -> Vec<(String, Vec<String>)> {
     /// Longer than the lines anybody wants to read.
     const TAIL_BYTES: u64 = 64 << 10;
@@ -178,7 +178,12 @@ pub fn last(data_dir: &Path, files: usize, lines: usize) -> Vec<(String, Vec<Str
         let name = path.file_name()?.to_string_lossy().into_owned();
         Some((name, kept.collect()))
     };
-    let runs = runs(&data_dir.join(FOLDER));
+    let mut runs = runs(&data_dir.join(FOLDER));
+    // A window that has been open for days is of more interest than a command of a minute ago.
+    runs.sort_by_key(|path| {
+        let written = fs::metadata(path).and_then(|about| about.modified()).ok();
+        std::cmp::Reverse(written)
+    });
     runs.iter().filter_map(tail).take(files).collect()
 }
 

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     }
     let data_dir = cli::data_dir(&arguments);
     let wire = arguments.log == Some(cli::Log::Wire);
-    if arguments.uses_data() {
+    if arguments.subcommand.is_some() && arguments.uses_data() {
         ropeway::logging::start(&data_dir, wire);
     }
     match arguments.subcommand {
@@ -23,15 +23,17 @@ fn main() -> ExitCode {
             cli::run(subcommand, data_dir, wait).into()
         }
         None => match cli::opened_with(&arguments) {
-            Ok(paths) => window(data_dir, paths),
+            Ok(paths) => window(data_dir, paths, wire),
             Err(exit) => exit.into(),
         },
     }
 }
 
 #[cfg(feature = "gui")]
-fn window(data_dir: std::path::PathBuf, paths: Vec<std::path::PathBuf>) -> ExitCode {
-    match ropeway::gui::run(data_dir, paths) {
+fn window(data_dir: std::path::PathBuf, paths: Vec<std::path::PathBuf>, wire: bool) -> ExitCode {
+    let logs = data_dir.clone();
+    let log = move || ropeway::logging::start(&logs, wire);
+    match ropeway::gui::run(data_dir, paths, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -85,11 +87,11 @@ fn demo(scene: String, how: cli::Demo) -> ExitCode {
 
 #[cfg(not(feature = "gui"))]
 fn demo(_scene: String, _how: cli::Demo) -> ExitCode {
-    window(std::path::PathBuf::new(), Vec::new())
+    window(std::path::PathBuf::new(), Vec::new(), false)
 }
 
 #[cfg(not(feature = "gui"))]
-fn window(_data_dir: std::path::PathBuf, _paths: Vec<std::path::PathBuf>) -> ExitCode {
+fn window(_data_dir: std::path::PathBuf, _paths: Vec<std::path::PathBuf>, _wire: bool) -> ExitCode {
     eprintln!("This build has no window. Use `ropeway send` and `ropeway receive`; see --help.");
     cli::Exit::Usage.into()
 }

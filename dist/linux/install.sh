@@ -35,11 +35,19 @@ find bin share -type f | while read -r file; do
         mv "$prefix/$file.new" "$prefix/$file"
     fi
 done
-entry=$prefix/share/applications/ropeway.desktop
 if [ -z "$remove" ]; then
     # A desktop may not look for programs here.
-    sed "s|^Exec=ropeway |Exec=\"$prefix/bin/ropeway\" |" "$entry" >"$entry.new"
-    mv "$entry.new" "$entry"
+    menu=kio/servicemenus/ropeway-send.desktop
+    for entry in applications/ropeway.desktop $menu nemo/actions/ropeway.nemo_action; do
+        entry=$prefix/share/$entry
+        sed -e "s|^Exec=ropeway |Exec=\"$prefix/bin/ropeway\" |" -e '/^Dependencies=/d' "$entry" >"$entry.new"
+        mv "$entry.new" "$entry"
+    done
+    # KDE runs what somebody has put there only if it may be run.
+    chmod +x "$prefix/share/$menu"
+    script=$prefix/share/nautilus-python/extensions/ropeway.py
+    sed "s|\[\"ropeway\"|[\"$prefix/bin/ropeway\"|" "$script" >"$script.new"
+    mv "$script.new" "$script"
 fi
 
 # Where these are there, links and icons work at once; otherwise from the next login on.

@@ -304,7 +304,7 @@ impl Sending {
             let Err((status, failure)) = self.attempt(&mut key, shared) else {
                 return;
             };
-            tracing::info!(transfer = %self.request.transfer, ?status, %failure, "a run ended");
+            tracing::info!(transfer = %self.request.transfer, ?status, failure = failure.code(), "a run ended");
             let over = self.ended.load(Ordering::SeqCst);
             // As long as nobody has said yes, it fails like an offer that was never made.
             let accepted = key.is_some() && !self.unanswered.load(Ordering::SeqCst);

@@ -43,15 +43,14 @@ use pace::Pace;
 const APP_ID: &str = "ropeway";
 
 /// Opens the window and runs until it is closed, or hands `paths` to the one that is open with this data
-/// folder. They are queued for sending.
-pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
+/// folder. They are queued for sending. `log` begins the log of this run: one that only hands over has none, or
+/// such starts would push out those that somebody wants to read.
+pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>, log: impl FnOnce()) -> anyhow::Result<()> {
     let door = match instance::claim(&data_dir, &paths)? {
         Claim::First(door) => door,
-        Claim::HandedOver => {
-            tracing::info!("Ropeway is open already, and has the paths now");
-            return Ok(());
-        }
+        Claim::HandedOver => return Ok(()),
     };
+    log();
     let (settings, not_read) = match Settings::load(&data_dir) {
         Ok(settings) => (settings, None),
         Err(error) => (Settings::default(), Some(error.to_string())),
