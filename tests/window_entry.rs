@@ -748,7 +748,7 @@ fn a_transfer_offers_to_remember_who_has_proven_itself() {
     assert!(!sees(&window, remember));
     assert!(sees(
         &window,
-        "Remembered here; takes effect when Kitchen PC does the same."
+        "Remembered here. No code from the next transfer on, if Kitchen PC remembers this device too."
     ));
     window.say(Event::Devices(vec![device(
         STRANGER,

@@ -47,6 +47,8 @@ impl Window<'_> {
         };
         let app = App::new(settings, None, Box::new(send), events_rx);
         let harness = Harness::builder()
+            // Other threads may have something drawn once more meanwhile.
+            .with_max_steps(32)
             .with_size([1280.0, 860.0])
             .with_theme(egui::Theme::Light)
             .with_context_setup(theme::install)

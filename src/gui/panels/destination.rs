@@ -132,7 +132,10 @@ pub fn destination_ui(
         status_ui(ui, scope, draft, devices);
     }
     if draft.to().is_some() {
-        widgets::part(ui, "entry", |ui| entry_ui(ui, scope, draft, devices));
+        let texts = scope.texts;
+        if widgets::part(ui, "entry", |ui| entry_ui(ui, texts, draft, devices)) {
+            scope.want(Want::SendNow);
+        }
     }
 }
 
@@ -279,11 +282,11 @@ fn is_puzzling(failure: &Failure) -> bool {
     }
 }
 
-/// What has to be typed there, and whether this is to be the last time.
-pub fn entry_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, devices: &[KnownDevice]) {
-    let texts = scope.texts;
+/// What has to be typed there, and whether this is to be the last time. True: Enter was pressed in it.
+pub fn entry_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, devices: &[KnownDevice]) -> bool {
+    let mut entered = false;
     let (passphrase, typed) = match draft.entry(devices) {
-        Entry::Known | Entry::Closed => return,
+        Entry::Known | Entry::Closed => return false,
         Entry::Ask => (false, false),
         Entry::Secret { passphrase, .. } => (passphrase, true),
     };
@@ -312,9 +315,7 @@ pub fn entry_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, devices: &[Kn
                 draft.forget_failure();
             }
             let enter = ui.input(|input| input.key_pressed(Key::Enter));
-            if response.lost_focus() && enter {
-                scope.want(Want::SendNow);
-            }
+            entered = response.lost_focus() && enter;
         }
         remember_box(ui, texts, &mut draft.remember);
     });
@@ -322,6 +323,7 @@ pub fn entry_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, devices: &[Kn
         let hint = widgets::muted(ui, texts.remember_hint).size(theme::SMALL);
         ui.label(hint);
     }
+    entered
 }
 
 pub fn remember_box(ui: &mut Ui, texts: &Texts, remember: &mut bool) {

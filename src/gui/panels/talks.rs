@@ -221,12 +221,13 @@ fn composer_ui(
         ui.label(widgets::muted(ui, text).size(theme::SMALL));
     }
     let asks = !open && thread.attempt.is_none();
+    let mut entered = false;
     if asks {
         look_ui(scope, &mut thread.way, around.devices);
         status_ui(ui, scope, &thread.way, around.devices);
         if thread.way.to().is_some() {
-            widgets::part(ui, "talk entry", |ui| {
-                entry_ui(ui, scope, &mut thread.way, around.devices);
+            entered = widgets::part(ui, "talk entry", |ui| {
+                entry_ui(ui, texts, &mut thread.way, around.devices)
             });
         }
     }
@@ -283,7 +284,7 @@ fn composer_ui(
     let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
     ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
         let say = widgets::primary(ui, can_say, texts.talks_say);
-        if (say.on_hover_text("Enter").clicked() || enter) && can_say {
+        if (say.on_hover_text("Enter").clicked() || enter || entered) && can_say {
             panel.focus = Some(thread.with);
             scope.want(Want::Say(thread.with, false));
         }

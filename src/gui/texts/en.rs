@@ -221,7 +221,11 @@ pub const ENGLISH: Texts = Texts {
     no: "No",
     paired: |name| format!("You and {name} remember each other now."),
     remember_peer: |name| format!("Remember {name}"),
-    remembered_here: |name| format!("Remembered here; takes effect when {name} does the same."),
+    remembered_here: |name| {
+        format!(
+            "Remembered here. No code from the next transfer on, if {name} remembers this device too."
+        )
+    },
 
     talks: "Conversations",
     talks_all: "All conversations",

@@ -156,8 +156,20 @@ pub const ENGLISH: WireTexts = WireTexts {
     tries_again: |seconds| format!("tries again in {seconds} s"),
     for_seconds: |seconds| format!("for {seconds} s so far"),
     quiet: |seconds| format!("They say nothing. Given up in {seconds} s."),
-    went_out: |frames, size, writes| format!("→ {frames} frames · {size} · {writes} writes"),
-    came_in: |frames, size, reads| format!("← {frames} frames · {size} · {reads} reads"),
+    went_out: |frames, size, writes| {
+        format!(
+            "→ {} · {size} · {}",
+            counted(frames, "frame"),
+            counted(writes, "write")
+        )
+    },
+    came_in: |frames, size, reads| {
+        format!(
+            "← {} · {size} · {}",
+            counted(frames, "frame"),
+            counted(reads, "read")
+        )
+    },
     in_one_read: |frames| format!("{frames} in one read"),
     in_one_write: |frames| format!("{frames} in one write"),
     in_reads: |reads| format!("{reads} reads"),
@@ -394,4 +406,10 @@ fn held_zh(holds: Holds) -> String {
         (Some(Hold::Turn), _) | (None, _) => "排队等待",
     }
     .into()
+}
+
+/// `1 frame`, `3 frames`.
+fn counted(number: &str, what: &str) -> String {
+    let more = if number == "1" { "" } else { "s" };
+    format!("{number} {what}{more}")
 }

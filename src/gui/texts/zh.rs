@@ -200,7 +200,7 @@ pub const CHINESE: Texts = Texts {
     no: "不用",
     paired: |name| format!("已与“{name}”配对，以后互传无需配对码。"),
     remember_peer: |name| format!("记住“{name}”"),
-    remembered_here: |name| format!("本机已记住；“{name}”也选择“记住”后即完成配对。"),
+    remembered_here: |name| format!("本机已记住。如果“{name}”也记住本机，下次传输时即完成配对。"),
 
     talks: "消息",
     talks_all: "全部消息",

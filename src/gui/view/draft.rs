@@ -166,6 +166,8 @@ impl Draft {
         self.look = Look::Not;
         self.remember = card.bond == Some(Bond::ForgottenThere);
         self.look_now = !card.is_paired();
+        // As soon as it is known that one is needed, it can be typed.
+        self.focus_code = !card.is_paired();
     }
 
     /// An address that is complete as it is.

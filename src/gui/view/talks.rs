@@ -87,7 +87,13 @@ impl Thread {
 
     /// What is said now needs no code and no question.
     pub fn is_open(&self, paired: bool) -> bool {
-        paired || self.state.is_some()
+        let shut_out = matches!(
+            &self.state,
+            Some(Talk::Away(
+                Failure::WrongSecret | Failure::SecretNeeded | Failure::NotConfirmed
+            ))
+        );
+        paired || (self.state.is_some() && !shut_out)
     }
 
     /// What is typed, as it would be said.

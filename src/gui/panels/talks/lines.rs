@@ -196,7 +196,11 @@ fn transfer_ui(ui: &mut Ui, scope: &mut Scope, line: &Line, transfer: &TransferL
         });
         let (word, color) = outcome(texts, line.direction, transfer, palette);
         let items = (texts.items)(transfer.entries);
-        let about = format!("{items} · {} · ", size(transfer.bytes));
+        // Of what was declined nothing went: that is not how large it is.
+        let about = match transfer.bytes {
+            0 => format!("{items} · "),
+            bytes => format!("{items} · {} · ", size(bytes)),
+        };
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             ui.label(widgets::muted(ui, about).size(theme::SMALL));
