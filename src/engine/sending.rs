@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::command::SendRequest;
 use super::cut::Cut;
@@ -60,6 +60,11 @@ const KNOCK_EVERY: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Where its device is not heard of, but may be there all the same.
 const AWAY_PAUSE: Duration = Duration::from_secs(30);
+/// So old is what the disk says of when somebody last waited, at most.
+#[cfg(not(test))]
+const KEEPS_EVERY: Duration = Duration::from_secs(86_400);
+#[cfg(test)]
+const KEEPS_EVERY: Duration = Duration::ZERO;
 /// Buffers in flight between reading and writing, as many as eight connections need.
 const BUFFERS: usize = 20;
 
@@ -295,7 +300,7 @@ impl Sending {
         let mut key = key;
         let mut pause = FIRST_PAUSE;
         let mut begun = Instant::now();
-        let mut waits_for_good = false;
+        let mut kept: Option<SystemTime> = None;
         loop {
             // Looks at the disk, so not before there is a thread for it.
             self.look_at_picks();
@@ -327,10 +332,14 @@ impl Sending {
                 && self.device().is_some()
                 && is_absence(&failure);
             if waits && !over {
-                if !waits_for_good && !self.keep_waiting() {
-                    return;
+                // By the clock of the day, which goes on while the computer sleeps.
+                let age = kept.and_then(|kept| kept.elapsed().ok());
+                if age.is_none_or(|age| age >= KEEPS_EVERY) {
+                    if !self.keep_waiting() {
+                        return;
+                    }
+                    kept = Some(SystemTime::now());
                 }
-                waits_for_good = true;
                 self.notes.send(Note::State(TransferState::Away));
                 if !self.rest(AWAY_PAUSE) {
                     return;

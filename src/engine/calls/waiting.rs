@@ -4,7 +4,10 @@
 //! A paired device does so by itself, and soon. Of any other one a person is asked, who takes a while.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Called, Nonce};
@@ -21,6 +24,13 @@ const ASKS_PERSON_AFTER: Duration = Duration::from_secs(3);
 const COMES_WITHIN: Duration = Duration::from_secs(8);
 /// A person has seen it by then and has clicked, or will not.
 pub const PERSON_WITHIN: Duration = Duration::from_secs(180);
+/// Who waits dials again so often: the program there may have been restarted, and nobody needs to click.
+#[cfg(not(test))]
+const DIALS_EVERY: Duration = Duration::from_secs(15);
+#[cfg(test)]
+const DIALS_EVERY: Duration = Duration::from_millis(300);
+/// And not before that, wherever it is heard of meanwhile: anybody can say so.
+const DIALS_AFTER: Duration = Duration::from_millis(1500);
 const LOOK_UP_EVERY: Duration = Duration::from_millis(50);
 
 /// Who waits, and for whom.
@@ -41,6 +51,8 @@ pub struct Calling<'a> {
     shared: &'a Shared,
     notes: &'a Notes,
     begun: Instant,
+    /// Where the device was heard of so far.
+    seen: Vec<SocketAddr>,
     asked: RefCell<Option<Asked>>,
 }
 
@@ -51,6 +63,8 @@ struct Asked {
     /// Tells when the device is asked: one after the other is. Ends if it never will be.
     announced: Receiver<()>,
     at: Option<Instant>,
+    /// [`Subject::asks_person`] was told.
+    told: bool,
 }
 
 impl Asked {
@@ -74,7 +88,9 @@ impl Asked {
 impl<'a> Calling<'a> {
     pub fn new(subject: Subject<'a>, shared: &'a Shared, notes: &'a Notes) -> Self {
         let pair_key = subject.device.and_then(|id| shared.known.pair_key(id));
+        let seen = subject.device.map(|id| shared.whereabouts.of(id));
         Self {
+            seen: seen.unwrap_or_default(),
             by_person: pair_key.is_none(),
             subject,
             shared,
@@ -90,11 +106,7 @@ impl<'a> Calling<'a> {
         if (self.subject.stopped)() {
             return true;
         }
-        let after = match self.by_person {
-            true => ASKS_PERSON_AFTER,
-            false => ASKS_AFTER,
-        };
-        if self.begun.elapsed() >= after {
+        if self.begun.elapsed() >= self.asks_after() {
             self.ask();
         }
         let mut asked = self.asked.borrow_mut();
@@ -106,6 +118,18 @@ impl<'a> Calling<'a> {
             asked.came = asked.comes.try_recv().ok();
         }
         asked.came.is_some()
+    }
+
+    fn asks_after(&self) -> Duration {
+        match self.by_person {
+            true => ASKS_PERSON_AFTER,
+            false => ASKS_AFTER,
+        }
+    }
+
+    /// A person there was asked, and is still.
+    pub fn asks_person(&self) -> bool {
+        self.asked.borrow().as_ref().is_some_and(|asked| asked.told)
     }
 
     /// Unless nobody has heard of it: then nobody would hear.
@@ -127,47 +151,74 @@ impl<'a> Calling<'a> {
                 came: None,
                 announced,
                 at: None,
+                told: false,
             });
         }
     }
 
-    /// Nobody answered here: waits until the device has connected. `None`: it has not, or nobody was
-    /// asked, or the person does not want it any more.
-    pub fn wait(&mut self) -> Option<Called> {
+    /// Nobody answered here: waits until the device has connected, but goes on after a while so that it is
+    /// dialled again in between. Breaks with `None` if nobody can be asked, or the device has not come in its
+    /// time, or the person does not want it any more.
+    pub fn wait(&mut self) -> ControlFlow<Option<Called>> {
+        let Some(device) = self.subject.device else {
+            return ControlFlow::Break(None);
+        };
+        let nobody_there = || self.shared.whereabouts.of(device).is_empty();
+        // A program that is restarted refuses at once, and is there again a moment later.
+        if self.by_person && self.begun.elapsed() < self.asks_after() {
+            while self.begun.elapsed() < self.asks_after() {
+                if (self.subject.stopped)() || nobody_there() {
+                    return ControlFlow::Break(None);
+                }
+                thread::sleep(LOOK_UP_EVERY);
+            }
+            return ControlFlow::Continue(());
+        }
         if !(self.subject.stopped)() {
             self.ask();
         }
-        let (device, by_person) = (self.subject.device?, self.by_person);
-        let asked = self.asked.get_mut().as_mut()?;
-        if let Some(called) = asked.came.take() {
-            return Some(called);
+        let by_person = self.by_person;
+        let Some(asked) = self.asked.get_mut().as_mut() else {
+            return ControlFlow::Break(None);
+        };
+        let came = asked.came.take().or_else(|| asked.comes.try_recv().ok());
+        if came.is_some() {
+            return ControlFlow::Break(came);
         }
         let within = match by_person {
             true => PERSON_WITHIN,
             false => COMES_WITHIN,
         };
         let trace = &self.notes.trace;
-        let mut told = false;
+        let begun = Instant::now();
+        let mut traced = false;
         while !(self.subject.stopped)() && asked.stands() && !asked.is_late(within) {
             if let Some(at) = asked.at
-                && !std::mem::replace(&mut told, true)
+                && !std::mem::replace(&mut traced, true)
             {
                 trace.phase(Phase::Calling, Some(at + within));
-                if by_person {
+                if by_person && !std::mem::replace(&mut asked.told, true) {
                     (self.subject.asks_person)();
                 }
             }
+            let heard = self.shared.whereabouts.of(device);
             // Nobody sits there any more.
-            if by_person && self.shared.whereabouts.of(device).is_empty() {
-                return None;
+            if by_person && heard.is_empty() {
+                return ControlFlow::Break(None);
             }
             match asked.comes.recv_timeout(LOOK_UP_EVERY) {
-                Ok(called) => return Some(called),
+                Ok(called) => return ControlFlow::Break(Some(called)),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(None),
+            }
+            let appeared = heard.iter().any(|at| !self.seen.contains(at));
+            let waited = begun.elapsed();
+            if waited >= DIALS_EVERY || (appeared && waited >= DIALS_AFTER) {
+                self.seen = heard;
+                return ControlFlow::Continue(());
             }
         }
-        None
+        ControlFlow::Break(None)
     }
 
     /// It was reached after all.
@@ -182,5 +233,75 @@ impl<'a> Calling<'a> {
 impl Drop for Calling<'_> {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::Sender;
+
+    use super::*;
+    use crate::engine::note::Input;
+    use crate::engine::wire::Trace;
+    use crate::engine::{Config, Engine};
+    use crate::model::{DeviceName, Nearby, System};
+
+    /// Who was to be asked.
+    fn calls(said: &Receiver<Input>) -> Vec<Sender<()>> {
+        let calls = said.try_iter().filter_map(|input| match input {
+            Input::Note(_, Note::Calls(_, _, announced)) => Some(announced),
+            _ => None,
+        });
+        calls.collect()
+    }
+
+    #[test]
+    fn a_person_is_asked_late_and_once_and_the_device_is_dialled_in_between_also_behind_another_call()
+     {
+        let home = tempfile::tempdir().unwrap();
+        let config = Config {
+            data_dir: home.path().join("data"),
+            name: DeviceName::cleaned("Study", "device"),
+        };
+        let (engine, _events) = Engine::start(config, || {}).unwrap();
+        let device = DeviceId([9; 32]);
+        engine.shared.whereabouts.set(&[Nearby {
+            id: device,
+            name: DeviceName::cleaned("Garden", "x"),
+            system: System::Linux,
+            receiving: true,
+            addresses: vec!["127.0.0.1:9".parse().unwrap()],
+        }]);
+        let (inputs, said) = channel();
+        let notes = Notes {
+            connection: 1,
+            inputs,
+            trace: Trace::default(),
+        };
+        let asks = std::cell::Cell::new(0);
+        let subject = Subject {
+            device: Some(device),
+            stopped: &|| false,
+            asks_person: &|| asks.set(asks.get() + 1),
+        };
+        let mut calling = Calling::new(subject, &engine.shared, &notes);
+        // Refused at once.
+        assert!(calling.wait().is_continue());
+        assert!(calling.begun.elapsed() >= ASKS_PERSON_AFTER);
+        assert!(calls(&said).is_empty());
+        // Refused once more; and others are asked first.
+        assert!(calling.wait().is_continue());
+        let asked = calls(&said);
+        assert_eq!(asked.len(), 1);
+        assert!(calling.wait().is_continue());
+        assert!(!calling.asks_person());
+        asked[0].send(()).unwrap();
+        for _again in 0..2 {
+            assert!(calling.wait().is_continue());
+            assert!(calling.asks_person() && !calling.gives_up());
+        }
+        assert_eq!((calls(&said).len(), asks.get()), (0, 1));
+        engine.shared.whereabouts.set(&[]);
+        assert!(matches!(calling.wait(), ControlFlow::Break(None)));
     }
 }

@@ -2,6 +2,7 @@
 //! what is written down before anything is offered.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -63,7 +64,10 @@ impl Sending {
         let mut wrong = Vec::new();
         let mut found = None;
         loop {
-            self.notes.send(Note::State(TransferState::Connecting));
+            // While a person is asked it is dialled beside that.
+            if !calling.asks_person() {
+                self.notes.send(Note::State(TransferState::Connecting));
+            }
             let heard = self.device().map(|device| shared.whereabouts.of(device));
             let heard = heard.unwrap_or_default();
             let given = self.typed();
@@ -90,10 +94,14 @@ impl Sending {
             };
             let (socket, round_trip) = match failure {
                 Ok(dialed) => dialed,
-                Err(failure) => match (calling.wait(), failure) {
-                    (Some(called), _) => return self.meet_called(called, key, shared),
-                    (None, Some(failure)) => return Some(Err(found.unwrap_or(failure))),
-                    (None, None) => return None,
+                Err(failure) => match calling.wait() {
+                    ControlFlow::Continue(()) => continue,
+                    ControlFlow::Break(Some(called)) => {
+                        return self.meet_called(called, key, shared);
+                    }
+                    ControlFlow::Break(None) => {
+                        return failure.map(|failure| Err(found.unwrap_or(failure)));
+                    }
                 },
             };
             if let Err(error) = self.cut.connected(&socket) {

@@ -1,8 +1,8 @@
 //! What a send does while its device is not there: it keeps itself for the next start, and looks whether
 //! what was picked is still what it was.
 
-use std::sync::mpsc;
-use std::time::SystemTime;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, SystemTime};
 
 use super::Sending;
 use crate::engine::command::Chosen;
@@ -78,7 +78,7 @@ impl Sending {
         let (written, is_written) = mpsc::sync_channel(1);
         self.notes.send(Note::Waits(Box::new(waiting), written));
         // The supervisor drops the other end if it ends the transfer instead.
-        let _ = is_written.recv();
+        self.until_written(&is_written);
         !self.ended.load(std::sync::atomic::Ordering::SeqCst)
     }
 
@@ -88,7 +88,66 @@ impl Sending {
         if self.request.wait_for_it {
             let (written, is_written) = mpsc::sync_channel(1);
             self.notes.send(Note::Written(written));
-            let _ = is_written.recv();
+            self.until_written(&is_written);
         }
+    }
+
+    /// A supervisor that ends reads no notes any more, and waits for this thread once it has cut its connection.
+    fn until_written(&self, is_written: &Receiver<()>) {
+        /// How soon that is noticed.
+        const LOOK_EVERY: Duration = Duration::from_millis(100);
+        let waits = || is_written.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout);
+        while waits() && !self.cut.is_cut() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::command::SendRequest;
+    use crate::engine::cut::Cut;
+    use crate::engine::note::Notes;
+    use crate::engine::throttle::Throttle;
+    use crate::engine::wire::Trace;
+    use crate::model::{DeviceId, PeerAddress, TransferId};
+
+    #[test]
+    fn nobody_waits_for_the_disk_once_the_connection_is_cut_although_no_note_is_read() {
+        let device = DeviceId([9; 32]);
+        let request = SendRequest {
+            transfer: TransferId([5; 16]),
+            sources: Vec::new(),
+            to: PeerAddress::nowhere(device),
+            device: Some(Chosen {
+                id: device,
+                name: None,
+            }),
+            secret: None,
+            ask: false,
+            remember: false,
+            wait_for_it: true,
+        };
+        let (inputs, unread) = mpsc::channel();
+        let notes = Notes {
+            connection: 1,
+            inputs,
+            trace: Trace::default(),
+        };
+        let (cut, throttle) = (Arc::new(Cut::default()), Arc::new(Throttle::default()));
+        let sending = Sending::new(request, None, cut, throttle, notes);
+        let (sender, over) = mpsc::channel();
+        let waits = sending.clone();
+        std::thread::spawn(move || {
+            let kept = waits.keep_waiting();
+            waits.settle_before_goodbye();
+            sender.send(kept).unwrap();
+        });
+        // It waits, and then everything ends.
+        let note = unread.recv().unwrap();
+        sending.interrupt();
+        assert_eq!(over.recv_timeout(Duration::from_secs(30)), Ok(false));
+        drop((note, unread));
     }
 }

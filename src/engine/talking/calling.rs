@@ -2,6 +2,7 @@
 //! then whatever opens it – the pair key, the conversation's key, what a person typed, symbols.
 
 use std::net::{SocketAddr, TcpStream};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -109,7 +110,11 @@ fn reach(
                 continue;
             }
             other => {
-                return match (calling.wait(), other) {
+                let called = match calling.wait() {
+                    ControlFlow::Continue(()) => continue,
+                    ControlFlow::Break(called) => called,
+                };
+                return match (called, other) {
                     (Some(called), _) => reach_called(called, call, cut, shared, notes),
                     (None, Some(Err(failure))) => Some(Err(found.unwrap_or(failure))),
                     (None, _gave_up) => None,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::nearby::{hears, id, is_away, listen, pair};
+use super::nearby::{closed, hears, id, is_away, listen, pair};
 use super::*;
 use crate::engine::note::Input;
 use crate::engine::waiting::{Picked, Shelf, Waiting};
@@ -220,6 +220,20 @@ fn what_is_gone_or_changed_meanwhile_is_told_and_nothing_is_offered_if_all_of_it
     assert_eq!((ended[1].0, ended[1].1), (two, Status::Problems));
     let arrived = fs::read(garden.home.path().join("inbox/b")).unwrap();
     assert_eq!(arrived, b"longer");
+}
+
+#[test]
+fn a_send_that_waits_for_long_is_written_down_again_and_again() {
+    let (garden, study) = (device("Garden"), device("Study"));
+    pair(&garden, &study);
+    let sent = waits(&study, &["a"], id(&garden));
+    is_away(&study, sent);
+    let folder = study.home.path().join("data/waiting");
+    fs::remove_file(folder.join(format!("{sent}.json"))).unwrap();
+    // It tries once more, and waits on.
+    hears(&study, id(&garden), &[closed()]);
+    is_away(&study, sent);
+    assert_eq!(written(study.home.path()), 1);
 }
 
 #[test]
