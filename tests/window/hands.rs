@@ -163,6 +163,40 @@ fn quitting_asks_while_something_runs_and_may_leave_it_running() {
     );
 }
 
+/// As [`close`], while the window is minimised: eframe runs the logic alone then.
+fn close_minimised(window: &mut Window) -> Vec<ViewportCommand> {
+    let mut input = egui::RawInput::default();
+    let root = input.viewports.entry(egui::ViewportId::ROOT).or_default();
+    root.events.push(egui::ViewportEvent::Close);
+    let context = window.harness.ctx.clone();
+    let state = window.harness.state_mut();
+    let mut output = context.run_logic(&input, |context| state.attend(context));
+    let commands = output.viewport_commands.remove(&egui::ViewportId::ROOT);
+    commands.unwrap_or_default()
+}
+
+#[test]
+fn a_minimised_window_that_is_closed_comes_up_to_ask_or_goes_on_in_the_background() {
+    let mut window = Window::english();
+    assert_eq!(close_minimised(&mut window), [], "it just ends");
+    window.say(listening());
+    let asked = close_minimised(&mut window);
+    for wish in [
+        ViewportCommand::CancelClose,
+        ViewportCommand::Minimized(false),
+    ] {
+        let times = asked.iter().filter(|asked| **asked == wish).count();
+        assert_eq!(times, 1, "{asked:?}");
+    }
+    window.harness.run();
+    assert!(sees(&window, "Start Ropeway again to see its window."));
+    window.press(Modifiers::NONE, Key::Escape);
+    window.harness.state_mut().settings.on_close = OnClose::Background;
+    let asked = close_minimised(&mut window);
+    assert!(asked.contains(&ViewportCommand::CancelClose), "{asked:?}");
+    assert!(window.harness.state().is_hidden());
+}
+
 #[test]
 fn where_a_hidden_window_could_not_come_back_it_is_only_made_small() {
     let mut window = Window::english();
