@@ -109,8 +109,8 @@ impl App {
         for heard in heard {
             match heard {
                 Heard::Act(act) => self.act(act, context),
-                // An offer that nobody sees is one that nobody answers.
-                Heard::NotShown => self.show_for_offers(context),
+                // What nobody sees is what nobody answers.
+                Heard::NotShown => self.show_for_answers(context),
             }
         }
         self.announce(context);
@@ -127,17 +127,16 @@ impl App {
         }
         match &self.hands.order {
             Some(order) => orders.into_iter().for_each(order),
-            None if orders.iter().any(offered) => self.show_for_offers(context),
+            None if orders.iter().any(offered) => self.show_for_answers(context),
             None => {}
         }
         if self.hands.hidden && !self.settings.notify {
-            self.show_for_offers(context);
+            self.show_for_answers(context);
         }
     }
 
-    fn show_for_offers(&mut self, context: &Context) {
-        let waits = !self.view.offers.is_empty() || !self.view.talks.offers.is_empty();
-        if self.hands.hidden && waits {
+    fn show_for_answers(&mut self, context: &Context) {
+        if self.hands.hidden && self.view.waits() {
             self.show(context);
         }
     }
