@@ -102,7 +102,7 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>) -> anyhow::Result<()> {
             app.hands.order = Some(Box::new(move |order| desktop.order(order)));
             Ok(Box::new(Window {
                 app,
-                _serving: serving,
+                serving,
                 pace,
                 desktop: Desktop::new(&creation.egui_ctx),
                 title: String::new(),
@@ -139,7 +139,7 @@ struct Window {
     desktop: Desktop,
     title: String,
     /// After the engine: a start that comes now finds everything written down.
-    _serving: Serving,
+    serving: Serving,
 }
 
 impl eframe::App for Window {
@@ -148,7 +148,8 @@ impl eframe::App for Window {
         self.pace.paints(Instant::now());
         if let Some(window) = frame.winit_window() {
             self.app.hands.in_front = window.has_focus() && !self.app.is_hidden();
-            self.app.hands.can_hide = window.is_visible().is_some();
+            // A later start is what brings it back.
+            self.app.hands.can_hide = window.is_visible().is_some() && self.serving.is_reachable();
         }
         self.app.drain();
         self.app.attend(context);
