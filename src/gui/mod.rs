@@ -148,8 +148,11 @@ impl eframe::App for Window {
         self.pace.paints(Instant::now());
         if let Some(window) = frame.winit_window() {
             self.app.hands.in_front = window.has_focus() && !self.app.is_hidden();
-            // A later start is what brings it back.
-            self.app.hands.can_hide = window.is_visible().is_some() && self.serving.is_reachable();
+            // A later start is what brings it back. On macOS there is none: a click in the Dock goes to
+            // the one that runs, and shows no hidden window.
+            self.app.hands.can_hide = cfg!(not(target_os = "macos"))
+                && window.is_visible().is_some()
+                && self.serving.is_reachable();
         }
         self.app.drain();
         self.app.attend(context);

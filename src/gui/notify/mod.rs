@@ -11,6 +11,8 @@ pub mod desktop;
 #[cfg(not(target_os = "linux"))]
 #[path = "nowhere.rs"]
 pub mod desktop;
+#[cfg(all(test, target_os = "linux"))]
+mod nowhere;
 
 use super::format::size;
 use super::texts::Texts;
