@@ -179,7 +179,7 @@ impl App {
     /// One frame.
     pub fn ui(&mut self, ui: &mut Ui, frame: Option<&eframe::Frame>) {
         let context = ui.ctx().clone();
-        if self.is_hidden() {
+        if !self.is_drawn() {
             return;
         }
         context.set_theme(match self.settings.theme {
@@ -244,7 +244,6 @@ impl App {
             });
         self.modal(&context, &mut scope);
         symbols_question_ui(&context, &mut scope, &self.view);
-        self.close_request(&context);
         self.overlay(&context);
         self.toast.ui(&context);
         for want in wants {

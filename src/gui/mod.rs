@@ -101,7 +101,7 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>, log: impl FnOnce()) -> anyhow
             app.hands.order = Some(Box::new(move |order| desktop.order(order)));
             Ok(Box::new(Window {
                 app,
-                _serving: serving,
+                serving,
                 pace,
                 desktop: Desktop::new(&creation.egui_ctx),
                 title: String::new(),
@@ -138,7 +138,7 @@ struct Window {
     desktop: Desktop,
     title: String,
     /// After the engine: a start that comes now finds everything written down.
-    _serving: Serving,
+    serving: Serving,
 }
 
 impl eframe::App for Window {
@@ -147,7 +147,11 @@ impl eframe::App for Window {
         self.pace.paints(Instant::now());
         if let Some(window) = frame.winit_window() {
             self.app.hands.in_front = window.has_focus() && !self.app.is_hidden();
-            self.app.hands.can_hide = window.is_visible().is_some();
+            // A later start is what brings it back. On macOS there is none: a click in the Dock goes to
+            // the one that runs, and shows no hidden window.
+            self.app.hands.can_hide = cfg!(not(target_os = "macos"))
+                && window.is_visible().is_some()
+                && self.serving.is_reachable();
         }
         self.app.drain();
         self.app.attend(context);

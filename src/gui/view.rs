@@ -12,7 +12,9 @@ use std::path::PathBuf;
 
 use super::clipboard::NoPicture;
 use crate::engine::KnownDevice;
-use crate::engine::{Caller, Client, Event, ListenError, Listening, Offer, Recent, WireConnection};
+use crate::engine::{
+    CallStands, Caller, Client, Event, ListenError, Listening, Offer, Recent, WireConnection,
+};
 use crate::model::{
     Bond, Code, DeviceId, DeviceName, Diagnosis, Direction, EntryStatus, Finding, Nearby, Peer,
     PeerAddress, Problem, Progress, Status, Summary, Symbols, TransferId, TransferState,
@@ -316,6 +318,29 @@ impl View {
     pub fn bond(&self, id: DeviceId) -> Option<Bond> {
         let known = self.devices.iter().find(|device| device.id == id);
         known.map(|device| device.bond)
+    }
+
+    /// Devices that ask to be connected to and have no answer yet. Without a server nobody is let in.
+    pub fn calls(&self) -> impl Iterator<Item = &Caller> {
+        let on = matches!(self.server, Server::On(_));
+        let callers = self.callers.iter();
+        callers.filter(move |caller| on && caller.stands == CallStands::Asks)
+    }
+
+    /// To whom a transfer or a first message goes, if that is known.
+    pub fn receiver(&self, transfer: TransferId) -> Option<&str> {
+        let row = self.rows.iter().find(|row| row.id == transfer);
+        let thread = self.talks.attempted(transfer);
+        row.map(|row| row.peer.name.as_str())
+            .or(thread.map(|thread| thread.name.as_str()))
+    }
+
+    /// Somebody waits until the person here has answered.
+    pub fn waits(&self) -> bool {
+        !self.offers.is_empty()
+            || !self.talks.offers.is_empty()
+            || !self.questions.is_empty()
+            || self.calls().next().is_some()
     }
 
     /// The symbols of a transfer are no longer to be compared.

@@ -195,6 +195,13 @@ pub struct Serving {
     _lock: Option<File>,
 }
 
+impl Serving {
+    /// Whether a later start can reach this one, and so bring a hidden window back.
+    pub fn is_reachable(&self) -> bool {
+        self.waker.is_some()
+    }
+}
+
 impl Drop for Serving {
     fn drop(&mut self) {
         self.ends.store(true, Ordering::SeqCst);

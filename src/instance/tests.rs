@@ -18,6 +18,7 @@ fn a_second_start_hands_its_paths_to_the_first_and_the_next_first_finds_the_fold
     assert!(is_open(home.path()));
     let (woke, woken) = channel();
     let (serving, handed) = door.serve(move || woke.send(()).unwrap()).unwrap();
+    assert!(serving.is_reachable());
     let mut paths = vec![PathBuf::from("/home/me/报告 1\n.pdf"), "near".into()];
     #[cfg(unix)]
     {
@@ -113,7 +114,8 @@ mod hostile {
     fn a_data_folder_whose_path_is_too_long_for_a_socket_opens_all_the_same() {
         let home = tempfile::tempdir().unwrap();
         let long = home.path().join("a".repeat(120));
-        let (_serving, _handed) = first(&long).serve(|| {}).unwrap();
+        let (serving, _handed) = first(&long).serve(|| {}).unwrap();
         assert!(is_open(&long));
+        assert!(!serving.is_reachable());
     }
 }

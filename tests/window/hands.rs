@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use egui::accesskit::{Live, Role, Toggled};
 use egui::{Key, Modifiers, ViewportCommand};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use ropeway::engine::{Answer, Command, Event, KnownDevice, Offer, TextOffer};
+use ropeway::engine::{Answer, CallStands, Caller, Command, Event, KnownDevice, Offer, TextOffer};
 use ropeway::gui::clipboard::NoPicture;
 use ropeway::gui::notify::{Act, Card, Heard, Order, Topic};
 use ropeway::gui::paste::Clip;
@@ -161,6 +161,40 @@ fn quitting_asks_while_something_runs_and_may_leave_it_running() {
         OnClose::Ask,
         "what is answered about a transfer is not a rule"
     );
+}
+
+/// As [`close`], while the window is minimised: eframe runs the logic alone then.
+fn close_minimised(window: &mut Window) -> Vec<ViewportCommand> {
+    let mut input = egui::RawInput::default();
+    let root = input.viewports.entry(egui::ViewportId::ROOT).or_default();
+    root.events.push(egui::ViewportEvent::Close);
+    let context = window.harness.ctx.clone();
+    let state = window.harness.state_mut();
+    let mut output = context.run_logic(&input, |context| state.attend(context));
+    let commands = output.viewport_commands.remove(&egui::ViewportId::ROOT);
+    commands.unwrap_or_default()
+}
+
+#[test]
+fn a_minimised_window_that_is_closed_comes_up_to_ask_or_goes_on_in_the_background() {
+    let mut window = Window::english();
+    assert_eq!(close_minimised(&mut window), [], "it just ends");
+    window.say(listening());
+    let asked = close_minimised(&mut window);
+    for wish in [
+        ViewportCommand::CancelClose,
+        ViewportCommand::Minimized(false),
+    ] {
+        let times = asked.iter().filter(|asked| **asked == wish).count();
+        assert_eq!(times, 1, "{asked:?}");
+    }
+    window.harness.run();
+    assert!(sees(&window, "Start Ropeway again to see its window."));
+    window.press(Modifiers::NONE, Key::Escape);
+    window.harness.state_mut().settings.on_close = OnClose::Background;
+    let asked = close_minimised(&mut window);
+    assert!(asked.contains(&ViewportCommand::CancelClose), "{asked:?}");
+    assert!(window.harness.state().is_hidden());
 }
 
 #[test]
@@ -439,6 +473,61 @@ fn what_has_to_be_seen_first_is_not_accepted_from_a_notification() {
         window.harness.step();
         assert!(asked_for(&window).contains(&ViewportCommand::Focus));
         assert!(window.command().is_none(), "it is shown instead");
+    }
+}
+
+#[test]
+fn calls_and_symbols_to_compare_are_told_and_bring_a_hidden_window_back() {
+    let caller = |stands| {
+        let name = DeviceName::cleaned("Study", "?");
+        let device = DeviceId([3; 32]);
+        Event::Callers(vec![Caller {
+            device,
+            name,
+            stands,
+        }])
+    };
+    let symbols = || Event::Symbols(TRANSFER, Symbols::from_bits([0, 0x10, 0x83]));
+    for (language, call, compare, both) in [
+        (
+            Language::English,
+            "Study wants to send to you",
+            "Compare the symbols with Garden laptop",
+            "2 questions wait for your answer",
+        ),
+        (
+            Language::Chinese,
+            "“Study”想给您发送内容",
+            "请与“Garden laptop”核对图案",
+            "有 2 项请求等您答复",
+        ),
+    ] {
+        let (mut window, orders, _say) = behind(language);
+        window.say(caller(CallStands::Asks));
+        assert!(last(&orders, Topic::Offers).is_none(), "Receive is off");
+        window.say(listening());
+        assert_eq!(last(&orders, Topic::Offers).unwrap().title, call);
+        window.say(started(Direction::Send));
+        window.say(symbols());
+        let card = last(&orders, Topic::Offers).unwrap();
+        assert_eq!(card.title, both);
+        assert_eq!(card.body, "Study, Garden laptop");
+        window.say(caller(CallStands::Connecting));
+        let card = last(&orders, Topic::Offers).unwrap();
+        assert_eq!(card.title, compare);
+        // Both are answered in the window.
+        assert!(card.buttons.iter().all(|(act, _)| *act == Act::Show));
+    }
+    for event in [caller(CallStands::Asks), symbols()] {
+        let (mut window, _orders, say) = behind(Language::English);
+        window.say(listening());
+        window.harness.state_mut().settings.on_close = OnClose::Background;
+        close(&mut window);
+        window.say(event);
+        assert!(window.harness.state().is_hidden(), "it is told");
+        say.send(Heard::NotShown).unwrap();
+        window.harness.run();
+        assert!(!window.harness.state().is_hidden(), "nobody shows it");
     }
 }
 

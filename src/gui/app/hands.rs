@@ -38,6 +38,8 @@ pub struct Hands {
     /// Goes to the device that is chosen next.
     pub(super) text: Option<String>,
     hidden: bool,
+    /// It was hidden already when this frame began.
+    was_hidden: bool,
     quits: bool,
     zoom: Option<u16>,
 }
@@ -56,6 +58,7 @@ impl Default for Hands {
             spoken: Spoken::default(),
             text: None,
             hidden: false,
+            was_hidden: false,
             quits: false,
             zoom: None,
         }
@@ -68,6 +71,11 @@ impl App {
         self.hands.hidden
     }
 
+    /// Also in the frame that hides it: a desktop may fade its last picture out.
+    pub(super) fn is_drawn(&self) -> bool {
+        !(self.hands.hidden && self.hands.was_hidden)
+    }
+
     /// Before the view has it.
     pub(super) fn watch(&mut self, event: &Event) {
         if !self.hands.in_front {
@@ -75,8 +83,10 @@ impl App {
         }
     }
 
-    /// Also while the window is hidden: what came from outside, and what the desktop is to be told.
+    /// Also while the window is hidden or minimised: what came from outside, what the desktop is to be told,
+    /// and the closing of the window, which task bars offer for a window that is not drawn.
     pub fn attend(&mut self, context: &Context) {
+        self.hands.was_hidden = self.hands.hidden;
         let handed = self.hands.handed.as_ref();
         let handed: Vec<_> = handed
             .map(|handed| handed.try_iter().collect())
@@ -99,11 +109,12 @@ impl App {
         for heard in heard {
             match heard {
                 Heard::Act(act) => self.act(act, context),
-                // An offer that nobody sees is one that nobody answers.
-                Heard::NotShown => self.show_for_offers(context),
+                // What nobody sees is what nobody answers.
+                Heard::NotShown => self.show_for_answers(context),
             }
         }
         self.announce(context);
+        self.close_request(context);
     }
 
     fn announce(&mut self, context: &Context) {
@@ -116,17 +127,16 @@ impl App {
         }
         match &self.hands.order {
             Some(order) => orders.into_iter().for_each(order),
-            None if orders.iter().any(offered) => self.show_for_offers(context),
+            None if orders.iter().any(offered) => self.show_for_answers(context),
             None => {}
         }
         if self.hands.hidden && !self.settings.notify {
-            self.show_for_offers(context);
+            self.show_for_answers(context);
         }
     }
 
-    fn show_for_offers(&mut self, context: &Context) {
-        let waits = !self.view.offers.is_empty() || !self.view.talks.offers.is_empty();
-        if self.hands.hidden && waits {
+    fn show_for_answers(&mut self, context: &Context) {
+        if self.hands.hidden && self.view.waits() {
             self.show(context);
         }
     }
@@ -204,7 +214,7 @@ impl App {
         }
     }
 
-    pub(super) fn close_request(&mut self, context: &Context) {
+    fn close_request(&mut self, context: &Context) {
         let asked = context.input(|input| input.viewport().close_requested());
         if !asked || self.hands.quits || self.hands.hidden {
             return;
@@ -223,6 +233,8 @@ impl App {
         context.send_viewport_cmd(ViewportCommand::CancelClose);
         if asks {
             self.modal = Some(ModalState::Quit);
+            // A question nobody sees is one nobody answers.
+            self.show(context);
         } else {
             self.hide(context);
         }

@@ -1,4 +1,5 @@
-//! What the desktop is told while another window is in front: offers, what has ended, messages.
+//! What the desktop is told while another window is in front: what waits for an answer (offers, calls,
+//! symbols to compare), what has ended, messages.
 //!
 //! [`Watch`] reduces the engine's events to at most one notification a [`Topic`], so that a crowd of offers
 //! is one notification that counts; it draws and sends nothing. [`desktop`] shows them. Neither a
@@ -10,6 +11,8 @@ pub mod desktop;
 #[cfg(not(target_os = "linux"))]
 #[path = "nowhere.rs"]
 pub mod desktop;
+#[cfg(all(test, target_os = "linux"))]
+mod nowhere;
 
 use super::format::size;
 use super::texts::Texts;
@@ -232,9 +235,14 @@ pub fn ended_title(summary: &Summary, texts: &Texts) -> Option<String> {
 fn offers(view: &View, texts: &Texts) -> Option<Card> {
     let words = &texts.hands;
     let to_show = (Act::Show, words.show.to_owned());
-    let (title, body, buttons) = match (view.offers.as_slice(), view.talks.offers.as_slice()) {
-        ([], []) => return None,
-        ([offer], []) => {
+    let calls: Vec<_> = view.calls().map(|caller| caller.name.as_str()).collect();
+    let questions = view.questions.iter();
+    let compares: Vec<_> = questions.map(|(id, _)| view.receiver(*id)).collect();
+    let of_offers = (view.offers.as_slice(), view.talks.offers.as_slice());
+    let asked = (calls.as_slice(), compares.as_slice());
+    let (title, body, buttons) = match (of_offers, asked) {
+        (([], []), ([], [])) => return None,
+        (([offer], []), ([], [])) => {
             let title = (texts.offer_title)(offer.from.name.as_str());
             let mut buttons = vec![(Act::Decline(offer.transfer), texts.decline.to_owned())];
             match may_accept(offer) {
@@ -243,22 +251,38 @@ fn offers(view: &View, texts: &Texts) -> Option<Card> {
             }
             (title, about(offer, texts), buttons)
         }
-        ([], [text]) => {
+        (([], [text]), ([], [])) => {
             let title = (texts.text_offer_title)(text.from.name.as_str());
             (title, String::new(), vec![to_show])
         }
-        (files, text) => {
+        (([], []), ([who], [])) => {
+            let about = words.note_call_about.to_owned();
+            ((words.note_call)(who), about, vec![to_show])
+        }
+        (([], []), ([], [who])) => {
+            let title = who.map_or_else(|| words.offer_compare.to_owned(), words.note_compare);
+            let about = words.note_compare_about.to_owned();
+            (title, about, vec![to_show])
+        }
+        ((files, text), (calls, compares)) => {
             let mut names: Vec<String> = Vec::new();
-            let files = files.iter().map(|offer| &offer.from);
-            for from in files.chain(text.iter().map(|offer| &offer.from)) {
-                let name = from.name.to_string();
-                if !names.contains(&name) {
-                    names.push(name);
+            let offers = files.iter().map(|offer| &offer.from);
+            let offers = offers.chain(text.iter().map(|offer| &offer.from));
+            let asked = calls.iter().copied();
+            let asked = asked.chain(compares.iter().copied().flatten());
+            for name in offers.map(|from| from.name.as_str()).chain(asked) {
+                if !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
                 }
             }
-            let count = view.offers.len() + view.talks.offers.len();
+            let asked = calls.len() + compares.len();
+            let count = files.len() + text.len() + asked;
             let body = listed(texts, &names, names.len() as u64);
-            ((words.offers_wait)(count as u64), body, vec![to_show])
+            let title = match asked {
+                0 => words.offers_wait,
+                _ => words.answers_wait,
+            };
+            (title(count as u64), body, vec![to_show])
         }
     };
     Some(Card {

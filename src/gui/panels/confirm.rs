@@ -26,11 +26,7 @@ pub fn symbols_question_ui(context: &Context, scope: &mut Scope, view: &View) {
         return;
     };
     let texts = scope.texts;
-    let row = view.rows.iter().find(|row| row.id == *transfer);
-    let thread = view.talks.attempted(*transfer);
-    let peer = row
-        .map(|row| row.peer.name.as_str())
-        .or(thread.map(|thread| thread.name.as_str()));
+    let peer = view.receiver(*transfer);
     let mut answer = None;
     let escaped = widgets::firm_dialog(context, "symbols", |ui| {
         let words = words(texts, symbols);

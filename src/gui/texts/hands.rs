@@ -52,6 +52,14 @@ pub struct HandsTexts {
     pub not_pasted: fn(&str) -> String,
 
     pub offers_wait: fn(u64) -> String,
+    /// Offers, calls and comparisons together.
+    pub answers_wait: fn(u64) -> String,
+    /// A device that cannot reach this one asks to be connected to.
+    pub note_call: fn(&str) -> String,
+    pub note_call_about: &'static str,
+    /// Before something goes to a device.
+    pub note_compare: fn(&str) -> String,
+    pub note_compare_about: &'static str,
     pub offer_compare: &'static str,
     pub show: &'static str,
     /// By a device; what it is follows.
@@ -130,6 +138,11 @@ pub const ENGLISH: HandsTexts = HandsTexts {
     not_pasted: |why| format!("The clipboard could not be read: {why}"),
 
     offers_wait: |count| format!("{count} offers wait for your answer"),
+    answers_wait: |count| format!("{count} questions wait for your answer"),
+    note_call: |who| format!("{who} wants to send to you"),
+    note_call_about: "It cannot reach this device. Let it connect in the window.",
+    note_compare: |who| format!("Compare the symbols with {who}"),
+    note_compare_about: "Nothing is sent before you answer in the window.",
     offer_compare: "Compare the symbols in the window first.",
     show: "Show",
     note_received: |who| format!("Received from {who}"),
@@ -204,6 +217,11 @@ pub const CHINESE: HandsTexts = HandsTexts {
     not_pasted: |why| format!("无法读取剪贴板：{why}"),
 
     offers_wait: |count| format!("有 {count} 项发送请求等您答复"),
+    answers_wait: |count| format!("有 {count} 项请求等您答复"),
+    note_call: |who| format!("“{who}”想给您发送内容"),
+    note_call_about: "它连不上本机。请在窗口中选择是否允许连接。",
+    note_compare: |who| format!("请与“{who}”核对图案"),
+    note_compare_about: "您在窗口中答复之前，不会发送任何内容。",
     offer_compare: "请先在窗口中核对图案。",
     show: "查看",
     note_received: |who| format!("已收到“{who}”发来的内容"),
