@@ -36,7 +36,7 @@ use crate::model::{
     DeviceId, EntryKey, EntryKind, EntryStatus, Failure, FileReport, GROUP_BYTES, Hold, Manifest,
     OnConflict, Party, Peer, Problem, Status, Symbols, TransferId, TransferState,
 };
-use crate::protocol::bulk::Groups;
+use crate::protocol::bulk::{Credit, Groups};
 use crate::protocol::message::Frame;
 use crate::protocol::receiver::{Job, Receiver, ReceiverEvent};
 use crate::protocol::striping::Stripe;
@@ -374,7 +374,7 @@ impl Receiving {
         if machine.credit_is_due()
             && let Some(credit) = machine.poll_credit()
         {
-            self.link.outbox.credit(credit);
+            self.grant(&mut machine, credit);
         }
         let mut counted = None;
         for event in events {
@@ -731,7 +731,7 @@ impl Receiving {
         if due || machine.credit_is_due() {
             disk.reported = Instant::now();
             if let Some(credit) = machine.poll_credit() {
-                self.link.outbox.credit(credit);
+                self.grant(&mut machine, credit);
             }
         }
         // There may be jobs that had to wait for this one.
@@ -795,7 +795,7 @@ impl Receiving {
         let mut machine = self.machine();
         machine.flush_status();
         if let Some(credit) = machine.poll_credit() {
-            self.link.outbox.credit(credit);
+            self.grant(&mut machine, credit);
         }
         drop(machine);
         self.pump();
@@ -918,12 +918,21 @@ impl Receiving {
         if machine.credit_is_due()
             && let Some(credit) = machine.poll_credit()
         {
-            self.link.outbox.credit(credit);
+            self.grant(machine, credit);
         }
     }
 
+    /// What was said before goes first: a credit that overtakes *accept* means nothing there.
+    fn grant(&self, machine: &mut Receiver, credit: Credit) {
+        self.pump_from(machine);
+        self.link.outbox.credit(credit);
+    }
+
     fn pump(&self) {
-        let mut machine = self.machine();
+        self.pump_from(&mut self.machine());
+    }
+
+    fn pump_from(&self, machine: &mut Receiver) {
         while let Some(frame) = machine.poll_control() {
             self.link.outbox.control(frame);
         }
