@@ -279,7 +279,7 @@ pub const DROP_LINE_FROM: f32 = 460.0;
 /// Below this a label stands above what it is about.
 pub const LABELS_FROM: f32 = 480.0;
 /// With less room a hint stands above the buttons it is about.
-pub const HINT_LEAST: f32 = 280.0;
+pub const HINT_LEAST: f32 = 220.0;
 /// Below this a transfer's buttons stand under its words.
 pub const ROW_WIDE_FROM: f32 = 1000.0;
 pub const WINDOW_SIZE: [f32; 2] = [1280.0, 860.0];
