@@ -456,6 +456,8 @@ fn incoming(socket: TcpStream, client: Arriving, shared: &Arc<Shared>, notes: &N
             tracing::info!(%from, "no more guesses");
             notes.send(Note::MustWait(from));
         }
+        // Of a crowd there is one line, or nothing else would be left in the log.
+        Err(_) if cut.is_cut() => tracing::debug!(%from, "turned away"),
         Err(error) => tracing::info!(%from, %error, "a client was not let in"),
     }
 }

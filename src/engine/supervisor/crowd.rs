@@ -21,6 +21,9 @@ pub(super) struct TurnedAway(VecDeque<(Instant, TcpStream)>);
 
 impl TurnedAway {
     pub(super) fn keep(&mut self, socket: TcpStream) {
+        if self.0.is_empty() {
+            tracing::warn!("too many are at the door; the oldest are turned away");
+        }
         if self.0.len() >= TURNED_AWAY {
             self.0.pop_front();
         }

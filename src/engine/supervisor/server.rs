@@ -196,7 +196,7 @@ impl Supervisor {
         self.make_room(from);
         let near = Some(neighbourhood(from));
         if self.leaving(near) >= LEAVING_NEAR || self.leaving(None) >= LEAVING {
-            tracing::warn!(%from, "turned away: too many are about to leave");
+            tracing::debug!(%from, "turned away: too many are about to leave");
             return None;
         }
         Some(Arc::new(Cut::default()))
