@@ -35,7 +35,10 @@ find bin share -type f | while read -r file; do
         mv "$prefix/$file.new" "$prefix/$file"
     fi
 done
-if [ -z "$remove" ]; then
+if [ -n "$remove" ]; then
+    # The one folder that is ours alone.
+    rmdir "$prefix/share/doc/ropeway" 2>/dev/null || true
+else
     # A desktop may not look for programs here.
     menu=kio/servicemenus/ropeway-send.desktop
     for entry in applications/ropeway.desktop $menu nemo/actions/ropeway.nemo_action; do

@@ -330,12 +330,11 @@ fn exit_of_failure(failure: &Failure) -> Exit {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(unix)]
     fn what_a_desktop_hands_over_is_a_path_again() {
         for (argument, path) in [
             ("file:///home/me/a%20b%E4%B9%A6.txt", "/home/me/a b书.txt"),

@@ -402,13 +402,24 @@ pub struct Measured {
     pub problem: Option<Problem>,
 }
 
-/// Why the engine could not start. Nothing was changed on disk.
+/// Why the engine could not start. Nothing was changed on disk, but that what is damaged was put aside.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("the data folder {} cannot be used: {problem}", folder.display())]
     DataDir { folder: PathBuf, problem: Problem },
-    #[error("this device's identity in {} is damaged or of a newer version: {detail}", path.display())]
-    Identity { path: PathBuf, detail: String },
+    #[error(
+        "this device's identity is of a newer version ({found}) and was left alone; start the newer Ropeway: {}",
+        path.display()
+    )]
+    IdentityNewer { found: u32, path: PathBuf },
+    /// What was there is `aside` now.
+    #[error(
+        "this device's identity is damaged and was put aside; started again, Ropeway begins as a new device: {}",
+        aside.display()
+    )]
+    IdentityDamaged { aside: PathBuf },
+    #[error("this device got no identity: {detail}")]
+    Identity { detail: String },
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),
 }

@@ -252,9 +252,15 @@ fn raise_descriptor_limit() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        /// `OPEN_MAX`: macOS refuses "no limit" here, which is what it says is the most, and begins with 256.
+        const MOST_ON_MACOS: u64 = 10_240;
         let limit = getrlimit(Resource::Nofile);
+        let most = limit.maximum.unwrap_or(u64::MAX).min(MOST_ON_MACOS);
         let raised = Rlimit {
-            current: limit.maximum,
+            current: match cfg!(target_vendor = "apple") {
+                true => Some(most.max(limit.current.unwrap_or(0))),
+                false => limit.maximum,
+            },
             maximum: limit.maximum,
         };
         // Some systems have a lower limit than they say; then it stays as it is.
@@ -528,20 +534,26 @@ struct IdentityRecord {
 /// put aside and said, and only the next start makes a new one.
 fn load_identity(data_dir: &Path) -> Result<Identity, StartError> {
     let path = data_dir.join(IDENTITY_FILE);
-    let damaged = |detail: String| StartError::Identity {
-        path: path.clone(),
-        detail,
-    };
+    let none = |detail: String| StartError::Identity { detail };
     let unusable = |problem| StartError::DataDir {
         folder: data_dir.to_owned(),
         problem,
     };
     let known = record::load::<IdentityRecord>(&path, IDENTITY_VERSION);
     match known {
-        Ok(Some(known)) => Identity::from_pem(&known.certificate, &known.private_key)
-            .map_err(|error| damaged(error.to_string())),
+        Ok(Some(known)) => match Identity::from_pem(&known.certificate, &known.private_key) {
+            Ok(identity) => Ok(identity),
+            Err(error) => {
+                tracing::error!(%error, "the identity is damaged");
+                let aside = record::free_name_beside(&path);
+                match std::fs::rename(&path, &aside) {
+                    Ok(()) => Err(StartError::IdentityDamaged { aside }),
+                    Err(error) => Err(unusable(Problem::writing(&error))),
+                }
+            }
+        },
         Ok(None) => {
-            let identity = Identity::generate().map_err(|error| damaged(error.to_string()))?;
+            let identity = Identity::generate().map_err(|error| none(error.to_string()))?;
             let record = IdentityRecord {
                 certificate: identity.certificate_pem(),
                 private_key: identity.key_pem().to_string(),
@@ -549,11 +561,12 @@ fn load_identity(data_dir: &Path) -> Result<Identity, StartError> {
             match record::save(&path, IDENTITY_VERSION, &record) {
                 Ok(()) => Ok(identity),
                 Err(RecordError::Io { source, .. }) => Err(unusable(Problem::writing(&source))),
-                Err(error) => Err(damaged(error.to_string())),
+                Err(error) => Err(none(error.to_string())),
             }
         }
         Err(RecordError::Io { source, .. }) => Err(unusable(Problem::writing(&source))),
-        Err(error) => Err(damaged(error.to_string())),
+        Err(RecordError::Newer { found, path }) => Err(StartError::IdentityNewer { found, path }),
+        Err(RecordError::Damaged { aside }) => Err(StartError::IdentityDamaged { aside }),
     }
 }
 

@@ -18,6 +18,7 @@ pub struct Looks {
 
 /// The window's end of it.
 pub struct Desktop {
+    #[cfg(target_os = "linux")]
     looks: Looks,
     percent: Option<u64>,
     #[cfg(target_os = "linux")]
@@ -29,6 +30,7 @@ impl Desktop {
         #[cfg(not(target_os = "linux"))]
         let _its_looks_come_from_winit = context;
         Self {
+            #[cfg(target_os = "linux")]
             looks: Looks::default(),
             percent: None,
             #[cfg(target_os = "linux")]

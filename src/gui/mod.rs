@@ -23,10 +23,13 @@ mod tab;
 pub mod texts;
 pub mod theme;
 mod toast;
+mod unstarted;
 pub mod view;
 mod widgets;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -38,6 +41,7 @@ use crate::settings::Settings;
 use app::App;
 use desktop::Desktop;
 use pace::Pace;
+use unstarted::Unstarted;
 
 /// Names the window for the desktop: class, icon, `.desktop` file.
 const APP_ID: &str = "ropeway";
@@ -46,25 +50,24 @@ const APP_ID: &str = "ropeway";
 /// folder. They are queued for sending. `log` begins the log of this run: one that only hands over has none, or
 /// such starts would push out those that somebody wants to read.
 pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>, log: impl FnOnce()) -> anyhow::Result<()> {
-    let door = match instance::claim(&data_dir, &paths)? {
-        Claim::First(door) => door,
-        Claim::HandedOver => return Ok(()),
+    let door = match instance::claim(&data_dir, &paths) {
+        Ok(Claim::First(door)) => door,
+        Ok(Claim::HandedOver) => return Ok(()),
+        Err(error) => {
+            // Without a window system, the terminal alone hears of it.
+            let _ = unstarted::show(Unstarted::instance(&error));
+            return Err(error.into());
+        }
     };
     log();
     let (settings, not_read) = match Settings::load(&data_dir) {
         Ok(settings) => (settings, None),
         Err(error) => (Settings::default(), Some(error.to_string())),
     };
-    let mut viewport = egui::ViewportBuilder::default()
-        .with_app_id(APP_ID)
-        .with_title("Ropeway")
-        .with_inner_size(theme::WINDOW_SIZE)
-        .with_min_inner_size(theme::WINDOW_MIN);
-    if let Some(icon) = theme::window_icon() {
-        viewport = viewport.with_icon(icon);
-    }
+    let not_started = Rc::new(RefCell::new(None));
+    let why_not = not_started.clone();
     let options = eframe::NativeOptions {
-        viewport,
+        viewport: viewport().with_inner_size(theme::WINDOW_SIZE),
         persistence_path: Some(data_dir.join("window.ron")),
         event_loop_builder: prefer_x11(),
         ..eframe::NativeOptions::default()
@@ -86,7 +89,14 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>, log: impl FnOnce()) -> anyhow
                     context.request_repaint_after(after);
                 }
             };
-            let (engine, events) = Engine::start(config, wake)?;
+            let (engine, events) = match Engine::start(config, wake) {
+                Ok(started) => started,
+                Err(error) => {
+                    let shown = Unstarted::engine(&error, settings.language);
+                    *why_not.borrow_mut() = Some(error);
+                    return Ok(Box::new(shown));
+                }
+            };
             let commands = move |command| engine.command(command);
             let mut app = App::new(settings, Some(data_dir), Box::new(commands), events);
             app.start(paths, not_read);
@@ -109,7 +119,22 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>, log: impl FnOnce()) -> anyhow
         }),
     )
     .map_err(|error| anyhow::anyhow!("{error}"))
-    .context("no window system answered")
+    .context("no window system answered")?;
+    match not_started.take() {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+fn viewport() -> egui::ViewportBuilder {
+    let viewport = egui::ViewportBuilder::default()
+        .with_app_id(APP_ID)
+        .with_title("Ropeway")
+        .with_min_inner_size(theme::WINDOW_MIN);
+    match theme::window_icon() {
+        Some(icon) => viewport.with_icon(icon),
+        None => viewport,
+    }
 }
 
 /// winit 0.30 knows no dropped files on native Wayland; through XWayland it does. So where both are

@@ -1,4 +1,3 @@
-use std::ffi::OsString;
 use std::sync::mpsc::channel;
 
 use super::*;
@@ -19,11 +18,13 @@ fn a_second_start_hands_its_paths_to_the_first_and_the_next_first_finds_the_fold
     let (woke, woken) = channel();
     let (serving, handed) = door.serve(move || woke.send(()).unwrap()).unwrap();
     assert!(serving.is_reachable());
-    let mut paths = vec![PathBuf::from("/home/me/报告 1\n.pdf"), "near".into()];
+    // With its drive where there are some.
+    let far = std::path::absolute("/home/me/报告 1\n.pdf").unwrap();
+    let mut paths = vec![far, "near".into()];
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStringExt as _;
-        paths.push(OsString::from_vec(b"/not/\xff\xfe/text".to_vec()).into());
+        paths.push(std::ffi::OsString::from_vec(b"/not/\xff\xfe/text".to_vec()).into());
     }
     paths.push("ropeway://192.168.1.20:9000/?id=3f9a".into());
     let claimed = claim(home.path(), &paths).unwrap();
@@ -44,9 +45,11 @@ fn a_second_start_waits_until_the_first_serves() {
     let home = tempfile::tempdir().unwrap();
     let door = first(home.path());
     let path = home.path().to_owned();
-    let second = std::thread::spawn(move || claim(&path, &["/a".into()]));
+    let paths = [std::path::absolute("/a").unwrap()];
+    let handed_over = paths.clone();
+    let second = std::thread::spawn(move || claim(&path, &handed_over));
     let (_serving, handed) = door.serve(|| {}).unwrap();
-    assert_eq!(handed.recv().unwrap().paths, [PathBuf::from("/a")]);
+    assert_eq!(handed.recv().unwrap().paths, paths);
     assert!(matches!(second.join().unwrap(), Ok(Claim::HandedOver)));
 }
 

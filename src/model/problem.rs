@@ -171,12 +171,17 @@ impl Problem {
 
 /// What systems say of a drive that was pulled out, or of a share that is not there any more.
 fn disk_is_gone(error: &io::Error) -> bool {
-    /// `EIO`, `ENXIO` and `ENODEV`, which have no [`io::ErrorKind`]; the same on every Unix.
-    const UNPLUGGED: [i32; 3] = [5, 6, 19];
+    /// `EIO`, `ENXIO` and `ENODEV`, the same on every Unix; or `ERROR_NOT_READY`, `ERROR_DEV_NOT_EXIST`,
+    /// `ERROR_NO_SUCH_DEVICE` and `ERROR_DEVICE_NOT_CONNECTED`. They have no [`io::ErrorKind`].
+    const UNPLUGGED: &[i32] = if cfg!(unix) {
+        &[5, 6, 19]
+    } else {
+        &[21, 55, 433, 1167]
+    };
     let unplugged = error
         .raw_os_error()
         .is_some_and(|code| UNPLUGGED.contains(&code));
-    error.kind() == io::ErrorKind::StaleNetworkFileHandle || (cfg!(unix) && unplugged)
+    error.kind() == io::ErrorKind::StaleNetworkFileHandle || unplugged
 }
 
 /// Why a whole transfer (or the attempt at one) ended.

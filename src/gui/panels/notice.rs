@@ -36,7 +36,13 @@ pub fn notices_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
 /// A sentence, and what can be done about it: behind it, or below where it is narrow.
 fn bar(ui: &mut Ui, look: &Look, sentence: &str, answers: impl FnOnce(&mut Ui)) {
     widgets::inset(ui, look.soft, |ui| {
-        let narrow = ui.available_width() < theme::NOTICE_BESIDE_FROM;
+        // On one line with its answers a long one would make everything wider than the window.
+        let line = sentence.to_owned();
+        let line = ui
+            .painter()
+            .layout_no_wrap(line, theme::body_font(), look.words);
+        let beside = line.size().x + theme::ACTIONS_COLUMN;
+        let narrow = ui.available_width() < theme::NOTICE_BESIDE_FROM.max(beside);
         ui.horizontal_top(|ui| {
             let symbol = widgets::icon(look.symbol, look.front);
             if narrow {
@@ -141,5 +147,39 @@ fn not_pasted(texts: &Texts, why: &NoPicture) -> String {
         NoPicture::Nothing => words.nothing_to_paste.to_owned(),
         NoPicture::TooLarge => words.picture_too_large.to_owned(),
         NoPicture::Problem(problem) => (words.not_pasted)(&(texts.problem)(problem)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use egui_kittest::Harness;
+
+    use super::*;
+    use crate::gui::texts::texts;
+    use crate::settings::Language;
+
+    #[test]
+    fn a_long_notice_takes_lines_and_not_the_width_of_the_window() {
+        let notice = Notice::DevicesNotRead("It was damaged. ".repeat(20));
+        let view = View {
+            notice: Some(notice),
+            ..View::default()
+        };
+        let mut wants = Vec::new();
+        let mut width = 0.0;
+        let harness = Harness::builder()
+            .with_size(theme::WINDOW_SIZE)
+            .with_context_setup(theme::install)
+            .build_ui(|ui| {
+                let texts = texts(Language::Chinese);
+                let mut scope = Scope {
+                    texts,
+                    wants: &mut wants,
+                };
+                notices_ui(ui, &mut scope, &view);
+                width = ui.min_rect().width();
+            });
+        drop(harness);
+        assert!(0.0 < width && width <= theme::WINDOW_SIZE[0], "{width}");
     }
 }

@@ -535,6 +535,7 @@ pub const ENGLISH: Texts = Texts {
     set_advanced: "Advanced",
     set: super::settings::ENGLISH,
     hands: super::hands::ENGLISH,
+    unstarted: super::unstarted::ENGLISH,
     wire: super::wire::ENGLISH,
     callers: super::callers::ENGLISH,
     settings_not_saved: |why| format!("The settings could not be saved: {why}"),

@@ -7,6 +7,7 @@ mod callers;
 mod en;
 mod hands;
 mod settings;
+mod unstarted;
 mod wire;
 mod zh;
 mod zh_findings;
@@ -26,6 +27,7 @@ pub use callers::CallerTexts;
 pub use en::ENGLISH;
 pub use hands::HandsTexts;
 pub use settings::SettingsTexts;
+pub use unstarted::UnstartedTexts;
 pub use wire::WireTexts;
 pub use zh::CHINESE;
 
@@ -370,6 +372,7 @@ pub struct Texts {
     pub wire: WireTexts,
     pub callers: CallerTexts,
     pub hands: HandsTexts,
+    pub unstarted: UnstartedTexts,
     pub settings_not_saved: fn(&str) -> String,
     pub settings_not_read: fn(&str) -> String,
     pub devices_not_read: fn(&str) -> String,

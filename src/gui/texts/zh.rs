@@ -464,6 +464,7 @@ pub const CHINESE: Texts = Texts {
     set_advanced: "高级",
     set: super::settings::CHINESE,
     hands: super::hands::CHINESE,
+    unstarted: super::unstarted::CHINESE,
     wire: super::wire::CHINESE,
     callers: super::callers::CHINESE,
     settings_not_saved: |why| format!("设置未能保存：{why}"),

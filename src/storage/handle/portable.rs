@@ -5,7 +5,7 @@ use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf, absolute};
 
-use super::{FileId, Standing, StandingKind, modified_of};
+use super::{FileId, Standing, StandingKind, modified_of, set_modified};
 use crate::model::Modified;
 
 #[derive(Debug)]
@@ -155,9 +155,22 @@ impl FolderHandle {
         Ok(false)
     }
 
-    /// Folders cannot be opened for this through the standard library.
-    pub fn set_folder_modified(&self, _name: &str, _modified: Modified) -> io::Result<()> {
-        Err(ErrorKind::Unsupported.into())
+    /// Through a handle that has no other right, and is the link's own where there is one.
+    pub fn set_folder_modified(&self, name: &str, modified: Modified) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        #[cfg(windows)]
+        {
+            use std::os::windows::fs::OpenOptionsExt as _;
+            // As CreateFileW and SetFileTime want it for a folder; the values are those of winnt.h and winbase.h.
+            const FILE_WRITE_ATTRIBUTES: u32 = 0x100;
+            const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+            const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+            options.access_mode(FILE_WRITE_ATTRIBUTES);
+            options.custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
+        }
+        let folder = options.open(self.path.join(name))?;
+        set_modified(&folder, modified);
+        Ok(())
     }
 
     /// The longest file that the file system can hold: the standard library does not tell.
