@@ -6,9 +6,11 @@
 mod support;
 
 use std::fs;
-use std::io::Write as _;
-use std::net::TcpStream;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ropeway::engine::{AcceptPolicy, Answer, Command, Event, OfferFolder, StopMode};
@@ -561,4 +563,114 @@ fn the_answer_to_an_offer_may_choose_another_rule() {
             assert_eq!(tree(&there).len(), 2, "nothing is mixed");
         }
     }
+}
+
+/// How many seconds something lasts, so that it can be tried for long by hand.
+fn seconds(variable: &str, usually: u64) -> Duration {
+    let said = std::env::var(variable).ok();
+    Duration::from_secs(said.map_or(usually, |seconds| seconds.parse().unwrap()))
+}
+
+/// A line of `delay` there and as much back. Until the time in `stalls_until` nothing gets through.
+fn slow_line(to: SocketAddr, delay: Duration, stalls_until: Arc<Mutex<Instant>>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let carry = move |mut from: TcpStream, mut to: TcpStream| {
+        let (sender, arriving) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 64 << 10];
+            while let Ok(count @ 1..) = from.read(&mut bytes) {
+                let there = Instant::now() + delay;
+                if sender.send((there, bytes[..count].to_vec())).is_err() {
+                    return;
+                }
+            }
+        });
+        let stalls_until = stalls_until.clone();
+        std::thread::spawn(move || {
+            for (there, bytes) in arriving {
+                let there = there.max(*stalls_until.lock().unwrap());
+                std::thread::sleep(there.saturating_duration_since(Instant::now()));
+                if to.write_all(&bytes).is_err() {
+                    break;
+                }
+            }
+            let _ = to.shutdown(Shutdown::Both);
+        });
+    };
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let server = TcpStream::connect(to).unwrap();
+            carry(client.try_clone().unwrap(), server.try_clone().unwrap());
+            carry(server, client);
+        }
+    });
+    addr
+}
+
+/// `ROPEWAY_STALL_SECONDS=25` stalls as long as a connection has to bear.
+#[test]
+fn an_honest_sender_gets_in_over_a_line_of_200_ms_and_a_stall_in_the_middle_interrupts_nothing() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::All, None);
+    let code = garden.code();
+    let stalls_until = Arc::new(Mutex::new(Instant::now()));
+    let addr = slow_line(addr, Duration::from_millis(200), stalls_until.clone());
+    let film = study.home.path().join("film.bin");
+    fs::write(&film, noise(3, 24 << 20)).unwrap();
+    study.send(&[&film], addr, &code);
+    for device in [&mut study, &mut garden] {
+        device.wait("bytes moving", |event| match event {
+            Event::Progress(progress) => (progress.bytes > 1 << 20).then_some(()),
+            _ => None,
+        });
+    }
+    *stalls_until.lock().unwrap() = Instant::now() + seconds("ROPEWAY_STALL_SECONDS", 5);
+    for device in [&mut study, &mut garden] {
+        device.wait("the word that nothing is heard", |event| match event {
+            Event::Quiet { seconds, .. } => (*seconds > 0).then_some(()),
+            _ => None,
+        });
+        device.arrived();
+        let cut = |event: &Event| matches!(event, Event::State(_, TransferState::Interrupted));
+        assert!(!device.said.iter().any(cut));
+    }
+    assert_eq!(
+        fs::read(garden.inbox().join("film.bin")).unwrap(),
+        noise(3, 24 << 20)
+    );
+}
+
+/// `ROPEWAY_BOTH_WAYS_SECONDS=120` does it for minutes.
+#[test]
+fn two_devices_send_to_each_other_at_the_same_time_and_both_get_exactly_what_was_sent() {
+    const BYTES: usize = 24 << 20;
+    let mut devices = [Device::new("Garden"), Device::new("Study")];
+    let addrs = devices
+        .each_mut()
+        .map(|device| device.listen(AcceptPolicy::All, Some(PASSPHRASE)));
+    let films = devices
+        .each_ref()
+        .map(|device| device.home.path().join("film.bin"));
+    for (n, film) in films.iter().enumerate() {
+        fs::write(film, noise(n as u64, BYTES)).unwrap();
+    }
+    let until = Instant::now() + seconds("ROPEWAY_BOTH_WAYS_SECONDS", 2);
+    let mut rounds = 0;
+    while rounds == 0 || Instant::now() < until {
+        for (n, device) in devices.iter_mut().enumerate() {
+            device.said.clear();
+            device.send(&[&films[n]], addrs[1 - n], PASSPHRASE);
+        }
+        for (n, device) in devices.iter_mut().enumerate() {
+            // One that it has sent, and one that it has received.
+            let sent = device.arrived().sent_bytes + device.arrived().sent_bytes;
+            assert!(sent >= BYTES as u64, "all of it has travelled: {sent}");
+            let came = device.inbox().join("film.bin");
+            assert!(fs::read(&came).unwrap() == noise(1 - n as u64, BYTES));
+            fs::remove_file(came).unwrap();
+        }
+        rounds += 1;
+    }
+    eprintln!("{rounds} times both ways");
 }

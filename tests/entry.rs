@@ -16,7 +16,7 @@ use ropeway::engine::{
 };
 use ropeway::model::{
     Allow, Bond, DeviceId, DeviceName, Failure, OnConflict, Party, Peer, Problem, Rule, Secret,
-    Status, Symbols, TransferId, Trust, Way,
+    Status, Symbols, TransferId, TransferState, Trust, Way,
 };
 use support::{Device, PASSPHRASE, noise};
 
@@ -473,6 +473,36 @@ fn a_transfer_under_way_ends_when_its_device_is_forgotten() {
         assert!(!late, "nothing is kept of it");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_transfer_under_way_ends_when_its_sender_forgets_the_other_device() {
+    let (mut garden, mut study, addr) = acquainted(AcceptPolicy::Paired);
+    let big = study.home.path().join("big");
+    fs::File::create(&big).unwrap().set_len(4 << 30).unwrap();
+    let transfer = send(&study, request(big, addr));
+    garden.wait("bytes moving", |event| match event {
+        Event::Progress(progress) => (progress.bytes > 1_000_000).then_some(()),
+        _ => None,
+    });
+    let there = study.engine.known()[0].id;
+    study.engine.command(Command::ForgetDevice(there));
+    let ended = study.ended();
+    assert_ne!(ended.status, Status::Arrived);
+    // At the other end the connection is gone, and nothing more comes.
+    garden.wait("that it was cut", |event| match event {
+        Event::Ended(summary) => Some(assert_ne!(summary.status, Status::Arrived)),
+        Event::State(_, TransferState::Interrupted) => Some(()),
+        _ => None,
+    });
+    study.engine.command(Command::Resume(transfer));
+    silent(&mut garden, |event| {
+        matches!(
+            event,
+            Event::State(_, TransferState::Running) | Event::Offer(_)
+        )
+    });
+    assert!(!garden.inbox().join("big").exists());
 }
 
 #[test]

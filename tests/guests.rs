@@ -6,22 +6,25 @@
 
 mod support;
 
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ropeway::channel::{Channel, Identity, Received};
-use ropeway::engine::{AcceptPolicy, Command, Event, StopMode};
-use ropeway::model::Hold;
+use ropeway::engine::{AcceptPolicy, Command, Event, KnownDevices, StopMode};
+use ropeway::model::{DeviceId, DeviceName, Hold};
+use ropeway::protocol::frame::{encode, kind};
 use ropeway::protocol::message::{
     FEATURES, Hello, Hex, ManifestEnd, ManifestPart, Method, Offer, Pause, VERSION,
 };
-use ropeway::protocol::verification::{Binding, Client, Refusal};
+use ropeway::protocol::verification::{Binding, Client, PairKey, Refusal};
 use ropeway::protocol::{Buffers, Decoder, Frame, Limit};
 use socket2::{Domain, Socket, Type};
+use support::program::ropeway;
 use support::random::Random;
-use support::{Device, PASSPHRASE};
+use support::{Device, PASSPHRASE, PATIENCE};
 
 /// They count this process's memory and connections, so one after the other.
 fn alone() -> MutexGuard<'static, ()> {
@@ -34,8 +37,15 @@ struct Guest(Channel);
 
 impl Guest {
     fn enter(to: SocketAddr, identity: &Identity) -> Self {
+        Self::enter_as(to, identity, "Guest")
+    }
+
+    fn enter_as(to: SocketAddr, identity: &Identity, name: &str) -> Self {
         let here = Ipv4Addr::LOCALHOST;
-        Self::prove(to, here, identity, Method::Passphrase, PASSPHRASE).unwrap()
+        Self::greet(to, here, identity, name, |machine| {
+            machine.prove(Method::Passphrase, PASSPHRASE.as_bytes(), &mut Random);
+        })
+        .unwrap()
     }
 
     fn prove(
@@ -44,6 +54,18 @@ impl Guest {
         identity: &Identity,
         method: Method,
         secret: &str,
+    ) -> Result<Self, Refusal> {
+        Self::greet(to, from, identity, "Guest", |machine| {
+            machine.prove(method, secret.as_bytes(), &mut Random);
+        })
+    }
+
+    fn greet(
+        to: SocketAddr,
+        from: Ipv4Addr,
+        identity: &Identity,
+        name: &str,
+        prove: impl Fn(&mut Client),
     ) -> Result<Self, Refusal> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
@@ -59,7 +81,7 @@ impl Guest {
         let hello = Hello {
             versions: vec![VERSION],
             features: FEATURES.map(str::to_owned).to_vec(),
-            name: "Guest".into(),
+            name: name.into(),
             system: "linux".into(),
             accepts: Vec::new(),
         };
@@ -76,7 +98,7 @@ impl Guest {
             match frame {
                 Some(frame) => {
                     if machine.handle_frame(frame)?.is_some() {
-                        machine.prove(method, secret.as_bytes(), &mut Random);
+                        prove(&mut machine);
                     }
                 }
                 None => {
@@ -167,6 +189,27 @@ fn one_device_has_64_connections_at_most_and_others_still_get_in() {
     honest(&mut garden, to);
     // Those who were here stay, until their time to offer something is over.
     assert!(open_ones(&mut guests[32..]) > 0);
+}
+
+#[test]
+fn no_more_than_256_clients_are_inside_and_whoever_offers_nothing_makes_room() {
+    let _alone = alone();
+    let mut garden = Device::new("Garden");
+    let to = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let mut guests = Vec::new();
+    let begun = Instant::now();
+    for _ in 0..5 {
+        let identity = Identity::generate().unwrap();
+        guests.extend((0..52).map(|_| Guest::enter(to, &identity)));
+    }
+    // Four too many: each time the one goes that has been idle for longest, of the device that has most.
+    for device in 0..4 {
+        guests[device * 52].wait_for_the_end();
+    }
+    let slow = begun.elapsed() > Duration::from_secs(15);
+    assert!(slow || !guests[1].is_closed(), "no more than four");
+    assert!(!guests.last_mut().unwrap().is_closed(), "the newest is in");
+    honest(&mut garden, to);
 }
 
 #[test]
@@ -292,9 +335,17 @@ fn whoever_floods_and_never_reads_costs_bounded_memory() {
 }
 
 #[test]
-fn wrong_codes_from_two_addresses_rest_the_code_and_a_person_ends_that() {
+fn wrong_codes_from_two_addresses_rest_the_code_keep_no_known_device_out_and_a_person_ends_that() {
     let _alone = alone();
-    let mut garden = Device::new("Garden");
+    // It remembers somebody.
+    let home = tempfile::tempdir().unwrap();
+    let (known, _) = KnownDevices::open(&home.path().join("data"));
+    let friend = Identity::generate().unwrap();
+    let key = PairKey::derive(&[7; 32], friend.device_id(), DeviceId([0; 32]));
+    let name = DeviceName::cleaned("Friend", "");
+    known.wish(friend.device_id(), &name);
+    assert!(known.pair(friend.device_id(), &name, key.clone()));
+    let mut garden = Device::at(home, "Garden");
     let to = garden.listen(AcceptPolicy::All, None);
     garden.code();
     let guesser = Identity::generate().unwrap();
@@ -329,6 +380,11 @@ fn wrong_codes_from_two_addresses_rest_the_code_and_a_person_ends_that() {
     let right = shown(&garden);
     let resting = Guest::prove(to, here, &guesser, Method::Code, &right);
     assert_eq!(resting.err(), Some(Refusal::Secret));
+    // Whom it remembers gets in all the while, also from the address that has used up its tries.
+    for from in [here, Ipv4Addr::new(127, 0, 0, 2)] {
+        let prove = |machine: &mut Client| machine.prove_pair(&key, &mut Random);
+        assert!(Guest::greet(to, from, &friend, "Friend", prove).is_ok());
+    }
     garden.engine.command(Command::NewCode);
     garden.wait("the end of the rest", |event| match event {
         Event::CodeRests(rests) => (!rests).then_some(()),
@@ -337,4 +393,118 @@ fn wrong_codes_from_two_addresses_rest_the_code_and_a_person_ends_that() {
     let fresh = garden.code();
     let fresh = fresh.replace(' ', "");
     assert!(Guest::prove(to, here, &guesser, Method::Code, &fresh).is_ok());
+}
+
+/// What clears a screen, changes a title, colours, begins a line, turns one around or hides in it.
+const ACTS: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\r\n\u{8}\u{202e}\u{2066}\u{200b}\u{2028}";
+
+fn acts(c: char) -> bool {
+    (c.is_control() && c != '\n')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+}
+
+/// All that a running `ropeway receive` says and writes down of peers that mean harm.
+fn said_and_logged(more: &[&str]) -> (String, String) {
+    let home = tempfile::tempdir().unwrap();
+    let (data, inbox) = (home.path().join("data"), home.path().join("inbox"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = listener.local_addr().unwrap();
+    drop(listener);
+    let at = to.to_string();
+    let fixed = ["receive", "--listen", &at, "--dir", inbox.to_str().unwrap()];
+    let mut command = ropeway(&data, &[&fixed, more].concat());
+    command
+        .env("ROPEWAY_CODE", PASSPHRASE)
+        .env("ROPEWAY_LOG", "ropeway=debug,wire=trace")
+        .stdout(File::create(home.path().join("out")).unwrap())
+        .stderr(File::create(home.path().join("err")).unwrap());
+    let mut receiving = command.spawn().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    while std::net::TcpStream::connect(to).is_err() {
+        assert!(
+            Instant::now() < deadline,
+            "{}",
+            read(&home.path().join("err"))
+        );
+    }
+
+    // Before it has proven anything: JSON whose error quotes what came.
+    let identity = Identity::generate().unwrap();
+    let socket = std::net::TcpStream::connect(to).unwrap();
+    let mut channel = Channel::connect(socket, &identity, deadline).unwrap();
+    let name = format!("Stranger{ACTS}");
+    let hello = serde_json::json!({
+        "versions": [VERSION], "features": [], "name": name, "system": name,
+    });
+    let forged = format!("{ACTS}2026-01-01T00:00:00.000000Z  INFO ropeway::engine: forged");
+    let verify = serde_json::json!({"method": forged, "challenge": "00".repeat(32)});
+    for (kind, body) in [(kind::HELLO, hello), (kind::VERIFY, verify)] {
+        let frame = encode(kind, &serde_json::to_vec(&body).unwrap());
+        channel.writer.write(&frame).unwrap();
+    }
+    let mut stranger = Guest(channel);
+    stranger
+        .0
+        .established(Duration::from_millis(50), || {})
+        .unwrap();
+    stranger.wait_for_the_end();
+
+    // Who knows the secret: its name, the names of files, why one cannot be read, and at last a code.
+    let mut guest = Guest::enter_as(to, &identity, &format!("Evil{ACTS}"));
+    let transfer = Hex([1; 16]);
+    guest.say(&Frame::Offer(Offer { transfer }));
+    let file = serde_json::json!({"entries": [{"name": format!("file{ACTS}"), "size": 1}]});
+    let manifest = encode(kind::MANIFEST, &serde_json::to_vec(&file).unwrap());
+    let failed = serde_json::json!({"entry": 0, "code": format!("code{ACTS}"), "detail": format!("detail{ACTS}")});
+    let failed = encode(kind::FAILED, &serde_json::to_vec(&failed).unwrap());
+    let cancel = serde_json::json!({"problem": {"code": format!("over{ACTS}"), "detail": format!("why{ACTS}")}});
+    let cancel = encode(kind::CANCEL, &serde_json::to_vec(&cancel).unwrap());
+    let end = Frame::ManifestEnd(ManifestEnd {
+        entries: 1,
+        bytes: 1,
+    })
+    .encode();
+    for frame in [manifest, failed, end] {
+        guest.0.writer.write(&frame).unwrap();
+    }
+    let out = home.path().join("out");
+    while !read(&out).contains("Evil") {
+        assert!(Instant::now() < deadline, "{}", read(&out));
+    }
+    let _ = guest.0.writer.write(&cancel);
+    guest.wait_for_the_end();
+    let pid = rustix::process::Pid::from_child(&receiving);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    receiving.wait().unwrap();
+    let said = read(&out) + &read(&home.path().join("err"));
+    let log = fs::read_dir(data.join("logs")).unwrap();
+    let log = log.map(|entry| read(&entry.unwrap().path())).collect();
+    (said, log)
+}
+
+#[test]
+fn whatever_peers_call_themselves_and_their_files_acts_on_no_terminal_and_forges_no_line_of_the_log()
+ {
+    let _alone = alone();
+    for more in [
+        &["--accept", "all"][..],
+        &["--accept", "ask"],
+        &["--accept", "all", "--json"],
+        &["--accept", "all", "--log", "wire"],
+    ] {
+        let (said, log) = said_and_logged(more);
+        assert!(said.contains("Evil"), "{more:?}: {said}");
+        assert!(!said.chars().any(acts), "{more:?}: {said:?}");
+        // What was quoted is there, on the line that quotes it.
+        assert!(log.contains("forged"), "{more:?}: {log}");
+        assert!(!log.chars().any(acts), "{more:?}: {log:?}");
+        for line in log.lines() {
+            assert!(line.starts_with("20"), "{more:?}: {line}");
+            assert!(
+                !line.contains("forged") || line.contains("not let in"),
+                "{line}"
+            );
+        }
+    }
 }

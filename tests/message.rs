@@ -49,17 +49,24 @@ fn a_device_that_cannot_keep_a_message_is_not_waited_for_without_end() {
     receiving.end();
     let kept = garden.path().join("data/conversations");
     let kept = kept.join(format!("{}.jsonl", id.as_str().unwrap()));
+    let not_kept = |addr: SocketAddr, text: &str| {
+        let (mut receiving, addr) = receive(garden.path(), &addr.to_string(), &[]);
+        let mut command = message(study.path(), addr, text);
+        command.args(["--wait", "1"]);
+        let (status, said) = outcome(command);
+        assert_eq!(status, Some(5), "{said}");
+        let why = "does not say that it has the message";
+        assert!(said.contains(why), "{said}");
+        receiving.signal(Signal::INT);
+        receiving.end();
+    };
+    let newer = "{\"version\":99}\n";
+    std::fs::write(&kept, newer).unwrap();
+    not_kept(addr, "second");
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), newer);
     std::fs::remove_file(&kept).unwrap();
     std::fs::create_dir(&kept).unwrap();
-    let (_receiving, addr) = receive(garden.path(), &addr.to_string(), &[]);
-    let mut command = message(study.path(), addr, "second");
-    command.args(["--wait", "1"]);
-    let (status, said) = outcome(command);
-    assert_eq!(status, Some(5), "{said}");
-    assert!(
-        said.contains("does not say that it has the message"),
-        "{said}"
-    );
+    not_kept(addr, "third");
 }
 
 #[test]

@@ -16,10 +16,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ropeway::channel::{Channel, Identity, Received};
-use ropeway::engine::AcceptPolicy;
+use ropeway::engine::{AcceptPolicy, Command, Event, Limits};
+use ropeway::model::{Status, TransferState};
 use ropeway::protocol::Frame;
-use ropeway::protocol::message::{FEATURES, Hello, VERSION};
+use ropeway::protocol::message::{FEATURES, Hello, Hex, Method, VERSION, Verify};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::time::Timespec;
 use socket2::{Domain, Socket, Type};
+use support::program::{Running, ropeway};
 use support::{Device, PASSPHRASE, noise};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -33,18 +37,20 @@ enum Manner {
     Slow,
     /// A record begun and left.
     Stuck,
-    /// The channel is there, and no hello follows.
-    NoHello,
     /// A hello, and no secret follows.
     NoVerify,
+    /// It says by which way it enters, one that costs nothing, and never answers.
+    NoAnswer,
+    /// It says all that it may before it has proven anything, and then nothing.
+    Wordy,
 }
 
 const MANNERS: [Manner; 5] = [
     Manner::Silent,
     Manner::Slow,
     Manner::Stuck,
-    Manner::NoHello,
     Manner::NoVerify,
+    Manner::NoAnswer,
 ];
 
 impl Manner {
@@ -64,20 +70,45 @@ impl Manner {
                 }
                 return;
             }
-            Self::NoHello | Self::NoVerify => {
+            Self::NoVerify | Self::NoAnswer | Self::Wordy => {
                 let Ok(mut channel) = Channel::connect(socket, identity, deadline) else {
                     return;
                 };
-                if matches!(self, Self::NoVerify) {
-                    let hello = Hello {
+                let hello = |name: String| {
+                    Frame::Hello(Hello {
                         versions: vec![VERSION],
                         features: FEATURES.map(str::to_owned).to_vec(),
-                        name: "Stranger".into(),
+                        name,
                         system: "linux".into(),
                         accepts: Vec::new(),
-                    };
-                    let _ = channel.writer.write(&Frame::Hello(hello).encode());
-                }
+                    })
+                };
+                let says = match self {
+                    Self::NoVerify => hello("Stranger".into()).encode(),
+                    Self::NoAnswer => [
+                        hello("Stranger".into()).encode(),
+                        Frame::Verify(Verify {
+                            method: Method::Pair,
+                            pake: None,
+                            transfer: None,
+                            challenge: Hex([7; 32]),
+                        })
+                        .encode(),
+                    ]
+                    .concat(),
+                    // The longest hello, then a frame of a type that is skipped, as long, again and again.
+                    Self::Wordy => {
+                        let mut says = hello("x".repeat(3_900)).encode();
+                        for _ in 0..2 {
+                            says.extend_from_slice(&4_096_u32.to_be_bytes());
+                            says.push(0xff);
+                            says.extend(std::iter::repeat_n(b'x', 4_095));
+                        }
+                        says
+                    }
+                    _ => Vec::new(),
+                };
+                let _ = channel.writer.write(&says);
                 let mut came = Vec::new();
                 while let Ok(Received::Bytes(_)) =
                     channel.reader.read(|piece| came.extend_from_slice(piece))
@@ -231,4 +262,174 @@ fn a_crowd_from_as_many_addresses_lets_a_sender_in_within_a_second() {
     let everywhere = |n: usize| Ipv4Addr::new(127, 0, 1, u8::try_from(n).unwrap()).into();
     let delay = delayed(&MANNERS, everywhere, false);
     assert!(delay < Duration::from_secs(1), "{delay:?}");
+}
+
+/// Sockets that one thread holds, as from another computer: they cost this one nothing but themselves.
+struct Swarm {
+    over: Arc<AtomicBool>,
+    visits: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Swarm {
+    /// `says`: each time it connects, before it waits to be closed.
+    fn gather(to: SocketAddr, many: usize, from: IpAddr, says: &'static [u8]) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let visits = Arc::new(AtomicUsize::new(0));
+        let (ends, visited) = (over.clone(), visits.clone());
+        let thread = thread::spawn(move || {
+            let mut sockets: Vec<TcpStream> = Vec::new();
+            while !ends.load(Ordering::SeqCst) {
+                while sockets.len() < many {
+                    let Some(mut socket) = connect(from, to) else {
+                        break;
+                    };
+                    let _ = socket.write_all(says);
+                    visited.fetch_add(1, Ordering::SeqCst);
+                    sockets.push(socket);
+                }
+                let waits = sockets.iter();
+                let mut waits: Vec<_> = waits
+                    .map(|socket| PollFd::new(socket, PollFlags::IN))
+                    .collect();
+                let moment = Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 10_000_000,
+                };
+                poll(&mut waits, Some(&moment)).unwrap();
+                let closed: Vec<_> = waits
+                    .iter()
+                    .map(|wait| !wait.revents().is_empty())
+                    .collect();
+                let mut closed = closed.into_iter();
+                sockets.retain(|_| !closed.next().unwrap());
+            }
+        });
+        let swarm = Self {
+            over,
+            visits,
+            thread: Some(thread),
+        };
+        while swarm.visits() < 3 * many {
+            thread::yield_now();
+        }
+        swarm
+    }
+
+    fn visits(&self) -> usize {
+        self.visits.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Swarm {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+/// How late an honest sender is among sockets that come back the moment they are closed, silent ones and
+/// such that have begun to say something, beside a transfer that has begun before.
+fn among_a_swarm(many: usize, from: IpAddr) -> Duration {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let to = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let alone = honest(&mut garden, &mut study, to);
+    // So slow that it lasts as long as the swarm.
+    let mut office = Device::new("Office");
+    let limit = Limits {
+        bytes_per_second: Some(1 << 20),
+        ..Limits::default()
+    };
+    office.engine.command(Command::SetLimits(limit));
+    let film = office.home.path().join("film.bin");
+    fs::write(&film, noise(2, 32 << 20)).unwrap();
+    office.send(&[&film], to, PASSPHRASE);
+    let progress = |event: &Event| match event {
+        Event::Progress(progress) if progress.bytes > 0 => Some(progress.bytes),
+        _ => None,
+    };
+    let before = office.wait("bytes", progress);
+
+    let mut late = Duration::ZERO;
+    for says in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
+        let swarm = Swarm::gather(to, many, from, says);
+        for _ in 0..3 {
+            let begun = Instant::now();
+            let file = study.home.path().join("a.txt");
+            study.send(&[&file], to, PASSPHRASE);
+            study.arrived();
+            let among = begun.elapsed();
+            eprintln!(
+                "{many} from {from}: alone {alone:?}, among {among:?}, {} visits",
+                swarm.visits()
+            );
+            late = late.max(among.saturating_sub(alone));
+        }
+    }
+    // The transfer under way has neither stood still nor been begun again.
+    office.wait("more bytes", |event| {
+        progress(event).filter(|now| *now > before)
+    });
+    office.engine.command(Command::SetLimits(Limits::default()));
+    assert_eq!(office.ended().status, Status::Arrived);
+    let cut = |event: &Event| matches!(event, Event::State(_, TransferState::Interrupted));
+    assert!(!office.said.iter().any(cut));
+    let came = fs::read(garden.inbox().join("film.bin")).unwrap();
+    assert!(came == noise(2, 32 << 20));
+    late
+}
+
+#[test]
+fn six_hundred_sockets_that_come_back_at_once_delay_others_by_less_than_a_second_and_cut_nobody() {
+    let late = among_a_swarm(600, elsewhere(0));
+    assert!(late < Duration::from_secs(1), "{late:?}");
+}
+
+#[test]
+fn six_hundred_sockets_that_come_back_at_once_delay_their_neighbours_by_less_than_six_seconds() {
+    let late = among_a_swarm(600, HERE);
+    assert!(late < Duration::from_secs(6), "{late:?}");
+}
+
+/// A line of `/proc/…/status`, in bytes.
+fn memory_of(process: u32, what: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+    let kilobytes = line.split_whitespace().nth(1).unwrap();
+    kilobytes.parse::<u64>().unwrap() << 10
+}
+
+#[test]
+fn a_crowd_that_says_all_it_may_costs_a_server_a_few_megabytes_and_no_more_when_it_is_larger() {
+    let home = tempfile::tempdir().unwrap();
+    let inbox = home.path().join("inbox");
+    let arguments = ["receive", "--listen", "127.0.0.1:0", "--json", "--dir"];
+    let mut command = ropeway(
+        &home.path().join("data"),
+        &[&arguments[..], &[inbox.to_str().unwrap()]].concat(),
+    );
+    command.env("ROPEWAY_CODE", PASSPHRASE);
+    let mut receiving = Running::start(command);
+    let port = receiving.wait("listening")["port"].as_u64().unwrap();
+    let to = SocketAddr::new(HERE, u16::try_from(port).unwrap());
+    let before = memory_of(receiving.child.id(), "VmRSS");
+    // From everywhere, or no more than eight of them would be there at a time.
+    let everywhere = |n: usize| Ipv4Addr::new(127, 0, 2, u8::try_from(n).unwrap()).into();
+    let mut peaks = Vec::new();
+    for _ in 0..2 {
+        let crowd = Crowd::gather(to, &[Manner::Wordy], everywhere, false);
+        drop(crowd);
+        peaks.push(memory_of(receiving.child.id(), "VmHWM"));
+    }
+    eprintln!("{before} bytes before, at most {peaks:?} with the crowds");
+    // 64 at a time: what each may say, TLS, a thread's stack, and what the allocator keeps besides.
+    assert!(peaks[0] - before < 96 << 20, "{before}, {peaks:?}");
+    // Nothing of the first crowd is left when the second one comes.
+    assert!(peaks[1] - peaks[0] < 24 << 20, "{before}, {peaks:?}");
+    let mut study = Device::new("Study");
+    let file = study.home.path().join("a.txt");
+    fs::write(&file, "hello").unwrap();
+    study.send(&[&file], to, PASSPHRASE);
+    let offer = receiving.wait("offer");
+    assert_eq!(offer["from"], "Study");
 }

@@ -1,5 +1,6 @@
 //! What tests/golden/vectors says two implementations come to, this one comes to. The values were computed
-//! by another program (`check.py` beside them), from PROTOCOL.md alone.
+//! by another program (`check.py` beside them), from PROTOCOL.md alone. And a peer that was written from nothing else
+//! (`tests/peer`) meets the program.
 
 // Helpers of tests are tests, too; clippy only knows the functions that are marked.
 #![allow(clippy::unwrap_used)]
@@ -378,5 +379,29 @@ fn group_hashes_and_their_merge_are_the_ones_of_the_vectors() {
         let ours: Vec<_> = groups.iter().map(|hash| hash.to_vec()).collect();
         assert_eq!(ours, expected, "{length}");
         assert_eq!(merge(&groups), whole, "{length}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_peer_written_from_the_protocol_alone_finds_sends_goes_on_talks_and_receives() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer/run.py");
+    let peer = std::process::Command::new(script)
+        .arg(env!("CARGO_BIN_EXE_ropeway"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output();
+    let (code, said) = match peer {
+        Ok(out) => (
+            out.status.code(),
+            String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned(),
+        ),
+        Err(error) => (Some(77), format!("there is no /usr/bin/python3: {error}")),
+    };
+    if code == Some(77) {
+        let may_skip = std::env::var_os("ROPEWAY_SKIP_NOTHING").is_none();
+        assert!(may_skip, "{said}");
+        eprintln!("skipped: {said}");
+    } else {
+        assert_eq!(code, Some(0), "{said}");
     }
 }

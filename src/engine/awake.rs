@@ -92,7 +92,7 @@ fn keep(wanted: &Receiver<bool>, inputs: &Sender<Input>) {
             let asked = keepawake::Builder::default()
                 .idle(true)
                 .app_name("Ropeway")
-                .app_reverse_domain("app.ropeway")
+                .app_reverse_domain("ropeway")
                 .reason("Files are being transferred")
                 .create();
             match asked {

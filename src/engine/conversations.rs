@@ -702,7 +702,7 @@ fn write_all(transcripts: &Transcripts, asked: &Receiver<Write>, behind: &Behind
                 }
                 Write::Compact(device, lines) => {
                     if let Some(all) = unwritten.remove(&device) {
-                        add(transcripts, device, all, &mut unwritten);
+                        add(transcripts, device, all, false, &mut unwritten);
                     }
                     let compacted = transcripts.compact(device, lines);
                     say_if_failed(compacted);
@@ -729,7 +729,8 @@ fn write_all(transcripts: &Transcripts, asked: &Receiver<Write>, behind: &Behind
             }
         }
         for (device, all) in std::mem::take(&mut unwritten) {
-            add(transcripts, device, all, &mut unwritten);
+            let again = lock(behind).contains_key(&device);
+            add(transcripts, device, all, again, &mut unwritten);
         }
         let left = unwritten
             .iter()
@@ -741,11 +742,12 @@ fn write_all(transcripts: &Transcripts, asked: &Receiver<Write>, behind: &Behind
     }
 }
 
-/// Writes what waits; what cannot be written waits on.
+/// Writes what waits; what cannot be written waits on, which is said once and not `again`.
 fn add(
     transcripts: &Transcripts,
     device: DeviceId,
     all: Unwritten,
+    again: bool,
     left: &mut HashMap<DeviceId, Unwritten>,
 ) {
     let records = all.items.iter().filter_map(|item| item.record.clone());
@@ -767,12 +769,11 @@ fn add(
             }
             thens(all);
         }
-        // What stands there is not ours to change, ever: it is in memory that this one is kept.
-        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
-            thens(all);
-        }
+        // Of a newer version, too: it gets no receipt, so that its sender keeps it for that one.
         Err(error) => {
-            tracing::warn!(%error, "a conversation is not kept yet");
+            if !again {
+                tracing::warn!(%error, "a conversation is not kept yet");
+            }
             let mut all = all;
             let mut tried = Vec::new();
             for item in &mut all.items {

@@ -42,16 +42,16 @@ const NEAR_PATH: Duration = Duration::from_millis(1);
 pub const LONG_PATH: Duration = Duration::from_millis(5);
 
 /// Chooses the congestion control that suits the path. Which ones a program may choose is for the
-/// system's administrator to say; without it everything works.
+/// system's administrator to say; without it everything works. Tells whether it is one that does not
+/// take each lost packet for a full line.
 #[cfg(target_os = "linux")]
-pub fn suit_path(socket: &TcpStream, round_trip: Duration) {
+pub fn suit_path(socket: &TcpStream, round_trip: Duration) -> bool {
     let socket = socket2::SockRef::from(socket);
     let paced = || {
         let now = socket.tcp_congestion().unwrap_or_default();
         now.split(|byte| *byte == 0).next() == Some(b"bbr")
     };
     let better: &[&[u8]] = if round_trip >= LONG_PATH {
-        // It does not take each lost packet for a full line.
         &[b"bbr"]
     } else if round_trip < NEAR_PATH && paced() {
         // Its timer for every packet costs as much as their encryption, and there is nothing to find out.
@@ -63,10 +63,13 @@ pub fn suit_path(socket: &TcpStream, round_trip: Duration) {
     if !better.is_empty() && !better.iter().any(chosen) {
         tracing::debug!("the system's own congestion control stays");
     }
+    paced()
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn suit_path(_socket: &TcpStream, _round_trip: Duration) {}
+pub fn suit_path(_socket: &TcpStream, _round_trip: Duration) -> bool {
+    false
+}
 
 /// Where a device may be: addresses at which it was heard of, and what a person wrote.
 pub struct Places<'a> {

@@ -17,13 +17,23 @@ pub const STRANGERS_NEAR: usize = 8;
 pub const SERVER_DEADLINE: Duration = Duration::from_secs(5);
 /// The client waits a little longer than the server may take.
 pub const CLIENT_DEADLINE: Duration = Duration::from_secs(8);
+/// Of those who were turned away, threads that have not ended yet: one that computes is not woken by that.
+pub const LEAVING: usize = 64;
+/// Of those, from one neighbourhood: half, so that a crowd there does not keep out everybody.
+pub const LEAVING_NEAR: usize = 32;
 /// Whoever is turned away for others learns it so much later, and then comes back: a crowd that comes
 /// back at once leaves an honest client at its side time enough.
 pub const TURNED_AWAY_FOR: Duration = Duration::from_secs(1);
-/// Of those, at most; the longest there goes first. Each costs a descriptor, nothing else.
-pub const TURNED_AWAY: usize = 256;
-/// Connections that the system may keep ready for us.
-pub const BACKLOG: i32 = 128;
+/// Of those, at most; the longest there goes first. Each costs a descriptor, nothing else, and is let
+/// go at once when those run out. More than one program opens by itself: whoever has more sockets than
+/// this comes back at any rate, which then keeps out others of its own neighbourhood alone.
+pub const TURNED_AWAY: usize = 1024;
+/// Connections that are accepted and not looked at yet. Each costs a descriptor; the rest waits with the
+/// system.
+pub const ACCEPTED: usize = 64;
+/// Connections that the system may keep ready for us: more than a crowd opens between two looks, since
+/// for whoever finds no place there the next try is a second later.
+pub const BACKLOG: i32 = 1024;
 /// Without descriptors left, accept fails at once; the next try waits so long.
 pub const REST_AFTER_ERROR: Duration = Duration::from_millis(100);
 

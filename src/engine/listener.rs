@@ -4,9 +4,9 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::command::Bind;
 use super::event::ListenError;
-use super::limits::{BACKLOG, REST_AFTER_ERROR};
+use super::limits::{ACCEPTED, BACKLOG, REST_AFTER_ERROR};
+use super::lock;
 use super::note::Input;
 
 /// How many ports after the preferred one are tried.
@@ -27,6 +28,7 @@ pub struct Listener {
     /// The preferred port was taken.
     pub port_moved: bool,
     stop: Arc<AtomicBool>,
+    places: Arc<Places>,
     socket: TcpListener,
     thread: Option<JoinHandle<()>>,
 }
@@ -42,14 +44,17 @@ impl Listener {
         let accepting = socket.try_clone().map_err(other)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
+        let places = Arc::new(Places::default());
+        let queue = places.clone();
         let thread = thread::Builder::new()
             .name("listen".into())
-            .spawn(move || accept(&accepting, &stopped, &inputs))
+            .spawn(move || accept(&accepting, &stopped, &queue, &inputs))
             .map_err(other)?;
         Ok(Self {
             addr,
             port_moved,
             stop,
+            places,
             socket,
             thread: Some(thread),
         })
@@ -59,6 +64,8 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
+        // It may wait for us, who are here.
+        self.places.wake();
         // Where the system allows it, this ends the accept at once; elsewhere a knock does.
         let _ = socket2::SockRef::from(&self.socket).shutdown(std::net::Shutdown::Both);
         let knock = SocketAddr::new(reachable(self.addr.ip()), self.addr.port());
@@ -77,15 +84,57 @@ fn reachable(bound: IpAddr) -> IpAddr {
     }
 }
 
-fn accept(listener: &TcpListener, stop: &AtomicBool, inputs: &Sender<Input>) {
-    loop {
+/// Of accepted sockets on their way to the supervisor.
+#[derive(Default)]
+struct Places {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// Held until an accepted socket has been looked at.
+pub struct Place(Arc<Places>);
+
+impl Places {
+    /// Waits until there is one; none once it is to stop.
+    fn take(self: &Arc<Self>, stop: &AtomicBool) -> Option<Place> {
+        let mut taken = lock(&self.taken);
+        while *taken >= ACCEPTED && !stop.load(Ordering::SeqCst) {
+            taken = self
+                .freed
+                .wait(taken)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        if stop.load(Ordering::SeqCst) {
+            return None;
+        }
+        *taken += 1;
+        Some(Place(self.clone()))
+    }
+
+    fn wake(&self) {
+        // Under the lock, or it could come between the look at `stop` and the wait.
+        let _taken = lock(&self.taken);
+        self.freed.notify_all();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = lock(&self.0.taken);
+        *taken = taken.saturating_sub(1);
+        self.0.freed.notify_one();
+    }
+}
+
+fn accept(listener: &TcpListener, stop: &AtomicBool, places: &Arc<Places>, inputs: &Sender<Input>) {
+    while let Some(place) = places.take(stop) {
         let accepted = listener.accept();
         if stop.load(Ordering::SeqCst) {
             return;
         }
         match accepted {
             Ok((socket, addr)) => {
-                if inputs.send(Input::Accepted(socket, addr)).is_err() {
+                if inputs.send(Input::Accepted(socket, addr, place)).is_err() {
                     return;
                 }
             }
@@ -98,6 +147,7 @@ fn accept(listener: &TcpListener, stop: &AtomicBool, inputs: &Sender<Input>) {
             }
             Err(error) => {
                 tracing::warn!(%error, "accept failed; resting");
+                let _ = inputs.send(Input::NotAccepted);
                 thread::sleep(REST_AFTER_ERROR);
             }
         }

@@ -154,6 +154,8 @@ impl Engine {
             wire: Wire::new(),
             calls: Calls::default(),
             discovery: Mutex::default(),
+            #[cfg(test)]
+            ahead: std::sync::atomic::AtomicU64::new(0),
         });
         let mut reporter = Reporter {
             events,
@@ -298,6 +300,20 @@ struct Shared {
     calls: Calls,
     /// Once discovery was on.
     discovery: Mutex<Option<Watch>>,
+    /// So many seconds later than it is: what takes minutes is tested in moments.
+    #[cfg(test)]
+    ahead: std::sync::atomic::AtomicU64,
+}
+
+impl Shared {
+    /// By which clients are told that they have waited long enough.
+    fn now(&self) -> Instant {
+        #[cfg(test)]
+        let ahead = self.ahead.load(std::sync::atomic::Ordering::SeqCst);
+        #[cfg(not(test))]
+        let ahead = 0;
+        Instant::now() + Duration::from_secs(ahead)
+    }
 }
 
 /// The way of events to the front end.

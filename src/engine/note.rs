@@ -9,6 +9,7 @@ use std::sync::mpsc::{Sender, SyncSender};
 use super::calls::Nonce;
 use super::command::Command;
 use super::event::{Looked, Measured};
+use super::listener::Place;
 use super::receiving::Receiving;
 use super::surveying::Surveyed;
 use super::talking::TalkNote;
@@ -28,7 +29,9 @@ pub type ConnectionId = u64;
 pub enum Input {
     Command(Command),
     Quit,
-    Accepted(TcpStream, SocketAddr),
+    Accepted(TcpStream, SocketAddr, Place),
+    /// Nobody can be accepted just now; most likely there is no descriptor left.
+    NotAccepted,
     ListenerEnded(io::Error),
     Note(ConnectionId, Note),
     Measured(Measured),

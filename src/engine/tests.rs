@@ -1,5 +1,6 @@
 //! Defects of ours, which no peer can bring about: they are planted.
 
+mod asking;
 mod attached;
 mod away;
 mod nearby;

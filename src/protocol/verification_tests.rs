@@ -251,6 +251,16 @@ fn no_step_can_be_skipped_or_taken_twice() {
             .unwrap();
         assert!(client.handle_frame(raw(&frame.encode())).is_err());
     }
+    // Content, the control of a transfer, what belongs to a conversation: no type but that one.
+    use crate::protocol::frame::kind::{OPTIONAL, VERIFY};
+    for kind in (0..OPTIONAL).filter(|kind| *kind != VERIFY) {
+        let mut meeting = Meeting::new(binding(), binding());
+        meeting.until_verify(b"427913");
+        for body in [&b""[..], b"{}", &[0; 100]] {
+            let frame = raw(&encode(kind, body));
+            assert!(meeting.server.handle_frame(frame).is_err(), "{kind:#04x}");
+        }
+    }
     // An ended server stays ended.
     let mut meeting = Meeting::new(binding(), binding());
     let answer = meeting.until_answer(b"1", b"2");

@@ -473,7 +473,10 @@ fn newer_is_left_alone(file: &mut File) -> io::Result<()> {
         .next()
         .unwrap_or_default();
     match serde_json::from_slice::<Head>(first) {
-        Ok(head) if head.version > VERSION => Err(io::ErrorKind::Unsupported.into()),
+        Ok(head) if head.version > VERSION => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "it is of a newer version",
+        )),
         Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -64,6 +64,12 @@ impl Guesses {
         self.near.clear();
     }
 
+    /// Counts what has come back.
+    #[cfg(test)]
+    pub fn refill(&mut self, now: Instant) {
+        self.common.refill(now);
+    }
+
     /// Of the common bucket.
     pub fn left(&self) -> u32 {
         self.common.tokens
@@ -125,6 +131,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::engine::limits::{
+        ASKS, ASKS_NEAR, CODE_GUESSES, CODE_GUESSES_NEAR, PASSPHRASE_GUESSES,
+        PASSPHRASE_GUESSES_NEAR,
+    };
 
     fn v4(n: u32) -> IpAddr {
         Ipv4Addr::from(n).into()
@@ -191,6 +201,46 @@ mod tests {
         let later = now + 2 * GUESS_BACK_EVERY;
         assert!(guesses.take(v4(9_999), later));
         assert_eq!(guesses.near.len(), 1);
+    }
+
+    #[test]
+    fn no_crowd_makes_it_forgotten_how_many_guesses_a_neighbourhood_has_had() {
+        for (most, near_most) in [
+            (CODE_GUESSES, CODE_GUESSES_NEAR),
+            (PASSPHRASE_GUESSES, PASSPHRASE_GUESSES_NEAR),
+            (ASKS, ASKS_NEAR),
+        ] {
+            let start = Instant::now();
+            let mut guesses = Guesses::new(most, near_most, start);
+            let guesser = v4(0);
+            for _ in 0..near_most {
+                assert!(guesses.take(guesser, start));
+            }
+            let mut next = 1;
+            // Until it would have all of them back: others come as often as they are let.
+            for minute in 0..near_most {
+                let now = start + GUESS_BACK_EVERY * minute;
+                // Some of them know the secret, so that their tries cost nothing and they may come from
+                // everywhere;
+                for _ in 0..2 * NEIGHBOURHOODS {
+                    next += 1;
+                    if guesses.take(v4(next), now) {
+                        guesses.give_back(v4(next));
+                    }
+                }
+                if minute > 0 {
+                    assert!(guesses.take(guesser, now), "one is back each minute");
+                }
+                // the others use up what there is.
+                while guesses.take(v4(next), now) {
+                    next += 1;
+                }
+                guesses.common.tokens = most;
+                assert!(!guesses.take(guesser, now), "and no second one");
+                guesses.common.tokens = 0;
+                assert!(guesses.near.len() <= NEIGHBOURHOODS);
+            }
+        }
     }
 
     #[test]

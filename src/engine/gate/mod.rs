@@ -26,9 +26,9 @@ pub struct Gate {
     allow: Allow,
     codes: Guesses,
     passphrases: Guesses,
-    /// The guesses for codes were used up. A minute does not change that, a person does.
     /// Asks that were not accepted.
     asked: Guesses,
+    /// The guesses for codes were used up. A minute does not change that, a person does.
     rests: bool,
     generation: u64,
 }

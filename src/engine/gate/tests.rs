@@ -160,6 +160,51 @@ fn of_a_million_guesses_over_many_addresses_and_codes_few_are_evaluated() {
     }
 }
 
+/// What SECURITY.md says of a patient guesser, for a week in which the server is never without a code.
+#[test]
+fn a_patient_guesser_has_one_guess_a_minute_for_a_week_and_never_keeps_others_out() {
+    const MINUTES: u32 = 7 * 24 * 60;
+    let start = Instant::now();
+    let mut gate = open(start);
+    let (mut evaluated, mut codes, mut first_day) = (0, 1, None);
+    // It looks each second whether there is a guess that nobody misses.
+    for second in 0..MINUTES * 60 {
+        let now = start + Duration::from_secs(u64::from(second));
+        if gate.code_is_over(now) {
+            codes += 1;
+            gate.renew(code(codes), now);
+        }
+        gate.codes.refill(now);
+        if gate.codes.left() > 1
+            && let Some(ticket) = gate.ticket(Method::Code, anywhere(second), now)
+        {
+            evaluated += 1;
+            codes += 1;
+            gate.failed(&ticket, now, code(codes));
+        }
+        if second == 24 * 60 * 60 {
+            first_day = Some(evaluated);
+        }
+        // Somebody who has read the right one gets in at any moment.
+        if second.is_multiple_of(3601) {
+            let honest = gate
+                .ticket(Method::Code, anywhere(second + 1), now)
+                .unwrap();
+            codes += 1;
+            assert!(gate.succeeded(&honest, now, code(codes)));
+        }
+        assert!(!gate.rests());
+    }
+    eprintln!("a week of patience: {evaluated} evaluated, {first_day:?} of them on the first day");
+    // One is always left to others, so of ten it has nine at once.
+    assert_eq!(first_day, Some(CODE_GUESSES - 1 + 24 * 60));
+    assert!(evaluated < CODE_GUESSES + MINUTES, "{evaluated}");
+    assert!(
+        gate.generation > u64::from(MINUTES / 3),
+        "at ever new codes"
+    );
+}
+
 #[test]
 fn an_expired_code_works_half_a_minute_longer() {
     let now = Instant::now();

@@ -92,7 +92,7 @@ impl<'a> Attaching<'a> {
         if self.way.path.round_trip < LONG_PATH || most <= 1 {
             return;
         }
-        let choosing = Choosing::new(most);
+        let choosing = Choosing::new(most, self.way.path.paced);
         let started = spawn(scope, "attach", self.link, move || {
             self.choose(choosing, scope);
         });

@@ -35,6 +35,8 @@ pub(super) struct Greeted {
 pub(super) struct Path {
     pub(super) at: SocketAddr,
     pub(super) round_trip: Duration,
+    /// Its congestion control does not take each lost packet for a full line.
+    pub(super) paced: bool,
 }
 
 /// What a run offers.
@@ -110,7 +112,7 @@ impl Sending {
             trace.connected(&socket);
             let at = socket.peer_addr().ok();
             let address = at.map_or_else(|| self.request.to.to_string(), shown);
-            suit_path(&socket, round_trip);
+            let paced = suit_path(&socket, round_trip);
             self.notes.send(Note::State(TransferState::Verifying));
             let opened = self.secure(socket, shared, &address);
             let there = opened.as_ref().ok().map(|channel| channel.peer);
@@ -144,6 +146,7 @@ impl Sending {
                         at,
                         // A single packet may have been lost, or waited for a radio.
                         round_trip: seen(round_trip.min(met.answered_within), shared),
+                        paced,
                     }),
                     met,
                 }

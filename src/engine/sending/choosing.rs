@@ -28,6 +28,11 @@ const MISSES: u32 = 4;
 const FAR: Duration = Duration::from_millis(20);
 const FAR_BYTES: u64 = 64 << 20;
 const FAR_CONNECTIONS: usize = 4;
+/// Streams that do not take a lost packet for a full line fill a gigabit a second with so many; more
+/// only stand in each other's way, and each waits for the others' lost packets.
+const PACED_CONNECTIONS: usize = 4;
+/// Unless their windows, some MiB each as systems have it, are on their way for so long.
+const PACED_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// With less to come a new connection is there when everything is over.
 const WORTH_BYTES: u64 = 4 << 20;
 /// Round trips until a new connection carries something, and is worth it.
@@ -52,6 +57,8 @@ pub struct Sight {
 #[derive(Debug)]
 pub struct Choosing {
     most: usize,
+    /// The streams do not take a lost packet for a full line.
+    paced: bool,
     /// As many as there were when it was first looked at what they bring.
     first: usize,
     /// Where the present step began.
@@ -67,9 +74,10 @@ pub struct Choosing {
 
 impl Choosing {
     /// At most so many connections, since earlier ones were lost.
-    pub fn new(most: usize) -> Self {
+    pub fn new(most: usize, paced: bool) -> Self {
         Self {
             most: most.min(CONNECTIONS_OF_TRANSFER),
+            paced,
             first: 1,
             since: None,
             before: None,
@@ -97,9 +105,13 @@ impl Choosing {
         if self.settled {
             return None;
         }
+        let most = match self.paced && sight.round_trip < PACED_ROUND_TRIP {
+            true => self.most.min(PACED_CONNECTIONS),
+            false => self.most,
+        };
         let begins = self.first == 1 && sight.connections == 1 && !sight.held;
         if begins && sight.round_trip >= FAR && sight.left_bytes >= FAR_BYTES {
-            self.first = FAR_CONNECTIONS.min(self.most);
+            self.first = FAR_CONNECTIONS.min(most);
             return (self.first > 1).then_some(self.first);
         }
         let Some(since) = self
@@ -141,7 +153,7 @@ impl Choosing {
         if sight.left_bytes < WORTH_BYTES.max((rate * soon.as_secs_f64()) as u64) {
             return None;
         }
-        let wanted = (sight.connections * 2).min(self.most);
+        let wanted = (sight.connections * 2).min(most);
         if wanted <= sight.connections {
             self.settled = true;
             return None;
@@ -166,7 +178,10 @@ mod tests {
     impl Path {
         /// What is chosen within 10 s, and what the transfer would see at each look.
         fn chosen(&self, most: usize, change: impl Fn(&mut Sight)) -> usize {
-            let mut choosing = Choosing::new(most);
+            self.chosen_by(Choosing::new(most, false), change)
+        }
+
+        fn chosen_by(&self, mut choosing: Choosing, change: impl Fn(&mut Sight)) -> usize {
             let mut sight = Sight {
                 at: Duration::ZERO,
                 flow: Flow::default(),
@@ -205,6 +220,15 @@ mod tests {
         assert_eq!(LONG.chosen(100, |_| {}), 8);
         assert_eq!(LONG.chosen(3, |_| {}), 3);
         assert_eq!(LONG.chosen(1, |_| {}), 1);
+    }
+
+    #[test]
+    fn streams_that_bear_losses_stay_at_four_but_on_the_longest_paths() {
+        let over = |round_trip| Path { round_trip, ..LONG };
+        let chosen = |path: Path| path.chosen_by(Choosing::new(8, true), |_| {});
+        assert_eq!(chosen(LONG), 4);
+        assert_eq!(chosen(over(FAR)), 4);
+        assert_eq!(chosen(over(PACED_ROUND_TRIP)), 8);
     }
 
     #[test]
@@ -262,7 +286,7 @@ mod tests {
             sight.flow.waited = 0;
         };
         assert_eq!(far.chosen(8, little), 1);
-        let mut choosing = Choosing::new(8);
+        let mut choosing = Choosing::new(8, false);
         let sight = Sight {
             at: Duration::ZERO,
             flow: Flow::default(),

@@ -44,6 +44,33 @@ impl TurnedAway {
     }
 }
 
+/// How often it is told who is connected: a crowd that comes and goes would otherwise pile up events for
+/// a front end that is busy.
+#[derive(Default)]
+pub(super) struct TellingPace {
+    /// When what was told so far is paid for.
+    paid: Option<Instant>,
+}
+
+impl TellingPace {
+    const EVERY: Duration = Duration::from_millis(100);
+    /// More than people bring about, one after the other.
+    const AT_ONCE: u32 = 100;
+
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        let owed = self
+            .paid
+            .map(|paid| paid.saturating_duration_since(now))
+            .unwrap_or_default();
+        owed.saturating_sub(Self::EVERY * Self::AT_ONCE)
+    }
+
+    pub(super) fn told(&mut self, now: Instant) {
+        let paid = self.paid.map_or(now, |paid| paid.max(now));
+        self.paid = Some(paid + Self::EVERY);
+    }
+}
+
 impl Supervisor {
     /// Every connection that a client has opened.
     pub(super) fn clients(&self) -> impl Iterator<Item = (ConnectionId, &Incoming)> {
@@ -55,15 +82,16 @@ impl Supervisor {
             })
     }
 
-    pub(super) fn count(&self, standing: Standing) -> usize {
-        let clients = self.clients();
-        clients
-            .filter(|(_, client)| client.standing == standing)
+    /// Who was turned away and still has a thread, of this neighbourhood or of all.
+    pub(super) fn leaving(&self, near: Option<IpAddr>) -> usize {
+        let of_them =
+            |client: &Incoming| near.is_none_or(|near| neighbourhood(client.from) == near);
+        self.clients()
+            .filter(|(_, client)| client.standing == Standing::Leaving && of_them(client))
             .count()
     }
 
-    /// Turns a stranger of this neighbourhood away, or of the busiest one, if there are too many: the
-    /// oldest that has not come as far as a challenge.
+    /// Turns a stranger of this neighbourhood away, or of the busiest one, if there are too many.
     pub(super) fn make_room(&mut self, from: IpAddr) {
         let mut strangers: HashMap<IpAddr, Vec<(Stage, Instant, ConnectionId)>> = HashMap::new();
         for (id, connection) in &self.connections {
@@ -87,8 +115,7 @@ impl Supervisor {
         } else {
             None
         };
-        let first = busiest.and_then(|near| near.iter().min().copied());
-        if let Some((_, _, first)) = first
+        if let Some(first) = busiest.and_then(|near| first_to_go(near))
             && let Some(connection) = self.connections.get_mut(&first)
             && let Some(socket) = connection.cut.turn_away()
         {
@@ -167,5 +194,68 @@ impl Supervisor {
         let of_device = waiting().filter(|from| from.device_id == peer.device_id);
         let of_its_kind = waiting().filter(|from| known(from) == known(peer));
         of_device.count() < OFFERS_OF_DEVICE && of_its_kind.count() < OFFERS
+    }
+}
+
+/// Of the strangers of one neighbourhood: the oldest that has not come as far as a challenge. But those
+/// who have, and say no more, are never more than half: the others would take turns on the few places
+/// that are left, each for too short a time to prove anything.
+fn first_to_go(near: &[(Stage, Instant, ConnectionId)]) -> Option<ConnectionId> {
+    let challenged = near
+        .iter()
+        .filter(|(stage, ..)| *stage == Stage::Challenged);
+    let goes = match challenged.clone().count() > near.len() / 2 {
+        true => Stage::Challenged,
+        false => Stage::Stranger,
+    };
+    let those = near.iter().filter(|(stage, ..)| *stage == goes);
+    let oldest = those.min_by_key(|(_, since, id)| (*since, *id));
+    oldest.map(|(.., id)| *id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_connected_is_told_a_hundred_times_at_once_and_then_ten_times_a_second() {
+        let begun = Instant::now();
+        let mut pace = TellingPace::default();
+        let mut told = Vec::new();
+        // A crowd changes it ten thousand times a second, for a minute.
+        for step in 0..600_000 {
+            let now = begun + Duration::from_micros(100) * step;
+            if pace.wait(now).is_zero() {
+                pace.told(now);
+                told.push(now);
+            }
+        }
+        let at_once = usize::try_from(TellingPace::AT_ONCE).unwrap();
+        assert!(told[at_once] - begun < Duration::from_secs(1));
+        assert!(told.len() <= at_once + 601, "{}", told.len());
+        assert!(told.len() >= at_once + 590, "{}", told.len());
+        // Once it is over there is as much again.
+        let later = begun + Duration::from_secs(120);
+        for _ in 0..at_once {
+            assert!(pace.wait(later).is_zero());
+            pace.told(later);
+        }
+    }
+
+    #[test]
+    fn those_who_have_a_challenge_are_spared_until_they_are_more_than_half() {
+        let begun = Instant::now();
+        let near = |stages: &[Stage]| {
+            let numbered = stages.iter().zip(1..);
+            let near = numbered.map(|(stage, n)| (*stage, begun + Duration::from_millis(n), n));
+            first_to_go(&near.collect::<Vec<_>>())
+        };
+        let (new, challenged) = (Stage::Stranger, Stage::Challenged);
+        assert_eq!(near(&[]), None);
+        assert_eq!(near(&[new]), Some(1));
+        assert_eq!(near(&[challenged]), Some(1));
+        assert_eq!(near(&[challenged, new, new]), Some(2));
+        assert_eq!(near(&[challenged, challenged, new, new]), Some(3));
+        assert_eq!(near(&[new, challenged, challenged]), Some(2));
     }
 }

@@ -36,7 +36,7 @@ use super::note::{ConnectionId, Input, Note};
 use super::receiving::Receiving;
 use super::{Reporter, Shared, lock};
 use crate::model::{DeviceId, DeviceName, Failure, Status, TransferId, TransferState};
-use crowd::TurnedAway;
+use crowd::{TellingPace, TurnedAway};
 use doctor::Doctor;
 #[cfg(test)]
 pub(super) use nearby::MOVED_AFTER_SECONDS;
@@ -92,6 +92,7 @@ pub struct Supervisor {
     talks: Talks,
     told_clients: Vec<Client>,
     clients_changed: bool,
+    clients_pace: TellingPace,
     wire: Watch,
 }
 
@@ -137,6 +138,7 @@ impl Supervisor {
             talks: Talks::default(),
             told_clients: Vec::new(),
             clients_changed: false,
+            clients_pace: TellingPace::default(),
             wire: Watch::default(),
         }
     }
@@ -178,7 +180,9 @@ impl Supervisor {
             self.show_presence();
             self.tend_talks();
             self.tell_wire();
-            if std::mem::take(&mut self.clients_changed) {
+            if self.next_clients() == Some(Duration::ZERO) {
+                self.clients_changed = false;
+                self.clients_pace.told(Instant::now());
                 self.tell_clients();
             }
         }
@@ -188,7 +192,9 @@ impl Supervisor {
     fn handle(&mut self, input: Input) {
         match input {
             Input::Command(command) => self.command(command),
-            Input::Accepted(socket, addr) => self.accepted(socket, addr),
+            Input::Accepted(socket, addr, _place) => self.accepted(socket, addr),
+            // They hold descriptors for no more than that somebody hears of it later.
+            Input::NotAccepted => self.turned_away.clear(),
             // It was for calls alone.
             Input::ListenerEnded(_) if self.server.is_none() => self.nearby.stop_listening(),
             Input::ListenerEnded(error) => {
@@ -453,15 +459,32 @@ impl Supervisor {
             .map(|at| at.saturating_duration_since(Instant::now()));
         let idle = self.idle().map(|(_, until)| {
             // A moment later, so that it is over then.
-            PROGRESS_EVERY + until.saturating_duration_since(Instant::now())
+            PROGRESS_EVERY + until.saturating_duration_since(self.shared.now())
         });
         let awake = self.awake.next_look();
         let away = self.turned_away.next_wake();
         let talk = self.next_talk();
         let wire = self.next_look_at_wire();
         let nearby = self.next_nearby();
-        let next = [progress, code, idle.min(), awake, away, talk, wire, nearby];
+        let clients = self.next_clients();
+        let next = [
+            progress,
+            code,
+            idle.min(),
+            awake,
+            away,
+            talk,
+            wire,
+            nearby,
+            clients,
+        ];
         next.into_iter().flatten().min()
+    }
+
+    /// When it is to be told who is connected now, if that has changed.
+    fn next_clients(&self) -> Option<Duration> {
+        let wait = || self.clients_pace.wait(Instant::now());
+        self.clients_changed.then(wait)
     }
 
     /// Says goodbye to every peer, waits a moment for theirs, then cuts and joins. What runs is

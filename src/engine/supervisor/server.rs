@@ -12,8 +12,8 @@ use crate::engine::dial::{Places, dial_any};
 use crate::engine::event::{Client, Doing, Event, Listening};
 use crate::engine::greeting::new_code;
 use crate::engine::limits::{
-    ASKING_WITHIN, CODE_LIFE, GUESS_BACK_EVERY, NEIGHBOURHOODS, OFFER_WITHIN, SERVER_DEADLINE,
-    STRANGERS,
+    ASKING_WITHIN, CODE_LIFE, GUESS_BACK_EVERY, LEAVING, LEAVING_NEAR, NEIGHBOURHOODS,
+    OFFER_WITHIN, SERVER_DEADLINE, neighbourhood,
 };
 use crate::engine::listener::{Listener, addresses};
 use crate::engine::note::{ConnectionId, Notes};
@@ -175,7 +175,12 @@ impl Supervisor {
         if only_called && !self.shared.calls.is_any() {
             return;
         }
+        let from = neighbourhood(addr.ip());
         let Some(cut) = self.admit(addr) else {
+            // Whoever has no part in that is to come back soon.
+            if self.leaving(Some(from)) > 0 {
+                self.turned_away.keep(socket);
+            }
             return;
         };
         if let Err(error) = cut.connected(&socket) {
@@ -189,7 +194,8 @@ impl Supervisor {
     fn admit(&mut self, addr: SocketAddr) -> Option<Arc<Cut>> {
         let from = addr.ip().to_canonical();
         self.make_room(from);
-        if self.count(Standing::Leaving) >= STRANGERS {
+        let near = Some(neighbourhood(from));
+        if self.leaving(near) >= LEAVING_NEAR || self.leaving(None) >= LEAVING {
             tracing::warn!(%from, "turned away: too many are about to leave");
             return None;
         }
@@ -389,7 +395,7 @@ impl Supervisor {
 
     pub(super) fn end_idle(&mut self) {
         let idle = self.idle();
-        let now = Instant::now();
+        let now = self.shared.now();
         let late = idle.filter(|(_, until)| *until <= now);
         for id in late.map(|(id, _)| id).collect::<Vec<_>>() {
             if let Some(connection) = self.connections.get_mut(&id) {
