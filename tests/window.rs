@@ -4,6 +4,8 @@
 // Helpers of tests are tests, too; clippy only knows the functions that are marked.
 #![allow(clippy::unwrap_used)]
 
+#[path = "window/fits.rs"]
+mod fits;
 #[path = "window/flows.rs"]
 mod flows;
 #[path = "window/hands.rs"]
@@ -507,7 +509,7 @@ fn a_list_can_be_kept_for_another_device() {
     window.drop_file("/home/me/report.pdf");
     window.type_into("To", "192.168.1.20");
     window.type_into("Code on its screen", "111111");
-    window.click("Keep the list, to send it to another device as well");
+    window.click("Keep the list after sending");
     window.press(Modifiers::COMMAND, Key::Enter);
     let first = window.command();
     assert!(matches!(first, Some(Command::Send(_))), "{first:?}");

@@ -318,7 +318,7 @@ fn another_address_is_another_device() {
 
 #[test]
 fn another_key_at_a_chosen_device_is_not_sent_to_until_the_person_says_why() {
-    let warning = "This is not the Garden laptop you paired with.";
+    let warning = "This is not the Garden laptop that is known here.";
     let mut window = Window::english();
     let refuse = |window: &mut Window| {
         window.say(garden(Bond::Paired));
@@ -341,7 +341,7 @@ fn another_key_at_a_chosen_device_is_not_sent_to_until_the_person_says_why() {
 
     let mut window = Window::english();
     refuse(&mut window);
-    window.click("It was reinstalled: pair again");
+    window.click("It was reinstalled: remember it anew");
     assert!(matches!(window.command(), Some(Command::ForgetDevice(id)) if id == GARDEN));
     window.say(Event::Devices(vec![]));
     assert!(!sees(&window, warning) && sees(&window, "a.txt"));

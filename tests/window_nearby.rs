@@ -173,6 +173,9 @@ fn a_chosen_device_that_is_not_reached_is_sent_to_all_the_same() {
         Some(Command::Send(request)) => assert_eq!(request.device.unwrap().id, id(3)),
         other => panic!("{other:?}"),
     }
+    // That nothing answered is no news of what is under way now.
+    let said = window.harness.query_all_by_label_contains("No answer");
+    assert_eq!(said.count(), 0);
 }
 
 /// Found at two places.

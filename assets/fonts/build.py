@@ -9,7 +9,8 @@ holds NotoSansCJK-Regular.ttc and -Bold.ttc (Debian package fonts-noto-cjk). Nee
 Two things are done besides leaving out what is not needed:
 - Inter's digits become those of its `tnum` feature, all of one width, so that running numbers do
   not jitter; egui applies no OpenType features itself.
-- From Noto Sans CJK only the simplified Chinese face is taken, with the 6,763 hanzi of GB 2312.
+- From Noto Sans CJK only the simplified Chinese face is taken, with the 6,763 hanzi of GB 2312
+  and the zero of dates and numbers, which is not in it.
 """
 
 import pathlib
@@ -27,6 +28,10 @@ LATIN = (
     + [0x20AC, 0x2116, 0x2122, 0x2190, 0x2191, 0x2192, 0x2193, 0x2212, 0x2264, 0x2265]
     + [0x2022, 0x2026, 0x2713, 0x00D7]
 )
+
+
+# 二〇二六年
+ZERO = 0x3007
 
 
 def gb2312():
@@ -64,6 +69,8 @@ def save(font, unicodes, name):
     maker = subset.Subsetter(options)
     maker.populate(unicodes=unicodes)
     maker.subset(font)
+    # The same fonts give the same files.
+    font.recalcTimestamp = False
     font.save(HERE / name)
     print(name, (HERE / name).stat().st_size)
 
@@ -74,7 +81,7 @@ def main():
         font = TTFont(inter / f"Inter-{weight}.otf")
         tabular_digits(font)
         save(font, LATIN, f"Inter-{weight}.otf")
-    chinese = sorted(set(gb2312()) | set(range(0x20, 0x7F)))
+    chinese = sorted(set(gb2312()) | {ZERO} | set(range(0x20, 0x7F)))
     for weight in ["Regular", "Bold"]:
         collection = TTCollection(noto / f"NotoSansCJK-{weight}.ttc")
         font = next(f for f in collection.fonts if "SC" in str(f["name"].getDebugName(1)))

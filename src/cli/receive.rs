@@ -392,6 +392,7 @@ impl Receiving<'_> {
             | Event::Diagnosis(_)
             | Event::Wire(_)
             | Event::Measured(_)
+            | Event::Room { .. }
             | Event::ListSaved { .. }
             | Event::Stashed(..)
             | Event::CommandFailed { .. } => {}

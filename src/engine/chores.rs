@@ -14,7 +14,7 @@ use super::note::Input;
 use crate::model::{EntryKind, FailedLine, Problem, TransferId};
 use crate::storage::inbox::{discard, sweep};
 use crate::storage::source::{Found, walk};
-use crate::storage::{failed_list, pasted};
+use crate::storage::{failed_list, free_bytes, pasted};
 
 /// The growing count is told this often.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -40,6 +40,16 @@ impl Chores {
         let stop = self.stop.clone();
         let subject = path.clone();
         self.start("measure", path, move || measure(subject, &stop, &inputs));
+    }
+
+    pub fn measure_room(&mut self, folder: PathBuf) {
+        let inputs = self.inputs.clone();
+        let subject = folder.clone();
+        self.start("room", folder, move || {
+            let free_bytes = free_bytes(&subject);
+            let folder = subject;
+            let _ = inputs.send(Input::Room { folder, free_bytes });
+        });
     }
 
     /// Removes what killed runs left in a save folder.

@@ -109,10 +109,12 @@ pub enum Command {
     /// Looks once more whether this computer's firewall lets others in, if the server is on;
     /// [`super::Event::Firewall`] follows.
     CheckFirewall,
-    /// Counts what a picked path holds: [`super::Event::Measured`] follows, repeatedly while counting.
     /// Whether anybody looks at the wire: from then on [`super::Event::Wire`] tells.
     WatchWire(bool),
+    /// Counts what a picked path holds: [`super::Event::Measured`] follows, repeatedly while counting.
     Measure(PathBuf),
+    /// Looks how much is free where a folder is, or will be: [`super::Event::Room`] follows.
+    MeasureRoom(PathBuf),
     /// Writes failed entries and their reasons to a table (CSV): [`super::Event::ListSaved`] follows.
     SaveList {
         path: PathBuf,

@@ -146,6 +146,11 @@ pub enum Event {
     /// first, each the newest first. Said on change, at most four times a second.
     Wire(Vec<WireConnection>),
     Measured(Measured),
+    /// Asked for with [`super::Command::MeasureRoom`]; nothing if the system does not say.
+    Room {
+        folder: PathBuf,
+        free_bytes: Option<u64>,
+    },
     /// The computer is kept from falling asleep by itself, or not any more.
     KeptAwake(bool),
     /// The computer slept while something was under way. It is checked and goes on.

@@ -35,6 +35,10 @@ pub enum Input {
     ListenerEnded(io::Error),
     Note(ConnectionId, Note),
     Measured(Measured),
+    Room {
+        folder: PathBuf,
+        free_bytes: Option<u64>,
+    },
     /// What waits since earlier runs.
     Waiting(Vec<Waiting>),
     Looked(Looked),

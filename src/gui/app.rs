@@ -2,6 +2,7 @@
 
 mod fulfil;
 mod hands;
+mod room;
 
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
@@ -67,6 +68,7 @@ pub struct App {
     toast: Toast,
     /// The taller of the two panels in the last frame: the other one is stretched to it.
     panels_height: f32,
+    room: room::Room,
     /// The panels are brought into sight.
     to_top: bool,
 }
@@ -117,6 +119,7 @@ impl App {
             hands: Hands::default(),
             toast: Toast::default(),
             panels_height: 0.0,
+            room: room::Room::default(),
             to_top: false,
         }
     }
@@ -144,6 +147,7 @@ impl App {
         while let Ok(event) = self.events.try_recv() {
             self.notice_port(&event);
             self.watch(&event);
+            self.room_told(&event);
             if let Event::Stashed(id, stored) = &event {
                 self.stashed(*id, stored.clone());
             }
@@ -194,13 +198,15 @@ impl App {
         self.shortcuts(&context, &mut wants);
         self.drops(&context);
         self.report_made(&context);
+        self.look_at_room(&context);
         self.speak(ui);
         let texts = self.texts;
         let mut scope = Scope {
             texts,
             wants: &mut wants,
         };
-        let margin = Margin::symmetric(theme::WINDOW_MARGIN, theme::HEADER_MARGIN);
+        let side = theme::window_margin(&context);
+        let margin = Margin::symmetric(side, theme::header_margin(&context));
         Panel::top("header")
             .show_separator_line(false)
             .frame(Frame::side_top_panel(ui.style()).inner_margin(margin))
@@ -214,15 +220,18 @@ impl App {
             });
         let margin = Margin {
             top: 0,
-            ..Margin::same(theme::WINDOW_MARGIN)
+            ..Margin::same(side)
         };
+        let flat = theme::is_flat(&context);
         CentralPanel::default()
             .frame(Frame::central_panel(ui.style()).inner_margin(Margin::same(0)))
             .show(ui, |ui| {
-                // In sight wherever the person has scrolled to.
-                notices_ui(ui, &mut scope, &self.view);
-                callers_ui(ui, &mut scope, &self.view);
-                if self.page == Page::Talks {
+                // In sight wherever the person has scrolled to, if that leaves something to scroll.
+                if !flat {
+                    notices_ui(ui, &mut scope, &self.view);
+                    callers_ui(ui, &mut scope, &self.view);
+                }
+                if self.page == Page::Talks && !flat {
                     Frame::new()
                         .inner_margin(margin)
                         .show(ui, |ui| self.talks(ui, &mut scope));
@@ -237,9 +246,16 @@ impl App {
                 }
                 area.show(ui, |ui| {
                     ui.spacing_mut().scroll = inside;
+                    if flat {
+                        notices_ui(ui, &mut scope, &self.view);
+                        callers_ui(ui, &mut scope, &self.view);
+                    }
                     Frame::new()
                         .inner_margin(margin)
-                        .show(ui, |ui| self.body(ui, &mut scope));
+                        .show(ui, |ui| match self.page {
+                            Page::Transfers => self.body(ui, &mut scope),
+                            Page::Talks => self.talks(ui, &mut scope),
+                        });
                 });
             });
         self.modal(&context, &mut scope);
@@ -258,6 +274,7 @@ impl App {
     }
 
     fn body(&mut self, ui: &mut Ui, scope: &mut Scope) {
+        theme::close_up(ui);
         offers_ui(ui, scope, &self.view.offers, &mut self.offer_panel);
         text_offers_ui(ui, scope, &self.view);
         if ui.available_width() >= theme::TWO_COLUMNS_FROM {
@@ -379,17 +396,24 @@ impl App {
         painter.rect_filled(rect, radius, palette.over);
         let stroke = egui::Stroke::new(theme::FOCUS_LINE, palette.link);
         painter.rect_stroke(rect, radius, stroke, egui::StrokeKind::Inside);
-        let say = |text: String, font, up: f32, color| {
-            let at = rect.center() - egui::vec2(0.0, up);
-            painter.text(at, egui::Align2::CENTER_CENTER, text, font, color);
+        let room = rect.width() - theme::SECTION;
+        let mut middle = rect.center().y - theme::OVERLAY_ICON;
+        let mut say = |text: String, font, color| {
+            let mut job = egui::text::LayoutJob::simple(text, font, color, room);
+            job.halign = egui::Align::Center;
+            let words = painter.layout_job(job);
+            let height = words.size().y;
+            let at = egui::pos2(rect.center().x, middle - theme::GAP);
+            middle += height + theme::GAP;
+            painter.galley(at, words, color);
         };
         let symbol = char::from(lucide_icons::Icon::Upload).to_string();
         let icon = egui::FontId::new(theme::OVERLAY_ICON, theme::icons());
-        say(symbol, icon, theme::OVERLAY_ICON, palette.link);
+        say(symbol, icon, palette.link);
         let words = theme::strong_font(theme::LARGE);
-        say(self.texts.drop_now.to_owned(), words, 0.0, palette.text);
+        say(self.texts.drop_now.to_owned(), words, palette.text);
         let hint = self.texts.drop_hint.to_owned();
-        say(hint, theme::body_font(), -theme::ROW_HEIGHT, palette.muted);
+        say(hint, theme::body_font(), palette.muted);
     }
 
     fn modal(&mut self, context: &Context, scope: &mut Scope) {

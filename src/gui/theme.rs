@@ -161,6 +161,11 @@ pub const KEYS_COLUMN: f32 = 150.0;
 pub const KNOWN_ROW: f32 = 44.0;
 /// A device to choose, and the middle of the icon in it.
 pub const DEVICE_HEIGHT: f32 = 60.0;
+/// The same in a low window.
+pub const LOW_DEVICE: f32 = 50.0;
+/// Of a line without a control in it, and between two.
+pub const LOW_LINE: f32 = 26.0;
+pub const LOW_GAP: f32 = 6.0;
 pub const DEVICE_ICON: f32 = 24.0;
 pub const DEVICE_WIDTH: f32 = 176.0;
 /// Between a card's icon and its words.
@@ -194,6 +199,8 @@ pub const PLOT_LINE: f32 = 1.5;
 pub const LABEL_COLUMN: f32 = 104.0;
 /// What can be done with a transfer.
 pub const ACTIONS_COLUMN: f32 = 300.0;
+/// The same where it takes only what it needs.
+pub const ACTIONS_LEAST: f32 = 190.0;
 /// Of a row's width, at most; the other device has the rest.
 pub const ROW_NAME_SHARE: f32 = 0.6;
 pub const DIALOG_WIDTH: f32 = 420.0;
@@ -208,6 +215,7 @@ pub const NAME_WIDTH: f32 = 180.0;
 /// So much of a name is always shown.
 pub const NAME_LEAST: f32 = 48.0;
 pub const LIST_HEIGHT: f32 = 190.0;
+pub const LOW_LIST: f32 = 120.0;
 pub const TALKS_WIDTH: f32 = 280.0;
 /// Of the thread's width, at most.
 pub const BUBBLE_SHARE: f32 = 0.72;
@@ -243,16 +251,14 @@ pub const TOAST_ABOVE: f32 = 28.0;
 pub const TOAST_PADDING: Vec2 = Vec2::new(16.0, 4.0);
 /// Where there is nothing: what is said about that, and its icon.
 pub const EMPTY_HEIGHT: f32 = 150.0;
+/// A conversation in a window that is too low for one.
+pub const TALK_LEAST: f32 = 340.0;
 pub const EMPTY_WIDTH: f32 = 380.0;
 pub const EMPTY_ICON: f32 = 40.0;
 /// Behind a frame's length: how it went with others.
 pub const WIRE_SAID: f32 = 130.0;
 /// Below this what can be done about a notice stands under it.
 pub const NOTICE_BESIDE_FROM: f32 = 640.0;
-/// Beside a folder's name, for the word that changes it.
-pub const CHANGE_WIDTH: f32 = 76.0;
-/// And how much is free there.
-pub const FREE_WIDTH: f32 = 110.0;
 
 /// Left and right of a choice's word, where there is room, and at least.
 pub const SEGMENT_PADDING: f32 = 12.0;
@@ -270,23 +276,126 @@ pub const LINE: f32 = 1.0;
 pub const FOCUS_LINE: f32 = 2.0;
 pub const DASH: f32 = 4.0;
 
+/// Below these the window is a small one: narrow, low, or so low that nothing may stand still in it.
+/// In points: where text is twice as large, a window has half as many.
+pub const NARROW_BELOW: f32 = 400.0;
+pub const LOW_BELOW: f32 = 760.0;
+pub const FLAT_BELOW: f32 = 420.0;
+/// Of what is beside or within something in a narrow window.
+pub const NARROW_MARGIN: i8 = 8;
+/// Below this a row has no icon before its words.
+pub const TILE_FROM: f32 = 240.0;
+/// The same of a large icon.
+pub const ICON_FROM: f32 = 160.0;
+/// Below this what is said of a thing stands under its name.
+pub const BESIDE_NAME_FROM: f32 = 320.0;
+/// A thing with its name above what is said of it.
+pub const TWO_LINES: f32 = 46.0;
 /// Below this the mark stands for the name of the program.
 pub const TITLE_FROM: f32 = 560.0;
 /// Below this the two panels stand one above the other.
 pub const TWO_COLUMNS_FROM: f32 = 840.0;
-/// Below this the drop zone's buttons stand under its words.
-pub const DROP_LINE_FROM: f32 = 460.0;
-/// Below this a label stands above what it is about.
+/// Below this a label stands above a choice that it is about.
 pub const LABELS_FROM: f32 = 480.0;
 /// With less room a hint stands above the buttons it is about.
 pub const HINT_LEAST: f32 = 220.0;
-/// Below this a transfer's buttons stand under its words.
+/// From this on a transfer's speed or its badge has a column of its own.
 pub const ROW_WIDE_FROM: f32 = 1000.0;
+/// Below this a transfer's buttons stand under its words.
+pub const ROW_BESIDE_FROM: f32 = 720.0;
 pub const WINDOW_SIZE: [f32; 2] = [1280.0, 860.0];
 pub const WINDOW_MIN: [f32; 2] = [520.0, 480.0];
 
 /// Short enough to explain and be gone.
 const MOTION_SECONDS: f32 = 0.12;
+
+fn window(context: &Context) -> Vec2 {
+    context.content_rect().size()
+}
+
+pub fn is_narrow(context: &Context) -> bool {
+    window(context).x < NARROW_BELOW
+}
+
+/// Every line counts.
+pub fn is_low(context: &Context) -> bool {
+    window(context).y < LOW_BELOW
+}
+
+/// What stands still would leave no room for what scrolls.
+pub fn is_flat(context: &Context) -> bool {
+    window(context).y < FLAT_BELOW
+}
+
+fn or_narrow(context: &Context, usual: i8) -> i8 {
+    match is_narrow(context) {
+        true => NARROW_MARGIN,
+        false => usual,
+    }
+}
+
+/// Left and right of everything.
+pub fn window_margin(context: &Context) -> i8 {
+    or_narrow(context, WINDOW_MARGIN)
+}
+
+/// Within a card.
+pub fn card_margin(context: &Context) -> Margin {
+    let side = or_narrow(context, CARD_SIDE);
+    Margin::symmetric(side, CARD_PADDING)
+}
+
+/// Within a surface that lies on a card.
+pub fn inset_padding(context: &Context) -> i8 {
+    or_narrow(context, INSET_PADDING)
+}
+
+/// Within a dialog.
+pub fn dialog_padding(context: &Context) -> i8 {
+    or_narrow(context, DIALOG_PADDING)
+}
+
+/// What the window has for a dialog's content.
+pub fn dialog_room(context: &Context) -> Vec2 {
+    let around = match is_narrow(context) || is_flat(context) {
+        true => f32::from(NARROW_MARGIN) * 2.0,
+        false => AROUND_DIALOG / 2.0,
+    };
+    let padding = f32::from(dialog_padding(context)) * 2.0;
+    window(context) - Vec2::splat(around + padding)
+}
+
+/// Lines closer to each other, where every one counts.
+pub fn close_up(ui: &mut egui::Ui) {
+    if is_low(ui.ctx()) {
+        ui.spacing_mut().interact_size.y = LOW_LINE;
+        ui.spacing_mut().item_spacing.y = LOW_GAP;
+    }
+}
+
+/// Above and below the top line.
+pub fn header_margin(context: &Context) -> i8 {
+    match is_low(context) {
+        true => NARROW_MARGIN,
+        false => HEADER_MARGIN,
+    }
+}
+
+/// How high a card of a device is.
+pub fn device_height(context: &Context) -> f32 {
+    match is_low(context) {
+        true => LOW_DEVICE,
+        false => DEVICE_HEIGHT,
+    }
+}
+
+/// How much of a list is in sight.
+pub fn list_height(context: &Context) -> f32 {
+    match is_low(context) {
+        true => LOW_LIST,
+        false => LIST_HEIGHT,
+    }
+}
 
 /// The family of headings and buttons; egui has no synthetic bold.
 pub fn strong() -> FontFamily {

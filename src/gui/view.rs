@@ -31,6 +31,8 @@ const MAX_FAILED_SHOWN: usize = 10_000;
 #[derive(Default)]
 pub struct View {
     pub server: Server,
+    /// What is free where things are saved, as far as it was looked at.
+    pub free_bytes: Option<u64>,
     pub code: Option<Code>,
     /// The last wrong try, until the next right one or the next switch.
     pub wrong_code: Option<(IpAddr, u32)>,
@@ -278,6 +280,13 @@ impl View {
             Event::Diagnosis(diagnosis) => self.diagnosis = Some(diagnosis),
             Event::Firewall(findings) => self.firewall = findings,
             Event::Measured(measured) => self.draft.measured(measured),
+            Event::Room { folder, free_bytes } => {
+                if let Server::On(listening) = &self.server
+                    && listening.save_folder == folder
+                {
+                    self.free_bytes = free_bytes;
+                }
+            }
             // It is sent, or its conversation says why not.
             Event::Stashed(..) => {}
             Event::CommandFailed { path, problem } => {

@@ -104,9 +104,12 @@ impl Window<'_> {
 
     /// The next command that is not about counting or looking.
     pub fn command(&self) -> Option<Command> {
-        self.commands
-            .try_iter()
-            .find(|command| !matches!(command, Command::Measure(_) | Command::LookAt(_)))
+        self.commands.try_iter().find(|command| {
+            !matches!(
+                command,
+                Command::Measure(_) | Command::MeasureRoom(_) | Command::LookAt(_)
+            )
+        })
     }
 }
 

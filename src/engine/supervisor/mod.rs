@@ -216,6 +216,9 @@ impl Supervisor {
             Input::Diagnosis(run, diagnosis) => self.diagnosed(run, diagnosis),
             Input::FirewallChecked(run, findings) => self.firewall_checked(run, findings),
             Input::Measured(measured) => self.events.say(Event::Measured(measured)),
+            Input::Room { folder, free_bytes } => {
+                self.events.say(Event::Room { folder, free_bytes });
+            }
             Input::ListSaved { path, problem } => {
                 self.events.say(Event::ListSaved { path, problem });
             }
@@ -290,6 +293,7 @@ impl Supervisor {
             Command::CheckFirewall => self.check_firewall(),
             Command::WatchWire(on) => self.watch_wire(on),
             Command::Measure(path) => self.chores.measure(path),
+            Command::MeasureRoom(folder) => self.chores.measure_room(folder),
             Command::SaveList { path, lines } => self.chores.save_list(path, lines),
             Command::Stash { id, name, bytes } => {
                 let folder = self.shared.pasted.clone();

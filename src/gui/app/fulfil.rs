@@ -217,7 +217,11 @@ impl App {
             Want::ShowWire(on) => self.show_wire(on),
             Want::OpenWire(id) => self.view.wire.open = id,
             Want::WireRevealed => self.view.wire.reveal = false,
-            Want::DismissNotice => self.view.notice = None,
+            Want::DismissNotice => {
+                if self.view.notice.take() == Some(Notice::TextPasted) {
+                    self.hands.text = None;
+                }
+            }
             Want::Copy(text) => {
                 context.copy_text(text);
                 self.toast.say(context, self.texts.set.copied);

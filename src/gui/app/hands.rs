@@ -242,7 +242,8 @@ impl App {
 
     pub(super) fn closing(&mut self, context: &Context) {
         let running = self.view.active();
-        let Some(answer) = closing::closing_ui(context, self.texts, running) else {
+        let Some(answer) = closing::closing_ui(context, self.texts, running, self.hands.can_hide)
+        else {
             return;
         };
         self.modal = None;

@@ -41,6 +41,10 @@ impl Understudy {
                 counting: false,
                 problem: None,
             })],
+            Command::MeasureRoom(folder) => vec![Event::Room {
+                folder,
+                free_bytes: Some(214_000_000_000),
+            }],
             Command::LookAt(at) => vec![self.look(at)],
             Command::Send(request) => {
                 let names = request.sources.iter().filter_map(|path| path.file_name());

@@ -16,7 +16,7 @@ pub fn callers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
     }
     let margin = Margin {
         bottom: 0,
-        ..Margin::same(theme::WINDOW_MARGIN)
+        ..Margin::same(theme::window_margin(ui.ctx()))
     };
     Frame::new().inner_margin(margin).show(ui, |ui| {
         for caller in &view.callers {

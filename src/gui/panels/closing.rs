@@ -1,6 +1,6 @@
 //! What happens when the window is closed, while others may still send here or something runs.
 
-use egui::{Align, Context, Layout, vec2};
+use egui::Context;
 
 use crate::gui::texts::Texts;
 use crate::gui::{theme, widgets};
@@ -15,7 +15,13 @@ pub enum Answer {
 }
 
 /// `running`: transfers that are not finished; none if it is the server alone that would go on.
-pub fn closing_ui(context: &Context, texts: &'static Texts, running: usize) -> Option<Answer> {
+/// `hides`: it can be shown again; otherwise it is only made small.
+pub fn closing_ui(
+    context: &Context,
+    texts: &'static Texts,
+    running: usize,
+    hides: bool,
+) -> Option<Answer> {
     let words = &texts.hands;
     let mut answer = None;
     let dismissed = widgets::dialog(context, "closing", |ui| {
@@ -36,14 +42,17 @@ pub fn closing_ui(context: &Context, texts: &'static Texts, running: usize) -> O
         ui.label(widgets::title(title));
         ui.add_space(theme::GAP);
         ui.label(text);
-        ui.label(widgets::strong(words.close_back));
+        let back = match hides {
+            true => words.close_back,
+            false => words.close_back_small,
+        };
+        ui.label(widgets::strong(back));
         if running == 0 {
             ui.add_space(theme::GAP);
             ui.label(widgets::muted(ui, words.close_kept));
         }
         ui.add_space(theme::SECTION);
-        let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
-        ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        widgets::answers(ui, |ui| {
             let response = widgets::primary(ui, true, hide);
             if ui.memory(|memory| memory.focused().is_none()) {
                 response.request_focus();

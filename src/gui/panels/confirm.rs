@@ -1,6 +1,6 @@
 //! The symbols that two people compare, and the sender's question about them.
 
-use egui::{Align, Context, Layout, Ui, vec2};
+use egui::{Context, Ui};
 
 use super::{Scope, Want};
 use crate::gui::symbols::icon;
@@ -39,9 +39,8 @@ pub fn symbols_question_ui(context: &Context, scope: &mut Scope, view: &View) {
             ui.label(widgets::muted(ui, hint));
             ui.add_space(theme::SECTION);
         }
-        let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
         // From the right. Neither has the keyboard: Enter may still be meant for what was typed.
-        ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        widgets::answers(ui, |ui| {
             if widgets::primary(ui, true, texts.symbols_yes).clicked() {
                 answer = Some(true);
             }

@@ -125,7 +125,6 @@ pub fn destination_ui(
     let devices = around.devices;
     devices_ui(ui, scope, draft, around, panel);
     recent_ui(ui, scope, draft, around);
-    ui.add_space(theme::GRID);
     if draft.failure.is_some() {
         failure_ui(ui, scope, draft);
     } else {
@@ -214,7 +213,7 @@ pub fn status_ui(ui: &mut Ui, scope: &mut Scope, draft: &Draft, devices: &[Known
         }
         (None | Some(Err(_)), _) => return,
     };
-    ui.horizontal_wrapped(|ui| {
+    widgets::flow(ui, |ui| {
         ui.label(widgets::icon(symbol, color));
         if let Some(name) = &name {
             let font = theme::strong_font(theme::BODY);
@@ -301,12 +300,13 @@ pub fn entry_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, devices: &[KnownD
                 false => texts.code_hint,
             };
             let label = ui.label(widgets::muted(ui, label));
+            let width = theme::CODE_WIDTH.min(ui.max_rect().width());
             let field = TextEdit::singleline(&mut draft.code)
                 .hint_text(hint)
                 .align(egui::Align2::LEFT_CENTER)
                 .char_limit(Secret::MAX_BYTES)
-                .min_size(vec2(theme::CODE_WIDTH, theme::CONTROL_HEIGHT))
-                .desired_width(theme::CODE_WIDTH);
+                .min_size(vec2(width, theme::CONTROL_HEIGHT))
+                .desired_width(width);
             let response = ui.add(field).labelled_by(label.id);
             if std::mem::take(&mut draft.focus_code) {
                 response.request_focus();
@@ -327,13 +327,7 @@ pub fn entry_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, devices: &[KnownD
 }
 
 pub fn remember_box(ui: &mut Ui, texts: &Texts, remember: &mut bool) {
-    let style = ui.style().clone();
-    ui.spacing_mut().icon_spacing = theme::GRID;
-    // It goes to the next line as a whole.
-    ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
-    let response = ui.checkbox(remember, texts.remember_this);
-    ui.set_style(style);
-    widgets::focus_ring(ui, &response);
+    let response = widgets::checkbox(ui, remember, texts.remember_this);
     response.on_hover_text(texts.remember_hint);
 }
 

@@ -26,7 +26,7 @@ pub fn devices_ui(
 ) {
     let texts = scope.texts;
     let all: Vec<_> = around.cards.iter().collect();
-    ui.horizontal(|ui| {
+    widgets::flow(ui, |ui| {
         ui.label(widgets::muted(ui, texts.devices));
         let hidden = all.len().saturating_sub(MAX_CARDS);
         if hidden > 0 {
@@ -52,8 +52,8 @@ pub fn devices_ui(
     if panel.all_devices {
         ScrollArea::vertical()
             .id_salt("devices")
-            .max_height(theme::LIST_HEIGHT)
-            .min_scrolled_height(theme::LIST_HEIGHT)
+            .max_height(theme::list_height(ui.ctx()))
+            .min_scrolled_height(theme::list_height(ui.ctx()))
             .auto_shrink([false, true])
             .show(ui, |ui| {
                 let grid = Grid::of(ui);

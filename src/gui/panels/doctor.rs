@@ -34,8 +34,8 @@ pub fn doctor_ui(
     let texts = scope.texts;
     let mut open = true;
     let dismissed = widgets::wide_dialog(context, "doctor", |ui| {
-        ui.label(widgets::title(texts.doctor).size(theme::LARGE));
-        ui.label(widgets::muted(ui, texts.doctor_hint));
+        ui.add(Label::new(widgets::title(texts.doctor).size(theme::LARGE)).wrap());
+        ui.add(Label::new(widgets::muted(ui, texts.doctor_hint)).wrap());
         ui.add_space(theme::GRID);
         address(ui, scope, dialog);
         ui.add_space(theme::GAP);
@@ -48,24 +48,29 @@ pub fn doctor_ui(
         }
         ui.add_space(theme::GAP);
         // Below what it sums up, and in sight while that grows.
-        let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
-        ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
-            let done = widgets::primary(ui, true, texts.done);
-            if ui.memory(|memory| memory.focused().is_none()) {
-                done.request_focus();
-            }
-            open = !done.clicked();
-            let complete = diagnosis.is_some_and(|diagnosis| diagnosis.complete);
-            ui.add_enabled_ui(complete, |ui| {
-                if widgets::button(ui, texts.check_again).clicked() {
-                    scope.want(Want::Diagnose(of.cloned()));
-                }
-            });
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        let complete = diagnosis.is_some_and(|diagnosis| diagnosis.complete);
+        let again = widgets::button_width(ui, texts.check_again) + theme::GAP;
+        let width = again + widgets::primary_width(ui, texts.done);
+        let mut again = false;
+        widgets::ends(
+            ui,
+            width,
+            |ui| {
                 summary(ui, scope, diagnosis);
                 report_ui(ui, scope, dialog);
-            });
-        });
+            },
+            |ui| {
+                again = widgets::button_if(ui, complete, texts.check_again).clicked();
+                let done = widgets::primary(ui, true, texts.done);
+                if ui.memory(|memory| memory.focused().is_none()) {
+                    done.request_focus();
+                }
+                open = !done.clicked();
+            },
+        );
+        if again {
+            scope.want(Want::Diagnose(of.cloned()));
+        }
     });
     open && !dismissed
 }
@@ -88,20 +93,21 @@ fn address(ui: &mut Ui, scope: &mut Scope, dialog: &mut DoctorDialog) {
     let label = ui.label(widgets::muted(ui, texts.doctor_address));
     let typed = dialog.address.trim().to_owned();
     let parsed = typed.parse::<PeerAddress>();
-    let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT);
-    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+    let check = widgets::button_width(ui, texts.doctor_check) + theme::GAP;
+    let room = ui.available_width();
+    let width = match room - check >= theme::CODE_WIDTH {
+        true => room - check,
+        false => room,
+    };
+    ui.horizontal_wrapped(|ui| {
         let can_check = typed.is_empty() || parsed.is_ok();
-        let clicked = ui
-            .add_enabled_ui(can_check, |ui| widgets::button(ui, texts.doctor_check))
-            .inner
-            .clicked();
-        let width = ui.available_width();
         let field = TextEdit::singleline(&mut dialog.address)
             .hint_text(texts.doctor_address_hint)
             .align(egui::Align2::LEFT_CENTER)
             .min_size(vec2(width, theme::CONTROL_HEIGHT))
             .desired_width(width);
         let response = ui.add(field).labelled_by(label.id);
+        let clicked = widgets::button_if(ui, can_check, texts.doctor_check).clicked();
         let enter = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         if (clicked || enter) && can_check {
             scope.want(Want::Diagnose(parsed.as_ref().ok().cloned()));

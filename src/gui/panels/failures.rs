@@ -59,7 +59,7 @@ fn filter_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
     let field = TextEdit::singleline(&mut filter)
         .hint_text(texts.filter_hint)
         .align(egui::Align2::LEFT_CENTER)
-        .min_size(vec2(theme::FIELD_WIDTH, theme::CONTROL_HEIGHT))
+        .min_size(vec2(0.0, theme::CONTROL_HEIGHT))
         .desired_width(ui.available_width());
     let response = ui.add(field);
     widgets::named(&response, Role::TextInput, texts.filter_label);
@@ -104,7 +104,15 @@ fn lines(texts: &Texts, shown: &[&FileReport]) -> Vec<FailedLine> {
 
 fn list_ui(ui: &mut Ui, texts: &Texts, shown: &[&FileReport]) {
     let palette = theme::palette(ui);
-    let height = theme::ROW_HEIGHT - theme::GAP;
+    let beside = ui.available_width() >= theme::BESIDE_NAME_FROM;
+    let height = match beside {
+        true => theme::ROW_HEIGHT - theme::GAP,
+        false => theme::TWO_LINES,
+    };
+    let reason_label = |file: &FileReport| {
+        let reason = egui::RichText::new(reason(texts, file)).small();
+        egui::Label::new(reason.color(palette.muted)).truncate()
+    };
     ScrollArea::vertical()
         .id_salt("failed")
         .max_height(theme::DETAILS_HEIGHT)
@@ -114,19 +122,26 @@ fn list_ui(ui: &mut Ui, texts: &Texts, shown: &[&FileReport]) {
         .show_rows(ui, height, shown.len(), |ui, range| {
             for file in shown.get(range).unwrap_or_default() {
                 let line = vec2(ui.available_width(), height);
+                let font = theme::small_font();
+                if !beside {
+                    ui.allocate_ui_with_layout(line, Layout::top_down(Align::Min), |ui| {
+                        ui.set_min_size(line);
+                        ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
+                        widgets::name_label(ui, &file.path, font, palette.text, line.x)
+                            .on_hover_text(size(file.len_bytes));
+                        ui.add(reason_label(file));
+                    });
+                    continue;
+                }
                 ui.allocate_ui_with_layout(line, Layout::left_to_right(Align::Center), |ui| {
                     let column = ui.available_width() * theme::PATH_SHARE;
                     let left = ui.cursor().left();
-                    let font = theme::small_font();
                     widgets::name_label(ui, &file.path, font, palette.text, column)
                         .on_hover_text(size(file.len_bytes));
                     // Reasons begin in one line below each other.
                     let used = ui.cursor().left() - left;
                     ui.add_space((column + theme::GAP - used).max(0.0));
-                    let reason = egui::RichText::new(reason(texts, file))
-                        .small()
-                        .color(palette.muted);
-                    ui.add(egui::Label::new(reason).truncate());
+                    ui.add(reason_label(file));
                 });
             }
         });

@@ -2,8 +2,8 @@
 
 use egui::accesskit::Role;
 use egui::{
-    Align, CornerRadius, CursorIcon, Frame, Key, Layout, Margin, Sense, Stroke, TextEdit, Ui,
-    WidgetInfo, pos2, vec2,
+    CornerRadius, CursorIcon, Frame, Key, Margin, Sense, Stroke, TextEdit, Ui, WidgetInfo, pos2,
+    vec2,
 };
 use lucide_icons::Icon;
 
@@ -31,14 +31,21 @@ pub fn header_ui(
     talks: TalksButton,
     editor: &mut NameEditor,
 ) {
+    let fits = Fits::of(ui, scope, &talks);
     ui.horizontal(|ui| {
-        let all = ui.available_width();
-        widgets::mark(ui);
-        if all >= theme::TITLE_FROM {
+        if fits.mark {
+            widgets::mark(ui);
+        }
+        if fits.title {
             ui.label(widgets::title("Ropeway"));
         }
         // The buttons at the right are drawn last, as the eye goes, and have their room all the same.
-        let room = ui.available_width() - buttons_width(ui, scope, &talks) - theme::SECTION;
+        let buttons_width = buttons_width(ui, scope, &talks, fits.word);
+        let taken = match fits.one_line {
+            true => buttons_width + theme::SECTION,
+            false => 0.0,
+        };
+        let room = ui.available_width() - taken;
         match &mut editor.text {
             None => {
                 if name_pill(ui, scope, name, room).clicked() {
@@ -47,15 +54,40 @@ pub fn header_ui(
             }
             Some(_) => edit(ui, scope, name, editor, room),
         }
-        let right = ui.available_size_before_wrap();
-        ui.allocate_ui_with_layout(right, Layout::right_to_left(Align::Center), |ui| {
-            ui.allocate_ui_with_layout(
-                vec2(buttons_width(ui, scope, &talks), right.y),
-                Layout::left_to_right(Align::Center),
-                |ui| buttons(ui, scope, &talks),
-            );
-        });
+        if fits.one_line {
+            let right = ui.available_size_before_wrap();
+            ui.add_space(right.x - buttons_width);
+            buttons(ui, scope, &talks, fits.word);
+        }
     });
+    if !fits.one_line {
+        ui.horizontal(|ui| buttons(ui, scope, &talks, fits.word));
+    }
+}
+
+/// What there is room for. It goes in this order: the program's name, the word on the way to
+/// conversations, the mark, and being one line.
+struct Fits {
+    title: bool,
+    word: bool,
+    mark: bool,
+    one_line: bool,
+}
+
+impl Fits {
+    fn of(ui: &Ui, scope: &Scope, talks: &TalksButton) -> Self {
+        let room = ui.available_width();
+        let mark = theme::MARK.x + theme::GAP;
+        let name = theme::NAME_LEAST + theme::PILL_PADDING * 2.0 + theme::GAP + theme::BODY;
+        let rest = |word| room - name - theme::SECTION - buttons_width(ui, scope, talks, word);
+        let word = rest(true) >= mark;
+        Self {
+            title: room >= theme::TITLE_FROM,
+            word,
+            mark: rest(word) >= mark,
+            one_line: rest(word) >= 0.0,
+        }
+    }
 }
 
 /// This device's name; a click makes it a field.
@@ -152,19 +184,26 @@ fn talks_word(scope: &Scope, talks: &TalksButton) -> &'static str {
     }
 }
 
-fn buttons_width(ui: &Ui, scope: &Scope, talks: &TalksButton) -> f32 {
+fn buttons_width(ui: &Ui, scope: &Scope, talks: &TalksButton, with_word: bool) -> f32 {
     let unread = if talks.open { 0 } else { talks.unread };
-    let word = widgets::counted_button_width(ui, talks_word(scope, talks), unread);
+    let word = match with_word {
+        true => widgets::counted_button_width(ui, talks_word(scope, talks), unread),
+        false => widgets::icon_button_width(),
+    };
     let gap = ui.spacing().item_spacing.x;
     word + (widgets::icon_button_width() + gap) * 2.0
 }
 
-fn buttons(ui: &mut Ui, scope: &mut Scope, talks: &TalksButton) {
+fn buttons(ui: &mut Ui, scope: &mut Scope, talks: &TalksButton, with_word: bool) {
     let texts = scope.texts;
     let word = talks_word(scope, talks);
-    let response = match (talks.open, talks.unread) {
-        (true, _) | (false, 0) => widgets::button(ui, word),
-        (false, unread) => widgets::counted_button(ui, word, unread),
+    let response = match (with_word, talks.open, talks.unread) {
+        (true, true, _) | (true, false, 0) => widgets::button(ui, word),
+        (true, false, unread) => widgets::counted_button(ui, word, unread),
+        (false, true, _) => widgets::icon_button(ui, Icon::ArrowUpDown, word),
+        (false, false, unread) => {
+            widgets::counted_icon_button(ui, Icon::MessagesSquare, word, unread)
+        }
     };
     if response.on_hover_text("Ctrl+Shift+M").clicked() {
         scope.want(match talks.open {

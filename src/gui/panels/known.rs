@@ -185,8 +185,10 @@ fn headline(ui: &mut Ui, scope: &Scope, device: &KnownDevice, panel: &mut KnownP
     };
     let size = vec2(ui.available_width(), theme::KNOWN_ROW);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
-        widgets::tile(ui, symbol, color);
-        ui.add_space(theme::GRID);
+        if ui.available_width() >= theme::ICON_FROM {
+            widgets::tile(ui, symbol, color);
+            ui.add_space(theme::GRID);
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let arrow = match is_open(panel) {
                 true => Icon::ChevronUp,
@@ -217,7 +219,7 @@ fn headline(ui: &mut Ui, scope: &Scope, device: &KnownDevice, panel: &mut KnownP
 fn line(ui: &mut Ui, label: &str, content: impl FnOnce(&mut Ui, egui::Id)) {
     if ui.available_width() < theme::SETTING_BESIDE_FROM {
         let label = ui.label(widgets::muted(ui, label));
-        ui.horizontal(|ui| content(ui, label.id));
+        ui.horizontal_wrapped(|ui| content(ui, label.id));
         return;
     }
     ui.horizontal(|ui| {
@@ -236,7 +238,7 @@ fn label_ui(ui: &mut Ui, scope: &mut Scope, device: &KnownDevice, open: &mut Ope
             .char_limit(DeviceName::MAX_CHARS)
             .hint_text(device.name.as_str())
             .align(egui::Align2::LEFT_CENTER)
-            .desired_width(theme::FIELD_WIDTH);
+            .desired_width(theme::FIELD_WIDTH.min(ui.available_width()));
         let response = ui.add(field).labelled_by(label);
         if let Some(typed) = open.label.left(&response, device.shown().as_str()) {
             // Its own name, or nothing: as it calls itself, whatever that will be.
@@ -306,7 +308,7 @@ fn accept_ui(
         let field = TextEdit::singleline(&mut open.folder.text)
             .hint_text(hint)
             .align(egui::Align2::LEFT_CENTER)
-            .desired_width(theme::FIELD_WIDTH);
+            .desired_width(theme::FIELD_WIDTH.min(ui.available_width()));
         let response = ui.add(field).labelled_by(label);
         let present = shown_folder(folder.as_ref());
         if let Some(typed) = open.folder.left(&response, &present) {

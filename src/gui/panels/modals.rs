@@ -1,6 +1,6 @@
 //! The question that is asked before something is ended.
 
-use egui::{Align, Context, Layout, Ui, vec2};
+use egui::{Context, Ui};
 
 use crate::gui::texts::Texts;
 use crate::gui::{theme, widgets};
@@ -31,8 +31,7 @@ pub fn ask(context: &Context, id: &str, question: &Question) -> Option<usize> {
 
 fn answers(ui: &mut Ui, answers: &[&str]) -> Option<usize> {
     let mut chosen = None;
-    let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
-    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+    widgets::answers(ui, |ui| {
         for (index, answer) in answers.iter().enumerate().rev() {
             let way_back = index + 1 == answers.len();
             let response = if way_back {

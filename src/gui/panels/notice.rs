@@ -17,7 +17,7 @@ pub fn notices_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
     let margin = Margin {
         top: 0,
         bottom: theme::HEADER_MARGIN,
-        ..Margin::same(theme::WINDOW_MARGIN)
+        ..Margin::same(theme::window_margin(ui.ctx()))
     };
     Frame::new().inner_margin(margin).show(ui, |ui| {
         for peer in &view.wishes {
@@ -50,7 +50,7 @@ fn bar(ui: &mut Ui, look: &Look, sentence: &str, answers: impl FnOnce(&mut Ui)) 
                 ui.vertical(|ui| {
                     let words = RichText::new(sentence).color(look.words);
                     ui.add(Label::new(words).wrap());
-                    ui.horizontal(answers);
+                    ui.horizontal_wrapped(answers);
                 });
             } else {
                 ui.horizontal(|ui| {
@@ -135,7 +135,11 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
         {
             scope.want(Want::Unblock(*device));
         }
-        if widgets::link(ui, texts.done).clicked() {
+        let word = match notice {
+            Notice::TextPasted => texts.hands.discard,
+            _told => texts.done,
+        };
+        if widgets::link(ui, word).clicked() {
             scope.want(Want::DismissNotice);
         }
     });

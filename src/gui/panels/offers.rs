@@ -37,8 +37,10 @@ pub fn offers_ui(ui: &mut Ui, scope: &mut Scope, offers: &[Offer], panel: &mut O
 fn offer_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &mut OfferPanel) {
     let palette = theme::palette(ui);
     ui.horizontal_top(|ui| {
-        widgets::tile(ui, Icon::Download, palette.link);
-        ui.add_space(theme::GAP);
+        if ui.available_width() >= theme::TILE_FROM {
+            widgets::tile(ui, Icon::Download, palette.link);
+            ui.add_space(theme::GAP);
+        }
         ui.vertical(|ui| {
             let room = ui.available_width();
             match &offer.symbols {
@@ -141,15 +143,23 @@ fn where_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
     let into = (texts.offer_into)(&folder);
     let fits = |free: &u64| *free >= offer.bytes;
     let free = offer.free_bytes.filter(fits);
-    let free = free.map(|free| format!("· {}", (texts.offer_free)(&size(free))));
-    ui.horizontal(|ui| {
-        let room = ui.available_width() - theme::CHANGE_WIDTH;
-        let room = match free {
-            Some(_) => room - theme::FREE_WIDTH,
-            None => room,
-        };
+    let free = free.map(|free| (texts.offer_free)(&size(free)));
+    ui.horizontal_wrapped(|ui| {
+        let gap = ui.spacing().item_spacing.x;
+        let line = ui.available_width();
+        let dotted = free.as_deref().map(|free| format!("· {free}"));
+        let free_width = dotted
+            .as_deref()
+            .map(|free| widgets::text_width(ui, free) + gap);
+        let rest = widgets::link_width(ui, texts.offer_change) + gap + free_width.unwrap_or(0.0);
+        // A line of its own rather than a folder of a few letters.
+        let beside = line - rest >= theme::NAME_WIDTH;
+        let room = if beside { line - rest } else { line };
         widgets::name_label(ui, &into, theme::body_font(), palette.muted, room);
-        if let Some(free) = free {
+        if !beside {
+            ui.end_row();
+        }
+        if let Some(free) = if beside { dotted } else { free } {
             ui.label(widgets::muted(ui, free));
         }
         if widgets::link(ui, texts.offer_change).clicked() {

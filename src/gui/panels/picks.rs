@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use egui::Ui;
 
 use super::Scope;
+use super::transfers::beside_the_tile;
 use crate::gui::theme;
 use crate::gui::view::{Row, RowState};
 use crate::model::displayable;
@@ -24,14 +25,11 @@ pub(super) fn picks_ui(ui: &mut Ui, scope: &Scope, row: &Row) {
     if lines.is_empty() {
         return;
     }
-    ui.horizontal(|ui| {
-        ui.add_space(theme::TILE + theme::GRID + ui.spacing().item_spacing.x);
-        ui.vertical(|ui| {
-            for line in lines {
-                let words = egui::RichText::new(line).size(theme::SMALL).color(color);
-                ui.add(egui::Label::new(words).wrap());
-            }
-        });
+    beside_the_tile(ui, |ui| {
+        for line in lines {
+            let words = egui::RichText::new(line).size(theme::SMALL).color(color);
+            ui.add(egui::Label::new(words).wrap());
+        }
     });
     ui.add_space(theme::GRID);
 }

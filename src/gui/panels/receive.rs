@@ -9,7 +9,7 @@ use lucide_icons::Icon;
 use super::doctor::firewall_ui;
 use super::{Scope, Want};
 use crate::engine::{Command, Listening};
-use crate::gui::format::link_of;
+use crate::gui::format::{link_of, size};
 use crate::gui::view::{Server, View};
 use crate::gui::{theme, widgets};
 use crate::model::{Allow, Bond};
@@ -33,24 +33,41 @@ pub fn receive_ui(
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let on = matches!(view.server, Server::On(_) | Server::Starting);
-    ui.horizontal(|ui| {
-        ui.label(widgets::title(texts.receive));
-        match &view.server {
-            Server::On(_) => {
-                status_dot(ui, palette.ok);
-                ui.colored_label(palette.ok, texts.receive_on);
-            }
-            Server::Starting => {
-                ui.label(widgets::muted(ui, texts.receive_starting));
-            }
-            Server::Off | Server::Failed(_) => {}
+    let status = match &view.server {
+        Server::On(_) => Some((texts.receive_on, palette.ok)),
+        Server::Starting => Some((texts.receive_starting, palette.muted)),
+        Server::Off | Server::Failed(_) => None,
+    };
+    let gap = ui.spacing().item_spacing.x;
+    let words = |text| widgets::text_width(ui, text) + theme::SMALL + gap * 2.0;
+    // Its letters are larger.
+    let title = widgets::text_width(ui, texts.receive) + theme::SECTION;
+    let all = title + theme::SWITCH.x + status.map_or(0.0, |(text, _)| words(text));
+    let beside = all <= ui.available_width();
+    let say = |ui: &mut Ui| {
+        if let Some((text, color)) = status {
+            status_dot(ui, color);
+            ui.colored_label(color, text);
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+    };
+    widgets::ends(
+        ui,
+        theme::SWITCH.x,
+        |ui| {
+            ui.label(widgets::title(texts.receive));
+            if beside {
+                say(ui);
+            }
+        },
+        |ui| {
             if widgets::switch(ui, on, texts.receive_switch).clicked() {
                 scope.want(if on { Want::SwitchOff } else { Want::SwitchOn });
             }
-        });
-    });
+        },
+    );
+    if !beside && status.is_some() {
+        widgets::flow(ui, say);
+    }
     ui.add_space(theme::GRID);
     match &view.server {
         Server::Off => off(ui, scope),
@@ -71,7 +88,7 @@ pub fn receive_ui(
             firewall_ui(ui, scope, &view.firewall);
             ui.add_space(theme::GRID);
             addresses(ui, scope, listening, panel);
-            folder(ui, scope, listening);
+            folder(ui, scope, listening, view.free_bytes);
             who_may(ui, scope, allow);
             clients(ui, scope, view);
         }
@@ -88,8 +105,10 @@ fn off(ui: &mut Ui, scope: &Scope) {
     let palette = theme::palette(ui);
     widgets::inset(ui, palette.inset, |ui| {
         ui.horizontal(|ui| {
-            ui.label(widgets::icon(Icon::Download, palette.muted).size(theme::HUGE));
-            ui.add_space(theme::GAP);
+            if ui.available_width() >= theme::ICON_FROM {
+                ui.label(widgets::icon(Icon::Download, palette.muted).size(theme::HUGE));
+                ui.add_space(theme::GAP);
+            }
             ui.vertical(|ui| {
                 ui.label(widgets::strong(scope.texts.receive_off_title));
                 let words = widgets::muted(ui, scope.texts.receive_off);
@@ -138,9 +157,8 @@ fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
         let width = match rests {
             true => widgets::primary_width(ui, texts.new_code),
             false => {
-                let words =
-                    [texts.copy, toggle].map(|word| widgets::counted_button_width(ui, word, 0));
-                words.iter().sum::<f32>() + widgets::icon_button_width() + theme::GAP * 2.0
+                let words = widgets::buttons_width(ui, [texts.copy, toggle]);
+                words + widgets::icon_button_width() + theme::GAP
             }
         };
         let room = ui.available_width() - width - theme::CODE_WIDTH;
@@ -151,8 +169,12 @@ fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
                 ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
                 ui.label(small(texts.pairing_code));
                 let color = if rests { palette.warn } else { palette.text };
-                let big = RichText::new(shown).font(theme::strong_font(theme::HUGE));
-                ui.label(big.color(color));
+                let size = match ui.available_width() >= theme::CODE_WIDTH {
+                    true => theme::HUGE,
+                    false => theme::LARGE,
+                };
+                let big = RichText::new(shown).font(theme::strong_font(size));
+                ui.add(egui::Label::new(big.color(color)).extend());
                 if !hint_beside && !rests {
                     ui.label(small(texts.code_once));
                 }
@@ -235,13 +257,48 @@ fn label(ui: &mut Ui, text: &str, height: f32) {
     });
 }
 
-/// A label in its column, then whatever belongs to it.
+/// A label in its column, then whatever belongs to it; a narrow window has them one above the other.
 fn line(ui: &mut Ui, words: &str, content: impl FnOnce(&mut Ui)) {
+    if is_stacked(ui) {
+        if !words.is_empty() {
+            ui.label(widgets::muted(ui, words));
+        }
+        widgets::flow(ui, content);
+        ui.add_space(theme::GRID);
+        return;
+    }
     let size = vec2(ui.available_width(), theme::ROW_HEIGHT);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
         label(ui, words, theme::ROW_HEIGHT);
         content(ui);
     });
+}
+
+/// There is no room for a column of labels.
+fn is_stacked(ui: &Ui) -> bool {
+    ui.available_width() < theme::BESIDE_NAME_FROM
+}
+
+/// Links at the end of a line, in the order of the eye. Gives the number of the one that was clicked.
+fn at_the_end<const N: usize>(ui: &mut Ui, words: [(&str, &str); N]) -> Option<usize> {
+    let gap = ui.spacing().item_spacing.x;
+    let widths = words.map(|(word, _)| widgets::link_width(ui, word) + gap);
+    let width = widths.iter().sum::<f32>() - gap;
+    if !ui.layout().main_wrap() {
+        ui.add_space((ui.available_width() - width).max(0.0));
+    }
+    let mut clicked = None;
+    for (index, (word, hint)) in words.into_iter().enumerate() {
+        let response = widgets::link(ui, word);
+        let response = match hint.is_empty() {
+            true => response,
+            false => response.on_hover_text(hint),
+        };
+        if response.clicked() {
+            clicked = Some(index);
+        }
+    }
+    clicked
 }
 
 fn addresses(ui: &mut Ui, scope: &mut Scope, listening: &Listening, panel: &mut ReceivePanel) {
@@ -250,12 +307,9 @@ fn addresses(ui: &mut Ui, scope: &mut Scope, listening: &Listening, panel: &mut 
     let port = listening.addr.port();
     let shown = |ip: &IpAddr| SocketAddr::new(*ip, port).to_string();
     let mut copy = |ui: &mut Ui, ip: &IpAddr| {
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let response = widgets::link(ui, texts.copy).on_hover_text(texts.copy_link_hint);
-            if response.clicked() {
-                scope.want(Want::Copy(link_of(listening, *ip)));
-            }
-        });
+        if at_the_end(ui, [(texts.copy, texts.copy_link_hint)]).is_some() {
+            scope.want(Want::Copy(link_of(listening, *ip)));
+        }
     };
     let mut all = listening.addresses.iter();
     let Some(first) = all.next() else { return };
@@ -282,48 +336,69 @@ fn addresses(ui: &mut Ui, scope: &mut Scope, listening: &Listening, panel: &mut 
         }
     }
     if listening.port_moved {
-        ui.colored_label(palette.warn, (texts.port_moved)(port));
+        let moved = RichText::new((texts.port_moved)(port)).color(palette.warn);
+        ui.add(egui::Label::new(moved).wrap());
     }
 }
 
-fn folder(ui: &mut Ui, scope: &mut Scope, listening: &Listening) {
+fn folder(ui: &mut Ui, scope: &mut Scope, listening: &Listening, free_bytes: Option<u64>) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let folder = listening.save_folder.clone();
+    let stacked = is_stacked(ui);
     line(ui, texts.save_to, |ui| {
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if widgets::link(ui, texts.open).clicked() {
-                scope.want(Want::Engine(Command::Open(folder.clone())));
-            }
-            if widgets::link(ui, texts.change).clicked() {
-                scope.want(Want::PickSaveFolder);
-            }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let width = ui.available_width();
-                let font = theme::body_font();
-                let full = crate::model::displayable(&folder.to_string_lossy());
-                widgets::name_label(ui, &short_path(&folder), font, palette.text, width)
-                    .on_hover_text(full);
-            });
-        });
+        let gap = ui.spacing().item_spacing.x;
+        let links = [texts.change, texts.open];
+        let links_width: f32 = links
+            .map(|word| widgets::link_width(ui, word) + gap)
+            .iter()
+            .sum();
+        let free = free_bytes.map(|free| format!("· {}", (texts.offer_free)(&size(free))));
+        let free_width = free
+            .as_deref()
+            .map_or(0.0, |free| widgets::text_width(ui, free) + gap);
+        let all = ui.max_rect().right() - ui.cursor().left();
+        let room = match stacked {
+            true => all,
+            false => all - links_width,
+        };
+        let font = theme::body_font();
+        // It is there to be seen before its name is cut for that.
+        let fits = |name: &str| widgets::text_width(ui, name) + free_width <= room;
+        let [name, shortest] = short_paths(&folder);
+        let name = if stacked || fits(&name) {
+            name
+        } else {
+            shortest
+        };
+        let free = free.filter(|_| stacked || fits(&name));
+        let full = crate::model::displayable(&folder.to_string_lossy());
+        widgets::name_label(ui, &name, font, palette.text, room).on_hover_text(full);
+        if let Some(free) = free {
+            ui.label(widgets::muted(ui, free));
+        }
+        match at_the_end(ui, links.map(|word| (word, ""))) {
+            Some(0) => scope.want(Want::PickSaveFolder),
+            Some(_) => scope.want(Want::Engine(Command::Open(folder.clone()))),
+            None => {}
+        }
     });
 }
 
-/// The last two folders: `Downloads / Ropeway`.
-fn short_path(folder: &Path) -> String {
+/// The last two folders, and the last one alone: `Downloads / Ropeway`.
+fn short_paths(folder: &Path) -> [String; 2] {
     let mut last = folder
         .iter()
         .rev()
         .take(2)
         .map(|part| part.to_string_lossy());
-    let (Some(name), above) = (last.next(), last.next()) else {
-        return folder.to_string_lossy().into_owned();
+    let (name, above) = match (last.next(), last.next()) {
+        (Some(name), above) => (name, above),
+        (None, _) => (folder.to_string_lossy(), None),
     };
-    let shown = match above {
-        Some(above) if above != std::path::MAIN_SEPARATOR_STR => format!("{above} / {name}"),
-        Some(_) | None => name.into_owned(),
-    };
-    crate::model::displayable(&shown)
+    let above = above.filter(|above| above != std::path::MAIN_SEPARATOR_STR);
+    let both = above.map_or_else(|| name.to_string(), |above| format!("{above} / {name}"));
+    [both, name.into_owned()].map(|shown| crate::model::displayable(&shown))
 }
 
 fn clients(ui: &mut Ui, scope: &Scope, view: &View) {
@@ -338,14 +413,17 @@ fn clients(ui: &mut Ui, scope: &Scope, view: &View) {
         let label = if index == 0 { texts.connected } else { "" };
         line(ui, label, |ui| {
             let doing = format!("· {}", (texts.doing)(client.doing));
-            let said =
-                ui.painter()
-                    .layout_no_wrap(doing.clone(), theme::body_font(), palette.muted);
             // The name gives way, not what it is doing.
-            let width = ui.available_width() - said.size().x - theme::GAP;
+            let gap = ui.spacing().item_spacing.x;
+            let rest = ui.available_width() - widgets::text_width(ui, &doing) - gap;
+            let width = match ui.layout().main_wrap() {
+                true => ui.max_rect().width(),
+                false => rest,
+            };
             let name = client.peer.name.as_str();
             widgets::name_label(ui, name, theme::body_font(), palette.text, width)
                 .on_hover_text(&client.peer.address);
+            ui.spacing_mut().item_spacing.x = theme::GRID;
             ui.label(widgets::muted(ui, doing));
         });
     }

@@ -29,72 +29,104 @@ pub fn send_ui(
     panel: &mut SendPanel,
 ) {
     let texts = scope.texts;
-    ui.horizontal(|ui| {
-        ui.label(widgets::title(texts.send));
-        if !draft.picks.is_empty() {
-            let count = (texts.items)(draft.entries());
-            let summary = format!("{count} · {}", size(draft.bytes()));
-            ui.label(widgets::muted(ui, summary));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if widgets::link(ui, texts.clear_list).clicked() {
-                    scope.want(Want::ClearPicks);
-                }
-            });
-        }
-    });
+    let picked = !draft.picks.is_empty();
+    let clear = widgets::link_width(ui, texts.clear_list);
+    let mut cleared = false;
+    widgets::ends(
+        ui,
+        clear,
+        |ui| {
+            ui.label(widgets::title(texts.send));
+            if picked {
+                let count = (texts.items)(draft.entries());
+                let summary = format!("{count} · {}", size(draft.bytes()));
+                ui.label(widgets::muted(ui, summary));
+            }
+        },
+        |ui| cleared = picked && widgets::link(ui, texts.clear_list).clicked(),
+    );
+    if cleared {
+        scope.want(Want::ClearPicks);
+    }
     ui.add_space(theme::GRID);
-    drop_zone(ui, scope);
+    drop_zone(ui, scope, picked);
     if panel.without_dialog {
         path_field(ui, scope, panel);
     }
     ui.scope(|ui| picks(ui, scope, draft));
-    ui.add_space(theme::GAP);
+    ui.add_space(theme::GRID);
     destination_ui(ui, scope, draft, around, &mut panel.destination);
-    ui.add_space(theme::GAP);
+    ui.add_space(theme::GRID);
     widgets::part(ui, "send", |ui| {
         send_button(ui, scope, draft, around, panel);
     });
 }
 
-fn drop_zone(ui: &mut Ui, scope: &mut Scope) {
+/// `picked`: something is in the list already, so that nobody has to be told what this is for.
+fn drop_zone(ui: &mut Ui, scope: &mut Scope, picked: bool) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
-    let frame = egui::Frame::new().inner_margin(egui::Margin::same(theme::INSET_PADDING));
-    let drawn = frame.show(ui, |ui| {
+    let brief = picked && theme::is_low(ui.ctx());
+    let padding = theme::inset_padding(ui.ctx());
+    let margin = match brief {
+        true => egui::Margin::symmetric(padding, theme::NARROW_MARGIN),
+        false => egui::Margin::same(padding),
+    };
+    let drawn = egui::Frame::new().inner_margin(margin).show(ui, |ui| {
         ui.set_width(ui.available_width());
-        let words = |ui: &mut Ui| {
+        let icon = |ui: &mut Ui| {
             ui.label(widgets::icon(Icon::Upload, palette.link).size(theme::HUGE));
-            ui.add_space(theme::GAP);
-            ui.vertical(|ui| {
-                ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
-                ui.label(widgets::strong(texts.drop_title));
-                ui.label(widgets::muted(ui, texts.drop_hint));
-            });
         };
-        let mut buttons = |ui: &mut Ui, order: [Want; 3]| {
-            for want in order {
-                let (text, keys) = match &want {
-                    Want::PickFolder => (texts.folder, "Ctrl+Shift+O"),
-                    Want::WriteText => (texts.text, "Ctrl+Shift+M"),
-                    _files => (texts.files, "Ctrl+O"),
-                };
+        let words = |ui: &mut Ui| {
+            ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
+            ui.add(egui::Label::new(widgets::strong(texts.drop_title)).wrap());
+            if !brief {
+                let hint = widgets::muted(ui, texts.drop_hint);
+                ui.add(egui::Label::new(hint).wrap());
+            }
+        };
+        let buttons = |ui: &mut Ui, scope: &mut Scope| {
+            for (text, keys, want) in [
+                (texts.files, "Ctrl+O", Want::PickFiles),
+                (texts.folder, "Ctrl+Shift+O", Want::PickFolder),
+                (texts.text, "Ctrl+Shift+M", Want::WriteText),
+            ] {
                 if widgets::button(ui, text).on_hover_text(keys).clicked() {
                     scope.want(want);
                 }
             }
         };
-        if ui.available_width() >= theme::DROP_LINE_FROM {
+        let gap = ui.spacing().item_spacing.x;
+        let buttons_width = widgets::buttons_width(ui, [texts.files, texts.folder, texts.text]);
+        let icon_width = theme::HUGE + gap + theme::GAP;
+        // Its letters are wider, and the hint is the longer one.
+        let said = [texts.drop_title, texts.drop_hint].map(|words| widgets::text_width(ui, words));
+        let words_width = said.into_iter().fold(0.0, f32::max) + theme::SECTION;
+        let room = ui.available_width();
+        if icon_width + words_width + gap + buttons_width <= room {
             ui.horizontal(|ui| {
-                words(ui);
-                // Drawn from the right, so named in the reverse order of the eye.
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    buttons(ui, [Want::WriteText, Want::PickFolder, Want::PickFiles]);
-                });
+                icon(ui);
+                ui.add_space(theme::GAP);
+                ui.vertical(words);
+                ui.add_space((ui.available_width() - buttons_width).max(0.0));
+                buttons(ui, scope);
+            });
+        } else if brief && icon_width + buttons_width <= room {
+            ui.horizontal(|ui| {
+                icon(ui);
+                ui.add_space((ui.available_width() - buttons_width).max(0.0));
+                buttons(ui, scope);
             });
         } else {
-            ui.horizontal(words);
+            ui.horizontal(|ui| {
+                if room >= theme::ICON_FROM {
+                    icon(ui);
+                    ui.add_space(theme::GAP);
+                }
+                ui.vertical(words);
+            });
             ui.add_space(theme::GRID);
-            ui.horizontal(|ui| buttons(ui, [Want::PickFiles, Want::PickFolder, Want::WriteText]));
+            ui.horizontal_wrapped(|ui| buttons(ui, scope));
         }
     });
     widgets::dashed(ui, drawn.response.rect);
@@ -102,12 +134,18 @@ fn drop_zone(ui: &mut Ui, scope: &mut Scope) {
 
 fn path_field(ui: &mut Ui, scope: &mut Scope, panel: &mut SendPanel) {
     let texts = scope.texts;
-    ui.label(widgets::muted(ui, texts.no_dialog));
-    ui.horizontal(|ui| {
+    ui.add(egui::Label::new(widgets::muted(ui, texts.no_dialog)).wrap());
+    let gap = ui.spacing().item_spacing.x;
+    let beside = ui.available_width() - widgets::button_width(ui, texts.add) - gap;
+    let width = match beside >= theme::CODE_WIDTH {
+        true => beside,
+        false => ui.available_width(),
+    };
+    ui.horizontal_wrapped(|ui| {
         let field = TextEdit::singleline(&mut panel.path)
             .hint_text(texts.path_hint)
             .align(egui::Align2::LEFT_CENTER)
-            .desired_width(ui.available_width() - theme::LABEL_COLUMN);
+            .desired_width(width);
         let response = ui.add(field);
         widgets::named(&response, Role::TextInput, texts.path_label);
         let enter = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
@@ -120,11 +158,15 @@ fn path_field(ui: &mut Ui, scope: &mut Scope, panel: &mut SendPanel) {
 }
 
 fn picks(ui: &mut Ui, scope: &mut Scope, draft: &Draft) {
-    let height = theme::ROW_HEIGHT;
+    let beside = ui.available_width() >= theme::BESIDE_NAME_FROM;
+    let height = match beside {
+        true => theme::ROW_HEIGHT,
+        false => theme::TWO_LINES,
+    };
     ui.spacing_mut().item_spacing.y = theme::GRID;
     ScrollArea::vertical()
         .id_salt("picks")
-        .max_height(theme::LIST_HEIGHT)
+        .max_height(theme::list_height(ui.ctx()))
         .auto_shrink([false, true])
         .show_rows(ui, height, draft.picks.len(), |ui, range| {
             for index in range {
@@ -133,36 +175,51 @@ fn picks(ui: &mut Ui, scope: &mut Scope, draft: &Draft) {
                     if index > 0 {
                         widgets::hairline(ui, top);
                     }
-                    pick_row(ui, scope, index, pick);
+                    pick_row(ui, scope, index, pick, (beside, height));
                 }
             }
         });
 }
 
-fn pick_row(ui: &mut Ui, scope: &mut Scope, index: usize, pick: &Pick) {
+/// Its size stands beside its name or, in a narrow window, below it.
+fn pick_row(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    index: usize,
+    pick: &Pick,
+    (beside, height): (bool, f32),
+) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
-    let size_of_row = vec2(ui.available_width(), theme::ROW_HEIGHT);
+    let (about, color) = match &pick.problem {
+        Some(problem) => ((texts.problem)(problem), palette.danger),
+        None => {
+            let mut about = size(pick.bytes);
+            if pick.is_folder {
+                about = format!("{} · {about}", (texts.items)(pick.entries));
+            }
+            if pick.counting {
+                about = format!("{about} · {}", texts.counting);
+            }
+            (about, palette.muted)
+        }
+    };
+    let size_of_row = vec2(ui.available_width(), height);
     let layout = Layout::right_to_left(Align::Center);
     ui.allocate_ui_with_layout(size_of_row, layout, |ui| {
         let name = pick.name();
         if widgets::icon_button(ui, Icon::X, &(texts.remove)(&name)).clicked() {
             scope.want(Want::Remove(index));
         }
-        match &pick.problem {
-            Some(problem) => {
-                ui.colored_label(palette.danger, (texts.problem)(problem));
-            }
-            None => {
-                let mut about = size(pick.bytes);
-                if pick.is_folder {
-                    about = format!("{} · {about}", (texts.items)(pick.entries));
-                }
-                if pick.counting {
-                    about = format!("{about} · {}", texts.counting);
-                }
-                ui.label(widgets::muted(ui, about));
-            }
+        let path = || crate::model::displayable(&pick.path.to_string_lossy());
+        let named = |ui: &mut Ui| {
+            let width = ui.available_width() - theme::GAP;
+            let font = theme::body_font();
+            widgets::name_label(ui, &name, font, palette.text, width).on_hover_text(path());
+        };
+        if beside {
+            let most = ui.available_width() - theme::NAME_WIDTH / 2.0;
+            said(ui, &about, color, most);
         }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             let symbol = if pick.is_folder {
@@ -171,11 +228,30 @@ fn pick_row(ui: &mut Ui, scope: &mut Scope, index: usize, pick: &Pick) {
                 Icon::File
             };
             ui.label(widgets::icon(symbol, palette.muted));
-            let width = ui.available_width() - theme::GAP;
-            let font = theme::body_font();
-            widgets::name_label(ui, &name, font, palette.text, width)
-                .on_hover_text(crate::model::displayable(&pick.path.to_string_lossy()));
+            if beside {
+                named(ui);
+            } else {
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.y = 0.0;
+                    named(ui);
+                    let most = ui.available_width();
+                    said(ui, &about, color, most);
+                });
+            }
         });
+    });
+}
+
+/// On one line; the tooltip has all of it.
+fn said(ui: &mut Ui, about: &str, color: egui::Color32, most: f32) {
+    let words = RichText::new(about).color(color);
+    if widgets::text_width(ui, about) <= most {
+        ui.label(words);
+        return;
+    }
+    ui.scope(|ui| {
+        ui.set_max_width(most);
+        ui.add(egui::Label::new(words).truncate());
     });
 }
 
@@ -213,20 +289,17 @@ fn send_button(
     let words = |ui: &mut Ui| {
         ui.add(egui::Label::new(words).wrap());
         if !draft.picks.is_empty() {
-            ui.spacing_mut().icon_spacing = theme::GRID;
-            let keep = ui.checkbox(&mut draft.keep, texts.keep_list);
-            widgets::focus_ring(ui, &keep);
+            let keep = widgets::checkbox(ui, &mut draft.keep, texts.keep_list);
+            keep.on_hover_text(texts.keep_list_hint);
         }
     };
     let mut act = |ui: &mut Ui| {
         // In the order of the eye.
         if let Some(can_ask) = can_ask {
-            ui.add_enabled_ui(can_ask, |ui| {
-                let response = widgets::button(ui, texts.ask_without);
-                if response.on_hover_text(texts.ask_hint).clicked() {
-                    scope.want(Want::AskNow);
-                }
-            });
+            let response = widgets::button_if(ui, can_ask, texts.ask_without);
+            if response.on_hover_text(texts.ask_hint).clicked() {
+                scope.want(Want::AskNow);
+            }
         }
         let response = widgets::primary(ui, can_send.is_ok(), &text);
         if response.on_hover_text("Ctrl+Enter").clicked() {

@@ -8,7 +8,7 @@ pub mod rows;
 
 use std::path::PathBuf;
 
-use egui::{Align, Context, Layout, ScrollArea, Ui, vec2};
+use egui::{Context, ScrollArea, Ui};
 
 use super::Scope;
 use super::known::{KnownPanel, known_ui};
@@ -101,25 +101,28 @@ pub fn settings_ui(
             dialog.resetting = false;
         }
         ui.add_space(theme::GAP);
-        // One height for all pages: nothing jumps from one to the other.
-        let room = context.content_rect().height() - theme::AROUND_DIALOG - theme::SETTINGS_REST;
-        let height = room.clamp(theme::LIST_HEIGHT, theme::SETTINGS_HEIGHT);
-        ScrollArea::vertical()
-            .id_salt("settings page")
-            .max_height(height)
-            .min_scrolled_height(height)
-            .auto_shrink([false, false])
-            .show(ui, |ui| page_ui(ui, scope, settings, devices, dialog));
+        // One height for all pages: nothing jumps from one to the other. In a low window the dialog
+        // scrolls, and what scrolls within it would be too low to read.
+        let height = theme::dialog_room(context).y - theme::SETTINGS_REST;
+        if height < theme::LIST_HEIGHT {
+            page_ui(ui, scope, settings, devices, dialog);
+        } else {
+            let height = height.min(theme::SETTINGS_HEIGHT);
+            ScrollArea::vertical()
+                .id_salt("settings page")
+                .max_height(height)
+                .min_scrolled_height(height)
+                .auto_shrink([false, false])
+                .show(ui, |ui| page_ui(ui, scope, settings, devices, dialog));
+        }
         ui.add_space(theme::GAP);
-        let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
-        ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
-            if widgets::primary(ui, true, texts.done).clicked() {
-                open = false;
-            }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.label(widgets::muted(ui, texts.set.at_once).size(theme::SMALL));
-            });
-        });
+        let done = widgets::primary_width(ui, texts.done);
+        widgets::ends(
+            ui,
+            done,
+            |ui| _ = ui.label(widgets::muted(ui, texts.set.at_once).size(theme::SMALL)),
+            |ui| open = !widgets::primary(ui, true, texts.done).clicked(),
+        );
     });
     open && !dismissed
 }

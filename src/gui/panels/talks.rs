@@ -3,10 +3,7 @@
 mod lines;
 mod list;
 
-use egui::{
-    Align, Key, KeyboardShortcut, Layout, Modifiers, ScrollArea, TextEdit, Ui, accesskit::Role,
-    vec2,
-};
+use egui::{Key, KeyboardShortcut, Modifiers, ScrollArea, TextEdit, Ui, accesskit::Role, vec2};
 use lucide_icons::Icon;
 
 use super::destination::{Around, entry_ui, look_ui, status_ui, way_in};
@@ -36,7 +33,11 @@ pub fn talks_ui(ui: &mut Ui, scope: &mut Scope, view: &mut View, panel: &mut Tal
     let cards = cards(&view.devices, &view.nearby);
     let beside = ui.available_width() >= theme::TWO_COLUMNS_FROM;
     let open = view.talks.open;
-    let size = ui.available_size();
+    let mut size = ui.available_size();
+    if theme::is_flat(ui.ctx()) {
+        // It scrolls.
+        size.y = theme::TALK_LEAST;
+    }
     if beside {
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = theme::SECTION;
@@ -124,49 +125,83 @@ fn top_ui(
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let paired = card.is_some_and(Card::is_paired);
-    let row = vec2(ui.available_width(), theme::CONTROL_HEIGHT);
-    ui.allocate_ui_with_layout(row, Layout::right_to_left(Align::Center), |ui| {
-        if panel.clearing == Some(thread.with) {
-            if widgets::button(ui, texts.no).clicked() {
-                panel.clearing = None;
-            }
-            if widgets::button(ui, texts.talks_clear_yes).clicked() {
-                panel.clearing = None;
-                scope.want(Want::ClearTalk(thread.with));
-            }
-            ui.label(widgets::muted(ui, texts.talks_clear_question));
-        } else if !thread.lines.is_empty() && widgets::link(ui, texts.talks_clear).clicked() {
-            panel.clearing = Some(thread.with);
+    let asks = panel.clearing == Some(thread.with);
+    let can_clear = !thread.lines.is_empty();
+    let gap = ui.spacing().item_spacing.x;
+    let question = widgets::text_width(ui, texts.talks_clear_question) + gap;
+    let question = question + widgets::buttons_width(ui, [texts.talks_clear_yes, texts.no]);
+    let question_beside = ui.available_width() - question >= theme::FIELD_WIDTH;
+    let width = match (asks && question_beside, can_clear && !asks) {
+        (true, _) => question,
+        (false, true) => widgets::link_width(ui, texts.talks_clear),
+        (false, false) => 0.0,
+    };
+    // As high as with the buttons of the question.
+    let left = |ui: &mut Ui| {
+        let room = ui.available_width() - width - gap;
+        let font = theme::strong_font(theme::TITLE);
+        let name = name_of(thread, card);
+        let share = match room < theme::BESIDE_NAME_FROM {
+            true => room,
+            false => room * theme::NAME_SHARE,
+        };
+        widgets::name_label(ui, name, font, palette.text, share);
+        if twin {
+            ui.label(widgets::muted(ui, thread.with.short()));
         }
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            let room = ui.available_width() * theme::NAME_SHARE;
-            let font = theme::strong_font(theme::TITLE);
-            widgets::name_label(ui, name_of(thread, card), font, palette.text, room);
-            if twin {
-                ui.label(widgets::muted(ui, thread.with.short()));
-            }
-            let (word, front, back) = match (paired, thread.trust) {
-                (true, _) | (_, Trust::Known) => (texts.known, palette.ok, palette.ok_soft),
-                (_, Trust::Verified) => (texts.talks_confirmed, palette.ok, palette.ok_soft),
-                (_, Trust::Asked | Trust::None) => (texts.not_known, palette.muted, palette.inset),
+        let (word, front, back) = match (paired, thread.trust) {
+            (true, _) | (_, Trust::Known) => (texts.known, palette.ok, palette.ok_soft),
+            (_, Trust::Verified) => (texts.talks_confirmed, palette.ok, palette.ok_soft),
+            (_, Trust::Asked | Trust::None) => (texts.not_known, palette.muted, palette.inset),
+        };
+        widgets::badge(ui, word, front, back);
+        if let Some(state) = &thread.state {
+            let color = match state {
+                Talk::Open => palette.ok,
+                Talk::Connecting | Talk::Calling | Talk::Asking | Talk::Resting => palette.muted,
+                Talk::Away(_) => palette.warn,
             };
-            widgets::badge(ui, word, front, back);
-            if let Some(state) = &thread.state {
-                let color = match state {
-                    Talk::Open => palette.ok,
-                    Talk::Connecting | Talk::Calling | Talk::Asking | Talk::Resting => {
-                        palette.muted
-                    }
-                    Talk::Away(_) => palette.warn,
-                };
-                let words = egui::RichText::new((texts.talk_state)(state)).color(color);
-                let response = ui.add(egui::Label::new(words).truncate());
-                if let Talk::Away(failure) = state {
-                    response.on_hover_text((texts.failure)(failure));
-                }
+            let words = (texts.talk_state)(state);
+            let taken = ui.cursor().left() - ui.max_rect().left() + width + gap;
+            let rest = ui.max_rect().width() - taken;
+            let most = match rest >= widgets::text_width(ui, words).min(theme::NAME_WIDTH) {
+                true => rest,
+                false => ui.max_rect().width(),
+            };
+            let font = theme::body_font();
+            let response = widgets::name_label(ui, words, font, color, most);
+            if let Talk::Away(failure) = state {
+                response.on_hover_text((texts.failure)(failure));
+            }
+        }
+    };
+    let mut answer = None;
+    let question = |ui: &mut Ui| {
+        ui.label(widgets::muted(ui, texts.talks_clear_question));
+        for (word, yes) in [(texts.talks_clear_yes, true), (texts.no, false)] {
+            if widgets::button(ui, word).clicked() {
+                answer = Some(yes);
+            }
+        }
+    };
+    if asks && !question_beside {
+        ui.horizontal_wrapped(left);
+        ui.horizontal_wrapped(question);
+    } else if asks {
+        widgets::ends(ui, width, left, question);
+    } else {
+        widgets::ends(ui, width, left, |ui| {
+            if can_clear && widgets::link(ui, texts.talks_clear).clicked() {
+                panel.clearing = Some(thread.with);
             }
         });
-    });
+    }
+    if let Some(yes) = answer {
+        panel.clearing = None;
+        if yes {
+            scope.want(Want::ClearTalk(thread.with));
+        }
+    }
 }
 
 fn history_ui(ui: &mut Ui, scope: &mut Scope, thread: &mut Thread, rows: &[&Row]) {
@@ -281,32 +316,37 @@ fn composer_ui(
         let words = egui::RichText::new(words).size(theme::SMALL).color(color);
         ui.add(egui::Label::new(words).wrap());
     }
-    let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
-    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
-        let say = widgets::primary(ui, can_say, texts.talks_say);
-        if (say.on_hover_text("Enter").clicked() || enter || entered) && can_say {
-            panel.focus = Some(thread.with);
-            scope.want(Want::Say(thread.with, false));
+    let ask_width = match may_ask {
+        true => widgets::button_width(ui, texts.ask_without) + theme::GAP,
+        false => 0.0,
+    };
+    let width = widgets::primary_width(ui, texts.talks_say) + ask_width;
+    let with = thread.with;
+    let mut wants = Vec::new();
+    let things = |ui: &mut Ui| {
+        let files = widgets::icon_button(ui, Icon::Paperclip, texts.talks_files);
+        if files.clicked() {
+            scope.want(Want::PickForTalk(with));
         }
+        if widgets::icon_button(ui, Icon::ClipboardPaste, texts.talks_paste).clicked() {
+            scope.want(Want::PastePicture(with));
+        }
+    };
+    widgets::ends(ui, width, things, |ui| {
         if may_ask {
             let asks = typed.is_ok() && thread.attempt.is_none();
-            ui.add_enabled_ui(asks, |ui| {
-                let response = widgets::button(ui, texts.ask_without);
-                if response.on_hover_text(texts.ask_hint).clicked() {
-                    scope.want(Want::Say(thread.with, true));
-                }
-            });
+            let response = widgets::button_if(ui, asks, texts.ask_without);
+            if response.on_hover_text(texts.ask_hint).clicked() {
+                wants.push(Want::Say(with, true));
+            }
         }
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            let files = widgets::icon_button(ui, Icon::Paperclip, texts.talks_files);
-            if files.clicked() {
-                scope.want(Want::PickForTalk(thread.with));
-            }
-            if widgets::icon_button(ui, Icon::ClipboardPaste, texts.talks_paste).clicked() {
-                scope.want(Want::PastePicture(thread.with));
-            }
-        });
+        let say = widgets::primary(ui, can_say, texts.talks_say);
+        if (say.on_hover_text("Enter").clicked() || enter || entered) && can_say {
+            panel.focus = Some(with);
+            wants.push(Want::Say(with, false));
+        }
     });
+    wants.into_iter().for_each(|want| scope.want(want));
 }
 
 /// A device that is not known wants to say something.
@@ -334,8 +374,10 @@ fn text_offer_ui(
     let texts = scope.texts;
     let palette = theme::palette(ui);
     ui.horizontal_top(|ui| {
-        widgets::tile(ui, Icon::MessageSquare, palette.link);
-        ui.add_space(theme::GAP);
+        if ui.available_width() >= theme::TILE_FROM {
+            widgets::tile(ui, Icon::MessageSquare, palette.link);
+            ui.add_space(theme::GAP);
+        }
         ui.vertical(|ui| {
             ui.horizontal_wrapped(|ui| {
                 let title = (texts.text_offer_title)(offer.from.name.as_str());

@@ -4,7 +4,7 @@ mod actions;
 mod looks;
 mod row;
 
-use egui::{Align, Layout, Ui};
+use egui::Ui;
 
 use super::picks::picks_ui;
 use super::{Scope, Want};
@@ -24,25 +24,31 @@ pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
         (true, false, true) => Some((texts.kept_awake, theme::palette(ui).muted)),
         (_, _, _) => None,
     };
-    ui.horizontal(|ui| {
-        ui.label(widgets::title(texts.transfers));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            // Drawn from the right.
-            if view.rows.iter().any(Row::finished)
-                && widgets::link(ui, texts.clear_finished).clicked()
-            {
-                scope.want(Want::ClearFinished);
+    let links = links(scope, view);
+    let gap = ui.spacing().item_spacing.x;
+    let widths = links
+        .iter()
+        .map(|(word, _)| widgets::link_width(ui, word) + gap);
+    let width = (widths.sum::<f32>() - gap).max(0.0);
+    widgets::ends(
+        ui,
+        width,
+        |ui| _ = ui.label(widgets::title(texts.transfers)),
+        |ui| {
+            for (word, wants) in links {
+                if widgets::link(ui, word).clicked() {
+                    wants.into_iter().for_each(|want| scope.want(want));
+                }
             }
-            all(ui, scope, view);
-        });
-    });
+        },
+    );
     if let Some((words, color)) = awake {
         let words = egui::RichText::new(words).small().color(color);
         ui.add(egui::Label::new(words).wrap());
     }
     if view.rows.is_empty() {
         ui.add_space(theme::GAP);
-        ui.label(widgets::muted(ui, texts.transfers_empty));
+        ui.add(egui::Label::new(widgets::muted(ui, texts.transfers_empty)).wrap());
         ui.add_space(theme::GAP);
     }
     let many = view.rows.len() >= MANY_ROWS;
@@ -111,34 +117,35 @@ fn remember_ui(ui: &mut Ui, scope: &mut Scope, view: &View, row: &Row) {
     ui.add_space(theme::GRID);
 }
 
-fn beside_the_tile(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+/// Below a row's words.
+pub(super) fn beside_the_tile(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    if ui.available_width() < theme::TILE_FROM {
+        return content(ui);
+    }
     ui.horizontal(|ui| {
         ui.add_space(theme::TILE + theme::GRID + ui.spacing().item_spacing.x);
-        content(ui);
+        ui.vertical(content);
     });
 }
 
-/// Pause and go on with everything, where that is more than one click.
-fn all(ui: &mut Ui, scope: &mut Scope, view: &View) {
+/// What can be done with all of them, where that is more than one click.
+fn links(scope: &Scope, view: &View) -> Vec<(&'static str, Vec<Want>)> {
     const MANY: usize = 2;
     let texts = scope.texts;
-    let ids = |which: fn(&Row) -> bool| -> Vec<TransferId> {
+    let all = |which: fn(&Row) -> bool, command: fn(TransferId) -> Command| -> Vec<Want> {
         let rows = view.rows.iter().filter(|row| which(row));
-        rows.map(|row| row.id).collect()
+        rows.map(|row| Want::Engine(command(row.id))).collect()
     };
-    let paused = ids(Row::paused);
-    let moving = ids(|row| row.moving() && !row.paused());
-    if paused.len() + moving.len() < MANY {
-        return;
+    let paused = all(Row::paused, Command::Resume);
+    let moving = all(|row| row.moving() && !row.paused(), Command::Pause);
+    let mut links = Vec::new();
+    if paused.len() + moving.len() >= MANY {
+        links.push((texts.pause_all, moving));
+        links.push((texts.resume_all, paused));
     }
-    if !paused.is_empty() && widgets::link(ui, texts.resume_all).clicked() {
-        for id in paused {
-            scope.want(Want::Engine(Command::Resume(id)));
-        }
+    if view.rows.iter().any(Row::finished) {
+        links.push((texts.clear_finished, vec![Want::ClearFinished]));
     }
-    if !moving.is_empty() && widgets::link(ui, texts.pause_all).clicked() {
-        for id in moving {
-            scope.want(Want::Engine(Command::Pause(id)));
-        }
-    }
+    links.retain(|(_, wants)| !wants.is_empty());
+    links
 }

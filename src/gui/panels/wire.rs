@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use egui::accesskit::Role;
 use egui::{
-    Align, Align2, Color32, Layout, Pos2, Rect, RichText, ScrollArea, Sense, Stroke, Ui, pos2, vec2,
+    Align, Align2, Color32, Pos2, Rect, RichText, ScrollArea, Sense, Stroke, Ui, pos2, vec2,
 };
 use lucide_icons::Icon;
 
@@ -24,13 +24,18 @@ const TICK: Duration = Duration::from_secs(1);
 
 pub fn wire_ui(ui: &mut Ui, scope: &mut Scope, view: &WireView) {
     let texts = &scope.texts.wire;
-    let head = ui.horizontal(|ui| {
-        ui.label(widgets::title(texts.title));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if widgets::link(ui, texts.hide).clicked() {
-                scope.want(Want::ShowWire(false));
-            }
-        });
+    let hide = widgets::link_width(ui, texts.hide);
+    let head = ui.scope(|ui| {
+        widgets::ends(
+            ui,
+            hide,
+            |ui| _ = ui.label(widgets::title(texts.title)),
+            |ui| {
+                if widgets::link(ui, texts.hide).clicked() {
+                    scope.want(Want::ShowWire(false));
+                }
+            },
+        );
     });
     if view.reveal {
         head.response.scroll_to_me(Some(Align::Min));
@@ -84,12 +89,14 @@ fn row_ui(ui: &mut Ui, scope: &mut Scope, one: &WireConnection, open: bool, now:
     let closed = matches!(one.phase, Phase::Closed(_));
     ui.add_space(theme::GRID);
     ui.horizontal_top(|ui| {
-        ui.vertical(|ui| {
+        if ui.available_width() >= theme::TILE_FROM {
+            ui.vertical(|ui| {
+                ui.add_space(theme::GRID);
+                let color = if closed { palette.muted } else { palette.link };
+                widgets::tile(ui, symbol(one), color);
+            });
             ui.add_space(theme::GRID);
-            let color = if closed { palette.muted } else { palette.link };
-            widgets::tile(ui, symbol(one), color);
-        });
-        ui.add_space(theme::GRID);
+        }
         let width = ui.available_width() - theme::ROW_HEIGHT - theme::GAP;
         ui.vertical(|ui| {
             ui.set_width(width);
@@ -145,15 +152,22 @@ fn headline(ui: &mut Ui, texts: &WireTexts, one: &WireConnection) {
     };
     let about = [(texts.purpose)(one.purpose), &place.unwrap_or_default(), by];
     let about: Vec<_> = about.into_iter().filter(|part| !part.is_empty()).collect();
+    let font = theme::strong_font(theme::BODY);
+    let about = widgets::muted(ui, about.join(" · "));
+    let local = one.local.map_or_else(String::new, |addr| addr.to_string());
+    let hint = format!("{} · {local}", one.label);
+    if ui.available_width() < theme::BESIDE_NAME_FROM {
+        let room = ui.available_width();
+        widgets::name_label(ui, &who, font, palette.text, room);
+        ui.add(egui::Label::new(about).wrap()).on_hover_text(hint);
+        return;
+    }
     ui.horizontal(|ui| {
         ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
         let width = ui.available_width() * theme::NAME_SHARE;
-        let font = theme::strong_font(theme::BODY);
         widgets::name_label(ui, &who, font, palette.text, width);
-        let about = widgets::muted(ui, about.join(" · "));
         let about = ui.add(egui::Label::new(about).truncate());
-        let local = one.local.map_or_else(String::new, |addr| addr.to_string());
-        about.on_hover_text(format!("{} · {local}", one.label));
+        about.on_hover_text(hint);
     });
 }
 
@@ -208,12 +222,12 @@ fn counts_ui(ui: &mut Ui, texts: &WireTexts, one: &WireConnection) {
         &size(counts.bytes_in),
         &grouped(counts.reads),
     );
-    ui.horizontal_wrapped(|ui| {
+    widgets::flow(ui, |ui| {
         ui.spacing_mut().item_spacing = vec2(theme::SECTION, 0.0);
-        ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
         for line in [out, came] {
-            let line = widgets::muted(ui, line).size(theme::SMALL);
-            ui.add(egui::Label::new(line).extend());
+            let fits = widgets::text_width(ui, &line) <= ui.max_rect().width();
+            let line = egui::Label::new(widgets::muted(ui, line).size(theme::SMALL));
+            ui.add(if fits { line.extend() } else { line.wrap() });
         }
     });
 }
@@ -229,19 +243,31 @@ fn frames_ui(ui: &mut Ui, scope: &mut Scope, one: &WireConnection, now: Instant)
         let together = Together::of(&one.seen);
         let height = theme::WIRE_LINE;
         ui.spacing_mut().item_spacing.y = 0.0;
-        ScrollArea::vertical()
+        let area = ScrollArea::vertical()
             .id_salt("frames")
             .max_height(theme::FRAMES_HEIGHT)
             .min_scrolled_height(theme::DETAILS_HEIGHT)
             .auto_shrink([false, true])
-            .stick_to_bottom(true)
-            .show_rows(ui, height, one.seen.len(), |ui, range| {
+            .stick_to_bottom(true);
+        if ui.available_width() < theme::WIRE_BYTES {
+            // No room for columns: as it is read out.
+            area.show(ui, |ui| {
+                for (index, seen) in one.seen.iter().enumerate() {
+                    let line = line(texts, seen, &together, index);
+                    let line = RichText::new(line).size(theme::SMALL).color(palette.text);
+                    ui.add(egui::Label::new(line).wrap());
+                    ui.add_space(theme::GRID / 2.0);
+                }
+            });
+        } else {
+            area.show_rows(ui, height, one.seen.len(), |ui, range| {
                 for index in range {
                     if let Some(seen) = one.seen.get(index) {
                         line_ui(ui, texts, seen, &together, index);
                     }
                 }
             });
+        }
         ui.add_space(theme::GAP);
         let copy = widgets::button(ui, texts.copy);
         widgets::named(&copy, Role::Button, &(texts.frames_of)(&one.label));

@@ -95,8 +95,9 @@ pub const ENGLISH: Texts = Texts {
     remember_hint: "Takes effect when the other person does the same.",
     nothing_sent: "Nothing was sent.",
     dont_connect: "Don’t connect",
-    pair_again: "It was reinstalled: pair again",
-    keep_list: "Keep the list, to send it to another device as well",
+    pair_again: "It was reinstalled: remember it anew",
+    keep_list: "Keep the list after sending",
+    keep_list_hint: "To send it to another device as well.",
     need_picks: "Pick or drop something to send first.",
     need_address: "Pick a device or type its address.",
     need_code: "Type the code shown on the other device.",
@@ -599,7 +600,7 @@ fn failure(failure: &Failure) -> String {
             )
         }
         Failure::NotTheDevice { name } => {
-            format!("This is not the {name} you paired with.")
+            format!("This is not the {name} that is known here.")
         }
         Failure::Moved { name, found } => {
             format!("{found} has the address of {name} now. Type the new address of {name}.")

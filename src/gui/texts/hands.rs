@@ -28,6 +28,8 @@ pub struct HandsTexts {
     pub close_text_running: fn(u64) -> String,
     /// How the window comes back.
     pub close_back: &'static str,
+    /// The same where it can only be made small.
+    pub close_back_small: &'static str,
     pub close_hide: &'static str,
     pub close_hide_running: &'static str,
     pub close_quit: &'static str,
@@ -47,6 +49,8 @@ pub struct HandsTexts {
     pub larger: &'static str,
 
     pub text_pasted: &'static str,
+    /// The pasted text is not to be kept.
+    pub discard: &'static str,
     pub nothing_to_paste: &'static str,
     pub picture_too_large: &'static str,
     pub not_pasted: fn(&str) -> String,
@@ -113,6 +117,7 @@ pub const ENGLISH: HandsTexts = HandsTexts {
         ),
     },
     close_back: "Start Ropeway again to see its window.",
+    close_back_small: "Its window is minimised, and comes back from the task bar.",
     close_hide: "Keep receiving",
     close_hide_running: "Keep going",
     close_quit: "Quit",
@@ -133,6 +138,7 @@ pub const ENGLISH: HandsTexts = HandsTexts {
     larger: "Larger text",
 
     text_pasted: "Choose a device to send the pasted text to.",
+    discard: "Discard it",
     nothing_to_paste: "There is nothing in the clipboard that can be sent.",
     picture_too_large: "The picture in the clipboard is too large to paste. Save it as a file and send that.",
     not_pasted: |why| format!("The clipboard could not be read: {why}"),
@@ -193,6 +199,7 @@ pub const CHINESE: HandsTexts = HandsTexts {
         format!("还有 {count} 个传输没有完成。如果现在退出，下次运行时会继续。")
     },
     close_back: "再次启动 Ropeway，窗口就会回来。",
+    close_back_small: "窗口会最小化，可从任务栏重新打开。",
     close_hide: "在后台接收",
     close_hide_running: "在后台继续",
     close_quit: "退出",
@@ -212,6 +219,7 @@ pub const CHINESE: HandsTexts = HandsTexts {
     larger: "放大文字",
 
     text_pasted: "请选择要接收所粘贴文字的设备。",
+    discard: "丢弃",
     nothing_to_paste: "剪贴板里没有可以发送的内容。",
     picture_too_large: "剪贴板里的图片太大，无法粘贴。请先存成文件再发送。",
     not_pasted: |why| format!("无法读取剪贴板：{why}"),

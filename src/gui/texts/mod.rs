@@ -104,6 +104,7 @@ pub struct Texts {
     pub dont_connect: &'static str,
     pub pair_again: &'static str,
     pub keep_list: &'static str,
+    pub keep_list_hint: &'static str,
     pub need_picks: &'static str,
     pub need_address: &'static str,
     pub need_code: &'static str,

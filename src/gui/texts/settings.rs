@@ -55,7 +55,7 @@ pub const CHINESE: SettingsTexts = SettingsTexts {
     allow_hint: |allow| match allow {
         Allow::Anyone => "任何人都可以请求发送；您同意之前不会保存任何内容。",
         Allow::Code => "只有输入本机配对码的人和已配对设备可以请求发送。",
-        Allow::Paired => "只有与本机互相记住的设备可以发送。",
+        Allow::Paired => "只有已与本机配对的设备可以发送。",
     },
     language_hint: "窗口和通知使用的语言。",
     theme_hint: "“跟随系统”与电脑的外观保持一致。",

@@ -330,7 +330,7 @@ pub fn next(finding: &Finding) -> Option<String> {
         Finding::Stranger { .. } => "请核对对方在“接收”中显示的地址和端口。".into(),
         Finding::Answers { ways, .. } => entry(ways).into(),
         Finding::KnownOnly { .. } => {
-            "请对方在“谁可以发送”中选择“凭配对码”，发送时双方选择“记住这台设备”。".into()
+            "请对方在“谁可以发送”中选择“凭配对码”，发送时双方选择“与这台设备配对”。".into()
         }
         Finding::AnotherDevice { .. } => "请查看对方现在的地址：它显示在“接收”中。".into(),
         Finding::OtherVersion { .. } => "请更新双方的 Ropeway。".into(),

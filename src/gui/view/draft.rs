@@ -47,6 +47,8 @@ pub struct UnderWay {
     pub to: PeerAddress,
     pub chosen: Option<Chosen>,
     pub remember: bool,
+    /// What it is called, if it could only be asked to connect.
+    called: Option<String>,
 }
 
 /// A chosen device whose address another key answered at.
@@ -389,14 +391,18 @@ impl Draft {
             true => self.picks.clone(),
             false => std::mem::take(&mut self.picks),
         };
+        let called = self.called.clone().filter(|_| self.may_be_called());
+        // That nothing answered is settled; it would be read as news of what has just been sent.
+        let settled = called.is_some();
         self.under_way.push(UnderWay {
             transfer,
             picks,
             to,
             chosen: self.chosen.clone(),
             remember: self.remember,
+            called,
         });
-        if self.keep {
+        if self.keep || settled {
             self.no_destination();
         }
         self.remember = false;
@@ -440,6 +446,10 @@ impl Draft {
         if self.to().as_ref() == Some(&request.to) {
             self.remember = request.remember || matches!(failure, Failure::ForgottenThere { .. });
             self.chosen = request.chosen.clone();
+            if request.called.is_some() {
+                self.called = request.called.clone();
+                self.look_now = true;
+            }
         }
         self.focus_code = matches!(
             failure,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use egui::accesskit::Role;
 use egui::{
-    Align2, Button, CornerRadius, Galley, Rect, Response, RichText, Sense, Stroke, TextWrapMode,
-    Ui, Vec2, WidgetInfo, pos2, vec2,
+    Button, CornerRadius, Galley, Rect, Response, RichText, Sense, Stroke, TextWrapMode, Ui, Vec2,
+    WidgetInfo, pos2, vec2,
 };
 use lucide_icons::Icon;
 
@@ -21,9 +21,12 @@ pub fn primary(ui: &mut Ui, enabled: bool, text: &str) -> Response {
         (palette.inset, palette.muted)
     };
     let label = strong(text).color(front);
-    let button = Button::new(label).fill(fill).stroke(Stroke::NONE);
     let width = primary_width(ui, text);
-    let button = button.min_size(vec2(width, theme::CONTROL_HEIGHT + theme::GRID));
+    let mode = wrap_mode(ui, width);
+    let button = Button::new(label).fill(fill).stroke(Stroke::NONE);
+    let least = width.min(ui.max_rect().width());
+    let button = button.min_size(vec2(least, theme::CONTROL_HEIGHT + theme::GRID));
+    let button = button.wrap_mode(mode);
     let response = ui.add_enabled(enabled, button);
     focus_ring(ui, &response);
     response
@@ -38,8 +41,59 @@ pub fn primary_width(ui: &Ui, text: &str) -> f32 {
 }
 
 pub fn button(ui: &mut Ui, text: &str) -> Response {
+    button_if(ui, true, text)
+}
+
+/// A button that may be of no use now.
+pub fn button_if(ui: &mut Ui, enabled: bool, text: &str) -> Response {
+    let mode = wrap_mode(ui, button_width(ui, text));
     let button = Button::new(text).min_size(vec2(0.0, theme::CONTROL_HEIGHT));
-    let response = ui.add(button);
+    let response = ui.add_enabled(enabled, button.wrap_mode(mode));
+    focus_ring(ui, &response);
+    response
+}
+
+/// How wide [`button`] is.
+pub fn button_width(ui: &Ui, text: &str) -> f32 {
+    counted_button_width(ui, text, 0)
+}
+
+/// How wide some of them are beside each other.
+pub fn buttons_width<'a>(ui: &Ui, texts: impl IntoIterator<Item = &'a str>) -> f32 {
+    let gap = ui.spacing().item_spacing.x;
+    let all = texts.into_iter().map(|text| button_width(ui, text) + gap);
+    (all.sum::<f32>() - gap).max(0.0)
+}
+
+/// What is `width` wide goes to the next line as a whole, and breaks only where a line of its own is too
+/// short for it.
+fn wrap_mode(ui: &mut Ui, width: f32) -> TextWrapMode {
+    let layout = *ui.layout();
+    let line = ui.max_rect();
+    let breaks = layout.is_vertical() || layout.main_wrap();
+    if width <= line.width() + theme::LINE || !breaks {
+        return TextWrapMode::Extend;
+    }
+    let cursor = ui.cursor();
+    let begun = match layout.prefer_right_to_left() {
+        true => cursor.right() < line.right() - theme::LINE,
+        false => cursor.left() > line.left() + theme::LINE,
+    };
+    if layout.main_wrap() && begun {
+        ui.end_row();
+    }
+    TextWrapMode::Wrap
+}
+
+/// A box to tick, with its words.
+pub fn checkbox(ui: &mut Ui, checked: &mut bool, text: &str) -> Response {
+    let width = ui.spacing().icon_width + theme::GRID + text_width(ui, text);
+    let mode = wrap_mode(ui, width);
+    let style = ui.style().clone();
+    ui.spacing_mut().icon_spacing = theme::GRID;
+    ui.style_mut().wrap_mode = Some(mode);
+    let response = ui.checkbox(checked, text);
+    ui.set_style(style);
     focus_ring(ui, &response);
     response
 }
@@ -78,7 +132,8 @@ pub fn counted_button_width(ui: &Ui, text: &str, count: usize) -> f32 {
     words + counted + ui.spacing().button_padding.x * 2.0
 }
 
-fn text_width(ui: &Ui, text: &str) -> f32 {
+/// Of a line of the usual size.
+pub fn text_width(ui: &Ui, text: &str) -> f32 {
     let color = palette(ui).text;
     let words = ui
         .painter()
@@ -97,7 +152,7 @@ fn count_pill(ui: &Ui, count: usize) -> (Arc<Galley>, Vec2) {
     (words, vec2(width, height))
 }
 
-/// One of a few, side by side in a hollow, or one below the other where there is no room. Gives the one
+/// One of a few, side by side in a hollow, or on several lines where there is no room. Gives the one
 /// that was clicked.
 pub fn segmented<T: Copy + PartialEq>(
     ui: &mut Ui,
@@ -106,44 +161,15 @@ pub fn segmented<T: Copy + PartialEq>(
     all: &[(T, &str)],
 ) -> Option<T> {
     let rim = theme::WELL_PADDING;
-    // Narrow before they stand below each other, and not if they do so all the same.
-    let words: f32 = all.iter().map(|(_, word)| text_width(ui, word)).sum();
-    let spare = (ui.available_width() - rim * 2.0 - words) / (all.len() as f32 * 2.0);
-    let padding = match spare < theme::SEGMENT_LEAST {
-        true => theme::SEGMENT_PADDING,
-        false => spare.min(theme::SEGMENT_PADDING),
-    };
-    let widths = all
-        .iter()
-        .map(|(_, word)| text_width(ui, word) + padding * 2.0);
-    let widths: Vec<f32> = widths.collect();
-    let height = theme::CONTROL_HEIGHT - rim;
-    let room = ui.available_width();
-    let in_a_row = widths.iter().sum::<f32>() + rim * 2.0 <= room;
-    let inner = match in_a_row {
-        true => vec2(widths.iter().sum(), height),
-        false => vec2(
-            widths
-                .iter()
-                .copied()
-                .fold(0.0, f32::max)
-                .min(room - rim * 2.0),
-            height * all.len() as f32,
-        ),
-    };
-    let (well, _) = ui.allocate_exact_size(inner + Vec2::splat(rim * 2.0), Sense::hover());
+    let places = Segments::of(ui, all.iter().map(|(_, word)| *word));
+    let (well, _) = ui.allocate_exact_size(places.size + Vec2::splat(rim * 2.0), Sense::hover());
     let colors = palette(ui);
     ui.painter()
         .rect_filled(well, CornerRadius::same(theme::RADIUS_CARD), colors.well);
-    let mut at = well.min + Vec2::splat(rim);
+    let origin = well.min.to_vec2() + Vec2::splat(rim);
     let mut clicked = None;
-    for ((value, word), width) in all.iter().zip(widths) {
-        let size = vec2(if in_a_row { width } else { inner.x }, height);
-        let rect = Rect::from_min_size(at, size);
-        match in_a_row {
-            true => at.x += size.x,
-            false => at.y += size.y,
-        }
+    for ((value, word), rect) in all.iter().zip(places.rects) {
+        let rect = rect.translate(origin);
         let is_it = *value == chosen;
         let id = ui.scope_id().with(("segment", about, *word));
         let response = ui.interact(rect, id, Sense::click());
@@ -159,13 +185,9 @@ pub fn segmented<T: Copy + PartialEq>(
         if is_it {
             ui.painter().rect_filled(rect, radius, colors.raised);
         }
-        ui.painter().text(
-            rect.center(),
-            Align2::CENTER_CENTER,
-            *word,
-            theme::body_font(),
-            front,
-        );
+        let words = segment_words(ui, word, rect.width(), front);
+        let at = pos2(rect.center().x, rect.center().y - words.size().y / 2.0);
+        ui.painter().galley(at, words, front);
         focus_ring(ui, &response);
         if response.clicked() {
             clicked = Some(*value);
@@ -174,29 +196,126 @@ pub fn segmented<T: Copy + PartialEq>(
     clicked
 }
 
+fn segment_words(ui: &Ui, word: &str, width: f32, color: egui::Color32) -> Arc<Galley> {
+    let room = width - theme::SEGMENT_LEAST * 2.0 + theme::LINE;
+    let font = theme::body_font();
+    let mut job = egui::text::LayoutJob::simple(word.to_owned(), font, color, room);
+    job.halign = egui::Align::Center;
+    ui.painter().layout_job(job)
+}
+
+/// Where the segments are, from the corner of the first one.
+struct Segments {
+    rects: Vec<Rect>,
+    size: Vec2,
+}
+
+impl Segments {
+    fn of<'a>(ui: &Ui, words: impl Iterator<Item = &'a str>) -> Self {
+        let words: Vec<_> = words.collect();
+        let count = words.len() as f32;
+        let room = ui.available_width() - theme::WELL_PADDING * 2.0;
+        let bare: Vec<f32> = words.iter().map(|word| text_width(ui, word)).collect();
+        let total: f32 = bare.iter().sum();
+        // Narrow before they break into lines, and not if they do so all the same.
+        let spare = (room - total) / (count * 2.0);
+        let padding = match spare < theme::SEGMENT_LEAST {
+            true => theme::SEGMENT_PADDING,
+            false => spare.min(theme::SEGMENT_PADDING),
+        };
+        let widths: Vec<f32> = bare
+            .iter()
+            .map(|width| (width + padding * 2.0).min(room))
+            .collect();
+        let lines = Self::lines(&widths, room);
+        let taken = |line: &std::ops::Range<usize>| widths[line.clone()].iter().sum::<f32>();
+        let width = lines.iter().map(taken).fold(0.0, f32::max);
+        let mut rects = Vec::new();
+        let mut top = 0.0;
+        for line in &lines {
+            // All lines are as long as the longest one.
+            let more = (width - taken(line)) / line.len() as f32;
+            let mut left = 0.0;
+            let mut height = theme::CONTROL_HEIGHT - theme::WELL_PADDING;
+            let first = rects.len();
+            for index in line.clone() {
+                let wide = widths[index] + more;
+                let words = segment_words(ui, words[index], wide, palette(ui).text);
+                height = height.max(words.size().y + theme::GAP);
+                rects.push(Rect::from_min_size(pos2(left, top), vec2(wide, height)));
+                left += wide;
+            }
+            for rect in rects.iter_mut().skip(first) {
+                rect.max.y = top + height;
+            }
+            top += height;
+        }
+        Self {
+            rects,
+            size: vec2(width, top),
+        }
+    }
+
+    /// Few stand in one line, or one a line: two and one would look as if they belonged together.
+    fn lines(widths: &[f32], room: f32) -> Vec<std::ops::Range<usize>> {
+        const FEW: usize = 3;
+        let fits = widths.iter().sum::<f32>() <= room + theme::LINE;
+        let mut lines: Vec<std::ops::Range<usize>> = Vec::new();
+        let mut used = 0.0;
+        for (index, width) in widths.iter().enumerate() {
+            let goes_on = fits || (widths.len() > FEW && used + width <= room);
+            match lines.last_mut().filter(|_| goes_on) {
+                Some(line) => line.end = index + 1,
+                None => {
+                    lines.push(index..index + 1);
+                    used = 0.0;
+                }
+            }
+            used += width;
+        }
+        lines
+    }
+}
+
 /// A button that looks like a word.
 pub fn link(ui: &mut Ui, text: &str) -> Response {
     let label = RichText::new(text).color(palette(ui).link);
-    // A word goes to the next line as a whole.
-    let button = Button::new(label)
-        .frame(false)
-        .wrap_mode(TextWrapMode::Extend);
-    // As high as the words around it, so that they share a line.
-    let response = ui
-        .scope(|ui| {
-            ui.spacing_mut().interact_size.y = theme::SECTION;
-            ui.spacing_mut().button_padding = vec2(theme::GRID / 2.0, theme::GRID / 2.0);
-            ui.add(button)
-        })
-        .inner;
+    let mode = wrap_mode(ui, link_width(ui, text));
+    let button = Button::new(label).frame(false).wrap_mode(mode);
+    // As high as the words around it, so that they share a line. No scope: it would not go to the next line.
+    let style = ui.style().clone();
+    ui.spacing_mut().interact_size.y = theme::SECTION;
+    let response = ui.add(button);
+    ui.set_style(style);
     focus_ring(ui, &response);
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
+}
+
+/// How wide [`link`] is: without a frame there is no padding.
+pub fn link_width(ui: &Ui, text: &str) -> f32 {
+    text_width(ui, text)
 }
 
 /// A button with an icon alone; `name` is what it is called.
 pub fn icon_button(ui: &mut Ui, symbol: Icon, name: &str) -> Response {
     let glyph = icon(symbol, palette(ui).muted);
     bare_button(ui, glyph, theme::ROW_HEIGHT, name)
+}
+
+/// The same with a dot where there is something to count.
+pub fn counted_icon_button(ui: &mut Ui, symbol: Icon, name: &str, count: usize) -> Response {
+    let called = match count {
+        0 => name.to_owned(),
+        count => format!("{name}, {count}"),
+    };
+    let response = icon_button(ui, symbol, &called);
+    if count > 0 {
+        let away = vec2(theme::PRESENCE_OFFSET, -theme::PRESENCE_OFFSET);
+        let at = response.rect.center() + away;
+        ui.painter()
+            .circle_filled(at, theme::STATUS_DOT, palette(ui).accent);
+    }
+    response
 }
 
 /// How wide [`icon_button`] is.
@@ -208,12 +327,12 @@ pub fn icon_button_width() -> f32 {
 /// The same beside small words.
 pub fn small_icon_button(ui: &mut Ui, symbol: Icon, name: &str) -> Response {
     let glyph = icon(symbol, palette(ui).muted).size(theme::BODY);
-    ui.scope(|ui| {
-        ui.spacing_mut().button_padding = Vec2::ZERO;
-        ui.spacing_mut().interact_size.y = theme::UNDER_HEIGHT;
-        bare_button(ui, glyph, theme::UNDER_HEIGHT, name)
-    })
-    .inner
+    let style = ui.style().clone();
+    ui.spacing_mut().button_padding = Vec2::ZERO;
+    ui.spacing_mut().interact_size.y = theme::UNDER_HEIGHT;
+    let response = bare_button(ui, glyph, theme::UNDER_HEIGHT, name);
+    ui.set_style(style);
+    response
 }
 
 fn bare_button(ui: &mut Ui, glyph: RichText, size: f32, name: &str) -> Response {

@@ -23,7 +23,7 @@ pub struct Face<'a> {
 
 /// One of several devices.
 pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, face: &Face) -> Response {
-    let size = vec2(width, theme::DEVICE_HEIGHT);
+    let size = vec2(width, theme::device_height(ui.ctx()));
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, face.name));
     ui.ctx().accesskit_node_builder(response.id, |node| {
@@ -106,7 +106,7 @@ pub fn field_card(
     (symbol, label): (Icon, &str),
     field: TextEdit<'_>,
 ) -> Response {
-    let size = vec2(width, theme::DEVICE_HEIGHT);
+    let size = vec2(width, theme::device_height(ui.ctx()));
     let (rect, around) = ui.allocate_exact_size(size, Sense::hover());
     let behind = ui.painter().add(egui::Shape::Noop);
     let left = rect.left() + theme::DEVICE_TEXT;
@@ -161,21 +161,35 @@ pub fn field_card(
     response
 }
 
-/// Pictures with their words side by side; all together they are read as `words`.
+/// Pictures with their words side by side, or two by two where that is too narrow for their words; all
+/// together they are read as `words`.
 pub fn pictures<const N: usize>(ui: &mut Ui, pictures: [(Icon, &str); N], words: &str) {
     let gap = theme::GAP;
-    let count = N as f32;
-    let room = (ui.available_width() - gap * (count - 1.0)) / count;
-    let width = room.min(theme::PICTURE.x);
-    let size = vec2(width * count + gap * (count - 1.0), theme::PICTURE.y);
+    let font = || theme::strong_font(theme::BODY);
+    let palette = palette(ui);
+    let lay = |word: &str| {
+        let word = word.to_owned();
+        ui.painter().layout_no_wrap(word, font(), palette.text)
+    };
+    let named = pictures.map(|(symbol, word)| (symbol, lay(word)));
+    let least = named.iter().map(|(_, word)| word.size().x);
+    let least = least.fold(theme::PICTURE_ICON, f32::max) + theme::GAP;
+    let room = ui.available_width();
+    let width_of = |count: usize| (room - gap * (count as f32 - 1.0)) / count as f32;
+    let in_a_row = [N, N.div_ceil(2)];
+    let in_a_row = in_a_row.into_iter().find(|count| width_of(*count) >= least);
+    let in_a_row = in_a_row.unwrap_or(1);
+    let tile = vec2(width_of(in_a_row).min(theme::PICTURE.x), theme::PICTURE.y);
+    let all = |count: usize, one: f32| (one + gap) * count as f32 - gap;
+    let lines = N.div_ceil(in_a_row);
+    let size = vec2(all(in_a_row, tile.x), all(lines, tile.y));
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words));
-    let palette = palette(ui);
     let radius = CornerRadius::same(theme::RADIUS_CARD);
-    let mut left = rect.left();
-    for (symbol, word) in pictures {
-        let tile = Rect::from_min_size(pos2(left, rect.top()), vec2(width, rect.height()));
-        left = tile.right() + gap;
+    for (index, (symbol, word)) in named.into_iter().enumerate() {
+        let (column, line) = (index % in_a_row, index / in_a_row);
+        let away = (tile + vec2(gap, gap)) * vec2(column as f32, line as f32);
+        let tile = Rect::from_min_size(rect.min + away, tile);
         ui.painter().rect_filled(tile, radius, palette.inset);
         ui.painter().text(
             pos2(
@@ -187,12 +201,10 @@ pub fn pictures<const N: usize>(ui: &mut Ui, pictures: [(Icon, &str); N], words:
             FontId::new(theme::PICTURE_ICON, theme::icons()),
             palette.text,
         );
-        ui.painter().text(
-            pos2(tile.center().x, tile.bottom() - theme::GAP),
-            Align2::CENTER_BOTTOM,
-            word,
-            theme::strong_font(theme::BODY),
-            palette.text,
+        let at = pos2(
+            tile.center().x - word.size().x / 2.0,
+            tile.bottom() - theme::GAP - word.size().y,
         );
+        ui.painter().galley(at, word, palette.text);
     }
 }

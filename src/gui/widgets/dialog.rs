@@ -11,11 +11,9 @@ pub fn dialog(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> boo
     modal(context, id, theme::DIALOG_WIDTH, content).should_close()
 }
 
-/// The same, for what would be hard to read in a narrow one; no wider than the window.
+/// The same, for what would be hard to read in a narrow one.
 pub fn wide_dialog(context: &Context, id: &str, content: impl FnOnce(&mut Ui)) -> bool {
-    let room = context.content_rect().width() - theme::AROUND_DIALOG;
-    let width = theme::WIDE_DIALOG.min(room);
-    modal(context, id, width, content).should_close()
+    modal(context, id, theme::WIDE_DIALOG, content).should_close()
 }
 
 /// A dialog that a click beside it does not end. Says whether Escape was pressed.
@@ -34,12 +32,13 @@ fn modal(
 ) -> ModalResponse<()> {
     let frame = Frame::popup(&context.global_style())
         .corner_radius(CornerRadius::same(theme::RADIUS_DIALOG))
-        .inner_margin(Margin::same(theme::DIALOG_PADDING));
+        .inner_margin(Margin::same(theme::dialog_padding(context)));
     let modal = Modal::new(Id::unique(id)).frame(frame);
-    // A window may be lower than a dialog is.
-    let height = context.content_rect().height() - theme::AROUND_DIALOG;
+    // A window may be smaller than a dialog is.
+    let room = theme::dialog_room(context);
+    let height = room.y;
     modal.show(context, |ui| {
-        ui.set_width(width);
+        ui.set_width(width.min(room.x));
         ScrollArea::vertical()
             .max_height(height)
             .min_scrolled_height(height)

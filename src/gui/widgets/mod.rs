@@ -7,8 +7,8 @@ mod progress;
 
 use egui::accesskit::Role;
 use egui::{
-    Align2, Color32, CornerRadius, FontId, Frame, Id, Margin, Rect, Response, RichText, Sense,
-    Stroke, StrokeKind, Ui, UiBuilder, Vec2, WidgetInfo, WidgetText,
+    Align, Align2, Color32, CornerRadius, FontId, Frame, Id, Layout, Margin, Rect, Response,
+    RichText, Sense, Stroke, StrokeKind, Ui, UiBuilder, Vec2, WidgetInfo, WidgetText, vec2,
 };
 use lucide_icons::Icon;
 
@@ -24,7 +24,7 @@ pub fn card<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
     Frame::new()
         .fill(palette(ui).card)
         .corner_radius(CornerRadius::same(theme::RADIUS_CARD))
-        .inner_margin(Margin::symmetric(theme::CARD_SIDE, theme::CARD_PADDING))
+        .inner_margin(theme::card_margin(ui.ctx()))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
             content(ui)
@@ -94,12 +94,45 @@ pub fn inset<R>(ui: &mut Ui, fill: Color32, content: impl FnOnce(&mut Ui) -> R) 
     Frame::new()
         .fill(fill)
         .corner_radius(CornerRadius::same(theme::RADIUS_CARD))
-        .inner_margin(Margin::same(theme::INSET_PADDING))
+        .inner_margin(Margin::same(theme::inset_padding(ui.ctx())))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
             content(ui)
         })
         .inner
+}
+
+/// A line with something at both ends. `width` is that of the right one, which begins a line of its own
+/// where both do not fit.
+pub fn ends(ui: &mut Ui, width: f32, left: impl FnOnce(&mut Ui), right: impl FnOnce(&mut Ui)) {
+    ui.horizontal_wrapped(|ui| {
+        left(ui);
+        let rest = ui.available_size_before_wrap().x;
+        if rest >= width {
+            ui.add_space(rest - width);
+            ui.with_layout(Layout::left_to_right(Align::Center), right);
+        } else {
+            ui.end_row();
+            right(ui);
+        }
+    });
+}
+
+/// Words and links one behind the other, on lines as close as those of a text.
+pub fn flow<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
+    let usual = ui.spacing().interact_size.y;
+    // Before: the first line is as high as it says.
+    ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
+    let inner = ui.horizontal_wrapped(content).inner;
+    ui.spacing_mut().interact_size.y = usual;
+    inner
+}
+
+/// The buttons at the end of a dialog, from the right; on as many lines as they need.
+pub fn answers(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
+    let layout = Layout::right_to_left(Align::Center).with_main_wrap(true);
+    ui.allocate_ui_with_layout(size, layout, content);
 }
 
 pub fn title(text: &str) -> RichText {
@@ -138,14 +171,11 @@ pub fn sentence_with_link(
 ) -> bool {
     ui.horizontal_top(|ui| {
         ui.label(icon(symbol, color));
-        ui.horizontal_wrapped(|ui| {
-            // Lines as close as those of a text.
-            ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
+        flow(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
             ui.colored_label(color, text);
             link(ui, word).clicked()
         })
-        .inner
     })
     .inner
 }
@@ -179,6 +209,15 @@ pub fn badge(ui: &mut Ui, text: &str, front: Color32, back: Color32) -> Response
     ui.painter()
         .galley(rect.min + theme::BADGE_PADDING, words, front);
     response
+}
+
+/// How wide [`badge`] is.
+pub fn badge_width(ui: &Ui, text: &str) -> f32 {
+    let color = palette(ui).text;
+    let words = ui
+        .painter()
+        .layout_no_wrap(text.to_owned(), theme::small_font(), color);
+    words.size().x + theme::BADGE_PADDING.x * 2.0
 }
 
 /// A square with an icon, at the left of a row.

@@ -38,7 +38,12 @@ fn data(ui: &mut Ui, scope: &mut Scope, dialog: &SettingsDialog) {
     tall_row(ui, texts.data, texts.data_hint, |ui, _label| {
         let shown = crate::model::displayable(&folder.to_string_lossy());
         let color = theme::palette(ui).text;
-        let room = ui.available_width() - theme::LABEL_COLUMN - theme::FIELD_WIDTH / 2.0;
+        let room = ui.available_width();
+        let open = widgets::button_width(ui, texts.open_data) + theme::GAP;
+        let room = match room - open >= theme::NAME_WIDTH {
+            true => room - open,
+            false => room,
+        };
         widgets::name_label(ui, &shown, theme::body_font(), color, room);
         if widgets::button(ui, texts.open_data).clicked() {
             scope.want(Want::Engine(Command::Open(folder.clone())));

@@ -35,7 +35,7 @@ fn name(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut Settin
         let field = TextEdit::singleline(&mut dialog.name)
             .char_limit(DeviceName::MAX_CHARS)
             .align(egui::Align2::LEFT_CENTER)
-            .desired_width(theme::FIELD_WIDTH);
+            .desired_width(theme::FIELD_WIDTH.min(ui.available_width()));
         let response = ui.add(field).labelled_by(label);
         let new = dialog.name.trim();
         if response.lost_focus() && !new.is_empty() && new != settings.name {

@@ -26,9 +26,15 @@ pub fn receiving_ui(
 fn folder(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut SettingsDialog) {
     let texts = scope.texts;
     tall_row(ui, texts.set_folder, texts.set.folder_hint, |ui, label| {
+        let room = ui.available_width();
+        let change = widgets::button_width(ui, texts.offer_change) + theme::GAP;
+        let width = match room - change >= theme::CODE_WIDTH {
+            true => room - change,
+            false => room,
+        };
         let field = TextEdit::singleline(&mut dialog.folder)
             .align(egui::Align2::LEFT_CENTER)
-            .desired_width(ui.available_width() - theme::LABEL_COLUMN - theme::SECTION);
+            .desired_width(width);
         let response = ui.add(field).labelled_by(label);
         let present = settings.save_folder.to_string_lossy();
         let typed = PathBuf::from(dialog.folder.trim());

@@ -62,13 +62,13 @@ pub fn tall_row(ui: &mut Ui, label: &str, hint: &str, control: impl FnOnce(&mut 
     ui.vertical(|ui| {
         let label = words(ui, label, hint);
         ui.add_space(theme::GRID);
-        ui.horizontal(|ui| control(ui, label));
+        ui.horizontal_wrapped(|ui| control(ui, label));
     });
 }
 
 fn words(ui: &mut Ui, label: &str, hint: &str) -> Id {
     ui.spacing_mut().item_spacing.y = theme::GRID / 2.0;
-    let response = ui.label(widgets::strong(label));
+    let response = ui.add(Label::new(widgets::strong(label)).wrap());
     if !hint.is_empty() {
         ui.add(Label::new(widgets::muted(ui, hint).size(theme::SMALL)).wrap());
     }

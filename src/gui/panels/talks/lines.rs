@@ -111,6 +111,10 @@ fn bubble(ui: &mut Ui, own: bool, content: impl FnOnce(&mut Ui, &theme::Palette)
 
 /// Small words below a bubble.
 fn under(ui: &mut Ui, own: bool, content: impl FnOnce(&mut Ui)) {
+    if ui.available_width() < theme::ICON_FROM {
+        // More than a line has room for.
+        return widgets::flow(ui, content);
+    }
     aside(ui, own, "under", theme::UNDER_HEIGHT, |ui| {
         ui.spacing_mut().item_spacing.x = theme::GRID;
         content(ui);
@@ -201,7 +205,7 @@ fn transfer_ui(ui: &mut Ui, scope: &mut Scope, line: &Line, transfer: &TransferL
             0 => format!("{items} · "),
             bytes => format!("{items} · {} · ", size(bytes)),
         };
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             ui.label(widgets::muted(ui, about).size(theme::SMALL));
             ui.label(RichText::new(word).size(theme::SMALL).color(color));
@@ -269,7 +273,7 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             }
             Some(_) | None => (texts.state)(*state, row.peer.name.as_str()),
         };
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.label(widgets::muted(ui, about).size(theme::SMALL));
             if widgets::link(ui, texts.transfers).clicked() {
                 scope.want(Want::ShowTransfers);

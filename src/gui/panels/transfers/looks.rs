@@ -8,7 +8,7 @@ use crate::gui::format::{duration, size, size_of, speed};
 use crate::gui::panels::Scope;
 use crate::gui::theme;
 use crate::gui::view::{Row, RowState};
-use crate::model::{Direction, Hold, Progress, Status, Summary, TransferState};
+use crate::model::{Direction, Failure, Hold, Progress, Status, Summary, TransferState};
 
 /// A number that changes faster cannot be read.
 const SPEED_STANDS_SECONDS: f64 = 0.5;
@@ -242,8 +242,9 @@ fn ended(scope: &Scope, row: &Row, summary: &Summary) -> String {
         }
         (Status::Problems, _) => (texts.some_failed)(summary.failed, summary.entries),
         (_, Some(failure)) => (texts.failure)(failure),
-        (Status::Declined, None) => texts.badge_declined.into(),
-        (Status::Cancelled(_), None) => texts.badge_cancelled.into(),
+        // The badge has the word already.
+        (Status::Declined, None) => (texts.failure)(&Failure::Declined),
+        (Status::Cancelled(party), None) => (texts.failure)(&Failure::Cancelled(party)),
         (Status::Interrupted, None) => texts.badge_interrupted.into(),
         (Status::Failed, None) => texts.badge_failed.into(),
     }

@@ -13,58 +13,97 @@ use crate::gui::view::Row;
 use crate::gui::{theme, widgets};
 use crate::model::Direction;
 
+/// What stands beside a row's words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    /// A column for the speed or the badge, and one for the buttons.
+    All,
+    /// The buttons; the badge stands in the first line.
+    Buttons,
+    /// Nothing: the buttons stand below.
+    Nothing,
+}
+
+impl Beside {
+    fn of(ui: &Ui) -> Self {
+        match ui.available_width() {
+            room if room >= theme::ROW_WIDE_FROM => Self::All,
+            room if room >= theme::ROW_BESIDE_FROM => Self::Buttons,
+            _narrow => Self::Nothing,
+        }
+    }
+}
+
 pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
     let looks = looks(ui, scope, row);
-    let wide = ui.available_width() >= theme::ROW_WIDE_FROM;
-    ui.add_space(theme::GAP);
+    let beside = Beside::of(ui);
+    ui.add_space(theme::GAP + theme::GRID);
     let mut said = false;
     ui.horizontal_top(|ui| {
-        let symbol = match row.direction {
-            Direction::Send => Icon::ArrowUp,
-            Direction::Receive => Icon::ArrowDown,
-        };
-        ui.vertical(|ui| {
+        if ui.available_width() >= theme::TILE_FROM {
+            let symbol = match row.direction {
+                Direction::Send => Icon::ArrowUp,
+                Direction::Receive => Icon::ArrowDown,
+            };
+            ui.vertical(|ui| {
+                ui.add_space(theme::GRID);
+                widgets::tile(ui, symbol, looks.front);
+            });
             ui.add_space(theme::GRID);
-            widgets::tile(ui, symbol, looks.front);
-        });
-        ui.add_space(theme::GRID);
-        let right = match wide {
-            true => theme::PLOT.x + theme::ACTIONS_COLUMN + theme::SECTION * 2.0 + theme::GAP,
-            false => 0.0,
+        }
+        let actions = actions::actions(scope, row);
+        let buttons = actions::width(ui, scope, row, &actions);
+        let right = match beside {
+            Beside::All => {
+                theme::PLOT.x + theme::ACTIONS_COLUMN + theme::SECTION * 2.0 + theme::GAP
+            }
+            // Most rows have as much to press.
+            Beside::Buttons if buttons > 0.0 => buttons.max(theme::ACTIONS_LEAST) + theme::SECTION,
+            Beside::Buttons | Beside::Nothing => 0.0,
         };
-        let width = (ui.available_width() - right).max(theme::FIELD_WIDTH);
+        let width = ui.available_width() - right;
         ui.vertical(|ui| {
             ui.set_width(width);
             ui.spacing_mut().item_spacing.y = theme::ROW_LINE_GAP;
             ui.scope(|ui| {
                 ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
-                headline(ui, scope, row);
+                let badge = (beside == Beside::Buttons).then_some(&looks);
+                headline(ui, scope, row, badge);
                 said = words(ui, scope, row, &looks);
             });
-            if !wide {
+            if beside == Beside::Nothing {
                 foot(ui, scope, row, &looks);
             }
         });
-        if wide {
-            let height = match looks.bar {
-                true => theme::ROW_BLOCK,
-                false => theme::ROW_BLOCK - theme::BAR_HEIGHT - theme::ROW_LINE_GAP,
+        if beside == Beside::Nothing || right == 0.0 {
+            return;
+        }
+        let height = match looks.bar {
+            true => theme::ROW_BLOCK,
+            false => theme::ROW_BLOCK - theme::BAR_HEIGHT - theme::ROW_LINE_GAP,
+        };
+        ui.add_space(theme::SECTION - ui.spacing().item_spacing.x);
+        if beside == Beside::All {
+            // Nothing to press: what is said stands where the eye looks for the end.
+            let width = match actions.is_empty() {
+                true => ui.available_width(),
+                false => theme::PLOT.x,
             };
-            ui.add_space(theme::SECTION - ui.spacing().item_spacing.x);
             let middle = Layout::right_to_left(Align::Center);
-            ui.allocate_ui_with_layout(vec2(theme::PLOT.x, height), middle, |ui| {
-                ui.set_min_size(vec2(theme::PLOT.x, height));
-                beside(ui, row, &looks);
-            });
-            let size = vec2(ui.available_width(), height);
-            let layout = Layout::left_to_right(Align::Center);
-            ui.allocate_ui_with_layout(size, layout, |ui| {
-                let actions = actions::actions(scope, row);
-                let rest = ui.available_width() - actions::width(ui, scope, row, &actions);
-                ui.add_space(rest.max(0.0));
-                actions_ui(ui, scope, row, actions);
+            ui.allocate_ui_with_layout(vec2(width, height), middle, |ui| {
+                ui.set_min_size(vec2(width, height));
+                speed_or_badge(ui, row, &looks);
             });
         }
+        if actions.is_empty() {
+            return;
+        }
+        let size = vec2(ui.available_width(), height);
+        let layout = Layout::left_to_right(Align::Center);
+        ui.allocate_ui_with_layout(size, layout, |ui| {
+            ui.add_space((ui.available_width() - buttons).max(0.0));
+            actions_ui(ui, scope, row, actions);
+        });
     });
     if let Some(note) = looks.note.as_ref().filter(|_| !said) {
         beside_the_tile(ui, |ui| {
@@ -75,11 +114,13 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
     if row.open && !row.failed.is_empty() {
         failures_ui(ui, scope, row);
     }
-    ui.add_space(theme::GRID);
+    if !theme::is_low(ui.ctx()) {
+        ui.add_space(theme::GRID);
+    }
 }
 
 /// What stands between the words and the buttons: how fast it was, or how it stands.
-fn beside(ui: &mut Ui, row: &Row, looks: &Looks) {
+fn speed_or_badge(ui: &mut Ui, row: &Row, looks: &Looks) {
     if let Some(badge) = &looks.badge {
         widgets::badge(ui, badge, looks.front, looks.soft);
     } else if looks.bar {
@@ -93,10 +134,14 @@ fn foot(ui: &mut Ui, scope: &mut Scope, row: &Row, looks: &Looks) {
     ui.horizontal_wrapped(|ui| {
         // The buttons first, so that none comes under the pointer when a badge appears.
         actions_ui(ui, scope, row, actions::actions(scope, row));
-        if ui.available_width() >= theme::PLOT.x || looks.badge.is_some() {
+        let room = ui.available_size_before_wrap().x;
+        let badge = looks.badge.as_deref();
+        if room >= badge.map_or(theme::PLOT.x, |badge| widgets::badge_width(ui, badge)) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                beside(ui, row, looks);
+                speed_or_badge(ui, row, looks);
             });
+        } else if badge.is_some() {
+            speed_or_badge(ui, row, looks);
         }
     });
 }
@@ -163,29 +208,50 @@ fn name(scope: &Scope, row: &Row) -> String {
     }
 }
 
-fn headline(ui: &mut Ui, scope: &Scope, row: &Row) {
+fn headline(ui: &mut Ui, scope: &Scope, row: &Row, badge: Option<&Looks>) {
     let palette = theme::palette(ui);
-    ui.horizontal(|ui| {
-        let arrow = match row.direction {
-            Direction::Send => "→",
-            Direction::Receive => "←",
+    let arrow = match row.direction {
+        Direction::Send => "→",
+        Direction::Receive => "←",
+    };
+    let mut about = format!("{arrow} {}", row.peer.name);
+    if let Some(progress) = &row.progress
+        && progress.entries > 1
+    {
+        let count = if row.active() {
+            (scope.texts.done_of)(progress.entries_done, progress.entries)
+        } else {
+            (scope.texts.items)(progress.entries)
         };
-        let mut about = format!("{arrow} {}", row.peer.name);
-        if let Some(progress) = &row.progress
-            && progress.entries > 1
-        {
-            let count = if row.active() {
-                (scope.texts.done_of)(progress.entries_done, progress.entries)
-            } else {
-                (scope.texts.items)(progress.entries)
-            };
-            about = format!("{about} · {count}");
-        }
-        let about = widgets::muted(ui, about);
-        let width = (ui.available_width() * theme::ROW_NAME_SHARE).max(theme::NAME_WIDTH);
-        let font = theme::strong_font(theme::BODY);
-        widgets::name_label(ui, &name(scope, row), font, palette.text, width);
-        ui.add(egui::Label::new(about).truncate())
+        about = format!("{about} · {count}");
+    }
+    let about = widgets::muted(ui, about);
+    let font = theme::strong_font(theme::BODY);
+    if ui.available_width() < theme::BESIDE_NAME_FROM {
+        let room = ui.available_width();
+        widgets::name_label(ui, &name(scope, row), font, palette.text, room);
+        ui.add(egui::Label::new(about).wrap())
             .on_hover_text(&row.peer.address);
+        return;
+    }
+    ui.horizontal(|ui| {
+        let said = badge.and_then(|looks| Some((looks, looks.badge.as_deref()?)));
+        let taken = said.map_or(0.0, |(_, badge)| {
+            widgets::badge_width(ui, badge) + theme::GAP
+        });
+        let room = ui.available_width() - taken;
+        let width = (room * theme::ROW_NAME_SHARE).max(theme::NAME_WIDTH);
+        let left = ui.cursor().left();
+        widgets::name_label(ui, &name(scope, row), font, palette.text, width);
+        ui.scope(|ui| {
+            ui.set_max_width(room - (ui.cursor().left() - left));
+            ui.add(egui::Label::new(about).truncate())
+                .on_hover_text(&row.peer.address);
+        });
+        if let Some((looks, badge)) = said {
+            let rest = ui.available_width() - taken + theme::GAP;
+            ui.add_space(rest.max(0.0));
+            widgets::badge(ui, badge, looks.front, looks.soft);
+        }
     });
 }

@@ -1,0 +1,192 @@
+//! Large text and small windows: every state of the window, at sizes where there is hardly room.
+
+use egui::accesskit::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use ropeway::engine::{Command, Event};
+use ropeway::gui::demo::{Scene, Stage, scene, scenes};
+use ropeway::gui::theme;
+use ropeway::settings::{Language, Theme};
+
+use crate::window::{Window, listening, sees};
+
+/// In points: 520 × 720 with text at 100, 150, 200 and 300 %, and 900 × 640 at 200 %.
+const SIZES: [[f32; 2]; 5] = [
+    [520.0, 720.0],
+    [347.0, 480.0],
+    [260.0, 360.0],
+    [173.0, 240.0],
+    [450.0, 320.0],
+];
+/// Of those that are laid out alike, one.
+const SCENES: [&str; 20] = [
+    "main",
+    "first-start",
+    "names",
+    "code-or-ask",
+    "another-key",
+    "server-clients",
+    "code-rests",
+    "firewall",
+    "all-states",
+    "problems",
+    "offer-hard",
+    "symbols",
+    "settings",
+    "settings-devices",
+    "settings-advanced",
+    "doctor-blocked",
+    "talk-stranger",
+    "help",
+    "wire-frames",
+    "quit",
+];
+/// Rounding, and the line around what has the keyboard.
+const SLACK: f64 = 1.0;
+/// What stands at the right is measured in one and placed in the next.
+const FRAMES: usize = 3;
+
+/// Shown when it is where it should not be.
+#[derive(Debug)]
+#[allow(dead_code)]
+struct Control {
+    role: Role,
+    label: String,
+    /// Left, top, right, bottom.
+    at: [f64; 4],
+}
+
+/// One window for all scenes: fonts are read once.
+fn harness() -> Harness<'static, Option<Stage>> {
+    Harness::builder()
+        .with_theme(egui::Theme::Light)
+        // A person's own fonts have more than the bundled ones.
+        .allow_missing_glyphs()
+        .with_context_setup(theme::install)
+        .build_ui_state(
+            |ui, stage: &mut Option<Stage>| {
+                if let Some(stage) = stage {
+                    stage.logic(ui.ctx(), None);
+                    stage.ui(ui, None);
+                }
+            },
+            None,
+        )
+}
+
+fn is_control(role: Role) -> bool {
+    matches!(
+        role,
+        Role::Button
+            | Role::CheckBox
+            | Role::RadioButton
+            | Role::Switch
+            | Role::TextInput
+            | Role::MultilineTextInput
+            | Role::Link
+            | Role::ListItem
+            | Role::ProgressIndicator
+            | Role::Label
+    )
+}
+
+fn controls(harness: &Harness<Option<Stage>>) -> Vec<Control> {
+    let nodes = harness.query_all_by(|node| is_control(node.role()));
+    let all = nodes.filter_map(|node| {
+        let node = node.accesskit_node();
+        let rect = node.bounding_box()?;
+        Some(Control {
+            role: node.role(),
+            label: node.label().or_else(|| node.value()).unwrap_or_default(),
+            at: [rect.x0, rect.y0, rect.x1, rect.y1],
+        })
+    });
+    all.collect()
+}
+
+/// What stands beside the window.
+fn wrong(
+    harness: &mut Harness<Option<Stage>>,
+    scene: &'static Scene,
+    at: Language,
+    size: [f32; 2],
+) -> Vec<String> {
+    *harness.state_mut() = Some(Stage::new(scene, Theme::Light, at).still(true));
+    harness.set_size(size.into());
+    for _ in 0..FRAMES {
+        harness.step();
+    }
+    let width = f64::from(size[0]);
+    let all = controls(harness);
+    let beside = all.iter().filter(|one| {
+        let [left, _, right, _] = one.at;
+        left < -SLACK || right > width + SLACK
+    });
+    let said = beside.map(|one| format!("{} {at:?} {size:?}: {one:?}", scene.name));
+    said.collect()
+}
+
+#[test]
+fn nothing_stands_beside_the_window_however_large_the_text_is() {
+    let mut harness = harness();
+    let mut found = Vec::new();
+    for name in SCENES {
+        let scene = scene(name).unwrap();
+        found.extend(wrong(
+            &mut harness,
+            scene,
+            Language::English,
+            [260.0, 360.0],
+        ));
+        found.extend(wrong(
+            &mut harness,
+            scene,
+            Language::Chinese,
+            [173.0, 240.0],
+        ));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// A minute; for whoever changes a layout.
+#[test]
+#[ignore = "takes a minute"]
+fn nothing_stands_beside_the_window_in_any_state_at_any_size() {
+    let mut harness = harness();
+    let mut found = Vec::new();
+    for scene in scenes() {
+        for language in [Language::English, Language::Chinese] {
+            for size in SIZES {
+                found.extend(wrong(&mut harness, scene, language, size));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_save_folder_says_how_much_is_free_there() {
+    let mut window = Window::english();
+    let asked = |window: &Window| {
+        window
+            .commands
+            .try_iter()
+            .find_map(|command| match command {
+                Command::MeasureRoom(folder) => Some(folder),
+                _ => None,
+            })
+    };
+    assert_eq!(asked(&window), None, "nobody can send");
+    window.say(listening());
+    let folder = asked(&window).unwrap();
+    let room = |folder: &str, free_bytes| Event::Room {
+        folder: folder.into(),
+        free_bytes: Some(free_bytes),
+    };
+    window.say(room(folder.to_str().unwrap(), 214_000_000_000));
+    assert!(sees(&window, "· 214 GB free"));
+    assert_eq!(asked(&window), None, "not with every picture");
+    // Of a folder that was changed meanwhile.
+    window.say(room("/elsewhere", 1_000));
+    assert!(sees(&window, "· 214 GB free"));
+}
