@@ -101,6 +101,26 @@ fn the_person_at_the_receiver_answers_offers() {
 }
 
 #[test]
+fn who_quits_with_an_offer_open_is_gone_and_has_not_declined() {
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::Ask, Some(PASSPHRASE));
+    let file = study.home.path().join("a.txt");
+    fs::write(&file, "hello").unwrap();
+    study.send(&[&file], addr, PASSPHRASE);
+    garden.offer();
+    let mut garden = garden.again("Garden");
+    let summary = study.ended();
+    assert_eq!(
+        (summary.status, summary.failure),
+        (Status::Interrupted, Some(Failure::Lost))
+    );
+    garden.listen_at(addr, AcceptPolicy::All, PASSPHRASE);
+    study.send(&[&file], addr, PASSPHRASE);
+    study.arrived();
+    assert_eq!(fs::read(garden.inbox().join("a.txt")).unwrap(), b"hello");
+}
+
+#[test]
 fn a_wrong_code_leaves_nothing_and_a_right_one_works_once() {
     let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
     let addr = garden.listen(AcceptPolicy::All, None);

@@ -62,7 +62,7 @@ fn fill(stream: &mut Stream, buffer: &mut [u8], until: Instant) -> io::Result<()
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        stream.limit(left)?;
+        local::limit(stream, left)?;
         match stream.read(room) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => filled += count,

@@ -127,7 +127,7 @@ fn hand_over(data_dir: &Path, paths: &[PathBuf], until: Instant) -> Result<bool,
         return Ok(false);
     };
     let exchange = || -> io::Result<()> {
-        stream.limit(until.saturating_duration_since(Instant::now()))?;
+        local::limit(&stream, until.saturating_duration_since(Instant::now()))?;
         stream.write_all(&bytes)?;
         let mut answer = [0; ANSWER.len()];
         stream.read_exact(&mut answer)?;

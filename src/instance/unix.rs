@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -41,7 +41,7 @@ impl Listener {
         if !is_of_this_user(&stream) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        Ok(Stream(stream))
+        Ok(stream)
     }
 
     pub fn waker(&self) -> Waker {
@@ -70,38 +70,19 @@ impl Waker {
     }
 }
 
-#[derive(Debug)]
-pub struct Stream(UnixStream);
+pub type Stream = UnixStream;
 
-impl Stream {
-    /// How long the next read or write may take.
-    pub fn limit(&self, within: Duration) -> io::Result<()> {
-        let within = Some(within.max(Duration::from_millis(1)));
-        self.0.set_read_timeout(within)?;
-        self.0.set_write_timeout(within)
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.0.write(buffer)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+/// How long the next read or write may take.
+pub fn limit(stream: &Stream, within: Duration) -> io::Result<()> {
+    let within = Some(within.max(Duration::from_millis(1)));
+    stream.set_read_timeout(within)?;
+    stream.set_write_timeout(within)
 }
 
 /// `None` if nobody listens there, or somebody else does.
 pub fn connect(data_dir: &Path) -> Option<Stream> {
     let mut streams = places(data_dir).filter_map(|path| UnixStream::connect(path).ok());
-    streams.find(is_of_this_user).map(Stream)
+    streams.find(is_of_this_user)
 }
 
 /// In the data folder; where its path is too long or its file system knows no sockets, where the system

@@ -1,6 +1,6 @@
 //! A named pipe, called by the data folder. Its usual rights let this user and administrators write.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::windows::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,7 +24,7 @@ impl Listener {
     }
 
     pub fn accept(&self) -> io::Result<Stream> {
-        self.listener.accept().map(Stream)
+        self.listener.accept()
     }
 
     pub fn waker(&self) -> Waker {
@@ -47,41 +47,18 @@ impl Waker {
     }
 }
 
-#[derive(Debug)]
-pub struct Stream(local_socket::Stream);
+pub type Stream = local_socket::Stream;
 
-impl Stream {
-    /// Pipes know no time limits; only this user's programs get here.
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "as for a socket"
-    )]
-    pub fn limit(&self, _within: Duration) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.0.write(buffer)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+/// Pipes know no time limits; only this user's programs get here.
+#[expect(clippy::unnecessary_wraps, reason = "as for a socket")]
+pub fn limit(_stream: &Stream, _within: Duration) -> io::Result<()> {
+    Ok(())
 }
 
 /// `None` if nobody listens.
 pub fn connect(data_dir: &Path) -> Option<Stream> {
     let name = name(data_dir).ok()?;
-    local_socket::Stream::connect(name).ok().map(Stream)
+    Stream::connect(name).ok()
 }
 
 fn name(data_dir: &Path) -> io::Result<Name<'static>> {

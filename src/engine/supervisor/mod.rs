@@ -488,16 +488,13 @@ impl Supervisor {
     }
 
     /// Says goodbye to every peer, waits a moment for theirs, then cuts and joins. What runs is
-    /// interrupted by that: it can go on when both are back.
+    /// interrupted by that: it can go on when both are back. So is an open offer: nobody has said no to it.
     fn end(mut self, inputs: &Receiver<Input>) {
         self.server = None;
         self.nearby.leave();
         for (id, transfer) in &self.transfers {
             transfer.handle.interrupt();
             self.note_in_ledger(*id, transfer, Status::Interrupted, Some(&Failure::Lost));
-        }
-        for offer in self.offers.values() {
-            offer.session.decline();
         }
         self.end_talks();
         for connection in self.connections.values_mut() {

@@ -136,6 +136,25 @@ fn a_send_that_waits_outlasts_its_process_and_goes_once_when_its_device_is_heard
 }
 
 #[test]
+fn a_receiver_that_quits_without_an_answer_has_not_declined_and_is_offered_the_same_again() {
+    let (garden, study) = (device("Garden"), device("Study"));
+    pair(&garden, &study);
+    let at = garden.listen(AcceptPolicy::Ask);
+    hears(&study, id(&garden), &[at]);
+    let sent = waits(&study, &["a"], id(&garden));
+    garden.wait(|event| match event {
+        Event::Offer(offer) if !offer.counting => Some(()),
+        _ => None,
+    });
+    hears(&study, id(&garden), &[]);
+    let garden = restarted(garden);
+    is_away(&study, sent);
+    let at = listen(&garden);
+    hears(&study, id(&garden), &[at]);
+    assert_eq!(study.ended(), Status::Arrived);
+}
+
+#[test]
 fn a_kill_between_the_offer_and_the_yes_offers_the_same_again() {
     let (garden, study) = (device("Garden"), device("Study"));
     pair(&garden, &study);

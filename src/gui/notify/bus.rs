@@ -39,6 +39,8 @@ enum Input {
 pub struct Desktop {
     inputs: Sender<Input>,
     thread: Option<JoinHandle<()>>,
+    /// Nothing is ever said here: it closes when the thread ends.
+    ended: Receiver<()>,
 }
 
 impl Desktop {
@@ -47,6 +49,7 @@ impl Desktop {
         let (inputs, ordered) = channel();
         let (say, heard) = channel();
         let signals = inputs.clone();
+        let (runs, ended) = channel();
         let thread = std::thread::Builder::new().name("notify".into());
         let thread = thread.spawn(move || {
             let mut shower = Shower {
@@ -61,12 +64,18 @@ impl Desktop {
                 topics: HashMap::new(),
             };
             shower.run(&ordered);
+            drop::<Sender<()>>(runs);
         });
         if let Err(error) = &thread {
             tracing::warn!(%error, "there are no notifications");
         }
         let thread = thread.ok();
-        (Self { inputs, thread }, heard)
+        let desktop = Self {
+            inputs,
+            thread,
+            ended,
+        };
+        (desktop, heard)
     }
 
     pub fn order(&self, order: Order) {
@@ -78,14 +87,11 @@ impl Desktop {
 impl Drop for Desktop {
     fn drop(&mut self) {
         let _ = self.inputs.send(Input::End);
-        let until = Instant::now() + END_WITHIN;
-        if let Some(thread) = self.thread.take() {
-            while !thread.is_finished() && Instant::now() < until {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            if thread.is_finished() {
-                let _ = thread.join();
-            }
+        let ended = self.ended.recv_timeout(END_WITHIN);
+        if ended == Err(RecvTimeoutError::Disconnected)
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
         }
     }
 }

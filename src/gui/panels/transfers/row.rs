@@ -92,7 +92,7 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             let middle = Layout::right_to_left(Align::Center);
             ui.allocate_ui_with_layout(vec2(width, height), middle, |ui| {
                 ui.set_min_size(vec2(width, height));
-                speed_or_badge(ui, row, &looks);
+                speed_or_badge(ui, scope, row, &looks);
             });
         }
         if actions.is_empty() {
@@ -120,11 +120,12 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
 }
 
 /// What stands between the words and the buttons: how fast it was, or how it stands.
-fn speed_or_badge(ui: &mut Ui, row: &Row, looks: &Looks) {
+fn speed_or_badge(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) {
     if let Some(badge) = &looks.badge {
         widgets::badge(ui, badge, looks.front, looks.soft);
     } else if looks.bar {
-        widgets::plot(ui, row.speeds.points(), looks.front, looks.soft);
+        let said = (scope.texts.hands.speed_of)(&name(scope, row), &looks.speed);
+        widgets::plot(ui, row.speeds.points(), looks.front, looks.soft, &said);
     }
 }
 
@@ -138,10 +139,10 @@ fn foot(ui: &mut Ui, scope: &mut Scope, row: &Row, looks: &Looks) {
         let badge = looks.badge.as_deref();
         if room >= badge.map_or(theme::PLOT.x, |badge| widgets::badge_width(ui, badge)) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                speed_or_badge(ui, row, looks);
+                speed_or_badge(ui, scope, row, looks);
             });
         } else if badge.is_some() {
-            speed_or_badge(ui, row, looks);
+            speed_or_badge(ui, scope, row, looks);
         }
     });
 }
@@ -200,7 +201,7 @@ fn words(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) -> bool {
 }
 
 /// What it is called: its only name, or the first and how many more.
-fn name(scope: &Scope, row: &Row) -> String {
+pub(super) fn name(scope: &Scope, row: &Row) -> String {
     let first = row.names.first().map_or("…", String::as_str);
     match row.picked {
         0 | 1 => first.to_owned(),
