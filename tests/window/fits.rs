@@ -148,9 +148,9 @@ fn nothing_stands_beside_the_window_however_large_the_text_is() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// A minute; for whoever changes a layout.
+/// Two minutes; for whoever changes a layout.
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "takes two minutes"]
 fn nothing_stands_beside_the_window_in_any_state_at_any_size() {
     let mut harness = harness();
     let mut found = Vec::new();
