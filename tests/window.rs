@@ -8,6 +8,8 @@
 mod flows;
 #[path = "window/hands.rs"]
 mod hands;
+#[path = "window/sight.rs"]
+mod sight;
 mod support;
 #[path = "support/window.rs"]
 mod window;
@@ -186,7 +188,7 @@ fn a_file_that_got_another_name_here_is_opened_under_that_name() {
         }],
     ));
     window.say(ended(Direction::Receive, Status::Arrived, None));
-    window.click("Open");
+    window.click("Open: Holiday 2026 (1)");
     let Some(Command::Open(path)) = window.command() else {
         panic!("an open command");
     };
@@ -312,7 +314,7 @@ fn progress_moves_the_bar_and_the_end_says_how_it_went() {
     window
         .harness
         .get_by_label("990 kB of 1 MB · no answer for 8 s");
-    window.click("Cancel");
+    window.click("Cancel: Holiday 2026");
     assert!(matches!(window.command(), Some(Command::Cancel(TRANSFER))));
     window.say(ended(Direction::Receive, Status::Arrived, None));
     window.harness.get_by_label("✓ received");
@@ -321,7 +323,7 @@ fn progress_moves_the_bar_and_the_end_says_how_it_went() {
     window
         .harness
         .get_by_label("1 MB in 13 s · checked, safe on disk");
-    window.click("Show in folder");
+    window.click("Show in folder: Holiday 2026");
     let Some(Command::Reveal(path)) = window.command() else {
         panic!("a reveal command");
     };
@@ -353,7 +355,7 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
     window.harness.get_by_label("It can be resumed for 7 days.");
     window.harness.get_by_label("420 kB of 1 MB");
     assert!(window.harness.query_by_label("Clear finished").is_none());
-    window.click("Resume");
+    window.click("Resume: Holiday 2026");
     assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
     // It becomes the row that runs; there is no second one.
     window.say(started(Direction::Send));
@@ -364,7 +366,7 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
     window
         .harness
         .get_by_label("Connection lost. It resumes when Garden laptop is back.");
-    window.click("Resume now");
+    window.click("Resume now: Holiday 2026");
     assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
 
     // Sent again to the same device, it goes on, too.
@@ -381,8 +383,13 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
     window
         .harness
         .get_by_label("Kept for 3 days. It goes on when Garden laptop resumes it.");
-    assert!(window.harness.query_by_label("Resume").is_none());
-    window.click("Delete");
+    assert!(
+        window
+            .harness
+            .query_by_label("Resume: Holiday 2026")
+            .is_none()
+    );
+    window.click("Delete: Holiday 2026");
     assert!(matches!(window.command(), Some(Command::Forget(TRANSFER))));
     window
         .harness
@@ -418,13 +425,13 @@ fn both_screens_say_who_holds_a_transfer_up_and_what_is_needed() {
     window.say(started(Direction::Send));
     window.say(Event::State(TRANSFER, TransferState::Running));
     window.say(progress(420_000));
-    window.click("Pause");
+    window.click("Pause: Holiday 2026");
     assert!(matches!(window.command(), Some(Command::Pause(TRANSFER))));
     let holds = |here, there| Event::Held(TRANSFER, Holds { here, there });
     window.say(holds(person, None));
     window.harness.get_by_label("Paused by you.");
     window.harness.get_by_label("paused");
-    window.click("Resume");
+    window.click("Resume: Holiday 2026");
     assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
     for (here, there, sentence) in [
         (person, person, "Paused by you and by Garden laptop."),
@@ -460,7 +467,7 @@ fn both_screens_say_who_holds_a_transfer_up_and_what_is_needed() {
     }
     // Held there, it can be paused here as well.
     window.say(holds(None, person));
-    window.click("Pause");
+    window.click("Pause: Holiday 2026");
     assert!(matches!(window.command(), Some(Command::Pause(TRANSFER))));
     window.say(holds(None, None));
     assert!(window.harness.query_by_label("paused").is_none());
@@ -489,13 +496,13 @@ fn a_speed_limit_is_typed_for_all_and_chosen_for_one() {
 
     window.say(started(Direction::Send));
     window.say(Event::State(TRANSFER, TransferState::Running));
-    window.click("Limit");
+    window.click("Limit: Holiday 2026");
     window.click("5 MB/s");
     let asked = window.command();
     let Some(Command::LimitSpeed(TRANSFER, Some(5_000_000))) = asked else {
         panic!("{asked:?}");
     };
-    window.click("5 MB/s");
+    window.click("Limit, 5 MB/s: Holiday 2026");
     window.click("No limit");
     let asked = window.command();
     assert!(matches!(asked, Some(Command::LimitSpeed(TRANSFER, None))));
@@ -594,7 +601,7 @@ fn failed_entries_are_listed_with_their_reasons() {
     window
         .harness
         .get_by_label("Links are not sent. Send what it leads to.");
-    window.click("Send again");
+    window.click("Send again: Holiday 2026");
     let draft = &window.harness.state().view.draft;
     assert_eq!(draft.picks.len(), 1);
     assert_eq!(draft.address, "192.168.1.20:9000");
@@ -674,7 +681,12 @@ fn a_short_list_of_failures_needs_no_filter() {
     window
         .harness
         .get_by_label("Garden laptop can retry what failed.");
-    assert!(window.harness.query_by_label("Retry failed").is_none());
+    assert!(
+        window
+            .harness
+            .query_by_label("Retry failed: Holiday 2026")
+            .is_none()
+    );
     window.click("Delete");
     assert!(matches!(window.command(), Some(Command::Forget(TRANSFER))));
 }
@@ -683,17 +695,27 @@ fn a_short_list_of_failures_needs_no_filter() {
 fn retry_is_offered_where_it_can_help_and_becomes_the_same_row() {
     let mut window = Window::english();
     with_failures(&mut window, Direction::Send, 2, false);
-    assert!(window.harness.query_by_label("Retry failed").is_none());
-    window.harness.get_by_label("Send again");
+    assert!(
+        window
+            .harness
+            .query_by_label("Retry failed: Holiday 2026")
+            .is_none()
+    );
+    window.harness.get_by_label("Send again: Holiday 2026");
 
     let mut window = Window::english();
     with_failures(&mut window, Direction::Send, 3, true);
-    assert!(window.harness.query_by_label("Send again").is_none());
+    assert!(
+        window
+            .harness
+            .query_by_label("Send again: Holiday 2026")
+            .is_none()
+    );
     assert!(
         window.harness.query_by_label("Clear finished").is_none(),
         "it is kept"
     );
-    window.click("Retry failed");
+    window.click("Retry failed: Holiday 2026");
     assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
     window.say(started(Direction::Send));
     window.say(Event::State(TRANSFER, TransferState::Checking));
@@ -726,15 +748,15 @@ fn after_a_restart_failures_can_be_retried_or_deleted() {
             Language::English,
             "2 failed",
             "can be retried for 7 days",
-            "Retry failed",
-            "Delete",
+            "Retry failed: Holiday 2026",
+            "Delete: Holiday 2026",
         ),
         (
             Language::Chinese,
             "2 项失败",
             "7 天内可重试",
-            "重试失败项",
-            "删除",
+            "重试失败项：Holiday 2026",
+            "删除：Holiday 2026",
         ),
     ] {
         let mut window = Window::new(language);
@@ -751,7 +773,12 @@ fn after_a_restart_failures_can_be_retried_or_deleted() {
     window
         .harness
         .get_by_label("Garden laptop can retry for 7 days");
-    assert!(window.harness.query_by_label("Retry failed").is_none());
+    assert!(
+        window
+            .harness
+            .query_by_label("Retry failed: Holiday 2026")
+            .is_none()
+    );
 }
 
 #[test]
@@ -759,7 +786,7 @@ fn the_list_of_failures_can_be_used_with_the_keyboard_alone() {
     let mut window = Window::english();
     with_failures(&mut window, Direction::Send, 10, true);
     for label in [
-        "Retry failed",
+        "Retry failed: Holiday 2026",
         "Filter the failures",
         "Copy paths",
         "Save as CSV…",

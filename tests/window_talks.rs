@@ -14,7 +14,7 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ropeway::engine::{Command, Event, NotSaid, Talk, TalkRequest, TextOffer};
-use ropeway::gui::clipboard::NoPicture;
+use ropeway::gui::clipboard::{Clip, NoPicture};
 use ropeway::model::{
     Conversation, Delivery, DeviceId, DeviceName, Direction, Failure, Line, MessageId, Outcome,
     Peer, PeerAddress, Problem, Said, TransferId, TransferLine, Trust, Way,
@@ -624,7 +624,7 @@ fn the_picture_in_the_clipboard_is_kept_and_goes_to_the_device_at_once() {
         (Language::Chinese, "发送剪贴板中的图片", "图片 "),
     ] {
         let mut window = with_the_laptop(language);
-        window.harness.state_mut().read_picture = || Ok(b"a picture".to_vec());
+        window.harness.state_mut().hands.read_clipboard = |_| Clip::Picture(b"a picture".to_vec());
         write(&mut window, "Look at this");
         window.click(button);
         let mut stash = None;
@@ -663,7 +663,7 @@ fn the_picture_in_the_clipboard_is_kept_and_goes_to_the_device_at_once() {
 #[test]
 fn a_picture_for_a_stranger_waits_for_the_code_in_the_send_panel() {
     let (mut window, at) = with_a_stranger();
-    window.harness.state_mut().read_picture = || Ok(vec![0]);
+    window.harness.state_mut().hands.read_clipboard = |_| Clip::Picture(vec![0]);
     window.click("Send the picture in the clipboard");
     let mut id = None;
     wait_until(&mut window, |window| {
@@ -698,7 +698,7 @@ fn without_a_picture_in_the_clipboard_the_conversation_says_so_until_something_e
         ),
     ] {
         let mut window = with_the_laptop(language);
-        window.harness.state_mut().read_picture = || Err(NoPicture::Nothing);
+        window.harness.state_mut().hands.read_clipboard = |_| Clip::Nothing(NoPicture::Nothing);
         window.click(button);
         wait_until(&mut window, |window| sees(window, why));
         assert!(window.command().is_none());
@@ -710,7 +710,7 @@ fn without_a_picture_in_the_clipboard_the_conversation_says_so_until_something_e
 #[test]
 fn a_picture_that_cannot_be_kept_is_not_sent_and_the_reason_is_said() {
     let mut window = with_the_laptop(Language::English);
-    window.harness.state_mut().read_picture = || Ok(vec![0]);
+    window.harness.state_mut().hands.read_clipboard = |_| Clip::Picture(vec![0]);
     window.click("Send the picture in the clipboard");
     let mut id = None;
     wait_until(&mut window, |window| {

@@ -43,7 +43,7 @@ pub fn run(
     if beside_window {
         output.warn(BESIDE_WINDOW);
     }
-    let mut session = Session::start(&data_dir, Inputs::new()?, output)?;
+    let session = Session::start(&data_dir, Inputs::new()?, output)?;
     let folder = arguments.dir.clone();
     let folder = folder.unwrap_or_else(|| session.settings.save_folder.clone());
     let folder = usable(&folder)?;
@@ -72,9 +72,11 @@ pub fn run(
         false => Presence::Visible,
     })?;
     let listening = wait_for_listening(&session, output)?;
-    // The window's port stays what it is.
     if listening.port_moved && !beside_window {
-        keep_port(&mut session, &listening, &data_dir, output);
+        let (taken, got) = (session.settings.port, listening.addr.port());
+        output.warn(&format!(
+            "Port {taken} is used by another program; listening on {got} this time."
+        ));
     }
     // What an earlier run left undelivered is delivered by this one.
     let keep = session.settings.keep_conversations;
@@ -144,17 +146,6 @@ fn wait_for_listening(session: &Session, output: &Output) -> Result<Listening, T
                 return Err(Trouble::interrupted());
             }
         }
-    }
-}
-
-fn keep_port(session: &mut Session, listening: &Listening, data_dir: &Path, output: &Output) {
-    let (taken, got) = (session.settings.port, listening.addr.port());
-    output.warn(&format!(
-        "Port {taken} is taken; listening on {got} from now on."
-    ));
-    session.settings.port = got;
-    if let Err(error) = session.settings.save(data_dir) {
-        output.warn(&format!("The port could not be kept: {error}."));
     }
 }
 

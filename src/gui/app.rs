@@ -6,9 +6,9 @@ mod hands;
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 
-use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, ThemePreference, Ui};
+use egui::{CentralPanel, Context, Frame, Margin, Panel, Rect, ScrollArea, ThemePreference, Ui};
 
-use super::clipboard::{self, Pasting};
+use super::aside::Aside;
 use super::dialogs::{Dialogs, Picked};
 use super::panels::callers::{callers_ui, clicked_card, mark};
 use super::panels::confirm::symbols_question_ui;
@@ -17,7 +17,7 @@ use super::panels::doctor::{DoctorDialog, doctor_ui};
 use super::panels::header::{NameEditor, TalksButton, header_ui};
 use super::panels::help::help_ui;
 use super::panels::modals::{Question, ask, stop_question};
-use super::panels::notice::notices_ui;
+use super::panels::notice::{NoticePanel, notices_ui};
 use super::panels::offers::{OfferPanel, offers_ui};
 use super::panels::receive::{ReceivePanel, receive_ui};
 use super::panels::send::{SendPanel, send_ui};
@@ -26,7 +26,7 @@ use super::panels::talks::{TalksPanel, talks_ui, text_offers_ui};
 use super::panels::transfers::transfers_ui;
 use super::panels::wire::wire_ui;
 use super::panels::{Scope, Want};
-use super::reporting::Reporting;
+use super::reveal::{Reveal, What};
 use super::texts::{Texts, texts};
 use super::toast::Toast;
 use super::view::{Notice, View, cards};
@@ -48,10 +48,8 @@ pub struct App {
     events: Receiver<Event>,
     texts: &'static Texts,
     dialogs: Dialogs,
-    /// How a picture is taken from the clipboard.
-    pub read_picture: clipboard::Read,
-    pasting: Pasting,
-    reporting: Reporting,
+    /// The diagnostic report, which reads files.
+    reporting: Aside<String>,
     /// Pictures that the engine is writing down, and for whom; for nobody: they go to the list.
     stashing: Vec<(TransferId, Option<DeviceId>)>,
     /// Waits for the person to say where it goes.
@@ -61,6 +59,7 @@ pub struct App {
     receive_panel: ReceivePanel,
     offer_panel: OfferPanel,
     talks_panel: TalksPanel,
+    notice_panel: NoticePanel,
     page: Page,
     modal: Option<ModalState>,
     pub hands: Hands,
@@ -69,6 +68,7 @@ pub struct App {
     panels_height: f32,
     /// The panels are brought into sight.
     to_top: bool,
+    reveal: Reveal,
 }
 
 /// What is below the top line.
@@ -102,9 +102,7 @@ impl App {
             commands,
             events,
             dialogs: Dialogs::default(),
-            read_picture: clipboard::read,
-            pasting: Pasting::default(),
-            reporting: Reporting::default(),
+            reporting: Aside::default(),
             stashing: Vec::new(),
             list: Vec::new(),
             name_editor: NameEditor::default(),
@@ -112,18 +110,22 @@ impl App {
             receive_panel: ReceivePanel::default(),
             offer_panel: OfferPanel::default(),
             talks_panel: TalksPanel::default(),
+            notice_panel: NoticePanel::default(),
             page: Page::Transfers,
             modal: None,
             hands: Hands::default(),
             toast: Toast::default(),
             panels_height: 0.0,
             to_top: false,
+            reveal: Reveal::default(),
         }
     }
 
     /// What happens once: the queued paths, the server if it was on.
     pub fn start(&mut self, paths: Vec<PathBuf>, not_read: Option<String>) {
-        self.view.notice = not_read.map(Notice::NotRead);
+        if let Some(why) = not_read {
+            self.view.tell(Notice::NotRead(why));
+        }
         self.set_limits();
         (self.commands)(Command::SetPresence(self.settings.presence));
         (self.commands)(Command::KeepConversations(self.settings.keep_conversations));
@@ -144,16 +146,18 @@ impl App {
         while let Ok(event) = self.events.try_recv() {
             self.notice_port(&event);
             self.watch(&event);
+            self.news(&event);
             if let Event::Stashed(id, stored) = &event {
                 self.stashed(*id, stored.clone());
             }
             self.view.apply(event);
         }
-        if let Some((device, picture)) = self.pasting.poll() {
-            self.pasted(device, picture);
-        }
         match self.dialogs.poll() {
-            Some(Picked::ToSend(paths)) => paths.into_iter().for_each(|path| self.add(path)),
+            Some(Picked::ToSend(paths)) => {
+                self.page = Page::Transfers;
+                self.view.talks.open = None;
+                paths.into_iter().for_each(|path| self.add(path));
+            }
             Some(Picked::SaveFolder(folder)) => self.set_save_folder(folder),
             Some(Picked::List(path)) => {
                 let lines = std::mem::take(&mut self.list);
@@ -193,6 +197,8 @@ impl App {
         self.pastes(&context);
         self.shortcuts(&context, &mut wants);
         self.drops(&context);
+        let busy = self.modal.is_some() || !self.view.questions.is_empty();
+        self.reveal.look(&context, busy);
         self.report_made(&context);
         self.speak(ui);
         let texts = self.texts;
@@ -220,7 +226,7 @@ impl App {
             .frame(Frame::central_panel(ui.style()).inner_margin(Margin::same(0)))
             .show(ui, |ui| {
                 // In sight wherever the person has scrolled to.
-                notices_ui(ui, &mut scope, &self.view);
+                notices_ui(ui, &mut scope, &self.view, &mut self.notice_panel);
                 callers_ui(ui, &mut scope, &self.view);
                 if self.page == Page::Talks {
                     Frame::new()
@@ -258,8 +264,12 @@ impl App {
     }
 
     fn body(&mut self, ui: &mut Ui, scope: &mut Scope) {
+        let top = ui.cursor().top();
         offers_ui(ui, scope, &self.view.offers, &mut self.offer_panel);
         text_offers_ui(ui, scope, &self.view);
+        let asked = top..=ui.cursor().top() - theme::SECTION;
+        let asked = Rect::from_x_y_ranges(ui.max_rect().x_range(), asked);
+        self.reveal.show(ui, What::Offers, asked);
         if ui.available_width() >= theme::TWO_COLUMNS_FROM {
             let height = self.panels_height;
             let mut tallest = 0.0_f32;
@@ -291,7 +301,8 @@ impl App {
             widgets::card(ui, |ui| self.receive(ui, scope));
         }
         ui.add_space(theme::CARD_GAP);
-        widgets::card(ui, |ui| transfers_ui(ui, scope, &self.view));
+        let reveal = &mut self.reveal;
+        widgets::card(ui, |ui| transfers_ui(ui, scope, &self.view, reveal));
         if self.settings.wire {
             ui.add_space(theme::GAP);
             widgets::card(ui, |ui| wire_ui(ui, scope, &self.view.wire));
@@ -309,6 +320,7 @@ impl App {
             devices: &view.devices,
             recent: &view.recent,
         };
+        self.send_panel.show_newest = self.reveal.takes(What::Picks);
         send_ui(ui, scope, &mut view.draft, &around, &mut self.send_panel);
         clicked_card(scope, &mut view.draft, &around.cards, chosen);
     }
@@ -327,7 +339,12 @@ impl App {
         if pressed(&keys::PICK_FOLDER) {
             wants.push(Want::PickFolder);
         } else if pressed(&keys::PICK_FILES) {
-            wants.push(Want::PickFiles);
+            wants.push(
+                match self.view.talks.open.filter(|_| self.page == Page::Talks) {
+                    Some(device) => Want::PickForTalk(device),
+                    None => Want::PickFiles,
+                },
+            );
         }
         if self.page == Page::Transfers && pressed(&keys::SEND) {
             wants.push(Want::SendNow);
@@ -358,9 +375,19 @@ impl App {
         let dropped = context.input(|input| input.raw.dropped_files.clone());
         let paths = dropped.iter().map(|file| file.path().to_path_buf());
         let paths: Vec<_> = paths.collect();
+        if !paths.is_empty() {
+            self.take(paths);
+        }
+    }
+
+    /// What comes into the window without a click: for the device whose conversation is in sight, or the list.
+    fn take(&mut self, paths: Vec<PathBuf>) {
         match self.view.talks.open.filter(|_| self.page == Page::Talks) {
-            Some(device) if !paths.is_empty() => self.send_in_talk(device, paths),
-            Some(_) | None => paths.into_iter().for_each(|path| self.add(path)),
+            Some(device) => self.send_in_talk(device, paths),
+            None => {
+                self.page = Page::Transfers;
+                paths.into_iter().for_each(|path| self.add(path));
+            }
         }
     }
 

@@ -1,17 +1,18 @@
-//! The picture in the system's clipboard, read on a short-lived thread: whoever owns it may take
-//! seconds to hand it over, and no frame waits for that.
+//! What the system's clipboard has for us. Reading it blocks: whoever owns it may take seconds to hand it over.
 
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::path::PathBuf;
 
-use egui::Context;
+use crate::model::{MAX_PASTED_BYTES, Problem};
 
-use crate::model::{DeviceId, MAX_PASTED_BYTES, Problem};
-
-/// As PNG, or why there is none to send.
-pub type Picture = Result<Vec<u8>, NoPicture>;
-
-/// How it is read: from the system, or from a test.
-pub type Read = fn() -> Picture;
+/// What the clipboard has for us.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Clip {
+    Files(Vec<PathBuf>),
+    /// As PNG.
+    Picture(Vec<u8>),
+    Text(String),
+    Nothing(NoPicture),
+}
 
 /// Why there is nothing to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,52 +23,58 @@ pub enum NoPicture {
     Problem(Problem),
 }
 
-/// At most one is being read; a second wish is ignored while it is.
-#[derive(Default)]
-pub struct Pasting {
-    open: Option<(DeviceId, Receiver<Picture>)>,
+/// What is looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    Anything,
+    /// The same, for a field that takes text: addresses of files that somebody has written are text.
+    InField,
+    /// Also where there is text as well.
+    Picture,
 }
 
-impl Pasting {
-    pub fn start(&mut self, device: DeviceId, read: Read, context: &Context) {
-        if self.open.is_some() {
-            return;
-        }
-        let (answer, answered) = channel();
-        let context = context.clone();
-        let started = std::thread::Builder::new()
-            .name("clipboard".into())
-            .spawn(move || {
-                // The window may be gone by then.
-                let _ = answer.send(read());
-                context.request_repaint();
-            });
-        if let Err(error) = started {
-            tracing::warn!(%error, "the clipboard is not read");
-        }
-        // Without a thread the answer is that there is none.
-        self.open = Some((device, answered));
-    }
-
-    /// What was read for which device, once.
-    pub fn poll(&mut self) -> Option<(DeviceId, Picture)> {
-        let (device, answered) = self.open.as_ref()?;
-        let picture = match answered.try_recv() {
-            Ok(picture) => picture,
-            Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => Err(NoPicture::Nothing),
-        };
-        let device = *device;
-        self.open = None;
-        Some((device, picture))
-    }
-}
+/// How it is read: from the system, or from a test.
+pub type Read = fn(Wanted) -> Clip;
 
 /// From the system.
-pub fn read() -> Picture {
-    let unreadable =
-        |detail: &dyn std::fmt::Display| NoPicture::Problem(Problem::other(&detail.to_string()));
-    let mut clipboard = arboard::Clipboard::new().map_err(|error| unreadable(&error))?;
+pub fn read(wanted: Wanted) -> Clip {
+    let mut clipboard = match arboard::Clipboard::new() {
+        Ok(clipboard) => clipboard,
+        Err(error) => return Clip::Nothing(unreadable(&error)),
+    };
+    let rest = match wanted {
+        Wanted::Anything => files_or_text(&mut clipboard, true),
+        Wanted::InField => files_or_text(&mut clipboard, false),
+        Wanted::Picture => None,
+    };
+    rest.unwrap_or_else(|| match picture(&mut clipboard) {
+        Ok(picture) => Clip::Picture(picture),
+        Err(why) => Clip::Nothing(why),
+    })
+}
+
+/// Files first: file managers give their names as text, too. Text before pictures, since whoever copies words
+/// out of a document hands over a picture of them as well.
+/// `read_text`: also those that stand in a text alone.
+fn files_or_text(clipboard: &mut arboard::Clipboard, read_text: bool) -> Option<Clip> {
+    let files = clipboard.get().file_list();
+    let text = clipboard.get_text().unwrap_or_default();
+    let listed = files_in(&text).filter(|_| read_text || files.is_ok());
+    let files = files.unwrap_or_default();
+    // A list of files may leave out names that are no text.
+    let listed = listed.filter(|listed| listed.len() >= files.len());
+    match listed.unwrap_or(files) {
+        files if !files.is_empty() => Some(Clip::Files(files)),
+        _ if !text.trim().is_empty() => Some(Clip::Text(text)),
+        _ => None,
+    }
+}
+
+fn unreadable(detail: &dyn std::fmt::Display) -> NoPicture {
+    NoPicture::Problem(Problem::other(&detail.to_string()))
+}
+
+fn picture(clipboard: &mut arboard::Clipboard) -> Result<Vec<u8>, NoPicture> {
     let picture = clipboard.get_image().map_err(|error| match error {
         arboard::Error::ContentNotAvailable => NoPicture::Nothing,
         // Some owners hand over text whatever they are asked for.
@@ -101,6 +108,35 @@ pub(super) fn encode(
     Ok(file)
 }
 
+/// The files in text that is nothing but their addresses, one a line, as some file managers write it.
+fn files_in(text: &str) -> Option<Vec<PathBuf>> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let marks = ["x-special/nautilus-clipboard", "copy", "cut"];
+    let lines = lines.skip_while(|line| marks.contains(line));
+    let files: Option<Vec<_>> = lines.map(file_at).collect();
+    files.filter(|files| !files.is_empty())
+}
+
+/// `file:///home/me/a%20b`; of another host's there is none here.
+fn file_at(address: &str) -> Option<PathBuf> {
+    let rest = address.strip_prefix("file://")?;
+    let path = rest.strip_prefix("localhost").unwrap_or(rest);
+    if !path.starts_with('/') || path.contains("%00") {
+        return None;
+    }
+    let bytes: Vec<u8> = percent_encoding::percent_decode_str(path).collect();
+    #[cfg(unix)]
+    let path = {
+        use std::os::unix::ffi::OsStringExt as _;
+        Some(std::ffi::OsString::from_vec(bytes).into())
+    };
+    #[cfg(not(unix))]
+    let path = String::from_utf8(bytes)
+        .ok()
+        .map(|path| path.trim_start_matches('/').into());
+    path
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,5 +158,33 @@ mod tests {
     fn a_picture_of_the_wrong_size_is_an_error() {
         assert!(encode(3, 2, &[0; 3]).is_err());
         assert!(encode(0, 2, &[]).is_err());
+    }
+
+    #[test]
+    fn addresses_of_files_are_files_and_other_text_is_text() {
+        let files = |text: &str| files_in(text).map(|files| files.len());
+        let one = files_in("file:///home/me/a%20b.txt\r\n").unwrap();
+        assert_eq!(one, [PathBuf::from("/home/me/a b.txt")]);
+        let nautilus = "x-special/nautilus-clipboard\ncopy\nfile:///a\nfile://localhost/b\n";
+        assert_eq!(files(nautilus), Some(2));
+        for text in [
+            "",
+            "copy",
+            "https://example.org/",
+            "file:///a and more\nwords",
+            "file://other/share/a",
+            "file:///a%00b",
+            "see file:///a",
+        ] {
+            assert_eq!(files(text), None, "{text}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_no_text_is_found_all_the_same() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let files = files_in("file:///a%FFb").unwrap();
+        assert_eq!(files[0].as_os_str().as_bytes(), b"/a\xffb");
     }
 }

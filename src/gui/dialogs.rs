@@ -1,10 +1,10 @@
 //! The system's file dialogs, each on a short-lived thread, so that no frame waits for one.
 
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use egui::Context;
 
+use super::aside::Aside;
 use super::texts::Texts;
 use crate::model::{DeviceId, TransferId};
 
@@ -45,7 +45,7 @@ pub enum Kind {
 /// At most one dialog is open; a second click is ignored while it is.
 #[derive(Default)]
 pub struct Dialogs {
-    open: Option<Receiver<Picked>>,
+    open: Aside<Picked>,
 }
 
 impl Dialogs {
@@ -58,7 +58,7 @@ impl Dialogs {
         context: &Context,
         frame: Option<&eframe::Frame>,
     ) -> bool {
-        if self.open.is_some() {
+        if self.open.is_open() {
             return false;
         }
         let mut dialog = rfd::FileDialog::new();
@@ -89,36 +89,14 @@ impl Dialogs {
             | Kind::ForTalk(_)
             | Kind::RuleFolder(_) => dialog,
         };
-        let (answer, answered) = channel();
-        let context = context.clone();
-        let started = std::thread::Builder::new()
-            .name("dialog".into())
-            .spawn(move || {
-                // The window may be gone by then.
-                let _ = answer.send(run(kind, dialog));
-                context.request_repaint();
-            });
-        let shown = started.is_ok();
-        if shown {
-            self.open = Some(answered);
-        }
-        shown
+        self.open
+            .start("dialog", move || run(kind, dialog), context)
     }
 
     /// What the open dialog brought, once.
     pub fn poll(&mut self) -> Option<Picked> {
-        let answered = self.open.as_ref()?;
-        match answered.try_recv() {
-            Ok(picked) => {
-                self.open = None;
-                Some(picked)
-            }
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => {
-                self.open = None;
-                Some(Picked::NoDialog)
-            }
-        }
+        let picked = self.open.poll()?;
+        Some(picked.unwrap_or(Picked::NoDialog))
     }
 }
 

@@ -5,6 +5,7 @@
 //! and word. No sockets, no files, no frames: the window never does the work and never blocks.
 
 pub mod app;
+mod aside;
 pub mod clipboard;
 mod clock;
 pub mod demo;
@@ -16,7 +17,7 @@ pub mod notify;
 mod pace;
 pub mod panels;
 pub mod paste;
-mod reporting;
+mod reveal;
 mod spoken;
 mod symbols;
 mod tab;

@@ -1,36 +1,38 @@
-//! What is pasted into the window as a whole: files, a picture or text, read on a short-lived thread, since
-//! whoever owns the clipboard may take seconds to hand it over.
-
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+//! What is pasted: by which keys that is asked for, and what is read of the clipboard then.
 
 use egui::{Context, Event, Key};
 
-use super::clipboard::{self, NoPicture};
-
-/// What the clipboard has for us.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Clip {
-    Files(Vec<PathBuf>),
-    /// As PNG.
-    Picture(Vec<u8>),
-    Text(String),
-    Nothing(NoPicture),
-}
-
-/// How it is read: from the system, or from a test.
-pub type Read = fn() -> Clip;
+use super::aside::Aside;
+use super::clipboard::{Clip, NoPicture, Read, Wanted};
+use crate::model::DeviceId;
 
 /// A key that is held down pastes once.
 const HELD_SECONDS: f64 = 0.5;
 
-/// At most one is being read; what is pressed meanwhile is ignored.
+/// Where the person was when they asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Place {
+    Window,
+    /// In a text field, with the text that was to go there: it does, if the clipboard has nothing else. Empty
+    /// if it has no text.
+    Field(String),
+    /// At the button for pictures, in the conversation with a device.
+    Picture(DeviceId),
+}
+
+/// At most one paste is read at a time; what is asked for meanwhile is ignored, but for text, which waits.
 #[derive(Default)]
 pub struct Pastes {
-    open: Option<Receiver<Clip>>,
+    reading: Aside<Clip>,
+    place: Option<Place>,
+    /// For the field that is in focus, in the next picture.
+    text: Option<String>,
+    /// The last paste into a field was things, and their names are no text for it.
+    was_things: bool,
     last: Option<f64>,
     /// What the key has brought by now, until it comes up again.
     key: Pressed,
+    control: Control,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -43,12 +45,99 @@ enum Pressed {
     Letter,
 }
 
+/// When Ctrl was down last, as long as nothing but the key was pressed since it went down.
+#[derive(Clone, Copy, Default)]
+struct Control {
+    is_down: bool,
+    last: Option<f64>,
+}
+
 impl Pastes {
+    /// Looks what was pressed, before any field sees it; `busy`: nothing but fields takes anything now.
+    pub fn look(&mut self, read: Read, busy: bool, context: &Context) {
+        let asked = self.asked(context);
+        let in_field = context.text_edit_focused();
+        if in_field && !busy {
+            self.hold(asked, read, context);
+        } else if asked && !busy {
+            self.start(Place::Window, read, context);
+        }
+        if let Some(text) = self.text.take()
+            && in_field
+        {
+            context.input_mut(|input| input.events.insert(0, Event::Paste(text)));
+        }
+    }
+
+    /// What is pasted into a field waits until it is known whether it is files.
+    fn hold(&mut self, asked: bool, read: Read, context: &Context) {
+        let mut text = String::new();
+        let waits = matches!(self.place, Some(Place::Field(_)));
+        if asked || waits || self.was_things {
+            context.input_mut(|input| {
+                input.events.retain(|event| match event {
+                    Event::Paste(pasted) => {
+                        text.push_str(pasted);
+                        false
+                    }
+                    _ => true,
+                });
+            });
+        }
+        if let Some(Place::Field(before)) = &mut self.place {
+            before.push_str(&text);
+        } else if asked {
+            self.was_things = false;
+            self.start(Place::Field(text), read, context);
+        }
+    }
+
+    pub fn start(&mut self, place: Place, read: Read, context: &Context) {
+        let wanted = match &place {
+            Place::Window => Wanted::Anything,
+            Place::Field(_) => Wanted::InField,
+            Place::Picture(_) => Wanted::Picture,
+        };
+        if self
+            .reading
+            .start("clipboard", move || read(wanted), context)
+        {
+            self.place = Some(place);
+        } else if let Place::Field(text) = place {
+            self.text = (!text.is_empty()).then_some(text);
+        }
+    }
+
+    /// What was read and for whom, once. Text for a field goes there by itself.
+    pub fn poll(&mut self) -> Option<(Place, Clip)> {
+        let clip = self.reading.poll()?;
+        let clip = clip.unwrap_or(Clip::Nothing(NoPicture::Nothing));
+        let place = self.place.take()?;
+        let Place::Field(text) = place else {
+            return Some((place, clip));
+        };
+        match &clip {
+            Clip::Files(_) | Clip::Picture(_) => self.was_things = true,
+            Clip::Text(_) | Clip::Nothing(NoPicture::Nothing) => {
+                self.text = (!text.is_empty()).then_some(text);
+                return None;
+            }
+            Clip::Nothing(NoPicture::TooLarge | NoPicture::Problem(_)) => {
+                if !text.is_empty() {
+                    self.text = Some(text);
+                    return None;
+                }
+            }
+        }
+        Some((Place::Field(String::new()), clip))
+    }
+
     /// Whether somebody has just asked to paste.
-    pub fn asked(&mut self, context: &Context) -> bool {
+    fn asked(&mut self, context: &Context) -> bool {
         let mut asked = false;
-        let key = &mut self.key;
+        let (key, control) = (&mut self.key, &mut self.control);
         let now = context.input(|input| {
+            let now = input.time;
             for event in &input.raw.events {
                 match event {
                     Event::Paste(_) | Event::PasteImage(_) => {
@@ -57,137 +146,36 @@ impl Pastes {
                     }
                     Event::Key {
                         key: Key::V,
-                        pressed,
+                        pressed: false,
+                        modifiers,
                         ..
                     } => {
-                        asked |= !pressed && *key == Pressed::Silent;
-                        *key = match pressed {
-                            true => Pressed::Letter,
-                            false => Pressed::Silent,
-                        };
+                        // An input method may have taken the pressing of a letter.
+                        let held = control.last.is_some_and(|at| now - at < HELD_SECONDS);
+                        let meant = modifiers.command || held;
+                        asked |= *key == Pressed::Silent && meant;
+                        *key = Pressed::Silent;
+                    }
+                    Event::Key { key: Key::V, .. } => *key = Pressed::Letter,
+                    Event::ModifiersChanged(modifiers) => {
+                        let was_down = std::mem::replace(&mut control.is_down, modifiers.command);
+                        let goes_down = !was_down && control.is_down;
+                        if goes_down || (was_down && control.last.is_some()) {
+                            control.last = Some(now);
+                        }
+                    }
+                    Event::Key { pressed: true, .. } | Event::Text(_) | Event::Ime(_) => {
+                        control.last = None;
                     }
                     _ => {}
                 }
             }
-            input.time
+            now
         });
         let held = self.last.is_some_and(|last| now - last < HELD_SECONDS);
         if asked {
             self.last = Some(now);
         }
         asked && !held
-    }
-
-    pub fn start(&mut self, read: Read, context: &Context) {
-        if self.open.is_some() {
-            return;
-        }
-        let (answer, answered) = channel();
-        let context = context.clone();
-        let started = std::thread::Builder::new()
-            .name("clipboard".into())
-            .spawn(move || {
-                // The window may be gone by then.
-                let _ = answer.send(read());
-                context.request_repaint();
-            });
-        if let Err(error) = started {
-            tracing::warn!(%error, "the clipboard is not read");
-        }
-        self.open = Some(answered);
-    }
-
-    /// What was read, once.
-    pub fn poll(&mut self) -> Option<Clip> {
-        let clip = match self.open.as_ref()?.try_recv() {
-            Ok(clip) => clip,
-            Err(TryRecvError::Empty) => return None,
-            // Without a thread there is nothing.
-            Err(TryRecvError::Disconnected) => Clip::Nothing(NoPicture::Nothing),
-        };
-        self.open = None;
-        Some(clip)
-    }
-}
-
-/// From the system. Files first: file managers give their names as text, too. Text before pictures, since
-/// whoever copies words out of a document hands over a picture of them as well.
-pub fn read() -> Clip {
-    let Ok(mut clipboard) = arboard::Clipboard::new() else {
-        return Clip::Nothing(NoPicture::Nothing);
-    };
-    let files = clipboard.get().file_list().unwrap_or_default();
-    let text = clipboard.get_text().unwrap_or_default();
-    // A list of files may leave out names that are no text.
-    let listed = files_in(&text).filter(|listed| listed.len() >= files.len());
-    match listed.unwrap_or(files) {
-        files if !files.is_empty() => Clip::Files(files),
-        _ if !text.trim().is_empty() => Clip::Text(text),
-        _ => match clipboard::read() {
-            Ok(picture) => Clip::Picture(picture),
-            Err(why) => Clip::Nothing(why),
-        },
-    }
-}
-
-/// The files in text that is nothing but their addresses, one a line, as some file managers write it.
-fn files_in(text: &str) -> Option<Vec<PathBuf>> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let marks = ["x-special/nautilus-clipboard", "copy", "cut"];
-    let lines = lines.skip_while(|line| marks.contains(line));
-    let files: Option<Vec<_>> = lines.map(file_at).collect();
-    files.filter(|files| !files.is_empty())
-}
-
-/// `file:///home/me/a%20b`; of another host's there is none here.
-fn file_at(address: &str) -> Option<PathBuf> {
-    let rest = address.strip_prefix("file://")?;
-    let path = rest.strip_prefix("localhost").unwrap_or(rest);
-    if !path.starts_with('/') || path.contains("%00") {
-        return None;
-    }
-    let bytes: Vec<u8> = percent_encoding::percent_decode_str(path).collect();
-    #[cfg(unix)]
-    let path = {
-        use std::os::unix::ffi::OsStringExt as _;
-        Some(std::ffi::OsString::from_vec(bytes).into())
-    };
-    #[cfg(not(unix))]
-    let path = String::from_utf8(bytes)
-        .ok()
-        .map(|path| path.trim_start_matches('/').into());
-    path
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_files_are_files_and_other_text_is_text() {
-        let files = |text: &str| files_in(text).map(|files| files.len());
-        let one = files_in("file:///home/me/a%20b.txt\r\n").unwrap();
-        assert_eq!(one, [PathBuf::from("/home/me/a b.txt")]);
-        let nautilus = "x-special/nautilus-clipboard\ncopy\nfile:///a\nfile://localhost/b\n";
-        assert_eq!(files(nautilus), Some(2));
-        for text in [
-            "",
-            "copy",
-            "https://example.org/",
-            "file:///a and more\nwords",
-            "file://other/share/a",
-            "file:///a%00b",
-            "see file:///a",
-        ] {
-            assert_eq!(files(text), None, "{text}");
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_name_that_is_no_text_is_found_all_the_same() {
-        use std::os::unix::ffi::OsStrExt as _;
-        let files = files_in("file:///a%FFb").unwrap();
-        assert_eq!(files[0].as_os_str().as_bytes(), b"/a\xffb");
     }
 }

@@ -3,8 +3,10 @@
 
 use egui::{Context, Event, FocusDirection, Id, Key, Rect};
 
-/// Moves the keyboard for a Tab that was pressed, before anything is drawn.
+/// Moves the keyboard for a Tab that was pressed, before anything is drawn. By one control in a picture: what
+/// is further on in a long list is drawn only as the keyboard comes near it.
 pub fn move_focus(context: &Context) {
+    let left = Id::unique("tabs left");
     let steps: isize = context.input(|input| {
         let steps = input.events.iter().map(|event| match event {
             Event::Key {
@@ -23,9 +25,17 @@ pub fn move_focus(context: &Context) {
         });
         steps.sum()
     });
+    let steps = context.data_mut(|data| {
+        let left: &mut isize = data.get_temp_mut_or_default(left);
+        *left += steps;
+        let step = left.signum();
+        *left -= step;
+        step
+    });
     if steps == 0 {
         return;
     }
+    context.request_repaint();
     let mut layers = context.viewport(|viewport| {
         let layers = viewport.prev_pass.widgets.layers();
         let layers = layers.map(|(layer, widgets)| {

@@ -28,6 +28,9 @@ pub use talks::{Talks, Thread};
 /// Failed entries kept for a row; the count says how many there are in all.
 const MAX_FAILED_SHOWN: usize = 10_000;
 
+/// More would leave no room for anything else.
+const MAX_NOTICES: usize = 3;
+
 #[derive(Default)]
 pub struct View {
     pub server: Server,
@@ -65,8 +68,8 @@ pub struct View {
     pub diagnosis: Option<Diagnosis>,
     /// Whether this computer's firewall lets others in, as was found when the server was switched on.
     pub firewall: Vec<Finding>,
-    /// Something could not be opened or saved; shown until dismissed.
-    pub notice: Option<Notice>,
+    /// What is to be told that is nobody's row, the newest last.
+    pub notices: Vec<Notice>,
 }
 
 /// What goes on at every connection, while the panel is open.
@@ -92,7 +95,31 @@ pub enum Notice {
     ConversationsNotRead(String),
     /// Text was pasted that has nobody to go to yet.
     TextPasted,
+    /// The chosen port was taken.
+    PortMoved {
+        chosen: u16,
+        got: u16,
+    },
     NotPasted(NoPicture),
+}
+
+impl Notice {
+    /// Something went as it was to go; nobody has to press anything for that.
+    pub fn is_good(&self) -> bool {
+        match self {
+            Self::ListSaved(_) | Self::Paired(_) => true,
+            Self::CommandFailed(..)
+            | Self::ListNotSaved(..)
+            | Self::Blocked(..)
+            | Self::NotSaved(_)
+            | Self::NotRead(_)
+            | Self::DevicesNotRead(_)
+            | Self::ConversationsNotRead(_)
+            | Self::TextPasted
+            | Self::PortMoved { .. }
+            | Self::NotPasted(_) => false,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -222,7 +249,7 @@ impl View {
             Event::KeptAwake(kept) => self.kept_awake = kept,
             Event::Slept(_) => self.slept = true,
             Event::ListSaved { path, problem } => {
-                self.notice = Some(match problem {
+                self.tell(match problem {
                     None => Notice::ListSaved(path),
                     Some(problem) => Notice::ListNotSaved(path, problem),
                 });
@@ -237,7 +264,7 @@ impl View {
                 self.questions.push((id, symbols));
             }
             Event::Devices(devices) => self.devices(devices),
-            Event::DevicesNotRead(why) => self.notice = Some(Notice::DevicesNotRead(why)),
+            Event::DevicesNotRead(why) => self.tell(Notice::DevicesNotRead(why)),
             Event::WantsToBeRemembered(peer) => {
                 self.wishes
                     .retain(|known| known.device_id != peer.device_id);
@@ -246,7 +273,7 @@ impl View {
             Event::Paired(peer) => {
                 self.wishes
                     .retain(|known| known.device_id != peer.device_id);
-                self.notice = Some(Notice::Paired(peer.name));
+                self.tell(Notice::Paired(peer.name));
             }
             Event::Nearby(nearby) => {
                 self.nearby = nearby;
@@ -258,7 +285,7 @@ impl View {
             Event::Recent(recent) => self.recent = recent,
             Event::Conversations(kept) => self.talks.kept(kept),
             Event::ConversationsNotRead(why) => {
-                self.notice = Some(Notice::ConversationsNotRead(why));
+                self.tell(Notice::ConversationsNotRead(why));
             }
             Event::NotSaid { to, id, why } => self.talks.not_said(to, id, why),
             Event::TalkOpened(attempt, _peer) => {
@@ -281,8 +308,17 @@ impl View {
             // It is sent, or its conversation says why not.
             Event::Stashed(..) => {}
             Event::CommandFailed { path, problem } => {
-                self.notice = Some(Notice::CommandFailed(path, problem));
+                self.tell(Notice::CommandFailed(path, problem));
             }
+        }
+    }
+
+    /// What is said already is said anew; of too much the oldest is no longer said.
+    pub fn tell(&mut self, notice: Notice) {
+        self.notices.retain(|known| *known != notice);
+        self.notices.push(notice);
+        if self.notices.len() > MAX_NOTICES {
+            self.notices.remove(0);
         }
     }
 

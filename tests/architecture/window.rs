@@ -66,6 +66,7 @@ const UNSEEN: &[&str] = &[
     "firm_dialog",
     "ask",
     "aside",
+    "start",
     "Panel::top",
     "Panel::bottom",
     "Panel::left",

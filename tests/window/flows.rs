@@ -311,7 +311,7 @@ fn a_pause_and_a_cancel_are_seen_at_both_ends() {
     let there = study.receives();
     garden.sends(&film, &there, false);
     study.click(ENGLISH.accept);
-    garden.click(ENGLISH.pause);
+    garden.click(&(ENGLISH.hands.act_on)(ENGLISH.pause, "film"));
     study.until("the pause there", |window| {
         window.view().rows[0].holds.there == Some(Hold::Person)
     });
@@ -324,11 +324,11 @@ fn a_pause_and_a_cancel_are_seen_at_both_ends() {
             .map_or(0, |now| now.bytes)
     };
     let before = bytes(&study);
-    garden.click(ENGLISH.resume);
+    garden.click(&(ENGLISH.hands.act_on)(ENGLISH.resume, "film"));
     study.until("it goes on", |window| {
         !window.view().rows[0].holds.any() && bytes(window) > before
     });
-    study.click(ENGLISH.cancel);
+    study.click(&(ENGLISH.hands.act_on)(ENGLISH.cancel, "film"));
     assert_eq!(garden.ended(), Status::Cancelled(Party::Peer));
     assert_eq!(study.ended(), Status::Cancelled(Party::Us));
     assert!(!study.inbox().join("film").exists(), "no half of it");
@@ -355,7 +355,7 @@ fn what_failed_is_named_at_both_ends_and_one_press_sends_it_alone() {
         });
     }
     assert!(!study.inbox().join("Thesis/log").exists());
-    garden.click(ENGLISH.retry_failed);
+    garden.click(&(ENGLISH.hands.act_on)(ENGLISH.retry_failed, "Thesis"));
     for window in [&mut garden, &mut study] {
         window.until("it arrived", |window| {
             let row = &window.view().rows[0];

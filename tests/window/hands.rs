@@ -11,9 +11,8 @@ use egui::accesskit::{Live, Role, Toggled};
 use egui::{Key, Modifiers, ViewportCommand};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ropeway::engine::{Answer, CallStands, Caller, Command, Event, KnownDevice, Offer, TextOffer};
-use ropeway::gui::clipboard::NoPicture;
+use ropeway::gui::clipboard::{Clip, NoPicture, Read};
 use ropeway::gui::notify::{Act, Card, Heard, Order, Topic};
-use ropeway::gui::paste::Clip;
 use ropeway::instance::Handover;
 use ropeway::model::{
     Bond, Delivery, DeviceId, DeviceName, Direction, Line, MessageId, Peer, Rule, Said, Status,
@@ -207,7 +206,7 @@ fn where_a_hidden_window_could_not_come_back_it_is_only_made_small() {
     assert!(!window.harness.state().is_hidden());
 }
 
-fn paste(window: &mut Window, read: fn() -> Clip, mut until: impl FnMut(&mut Window) -> bool) {
+fn paste(window: &mut Window, read: Read, mut until: impl FnMut(&mut Window) -> bool) {
     window.harness.state_mut().hands.read_clipboard = read;
     // The one before is not a key that is held down.
     window.harness.run_steps(8);
@@ -230,14 +229,14 @@ fn pasted_files_pictures_and_text_become_what_is_sent() {
         "Garden laptop",
         true,
     )]));
-    let files = || Clip::Files(vec!["/home/me/a.txt".into(), "/home/me/b".into()]);
+    let files = |_| Clip::Files(vec!["/home/me/a.txt".into(), "/home/me/b".into()]);
     paste(&mut window, files, |window| sees(window, "b"));
     assert!(sees(&window, "a.txt"));
     // A picture is written down by the engine, and is a file like any other then.
     let mut stash = None;
     paste(
         &mut window,
-        || Clip::Picture(b"png".to_vec()),
+        |_| Clip::Picture(b"png".to_vec()),
         |window| {
             stash = window.command();
             stash.is_some()
@@ -256,7 +255,7 @@ fn pasted_files_pictures_and_text_become_what_is_sent() {
     let prompt = "Choose a device to send the pasted text to.";
     paste(
         &mut window,
-        || Clip::Text("Tea at five".into()),
+        |_| Clip::Text("Tea at five".into()),
         |window| sees(window, prompt),
     );
     window.click("Garden laptop");
@@ -271,7 +270,7 @@ fn pasted_files_pictures_and_text_become_what_is_sent() {
     let nothing = "There is nothing in the clipboard that can be sent.";
     paste(
         &mut window,
-        || Clip::Nothing(NoPicture::Nothing),
+        |_| Clip::Nothing(NoPicture::Nothing),
         |window| sees(window, nothing),
     );
 }
@@ -279,12 +278,17 @@ fn pasted_files_pictures_and_text_become_what_is_sent() {
 #[test]
 fn files_that_are_nothing_else_are_pasted_when_the_key_comes_up_again() {
     let mut window = Window::english();
-    window.harness.state_mut().hands.read_clipboard = || Clip::Files(vec!["/home/me/a.txt".into()]);
+    window.harness.state_mut().hands.read_clipboard =
+        |_| Clip::Files(vec!["/home/me/a.txt".into()]);
     let end = Instant::now() + Duration::from_secs(30);
     window.press(Modifiers::NONE, Key::V);
     window.harness.run_steps(8);
     assert!(!sees(&window, "a.txt"), "that was a letter");
-    window.harness.key_up(Key::V);
+    // An input method took the letter, and the window sees only that its key comes up.
+    come_up(&mut window, Modifiers::NONE);
+    window.harness.run_steps(8);
+    assert!(!sees(&window, "a.txt"), "nobody has asked for that");
+    come_up(&mut window, Modifiers::COMMAND);
     while !sees(&window, "a.txt") {
         assert!(Instant::now() < end, "it never came");
         std::thread::yield_now();
@@ -292,24 +296,92 @@ fn files_that_are_nothing_else_are_pasted_when_the_key_comes_up_again() {
     }
 }
 
+/// The key for pasting, as the window hears of it where there is no text to paste.
+fn come_up(window: &mut Window, modifiers: Modifiers) {
+    window.harness.key_up_modifiers(modifiers, Key::V);
+    window.harness.step();
+}
+
+fn step_until(window: &mut Window, mut holds: impl FnMut(&mut Window) -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !holds(window) {
+        assert!(Instant::now() < end, "it never came");
+        std::thread::yield_now();
+        window.harness.step();
+    }
+}
+
+fn value(window: &Window, role: Role, label: &str) -> String {
+    let field = window.harness.get_by_role_and_label(role, label);
+    field.accesskit_node().value().unwrap_or_default()
+}
+
 #[test]
-fn what_is_pasted_into_a_text_field_stays_there() {
+fn text_that_is_pasted_into_a_field_goes_there_and_files_and_pictures_are_sent() {
     let mut window = Window::english();
-    window.harness.state_mut().hands.read_clipboard = || panic!("nobody asked for that");
-    let field = |window: &Window| {
-        let field = window.harness.get_by_role_and_label(Role::TextInput, "To");
-        field.accesskit_node().value()
+    let field = window.harness.get_by_role_and_label(Role::TextInput, "To");
+    field.focus();
+    window.harness.run();
+    window.harness.state_mut().hands.read_clipboard = |_| Clip::Text("192.168.1.20".into());
+    let pasted = || egui::Event::Paste("192.168.1.20".into());
+    window.harness.event(pasted());
+    window.harness.step();
+    let to = |window: &Window| value(window, Role::TextInput, "To");
+    step_until(&mut window, |window| to(window) == "192.168.1.20");
+    window.harness.event(pasted());
+    window.harness.step();
+    let twice = "192.168.1.20192.168.1.20";
+    step_until(&mut window, |window| to(window) == twice);
+    // File managers give the names as text, too.
+    paste(
+        &mut window,
+        |_| Clip::Files(vec!["/home/me/a.txt".into()]),
+        |window| sees(window, "a.txt"),
+    );
+    assert_eq!(to(&window), twice);
+    assert!(focused(&window, "To"));
+}
+
+#[test]
+fn files_and_pictures_pasted_into_the_message_go_to_its_device_and_the_message_stays() {
+    let id = DeviceId([2; 32]);
+    let mut window = Window::english();
+    window.say(Event::Devices(vec![known(id, "Garden laptop")]));
+    window.say(heard(2, "Tea?"));
+    window.press(WITH_SHIFT, Key::M);
+    let message = |window: &Window| value(window, Role::MultilineTextInput, "Message");
+    window.harness.run();
+    window.harness.get_by_role(Role::MultilineTextInput).focus();
+    window.harness.run();
+    window.harness.event(egui::Event::Text("Look: ".into()));
+    window.harness.run();
+    let mut told = None;
+    let files = |_| Clip::Files(vec!["/home/me/a.txt".into()]);
+    paste(&mut window, files, |window| {
+        told = window.command();
+        told.is_some()
+    });
+    let Some(Command::Send(request)) = told else {
+        panic!("{told:?}");
     };
-    window
-        .harness
-        .get_by_role_and_label(Role::TextInput, "To")
-        .focus();
-    window.harness.run();
-    window
-        .harness
-        .event(egui::Event::Paste("192.168.1.20".into()));
-    window.harness.run();
-    assert_eq!(field(&window).as_deref(), Some("192.168.1.20"));
+    assert_eq!(request.device.unwrap().id, id);
+    assert_eq!(request.sources, [PathBuf::from("/home/me/a.txt")]);
+    assert_eq!(message(&window), "Look: ");
+    // Files alone are no event that says so, but for the key that comes up.
+    window.harness.state_mut().hands.read_clipboard = |_| Clip::Picture(b"png".to_vec());
+    window.harness.run_steps(40);
+    come_up(&mut window, Modifiers::COMMAND);
+    let mut told = None;
+    step_until(&mut window, |window| {
+        told = window.command();
+        told.is_some()
+    });
+    let Some(Command::Stash { id: stash, .. }) = told else {
+        panic!("{told:?}");
+    };
+    window.say(Event::Stashed(stash, Ok("/data/pasted/Picture.png".into())));
+    assert!(matches!(window.command(), Some(Command::Send(_))));
+    assert_eq!(message(&window), "Look: ");
 }
 
 #[test]
@@ -350,7 +422,7 @@ fn from_the_clipboard_to_send_and_from_an_offer_to_accept_with_the_keyboard_alon
     window.say(Event::Nearby(vec![nearby(id, "Garden laptop", true)]));
     paste(
         &mut window,
-        || Clip::Files(vec!["/home/me/a.txt".into()]),
+        |_| Clip::Files(vec!["/home/me/a.txt".into()]),
         |window| sees(window, "a.txt"),
     );
     tab_to(&mut window, "Garden laptop");

@@ -6,19 +6,20 @@ use egui::Context;
 
 use super::{App, ModalState, Page};
 use crate::engine::{
-    AcceptPolicy, Answer, Bind, Command, Event, ListenOptions, SendRequest, StopMode, TalkRequest,
-    new_message_id, new_transfer_id,
+    AcceptPolicy, Answer, Bind, Command, Event, ListenOptions, Offer, SendRequest, StopMode,
+    TalkRequest, new_message_id, new_transfer_id,
 };
-use crate::gui::clipboard::{NoPicture, Picture};
+use crate::gui::clipboard::NoPicture;
 use crate::gui::clock::stamp;
 use crate::gui::dialogs::Kind;
 use crate::gui::panels::Want;
 use crate::gui::panels::destination::{Around, Ready, ready, way_in};
 use crate::gui::panels::doctor::DoctorDialog;
 use crate::gui::panels::settings::{Page as SettingsPage, SettingsDialog};
+use crate::gui::reveal::What;
 use crate::gui::texts::texts;
 use crate::gui::view::{Entry, Notice, Server, WireView, cards};
-use crate::model::{Bond, DeviceId, Peer, PeerAddress, Problem, Rule, TransferId};
+use crate::model::{Bond, DeviceId, Direction, Peer, PeerAddress, Problem, Rule, TransferId};
 use crate::report;
 use crate::settings::Settings;
 
@@ -46,6 +47,9 @@ impl App {
             Want::SwitchOn => self.switch_on(),
             Want::SwitchOff => self.switch_off(),
             Want::Answer(transfer, answer) => {
+                if matches!(answer, Answer::Accept { .. }) {
+                    self.reveal.mine(What::Row(transfer));
+                }
                 // It is answered now; a second click would answer nothing.
                 self.view.offers.retain(|offer| offer.transfer != transfer);
                 (self.commands)(Command::Answer(transfer, answer));
@@ -59,7 +63,9 @@ impl App {
             }
             Want::Block(transfer, peer) => self.block(transfer, &peer),
             Want::Unblock(device) => {
-                self.view.notice = None;
+                self.view.notices.retain(
+                    |notice| !matches!(notice, Notice::Blocked(blocked, _) if *blocked == device),
+                );
                 (self.commands)(Command::ForgetDevice(device));
             }
             Want::AnswerWish(device, remember) => {
@@ -99,7 +105,7 @@ impl App {
             Want::PickForTalk(id) => _ = self.dialog(Kind::ForTalk(id), context, frame),
             Want::PastePicture(device) => {
                 self.view.talks.no_picture(device, None);
-                self.pasting.start(device, self.read_picture, context);
+                self.paste_picture(device, context);
             }
             Want::ClearTalk(device) => {
                 self.view.talks.cleared(device);
@@ -117,7 +123,7 @@ impl App {
                     self.view.talks.answered(device);
                     (self.commands)(Command::AnswerText(device, false));
                     (self.commands)(Command::Block(device));
-                    self.view.notice = Some(Notice::Blocked(device, peer.name));
+                    self.view.tell(Notice::Blocked(device, peer.name));
                 }
             }
             Want::OpenUrl(url) => context.open_url(egui::OpenUrl::new_tab(url)),
@@ -217,7 +223,7 @@ impl App {
             Want::ShowWire(on) => self.show_wire(on),
             Want::OpenWire(id) => self.view.wire.open = id,
             Want::WireRevealed => self.view.wire.reveal = false,
-            Want::DismissNotice => self.view.notice = None,
+            Want::Dismiss(notice) => self.view.notices.retain(|one| *one != notice),
             Want::Copy(text) => {
                 context.copy_text(text);
                 self.toast.say(context, self.texts.set.copied);
@@ -225,6 +231,10 @@ impl App {
             Want::Engine(command) => {
                 if matches!(command, Command::NewCode) {
                     self.view.forget_tries();
+                }
+                if let Command::Resume(id) = command {
+                    // Its row goes to the top.
+                    self.reveal.mine(What::Row(id));
                 }
                 (self.commands)(command);
             }
@@ -251,11 +261,13 @@ impl App {
     pub(super) fn add(&mut self, path: PathBuf) {
         if let Some(link) = path.to_str().filter(|text| PeerAddress::is_link(text)) {
             self.page = Page::Transfers;
+            self.to_top = true;
             self.view.draft.go_to(link.to_owned());
             return;
         }
         // What the shell handed over may be relative; the list shows and sends the real place.
         let path = std::path::absolute(&path).unwrap_or(path);
+        self.reveal.mine(What::Picks);
         if self.view.draft.add(path.clone()) {
             (self.commands)(Command::Measure(path));
         }
@@ -280,6 +292,7 @@ impl App {
             // The same things to the same device: it goes on instead of beginning anew.
             (self.commands)(Command::Resume(interrupted));
             self.view.draft.sent(interrupted, to);
+            self.reveal.mine(What::Row(interrupted));
             return;
         }
         let known = draft.entry(devices) == Entry::Known;
@@ -295,6 +308,25 @@ impl App {
             wait_for_it: wait,
         }));
         self.view.draft.sent(transfer, to);
+        self.reveal.mine(What::Row(transfer));
+    }
+
+    /// What comes by itself comes into sight, once.
+    pub(super) fn news(&mut self, event: &Event) {
+        match event {
+            Event::Offer(offer) => {
+                let new = |known: &Offer| known.transfer != offer.transfer;
+                if self.view.offers.iter().all(new) {
+                    self.reveal.came(What::Offers);
+                }
+            }
+            Event::TextOffered(_) => self.reveal.came(What::Offers),
+            Event::Started(started) if started.direction == Direction::Receive => {
+                self.reveal.came(What::Row(started.transfer));
+            }
+            Event::Ended(summary) => self.reveal.over(What::Row(summary.transfer)),
+            _ => {}
+        }
     }
 
     fn show_talk(&mut self, with: Option<DeviceId>) {
@@ -394,17 +426,12 @@ impl App {
         }
     }
 
-    /// The engine writes it down, since what is sent is a file.
-    pub(super) fn pasted(&mut self, device: DeviceId, picture: Picture) {
-        match picture {
-            Ok(bytes) => {
-                let id = new_transfer_id();
-                let name = (self.texts.picture_name)(&stamp());
-                self.stashing.push((id, Some(device)));
-                (self.commands)(Command::Stash { id, name, bytes });
-            }
-            Err(why) => self.view.talks.no_picture(device, Some(why)),
-        }
+    /// The engine writes a picture down, since what is sent is a file.
+    pub(super) fn stash(&mut self, bytes: Vec<u8>, device: Option<DeviceId>) {
+        let id = new_transfer_id();
+        let name = (self.texts.picture_name)(&stamp());
+        self.stashing.push((id, device));
+        (self.commands)(Command::Stash { id, name, bytes });
     }
 
     pub(super) fn stashed(&mut self, id: TransferId, stored: Result<PathBuf, Problem>) {
@@ -439,7 +466,7 @@ impl App {
         (self.commands)(Command::Answer(transfer, Answer::Decline));
         if let Some(device) = peer.device_id {
             (self.commands)(Command::Block(device));
-            self.view.notice = Some(Notice::Blocked(device, peer.name.clone()));
+            self.view.tell(Notice::Blocked(device, peer.name.clone()));
         }
     }
 
@@ -451,11 +478,11 @@ impl App {
         let devices = self.view.devices.iter();
         let names: Vec<_> = devices.map(|known| known.shown().to_string()).collect();
         let make = move || report::write(&settings, &data_dir, diagnosis.as_ref(), &names);
-        self.reporting.start(make, context);
+        self.reporting.start("report", make, context);
     }
 
     pub(super) fn report_made(&mut self, context: &Context) {
-        if let Some(text) = self.reporting.poll() {
+        if let Some(Ok(text)) = self.reporting.poll() {
             context.copy_text(text);
             if let Some(ModalState::Doctor(dialog)) = &mut self.modal {
                 dialog.report_copied = true;
@@ -577,13 +604,18 @@ impl App {
         (self.commands)(Command::SetRule(id, rule));
     }
 
-    /// The port really got is kept from then on.
+    /// Another port than the chosen one is for this time only, and is said.
     pub(super) fn notice_port(&mut self, event: &Event) {
-        if let Event::Listening(listening) = event
-            && listening.addr.port() != self.settings.port
-        {
-            self.settings.port = listening.addr.port();
-            self.save();
+        if let Event::Listening(listening) = event {
+            self.view
+                .notices
+                .retain(|notice| !matches!(notice, Notice::PortMoved { .. }));
+            if listening.port_moved {
+                self.view.tell(Notice::PortMoved {
+                    chosen: self.settings.port,
+                    got: listening.addr.port(),
+                });
+            }
         }
     }
 
@@ -591,7 +623,7 @@ impl App {
         if let Some(data_dir) = &self.data_dir
             && let Err(error) = self.settings.save(Path::new(data_dir))
         {
-            self.view.notice = Some(Notice::NotSaved(error.to_string()));
+            self.view.tell(Notice::NotSaved(error.to_string()));
         }
     }
 }

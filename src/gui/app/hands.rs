@@ -6,17 +6,16 @@ use std::sync::mpsc::Receiver;
 use egui::{Context, UserAttentionType, ViewportCommand};
 
 use super::{App, ModalState, Page};
-use crate::engine::{Answer, Command, Event, new_transfer_id};
-use crate::gui::clipboard::NoPicture;
-use crate::gui::clock::stamp;
+use crate::engine::{Answer, Event};
+use crate::gui::clipboard::{self, Clip, NoPicture};
 use crate::gui::keys;
 use crate::gui::notify::{Act, Heard, Order, Topic, Watch, may_accept};
 use crate::gui::panels::{Want, closing};
-use crate::gui::paste::{self, Clip, Pastes};
+use crate::gui::paste::{Pastes, Place};
 use crate::gui::spoken::Spoken;
 use crate::gui::view::{Notice, Server};
 use crate::instance::Handover;
-use crate::model::TransferId;
+use crate::model::{DeviceId, TransferId};
 use crate::settings::OnClose;
 
 /// What comes in and goes out here; a test owns the far ends.
@@ -27,7 +26,7 @@ pub struct Hands {
     pub order: Option<Box<dyn Fn(Order)>>,
     /// What becomes of them.
     pub heard: Option<Receiver<Heard>>,
-    pub read_clipboard: paste::Read,
+    pub read_clipboard: clipboard::Read,
     /// A person looks at the window, as far as the system tells.
     pub in_front: bool,
     /// This system can hide a window and show it again.
@@ -50,7 +49,7 @@ impl Default for Hands {
             handed: None,
             order: None,
             heard: None,
-            read_clipboard: paste::read,
+            read_clipboard: clipboard::read,
             in_front: true,
             can_hide: true,
             pastes: Pastes::default(),
@@ -99,8 +98,8 @@ impl App {
             handover.paths.into_iter().for_each(|path| self.add(path));
             self.show(context);
         }
-        if let Some(clip) = self.hands.pastes.poll() {
-            self.paste(clip, context);
+        if let Some((place, clip)) = self.hands.pastes.poll() {
+            self.paste(&place, clip, context);
         }
         let heard = self.hands.heard.as_ref();
         let heard: Vec<_> = heard
@@ -266,61 +265,62 @@ impl App {
         }
     }
 
-    /// Where nothing is being typed. What is pasted into a text field is its own.
     pub(super) fn pastes(&mut self, context: &Context) {
-        let asked = self.hands.pastes.asked(context);
         let busy = self.modal.is_some() || !self.view.questions.is_empty();
-        if asked && !busy && !context.text_edit_focused() {
-            let read = self.hands.read_clipboard;
-            self.hands.pastes.start(read, context);
-        }
+        let read = self.hands.read_clipboard;
+        self.hands.pastes.look(read, busy, context);
     }
 
-    fn paste(&mut self, clip: Clip, context: &Context) {
-        let talk = self.view.talks.open.filter(|_| self.page == Page::Talks);
-        match (clip, talk) {
-            (Clip::Files(paths), Some(device)) => self.send_in_talk(device, paths),
-            (Clip::Files(paths), None) => {
-                self.fulfil(Want::ShowTransfers, context, None);
-                paths.into_iter().for_each(|path| self.add(path));
+    pub(super) fn paste_picture(&mut self, device: DeviceId, context: &Context) {
+        let read = self.hands.read_clipboard;
+        let place = Place::Picture(device);
+        self.hands.pastes.start(place, read, context);
+    }
+
+    fn paste(&mut self, place: &Place, clip: Clip, context: &Context) {
+        let talk = match place {
+            Place::Picture(device) => Some(*device),
+            Place::Window | Place::Field(_) => {
+                self.view.talks.open.filter(|_| self.page == Page::Talks)
             }
-            (Clip::Picture(picture), Some(device)) => self.pasted(device, Ok(picture)),
+        };
+        match (clip, talk) {
+            (Clip::Files(paths), _) => self.take(paths),
+            (Clip::Picture(bytes), Some(device)) => self.stash(bytes, Some(device)),
             (Clip::Picture(bytes), None) => {
                 self.fulfil(Want::ShowTransfers, context, None);
-                let id = new_transfer_id();
-                let name = (self.texts.picture_name)(&stamp());
-                self.stashing.push((id, None));
-                (self.commands)(Command::Stash { id, name, bytes });
+                self.stash(bytes, None);
             }
             (Clip::Text(text), open) => {
                 self.hands.text = Some(text);
                 let chosen = self.view.draft.chosen.as_ref().map(|chosen| chosen.id);
                 self.fulfil(Want::ShowTalk(open.or(chosen)), context, None);
                 if self.hands.text.is_some() {
-                    self.view.notice = Some(Notice::TextPasted);
+                    self.view.tell(Notice::TextPasted);
                 }
             }
             (Clip::Nothing(why), Some(device)) => {
                 self.view.talks.no_picture(device, Some(why));
             }
-            (Clip::Nothing(why), None) => self.view.notice = Some(Notice::NotPasted(why)),
+            (Clip::Nothing(why), None) => self.view.tell(Notice::NotPasted(why)),
         }
     }
 
     /// It could not be kept.
     pub(super) fn not_stashed(&mut self, problem: crate::model::Problem) {
-        self.view.notice = Some(Notice::NotPasted(NoPicture::Problem(problem)));
+        self.view
+            .tell(Notice::NotPasted(NoPicture::Problem(problem)));
     }
 
     /// Pasted text goes where the person writes next.
-    pub(super) fn fill_in_text(&mut self, with: crate::model::DeviceId) {
+    pub(super) fn fill_in_text(&mut self, with: DeviceId) {
         if let Some(thread) = self.view.talks.thread(with)
             && let Some(text) = self.hands.text.take()
         {
             thread.text.push_str(&text);
-            if self.view.notice == Some(Notice::TextPasted) {
-                self.view.notice = None;
-            }
+            self.view
+                .notices
+                .retain(|notice| *notice != Notice::TextPasted);
         }
     }
 

@@ -276,7 +276,7 @@ pub const SCENES: &[Scene] = &[
         let mut acts = on(cast);
         let name = cast.name(Role::Anna);
         acts.push(Act::change(move |app| {
-            app.view.notice = Some(Notice::Blocked(Role::Anna.id(), name));
+            app.view.tell(Notice::Blocked(Role::Anna.id(), name));
         }));
         acts.push(Event::WantsToBeRemembered(cast.peer(Role::Garden, Trust::Verified)).into());
         acts

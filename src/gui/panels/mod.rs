@@ -27,6 +27,7 @@ use std::path::PathBuf;
 
 use crate::engine::{Answer, Command};
 use crate::gui::texts::Texts;
+use crate::gui::view::Notice;
 use crate::gui::view::draft::Missed;
 use crate::model::{
     Allow, DeviceId, FailedLine, OnConflict, Peer, PeerAddress, Presence, TransferId,
@@ -118,7 +119,7 @@ pub enum Want {
     SetLanguage(Language),
     SetSaveFolder(PathBuf),
     ResetSettings,
-    DismissNotice,
+    Dismiss(Notice),
     /// The wire panel, from now on.
     ShowWire(bool),
     /// The frames of one connection, or of none.

@@ -1,6 +1,9 @@
 //! Sentences about something that is nobody's row, above everything that scrolls.
 
-use egui::{Color32, Frame, Label, Margin, RichText, Ui};
+use std::time::Duration;
+
+use egui::accesskit::Live;
+use egui::{Color32, Frame, Label, Margin, Response, RichText, Ui};
 use lucide_icons::Icon;
 
 use super::{Scope, Want};
@@ -10,8 +13,14 @@ use crate::gui::view::{Notice, View};
 use crate::gui::{theme, widgets};
 use crate::model::{DeviceId, displayable};
 
-pub fn notices_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
-    if view.wishes.is_empty() && view.notice.is_none() {
+/// Good news leave by themselves, once they could be read.
+const GOOD_SECONDS: f64 = 6.0;
+
+pub fn notices_ui(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut NoticePanel) {
+    panel
+        .good
+        .retain(|(notice, _)| view.notices.contains(notice));
+    if view.wishes.is_empty() && view.notices.is_empty() {
         return;
     }
     let margin = Margin {
@@ -27,10 +36,43 @@ pub fn notices_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
                 });
             }
         }
-        if let Some(notice) = &view.notice {
-            notice_ui(ui, scope, notice);
+        for notice in &view.notices {
+            let drawn = ui.scope(|ui| notice_ui(ui, scope, notice));
+            if notice.is_good() && panel.has_been_read(ui, drawn.response.rect, notice) {
+                scope.want(Want::Dismiss(notice.clone()));
+            }
         }
     });
+}
+
+/// What is kept between frames.
+#[derive(Default)]
+pub struct NoticePanel {
+    /// Good news, and when they leave by the window's clock, in seconds.
+    good: Vec<(Notice, f64)>,
+}
+
+impl NoticePanel {
+    /// Not while the pointer is on it, and not while another window is in front.
+    fn has_been_read(&mut self, ui: &Ui, rect: egui::Rect, notice: &Notice) -> bool {
+        let (now, in_front) = ui.input(|input| (input.time, input.focused));
+        let place = self.good.iter().position(|(known, _)| known == notice);
+        let place = place.unwrap_or_else(|| {
+            self.good.push((notice.clone(), now + GOOD_SECONDS));
+            self.good.len() - 1
+        });
+        let Some((_, until)) = self.good.get_mut(place) else {
+            return false;
+        };
+        if !in_front || ui.rect_contains_pointer(rect) {
+            *until = now + GOOD_SECONDS;
+        }
+        let left = *until - now;
+        if in_front && left > 0.0 {
+            ui.request_repaint_after(Duration::from_secs_f64(left));
+        }
+        left <= 0.0
+    }
 }
 
 /// A sentence, and what can be done about it: behind it, or below where it is narrow.
@@ -43,13 +85,15 @@ fn bar(ui: &mut Ui, look: &Look, sentence: &str, answers: impl FnOnce(&mut Ui)) 
                 ui.label(symbol);
                 ui.vertical(|ui| {
                     let words = RichText::new(sentence).color(look.words);
-                    ui.add(Label::new(words).wrap());
+                    let words = ui.add(Label::new(words).wrap());
+                    said(ui, look, &words);
                     ui.horizontal(answers);
                 });
             } else {
                 ui.horizontal(|ui| {
                     ui.label(symbol);
-                    ui.colored_label(look.words, sentence);
+                    let words = ui.colored_label(look.words, sentence);
+                    said(ui, look, &words);
                     answers(ui);
                 });
             }
@@ -57,8 +101,19 @@ fn bar(ui: &mut Ui, look: &Look, sentence: &str, answers: impl FnOnce(&mut Ui)) 
     });
 }
 
+/// Read out when it appears.
+fn said(ui: &Ui, look: &Look, words: &Response) {
+    ui.ctx().accesskit_node_builder(words.id, |node| {
+        node.set_live(match look.good {
+            true => Live::Polite,
+            false => Live::Assertive,
+        });
+    });
+}
+
 /// How a bar is drawn.
 struct Look {
+    good: bool,
     symbol: Icon,
     front: Color32,
     words: Color32,
@@ -69,6 +124,7 @@ fn wish_ui(ui: &mut Ui, scope: &mut Scope, device: DeviceId, name: &str) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let look = Look {
+        good: true,
         symbol: Icon::UserPlus,
         front: palette.link,
         words: palette.text,
@@ -84,11 +140,9 @@ fn wish_ui(ui: &mut Ui, scope: &mut Scope, device: DeviceId, name: &str) {
     });
 }
 
-fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
-    let palette = theme::palette(ui);
-    let texts = scope.texts;
+fn sentence(texts: &Texts, notice: &Notice) -> String {
     let path = |path: &std::path::Path| displayable(&path.to_string_lossy());
-    let sentence = match notice {
+    match notice {
         Notice::CommandFailed(what, problem) => {
             (texts.command_failed)(&path(what), &(texts.problem)(problem))
         }
@@ -103,8 +157,14 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
         Notice::DevicesNotRead(why) => (texts.devices_not_read)(why),
         Notice::ConversationsNotRead(why) => (texts.talks_not_read)(why),
         Notice::TextPasted => texts.hands.text_pasted.to_owned(),
+        Notice::PortMoved { chosen, got } => (texts.hands.port_moved)(*chosen, *got),
         Notice::NotPasted(why) => not_pasted(texts, why),
-    };
+    }
+}
+
+fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
+    let palette = theme::palette(ui);
+    let texts = scope.texts;
     let (front, soft, symbol) = match notice {
         Notice::ListSaved(_) | Notice::Paired(_) => (palette.ok, palette.ok_soft, Icon::Check),
         Notice::TextPasted => (palette.link, palette.accent_soft, Icon::ClipboardPaste),
@@ -115,22 +175,24 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
         | Notice::NotRead(_)
         | Notice::DevicesNotRead(_)
         | Notice::ConversationsNotRead(_)
+        | Notice::PortMoved { .. }
         | Notice::NotPasted(_) => (palette.warn, palette.warn_soft, Icon::TriangleAlert),
     };
     let look = Look {
+        good: notice.is_good(),
         symbol,
         front,
         words: front,
         soft,
     };
-    bar(ui, &look, &sentence, |ui| {
+    bar(ui, &look, &sentence(texts, notice), |ui| {
         if let Notice::Blocked(device, _) = notice
             && widgets::link(ui, texts.undo).clicked()
         {
             scope.want(Want::Unblock(*device));
         }
         if widgets::link(ui, texts.done).clicked() {
-            scope.want(Want::DismissNotice);
+            scope.want(Want::Dismiss(notice.clone()));
         }
     });
 }

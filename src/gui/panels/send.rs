@@ -17,6 +17,8 @@ use crate::gui::{theme, widgets};
 pub struct SendPanel {
     /// There is no file dialog on this system: a path can be typed instead.
     pub without_dialog: bool,
+    /// The end of the list comes into sight.
+    pub show_newest: bool,
     path: String,
     destination: DestinationPanel,
 }
@@ -47,7 +49,7 @@ pub fn send_ui(
     if panel.without_dialog {
         path_field(ui, scope, panel);
     }
-    ui.scope(|ui| picks(ui, scope, draft));
+    ui.scope(|ui| picks(ui, scope, draft, panel.show_newest));
     ui.add_space(theme::GAP);
     destination_ui(ui, scope, draft, around, &mut panel.destination);
     ui.add_space(theme::GAP);
@@ -119,24 +121,31 @@ fn path_field(ui: &mut Ui, scope: &mut Scope, panel: &mut SendPanel) {
     });
 }
 
-fn picks(ui: &mut Ui, scope: &mut Scope, draft: &Draft) {
+fn picks(ui: &mut Ui, scope: &mut Scope, draft: &Draft, show_newest: bool) {
     let height = theme::ROW_HEIGHT;
     ui.spacing_mut().item_spacing.y = theme::GRID;
-    ScrollArea::vertical()
+    let mut area = ScrollArea::vertical()
         .id_salt("picks")
         .max_height(theme::LIST_HEIGHT)
-        .auto_shrink([false, true])
-        .show_rows(ui, height, draft.picks.len(), |ui, range| {
-            for index in range {
-                if let Some(pick) = draft.picks.get(index) {
-                    let top = ui.cursor().top() - ui.spacing().item_spacing.y / 2.0;
-                    if index > 0 {
-                        widgets::hairline(ui, top);
-                    }
-                    pick_row(ui, scope, index, pick);
+        .auto_shrink([false, true]);
+    if show_newest {
+        let all = draft.picks.len() as f32 * (height + theme::GRID) - theme::GRID;
+        area = area.vertical_scroll_offset((all - theme::LIST_HEIGHT).max(0.0));
+    }
+    let drawn = area.show_rows(ui, height, draft.picks.len(), |ui, range| {
+        for index in range {
+            if let Some(pick) = draft.picks.get(index) {
+                let top = ui.cursor().top() - ui.spacing().item_spacing.y / 2.0;
+                if index > 0 {
+                    widgets::hairline(ui, top);
                 }
+                pick_row(ui, scope, index, pick);
             }
-        });
+        }
+    });
+    if show_newest {
+        ui.scroll_to_rect(drawn.inner_rect, None);
+    }
 }
 
 fn pick_row(ui: &mut Ui, scope: &mut Scope, index: usize, pick: &Pick) {

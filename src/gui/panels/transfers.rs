@@ -4,11 +4,13 @@ mod actions;
 mod looks;
 mod row;
 
-use egui::{Align, Layout, Ui};
+use egui::accesskit::Role;
+use egui::{Align, Layout, Rect, Ui, UiBuilder};
 
 use super::picks::picks_ui;
 use super::{Scope, Want};
 use crate::engine::Command;
+use crate::gui::reveal::{Reveal, What};
 use crate::gui::view::{Row, RowState, View};
 use crate::gui::{theme, widgets};
 use crate::model::{Bond, TransferId, Trust};
@@ -17,7 +19,7 @@ use row::row_ui;
 /// From so many rows on, those out of sight are not drawn.
 const MANY_ROWS: usize = 24;
 
-pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
+pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View, reveal: &mut Reveal) {
     let texts = scope.texts;
     let awake = match (view.active() > 0, view.slept, view.kept_awake) {
         (true, true, _) => Some((texts.slept, theme::palette(ui).warn)),
@@ -45,27 +47,48 @@ pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View) {
         ui.label(widgets::muted(ui, texts.transfers_empty));
         ui.add_space(theme::GAP);
     }
-    let many = view.rows.len() >= MANY_ROWS;
+    let list = UiBuilder::new()
+        .accessibility_role(Role::List)
+        .accessibility_label((texts.hands.rows)(view.rows.len() as u64));
+    ui.scope_builder(list, |ui| rows_ui(ui, scope, view, reveal));
+}
+
+fn rows_ui(ui: &mut Ui, scope: &mut Scope, view: &View, reveal: &mut Reveal) {
+    let all = view.rows.len();
+    let many = all >= MANY_ROWS;
+    ui.ctx().accesskit_node_builder(ui.unique_id(), |node| {
+        // Those out of sight are not in the tree.
+        node.set_size_of_set(all);
+    });
     for (index, row) in view.rows.iter().enumerate() {
-        if many && out_of_sight(ui, row.id) {
-            continue;
-        }
         let top = ui.cursor().top();
-        if index > 0 {
-            widgets::hairline(ui, top);
-        }
-        ui.push_id(row.id, |ui| {
-            row_ui(ui, scope, row);
-            picks_ui(ui, scope, row);
-            let mut newer = view.rows.iter().take(index);
-            if newer.all(|newer| newer.peer.device_id != row.peer.device_id) {
-                remember_ui(ui, scope, view, row);
+        if !(many && out_of_sight(ui, row.id)) {
+            if index > 0 {
+                widgets::hairline(ui, top);
             }
-        });
-        if many {
-            let height = ui.cursor().top() - top;
-            ui.data_mut(|data| data.insert_temp(ui.scope_id().with(row.id), height));
+            let item = UiBuilder::new()
+                .id_salt(row.id)
+                .accessibility_role(Role::ListItem)
+                .accessibility_label(row::name(scope, row));
+            ui.scope_builder(item, |ui| {
+                ui.ctx().accesskit_node_builder(ui.unique_id(), |node| {
+                    node.set_position_in_set(index + 1);
+                    node.set_size_of_set(all);
+                });
+                row_ui(ui, scope, row);
+                picks_ui(ui, scope, row);
+                let mut newer = view.rows.iter().take(index);
+                if newer.all(|newer| newer.peer.device_id != row.peer.device_id) {
+                    remember_ui(ui, scope, view, row);
+                }
+            });
+            if many {
+                let height = ui.cursor().top() - top;
+                ui.data_mut(|data| data.insert_temp(ui.scope_id().with(row.id), height));
+            }
         }
+        let place = Rect::from_x_y_ranges(ui.max_rect().x_range(), top..=ui.cursor().top());
+        reveal.show(ui, What::Row(row.id), place);
     }
 }
 

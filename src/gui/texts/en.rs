@@ -175,7 +175,7 @@ pub const ENGLISH: Texts = Texts {
         }
         ListenError::Other { detail } => format!("Receiving could not be switched on: {detail}."),
     },
-    port_moved: |port| format!("The usual port was taken; this device uses {port} now."),
+    port_moved: |port| format!("Port {port} for now: the usual one is used by another program."),
     try_again: "Try again",
 
     offer_title: |name| format!("{name} wants to send you"),

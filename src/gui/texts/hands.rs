@@ -51,6 +51,9 @@ pub struct HandsTexts {
     pub picture_too_large: &'static str,
     pub not_pasted: fn(&str) -> String,
 
+    /// The chosen port, and the one in its place.
+    pub port_moved: fn(u16, u16) -> String,
+
     pub offers_wait: fn(u64) -> String,
     /// Offers, calls and comparisons together.
     pub answers_wait: fn(u64) -> String,
@@ -74,6 +77,11 @@ pub struct HandsTexts {
     pub note_message: fn(&str) -> String,
     pub notes_messages: fn(u64) -> String,
 
+    /// For screen readers: how many transfers there are.
+    pub rows: fn(u64) -> String,
+    /// The word on a button, and what it is about.
+    pub act_on: fn(&str, &str) -> String,
+    pub speed_of: fn(&str, &str) -> String,
     /// For screen readers: what, to or from whom, how far.
     pub said_sending: fn(&str, &str, u64) -> String,
     pub said_receiving: fn(&str, &str, u64) -> String,
@@ -137,6 +145,13 @@ pub const ENGLISH: HandsTexts = HandsTexts {
     picture_too_large: "The picture in the clipboard is too large to paste. Save it as a file and send that.",
     not_pasted: |why| format!("The clipboard could not be read: {why}"),
 
+    port_moved: |chosen, got| {
+        format!(
+            "Port {chosen} is used by another program, so this device uses {got} for now. Switch Receive off \
+             and on again to go back to {chosen}."
+        )
+    },
+
     offers_wait: |count| format!("{count} offers wait for your answer"),
     answers_wait: |count| format!("{count} questions wait for your answer"),
     note_call: |who| format!("{who} wants to send to you"),
@@ -161,6 +176,12 @@ pub const ENGLISH: HandsTexts = HandsTexts {
     note_message: |who| format!("Message from {who}"),
     notes_messages: |count| format!("{count} new messages"),
 
+    rows: |count| match count {
+        1 => "1 transfer".into(),
+        count => format!("{count} transfers"),
+    },
+    act_on: |word, what| format!("{word}: {what}"),
+    speed_of: |what, speed| format!("Speed of {what}: {speed}"),
     said_sending: |what, who, percent| format!("Sending {what} to {who}: {percent} percent"),
     said_receiving: |what, who, percent| format!("Receiving {what} from {who}: {percent} percent"),
 };
@@ -216,6 +237,12 @@ pub const CHINESE: HandsTexts = HandsTexts {
     picture_too_large: "剪贴板里的图片太大，无法粘贴。请先存成文件再发送。",
     not_pasted: |why| format!("无法读取剪贴板：{why}"),
 
+    port_moved: |chosen, got| {
+        format!(
+            "端口 {chosen} 被其他程序占用，本机暂时使用 {got}。关闭接收再打开，即可改回 {chosen}。"
+        )
+    },
+
     offers_wait: |count| format!("有 {count} 项发送请求等您答复"),
     answers_wait: |count| format!("有 {count} 项请求等您答复"),
     note_call: |who| format!("“{who}”想给您发送内容"),
@@ -235,6 +262,9 @@ pub const CHINESE: HandsTexts = HandsTexts {
     note_message: |who| format!("“{who}”发来消息"),
     notes_messages: |count| format!("{count} 条新消息"),
 
+    rows: |count| format!("{count} 个传输"),
+    act_on: |word, what| format!("{word}：{what}"),
+    speed_of: |what, speed| format!("{what} 的速度：{speed}"),
     said_sending: |what, who, percent| format!("正在向“{who}”发送 {what}：{percent}%"),
     said_receiving: |what, who, percent| format!("正在接收“{who}”发来的 {what}：{percent}%"),
 };

@@ -160,7 +160,7 @@ pub const CHINESE: Texts = Texts {
         }
         ListenError::Other { detail } => format!("无法开启接收：{detail}。"),
     },
-    port_moved: |port| format!("常用端口已被占用，本机改用 {port}。"),
+    port_moved: |port| format!("常用端口被其他程序占用，暂时使用 {port}。"),
     try_again: "重试",
 
     offer_title: |name| format!("“{name}”想发送给您"),

@@ -35,14 +35,15 @@ pub fn bar(ui: &mut Ui, fraction: f32, color: Color32, name: &str) -> Response {
     response
 }
 
-/// Speeds over time as a small filled line.
-pub fn plot(ui: &mut Ui, speeds: &[u64], color: Color32, soft: Color32) {
-    let (rect, _) = ui.allocate_exact_size(theme::PLOT, Sense::hover());
+/// Speeds over time as a small filled line; `said` is what a screen reader says of it.
+pub fn plot(ui: &mut Ui, speeds: &[u64], color: Color32, soft: Color32, said: &str) {
+    let (rect, response) = ui.allocate_exact_size(theme::PLOT, Sense::hover());
     let count = speeds.len();
     let most = speeds.iter().copied().max().unwrap_or(0);
     if count < 2 || most == 0 {
         return;
     }
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, said));
     let point = |(index, speed): (usize, &u64)| -> Pos2 {
         let x = index as f32 / (count - 1) as f32;
         let y = *speed as f32 / most as f32;

@@ -1,8 +1,10 @@
 //! What can be done with a transfer, in the order of the eye.
 
+use egui::accesskit::Role;
 use egui::{Ui, vec2};
 use lucide_icons::Icon;
 
+use super::row::name;
 use crate::engine::Command;
 use crate::gui::format::size;
 use crate::gui::panels::{Scope, Want};
@@ -122,7 +124,11 @@ pub fn actions_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, actions: Vec<Action
     for action in actions {
         match action {
             Action::Word(word, want) => {
-                if widgets::button(ui, word).clicked() {
+                let response = widgets::button(ui, word);
+                // Of many buttons with the same word, for who does not see beside what they stand.
+                let called = (scope.texts.hands.act_on)(word, &name(scope, row));
+                widgets::named(&response, Role::Button, &called);
+                if response.clicked() {
                     scope.want(*want);
                 }
             }
@@ -165,9 +171,12 @@ fn limit(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             }
         }
     });
-    if row.limit.is_none() {
-        widgets::named(&response, egui::accesskit::Role::Button, scope.texts.limit);
-    }
+    let called = match row.limit {
+        None => scope.texts.limit.to_owned(),
+        limit => format!("{}, {}", scope.texts.limit, limit_word(scope, limit)),
+    };
+    let called = (scope.texts.hands.act_on)(&called, &name(scope, row));
+    widgets::named(&response, Role::Button, &called);
     widgets::focus_ring(ui, &response);
     response.on_hover_text(scope.texts.limit);
 }

@@ -22,6 +22,8 @@ pub struct Looks {
     /// A sentence about what has to happen, which may not be cut.
     pub note: Option<String>,
     pub bar: bool,
+    /// Where there is a plot of it.
+    pub speed: String,
 }
 
 pub fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
@@ -43,6 +45,7 @@ pub fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                     line,
                     note: None,
                     bar: false,
+                    speed: String::new(),
                 };
             }
             let line = match row.direction {
@@ -56,6 +59,7 @@ pub fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                 line: bytes_held(scope, row),
                 note: Some(line),
                 bar: true,
+                speed: String::new(),
             }
         }
         RowState::Active(state @ TransferState::Away) => Looks {
@@ -65,6 +69,7 @@ pub fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
             line: (texts.state)(*state, row.peer.name.as_str()),
             note: None,
             bar: false,
+            speed: String::new(),
         },
         RowState::Active(state @ TransferState::Interrupted) => Looks {
             front: palette.warn,
@@ -73,6 +78,7 @@ pub fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
             line: bytes_held(scope, row),
             note: Some((texts.state)(*state, row.peer.name.as_str())),
             bar: true,
+            speed: String::new(),
         },
         RowState::Active(_) if row.holds.any() => {
             let full = row.holds.lacks_room();
@@ -87,13 +93,19 @@ pub fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                 line: bytes_held(scope, row),
                 note: Some(held(scope, row)),
                 bar: true,
+                speed: String::new(),
             }
         }
         RowState::Active(state) => {
             let moving = matches!(state, TransferState::Running | TransferState::Finishing);
+            let now = match &row.progress {
+                Some(progress) if moving && row.quiet_seconds == 0 => calm_speed(ui, progress),
+                Some(_) | None => 0,
+            };
+            let now = (texts.speed)(&speed(now));
             let line = match (&row.progress, moving) {
                 (Some(progress), true) if progress.total_bytes > 0 => {
-                    running(ui, scope, row, progress, *state)
+                    running(scope, row, progress, *state, &now)
                 }
                 (_, _) => (texts.state)(*state, row.peer.name.as_str()),
             };
@@ -104,6 +116,7 @@ pub fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                 line,
                 note: None,
                 bar: true,
+                speed: now,
             }
         }
         RowState::Ended(summary) => {
@@ -144,6 +157,7 @@ pub fn looks(ui: &Ui, scope: &Scope, row: &Row) -> Looks {
                 line: ended(scope, row, summary),
                 note: None,
                 bar: false,
+                speed: String::new(),
             }
         }
     }
@@ -185,7 +199,13 @@ fn bytes_held(scope: &Scope, row: &Row) -> String {
 }
 
 /// `7.7 of 18.4 GB · 94.2 MB/s · 1 min 54 s left`
-fn running(ui: &Ui, scope: &Scope, row: &Row, progress: &Progress, state: TransferState) -> String {
+fn running(
+    scope: &Scope,
+    row: &Row,
+    progress: &Progress,
+    state: TransferState,
+    speed: &str,
+) -> String {
     let texts = scope.texts;
     let (done, all) = size_of(progress.bytes, progress.total_bytes);
     let mut parts = vec![(texts.bytes_of)(&done, &all)];
@@ -198,7 +218,7 @@ fn running(ui: &Ui, scope: &Scope, row: &Row, progress: &Progress, state: Transf
     } else if state == TransferState::Finishing {
         parts.push((texts.state)(state, row.peer.name.as_str()));
     } else {
-        parts.push((texts.speed)(&speed(calm_speed(ui, progress))));
+        parts.push(speed.to_owned());
         if let Some(left) = row.left {
             parts.push((texts.left)(&duration(texts, left)));
         }

@@ -54,7 +54,7 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             let middle = Layout::right_to_left(Align::Center);
             ui.allocate_ui_with_layout(vec2(theme::PLOT.x, height), middle, |ui| {
                 ui.set_min_size(vec2(theme::PLOT.x, height));
-                beside(ui, row, &looks);
+                beside(ui, scope, row, &looks);
             });
             let size = vec2(ui.available_width(), height);
             let layout = Layout::left_to_right(Align::Center);
@@ -79,11 +79,12 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
 }
 
 /// What stands between the words and the buttons: how fast it was, or how it stands.
-fn beside(ui: &mut Ui, row: &Row, looks: &Looks) {
+fn beside(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) {
     if let Some(badge) = &looks.badge {
         widgets::badge(ui, badge, looks.front, looks.soft);
     } else if looks.bar {
-        widgets::plot(ui, row.speeds.points(), looks.front, looks.soft);
+        let said = (scope.texts.hands.speed_of)(&name(scope, row), &looks.speed);
+        widgets::plot(ui, row.speeds.points(), looks.front, looks.soft, &said);
     }
 }
 
@@ -95,7 +96,7 @@ fn foot(ui: &mut Ui, scope: &mut Scope, row: &Row, looks: &Looks) {
         actions_ui(ui, scope, row, actions::actions(scope, row));
         if ui.available_width() >= theme::PLOT.x || looks.badge.is_some() {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                beside(ui, row, looks);
+                beside(ui, scope, row, looks);
             });
         }
     });
@@ -155,7 +156,7 @@ fn words(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) -> bool {
 }
 
 /// What it is called: its only name, or the first and how many more.
-fn name(scope: &Scope, row: &Row) -> String {
+pub(super) fn name(scope: &Scope, row: &Row) -> String {
     let first = row.names.first().map_or("…", String::as_str);
     match row.picked {
         0 | 1 => first.to_owned(),
