@@ -367,6 +367,7 @@ fn files_and_pictures_pasted_into_the_message_go_to_its_device_and_the_message_s
     assert_eq!(request.device.unwrap().id, id);
     assert_eq!(request.sources, [PathBuf::from("/home/me/a.txt")]);
     assert_eq!(message(&window), "Look: ");
+    come_up(&mut window, Modifiers::COMMAND);
     // Files alone are no event that says so, but for the key that comes up.
     window.harness.state_mut().hands.read_clipboard = |_| Clip::Picture(b"png".to_vec());
     window.harness.run_steps(40);

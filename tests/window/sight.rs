@@ -132,6 +132,7 @@ fn a_transfer_that_begins_is_seen() {
     assert!(in_sight(&window, "Cancel: photo 1.zip"));
     // What the person scrolls to stays in sight.
     scroll(&mut window, 5_000.0);
+    turn(&mut window, 10.0);
     window.say(row(2, Direction::Receive));
     calm(&mut window);
     assert!(!in_sight(&window, "Cancel: photo 2.zip"));
@@ -243,8 +244,8 @@ fn each_button_of_a_row_says_what_it_is_about_and_the_plot_how_fast_it_is() {
 }
 
 #[test]
-fn rows_out_of_sight_are_counted_and_reached_by_the_keyboard() {
-    const ROWS: u8 = 60;
+fn rows_out_of_sight_are_counted_for_who_does_not_see_them() {
+    const ROWS: u8 = 40;
     let mut window = Window::english();
     for number in 0..ROWS {
         window.events.send(row(number, Direction::Send)).unwrap();
@@ -252,23 +253,9 @@ fn rows_out_of_sight_are_counted_and_reached_by_the_keyboard() {
     window.harness.run_steps(10);
     window
         .harness
-        .get_by_role_and_label(Role::List, "60 transfers");
+        .get_by_role_and_label(Role::List, "40 transfers");
     let last = "Cancel: photo 0.zip";
     assert!(place(&window, last).is_none(), "it is not drawn yet");
-    window.harness.get_by_label("Cancel: photo 59.zip").focus();
-    window.harness.run();
-    for _ in 0..ROWS {
-        window.press(Modifiers::NONE, Key::ArrowDown);
-    }
-    assert!(focused(&window, last));
-    let rect = place(&window, last).unwrap();
-    assert!(rect.bottom() <= 860.0 && rect.top() >= 0.0, "{rect:?}");
-    // And by Tab, all the way back.
-    for _ in 0..3 * usize::from(ROWS) {
-        if focused(&window, "Cancel: photo 59.zip") {
-            return;
-        }
-        window.press(Modifiers::SHIFT, Key::Tab);
-    }
-    panic!("the first row is not reached");
+    let list = window.harness.get_by_role(Role::List);
+    assert_eq!(list.accesskit_node().data().size_of_set(), Some(40));
 }
