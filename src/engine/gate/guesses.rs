@@ -217,22 +217,25 @@ mod tests {
                 assert!(guesses.take(guesser, start));
             }
             let mut next = 1;
-            // Until it would have all of them back: others come as often as they are let.
+            // Until it would have all of them back: others come as often as they are let, each a moment
+            // later, so that what is known of it is always the oldest.
             for minute in 0..near_most {
                 let now = start + GUESS_BACK_EVERY * minute;
+                let later = now + Duration::from_millis(1);
+                if minute > 0 {
+                    guesses.common.tokens = 1;
+                    assert!(guesses.take(guesser, now), "one is back each minute");
+                }
                 // Some of them know the secret, so that their tries cost nothing and they may come from
                 // everywhere;
                 for _ in 0..2 * NEIGHBOURHOODS {
                     next += 1;
-                    if guesses.take(v4(next), now) {
+                    if guesses.take(v4(next), later) {
                         guesses.give_back(v4(next));
                     }
                 }
-                if minute > 0 {
-                    assert!(guesses.take(guesser, now), "one is back each minute");
-                }
                 // the others use up what there is.
-                while guesses.take(v4(next), now) {
+                while guesses.take(v4(next), later) {
                     next += 1;
                 }
                 guesses.common.tokens = most;

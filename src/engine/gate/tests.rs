@@ -167,8 +167,8 @@ fn a_patient_guesser_has_one_guess_a_minute_for_a_week_and_never_keeps_others_ou
     let start = Instant::now();
     let mut gate = open(start);
     let (mut evaluated, mut codes, mut first_day) = (0, 1, None);
-    // It looks each second whether there is a guess that nobody misses.
-    for second in 0..MINUTES * 60 {
+    // It looks every ten seconds whether there is a guess that nobody misses.
+    for second in (0..MINUTES * 60).step_by(10) {
         let now = start + Duration::from_secs(u64::from(second));
         if gate.code_is_over(now) {
             codes += 1;
@@ -186,7 +186,7 @@ fn a_patient_guesser_has_one_guess_a_minute_for_a_week_and_never_keeps_others_ou
             first_day = Some(evaluated);
         }
         // Somebody who has read the right one gets in at any moment.
-        if second.is_multiple_of(3601) {
+        if second.is_multiple_of(3600) {
             let honest = gate
                 .ticket(Method::Code, anywhere(second + 1), now)
                 .unwrap();
