@@ -244,18 +244,33 @@ fn each_button_of_a_row_says_what_it_is_about_and_the_plot_how_fast_it_is() {
 }
 
 #[test]
-fn rows_out_of_sight_are_counted_for_who_does_not_see_them() {
+fn rows_out_of_sight_are_counted_and_reached_by_the_keyboard() {
     const ROWS: u8 = 40;
     let mut window = Window::english();
     for number in 0..ROWS {
         window.events.send(row(number, Direction::Send)).unwrap();
     }
     window.harness.run_steps(10);
-    window
+    let list = window
         .harness
         .get_by_role_and_label(Role::List, "40 transfers");
+    assert_eq!(list.accesskit_node().data().size_of_set(), Some(40));
     let last = "Cancel: photo 0.zip";
     assert!(place(&window, last).is_none(), "it is not drawn yet");
-    let list = window.harness.get_by_role(Role::List);
-    assert_eq!(list.accesskit_node().data().size_of_set(), Some(40));
+    window.harness.get_by_label("Cancel: photo 39.zip").focus();
+    window.harness.run_steps(2);
+    for _ in 0..4 * usize::from(ROWS) {
+        window.harness.key_press(Key::Tab);
+        window.harness.run_steps(3);
+        if window
+            .harness
+            .query_by_label(last)
+            .is_some_and(|node| node.is_focused())
+        {
+            let rect = place(&window, last).unwrap();
+            assert!(rect.bottom() <= 860.0 && rect.top() >= 0.0, "{rect:?}");
+            return;
+        }
+    }
+    panic!("the last row is not reached");
 }

@@ -183,6 +183,11 @@ fn picks(ui: &mut Ui, scope: &mut Scope, draft: &Draft, show_newest: bool) {
                     widgets::hairline(ui, top);
                 }
                 pick_row(ui, scope, index, pick, (beside, height));
+                if show_newest && index + 1 == draft.picks.len() {
+                    let row = top..=ui.cursor().top();
+                    let row = egui::Rect::from_x_y_ranges(ui.max_rect().x_range(), row);
+                    ui.scroll_to_rect(row, Some(Align::Max));
+                }
             }
         }
     });

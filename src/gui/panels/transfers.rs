@@ -5,7 +5,7 @@ mod looks;
 mod row;
 
 use egui::accesskit::Role;
-use egui::{Rect, Ui, UiBuilder};
+use egui::{Id, Rect, Sense, Ui, UiBuilder, WidgetInfo};
 
 use super::picks::picks_ui;
 use super::{Scope, Want};
@@ -89,13 +89,24 @@ fn rows_ui(ui: &mut Ui, scope: &mut Scope, view: &View, reveal: &mut Reveal) {
                 }
             });
             if many {
-                let height = ui.cursor().top() - top;
-                ui.data_mut(|data| data.insert_temp(ui.scope_id().with(row.id), height));
+                let bottom = ui.cursor().top();
+                let id = ui.scope_id().with(row.id);
+                ui.data_mut(|data| data.insert_temp(id, bottom - top));
+                let place = Rect::from_x_y_ranges(ui.max_rect().x_range(), top..=bottom);
+                stop_ui(ui, id.with("stop"), place, &row::name(scope, row));
             }
         }
         let place = Rect::from_x_y_ranges(ui.max_rect().x_range(), top..=ui.cursor().top());
         reveal.show(ui, What::Row(row.id), place);
     }
+}
+
+/// The keyboard stops at each row, also where there is nothing to press: what comes after it is drawn only
+/// when it is near.
+fn stop_ui(ui: &mut Ui, id: Id, place: Rect, name: &str) {
+    let stop = ui.interact(place, id, Sense::focusable_noninteractive());
+    stop.widget_info(|| WidgetInfo::labeled(Role::Label, true, name));
+    widgets::focus_ring(ui, &stop);
 }
 
 /// Leaves the room of a row that was drawn before and is more than a screen away.
