@@ -72,7 +72,7 @@ pub const ASKING_NEAR: usize = 2;
 pub const ASKS: u32 = 32;
 /// Of those, from one neighbourhood.
 pub const ASKS_NEAR: u32 = 8;
-/// Verified clients at once; each costs three threads and up to a window (8 MiB, or 16 with attached
+/// Verified clients at once; each costs three threads and up to a window (8 MiB, or 24 with attached
 /// connections) of memory.
 pub const CLIENTS: usize = 256;
 /// Of those, of one device: it has many transfers side by side, and leaves room for other devices.

@@ -20,9 +20,9 @@ use crate::model::{
 /// Credit given ahead of the disk: bounds what one connection can hold in memory, and what travels
 /// twice if it is cut.
 pub const WINDOW_BYTES: u64 = 8 << 20;
-/// The same for a transfer over several connections: what a fast line holds on a long path, and as much
-/// again that came too early and waits.
-pub const WIDE_WINDOW_BYTES: u64 = 16 << 20;
+/// The same for a transfer over several connections: what a gigabit a second holds on a path of 40 ms and
+/// in its queue (10 MB), and as much again that came too early while a lost packet is sent anew.
+pub const WIDE_WINDOW_BYTES: u64 = 24 << 20;
 /// Items in one frame about what was kept; each takes less than 40 bytes of the control limit.
 const KEPT_ITEMS: usize = 1024;
 
@@ -739,7 +739,7 @@ impl Receiver {
         let grown = granted.saturating_sub(self.told.granted);
         let due = match self.window_bytes {
             WINDOW_BYTES => WINDOW_BYTES / 4,
-            _wide => WIDE_WINDOW_BYTES / 16,
+            _wide => WIDE_WINDOW_BYTES / 24,
         };
         self.holds.here.is_none() && !looking && grown >= due
     }
