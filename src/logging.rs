@@ -12,12 +12,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime as _;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer};
 
 const FOLDER: &str = "logs";
 const START: &str = "ropeway";
@@ -37,8 +37,12 @@ const WIRE_TARGET: &str = "wire";
 pub fn start(data_dir: &Path, wire: bool) {
     let folder = data_dir.join(FOLDER);
     let file = RunLog::begin(&folder).ok().map(|file| {
-        let filter = EnvFilter::try_from_env(FILTER_VARIABLE)
-            .unwrap_or_else(|_unset| EnvFilter::new(DEFAULT_FILTER));
+        let asked = std::env::var(FILTER_VARIABLE).ok();
+        let asked = asked.filter(|filter| !filter.is_empty());
+        let asked = asked.and_then(|filter| filter.parse().ok());
+        let filter: Targets = asked
+            .or_else(|| DEFAULT_FILTER.parse().ok())
+            .unwrap_or_default();
         tracing_subscriber::fmt::layer()
             .with_ansi(false)
             .with_writer(Mutex::new(file))
