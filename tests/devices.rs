@@ -106,6 +106,24 @@ impl Terminal {
         }
     }
 
+    /// Types `line` each time that `question` is asked, until it is taken.
+    fn answer(&mut self, question: &str, line: &str, taken: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut answered = 0;
+        while !self.shown.contains(taken) {
+            let asked = self.shown.matches(question).count();
+            if asked > answered {
+                self.type_line(line);
+                answered = asked;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.screen.recv_timeout(left) {
+                Ok(more) => self.shown.push_str(&more),
+                Err(_) => panic!("{taken:?} does not come:\n{}", self.shown),
+            }
+        }
+    }
+
     /// The whole terminal goes.
     fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -534,11 +552,12 @@ fn what_was_typed_for_a_question_that_is_gone_answers_no_other_one() {
     second.type_line("");
     let theirs = second.wait("Does the other screen show ");
     second.type_line("y");
-    receiver.wait_prompt(&format!(
-        "Does the other screen show {theirs}? Accept? [y/N]"
-    ));
+    let question = format!("Does the other screen show {theirs}? Accept? [y/N]");
+    receiver.wait_prompt(&question);
+    // What comes too soon was meant for the first one, and the question comes again.
     receiver.type_line("");
-    receiver.type_line("n");
+    receiver.wait_times(&question, 2);
+    receiver.answer(&question, "n", "Declined.");
     assert_eq!(second.code(), Some(3), "{}", second.shown);
     assert!(!two.arrived());
 }

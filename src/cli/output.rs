@@ -189,7 +189,9 @@ impl Output {
 
     /// What was typed is no answer to it.
     pub fn ask_again(&self) {
-        if let Some(question) = self.question.borrow_mut().take() {
+        // Given back before it is asked: an `if let` would hold it till its end.
+        let question = self.question.borrow_mut().take();
+        if let Some(question) = question {
             self.put(question);
         }
     }
