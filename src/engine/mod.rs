@@ -545,9 +545,8 @@ fn load_identity(data_dir: &Path) -> Result<Identity, StartError> {
             Ok(identity) => Ok(identity),
             Err(error) => {
                 tracing::error!(%error, "the identity is damaged");
-                let aside = record::free_name_beside(&path);
-                match std::fs::rename(&path, &aside) {
-                    Ok(()) => Err(StartError::IdentityDamaged { aside }),
+                match record::put_aside(&path) {
+                    Ok(aside) => Err(StartError::IdentityDamaged { aside }),
                     Err(error) => Err(unusable(Problem::writing(&error))),
                 }
             }

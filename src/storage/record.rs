@@ -59,12 +59,18 @@ pub fn load<T: DeserializeOwned>(path: &Path, version: u32) -> Result<Option<T>,
         Ok(_) | Err(_) => match serde_json::from_slice::<Record<T>>(&bytes) {
             Ok(record) => Ok(Some(record.content)),
             Err(_damage) => {
-                let aside = free_name_beside(path);
-                fs::rename(path, &aside).map_err(io)?;
+                let aside = put_aside(path).map_err(io)?;
                 Err(RecordError::Damaged { aside })
             }
         },
     }
+}
+
+/// Gives a damaged file another name, and says which; nothing is overwritten.
+pub fn put_aside(path: &Path) -> io::Result<PathBuf> {
+    let aside = free_name_beside(path);
+    fs::rename(path, &aside)?;
+    Ok(aside)
 }
 
 /// How long something is when it is written.

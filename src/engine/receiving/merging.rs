@@ -205,7 +205,7 @@ impl Receiving {
         let mut machine = self.machine();
         machine.widen();
         if let Some(credit) = machine.poll_credit() {
-            self.link.outbox.credit(credit);
+            self.grant(&mut machine, credit);
         }
         drop(machine);
         let Channel { reader, writer, .. } = channel;

@@ -1,8 +1,10 @@
 //! Who has to go when there are too many: at the door, and of those who have proven themselves.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpStream};
 use std::time::{Duration, Instant};
+
+use socket2::SockRef;
 
 use super::server::{Incoming, Standing};
 use super::{Role, Supervisor};
@@ -20,7 +22,10 @@ use crate::model::{DeviceId, Peer, Trust};
 pub(super) struct TurnedAway(VecDeque<(Instant, TcpStream)>);
 
 impl TurnedAway {
+    /// Nobody reads it any more; what it still sends is thrown away early.
     pub(super) fn keep(&mut self, socket: TcpStream) {
+        let _ = socket.shutdown(Shutdown::Read);
+        let _ = SockRef::from(&socket).set_recv_buffer_size(TURNED_AWAY_BUFFER);
         if self.0.is_empty() {
             tracing::warn!("too many are at the door; the oldest are turned away");
         }
@@ -46,6 +51,9 @@ impl TurnedAway {
         Some(TURNED_AWAY_FOR.saturating_sub(since.elapsed()))
     }
 }
+
+/// What the system may keep of what each of them says: it asks for more by itself, and they are many.
+const TURNED_AWAY_BUFFER: usize = 4096;
 
 /// How often it is told who is connected: a crowd that comes and goes would otherwise pile up events for
 /// a front end that is busy.

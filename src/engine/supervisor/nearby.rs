@@ -197,7 +197,8 @@ impl Supervisor {
                 if on && self.may_connect_to(device, true, Instant::now()) {
                     self.connect_to_client(device, call.nonce, addresses);
                 }
-            } else if calls::is_for_us(By::Nothing, device, ours, &call, now) {
+            } else if key.is_none() && calls::is_for_us(By::Nothing, device, ours, &call, now) {
+                // Of a device with a key it could only be said in its name.
                 open.push(OpenCall {
                     device,
                     nonce: call.nonce,

@@ -153,7 +153,7 @@ impl Run {
                 )
             }
             8 => {
-                let granted = input.pick(&[8 << 20, 16 << 20, 600, u64::MAX]);
+                let granted = input.pick(&[8 << 20, 24 << 20, 600, u64::MAX]);
                 let held = input.pick(&[0, 1000, u64::MAX]);
                 let mut body = u64::to_be_bytes(granted).to_vec();
                 body.extend(u64::to_be_bytes(held));
