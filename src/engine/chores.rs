@@ -24,6 +24,8 @@ pub struct Chores {
     inputs: Sender<Input>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
+    /// Not among them: see [`Self::measure_room`].
+    room: Option<JoinHandle<()>>,
 }
 
 impl Chores {
@@ -32,6 +34,7 @@ impl Chores {
             inputs,
             stop: Arc::new(AtomicBool::new(false)),
             threads: Vec::new(),
+            room: None,
         }
     }
 
@@ -42,14 +45,22 @@ impl Chores {
         self.start("measure", path, move || measure(subject, &stop, &inputs));
     }
 
+    /// Nobody waits for its thread, and one looks at a time: a share whose server is gone holds it for as long as it
+    /// likes. It changes nothing.
     pub fn measure_room(&mut self, folder: PathBuf) {
+        if self.room.as_ref().is_some_and(|room| !room.is_finished()) {
+            return;
+        }
         let inputs = self.inputs.clone();
-        let subject = folder.clone();
-        self.start("room", folder, move || {
-            let free_bytes = free_bytes(&subject);
-            let folder = subject;
+        let look = std::thread::Builder::new().name("room".into());
+        let look = look.spawn(move || {
+            let free_bytes = free_bytes(&folder);
             let _ = inputs.send(Input::Room { folder, free_bytes });
         });
+        match look {
+            Ok(room) => self.room = Some(room),
+            Err(error) => tracing::warn!(%error, "how much is free is not looked at"),
+        }
     }
 
     /// Removes what killed runs left in a save folder.

@@ -158,8 +158,7 @@ impl App {
         }
         match self.dialogs.poll() {
             Some(Picked::ToSend(paths)) => {
-                self.page = Page::Transfers;
-                self.view.talks.open = None;
+                self.show_transfers();
                 paths.into_iter().for_each(|path| self.add(path));
             }
             Some(Picked::SaveFolder(folder)) => self.set_save_folder(folder),
@@ -274,19 +273,24 @@ impl App {
     }
 
     fn talks(&mut self, ui: &mut Ui, scope: &mut Scope) {
-        offers_ui(ui, scope, &self.view.offers, &mut self.offer_panel);
-        text_offers_ui(ui, scope, &self.view);
+        self.offers(ui, scope);
+        self.reveal.offers_only();
         talks_ui(ui, scope, &mut self.view, &mut self.talks_panel);
     }
 
-    fn body(&mut self, ui: &mut Ui, scope: &mut Scope) {
-        theme::close_up(ui);
+    /// What somebody waits for, above everything else.
+    fn offers(&mut self, ui: &mut Ui, scope: &mut Scope) {
         let top = ui.cursor().top();
         offers_ui(ui, scope, &self.view.offers, &mut self.offer_panel);
         text_offers_ui(ui, scope, &self.view);
         let asked = top..=ui.cursor().top() - theme::SECTION;
         let asked = Rect::from_x_y_ranges(ui.max_rect().x_range(), asked);
         self.reveal.show(ui, What::Offers, asked);
+    }
+
+    fn body(&mut self, ui: &mut Ui, scope: &mut Scope) {
+        theme::close_up(ui);
+        self.offers(ui, scope);
         if ui.available_width() >= theme::TWO_COLUMNS_FROM {
             let height = self.panels_height;
             let mut tallest = 0.0_f32;
@@ -401,11 +405,13 @@ impl App {
     fn take(&mut self, paths: Vec<PathBuf>) {
         match self.view.talks.open.filter(|_| self.page == Page::Talks) {
             Some(device) => self.send_in_talk(device, paths),
-            None => {
-                self.page = Page::Transfers;
-                paths.into_iter().for_each(|path| self.add(path));
-            }
+            None => self.take_for_list(paths),
         }
+    }
+
+    fn take_for_list(&mut self, paths: Vec<PathBuf>) {
+        self.show_transfers();
+        paths.into_iter().for_each(|path| self.add(path));
     }
 
     fn overlay(&self, context: &Context) {

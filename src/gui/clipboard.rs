@@ -27,8 +27,8 @@ pub enum NoPicture {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wanted {
     Anything,
-    /// The same, for a field that takes text: addresses of files that somebody has written are text.
-    InField,
+    /// The same, but of files only those in a real list: addresses that somebody has written are text.
+    Listed,
     /// Also where there is text as well.
     Picture,
 }
@@ -44,7 +44,7 @@ pub fn read(wanted: Wanted) -> Clip {
     };
     let rest = match wanted {
         Wanted::Anything => files_or_text(&mut clipboard, true),
-        Wanted::InField => files_or_text(&mut clipboard, false),
+        Wanted::Listed => files_or_text(&mut clipboard, false),
         Wanted::Picture => None,
     };
     rest.unwrap_or_else(|| match picture(&mut clipboard) {

@@ -1,6 +1,8 @@
 //! What is pasted: by which keys that is asked for, and what is read of the clipboard then.
 
-use egui::{Context, Event, Key};
+use std::time::Duration;
+
+use egui::{Context, Event, Id, Key};
 
 use super::aside::Aside;
 use super::clipboard::{Clip, NoPicture, Read, Wanted};
@@ -8,25 +10,41 @@ use crate::model::DeviceId;
 
 /// A key that is held down pastes once.
 const HELD_SECONDS: f64 = 0.5;
+/// Text waits so long for a clipboard whose owner does not hand over the rest.
+const TEXT_WAITS_SECONDS: f64 = 1.0;
 
-/// Where the person was when they asked.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Place {
+/// What was pasted into.
+#[derive(Debug)]
+enum Target {
     Window,
-    /// In a text field, with the text that was to go there: it does, if the clipboard has nothing else. Empty
-    /// if it has no text.
-    Field(String),
-    /// At the button for pictures, in the conversation with a device.
-    Picture(DeviceId),
+    /// The text that was to go there does, if the clipboard has nothing else. Empty if it has no text.
+    Field(Held),
+    /// The button for pictures.
+    Picture,
+}
+
+#[derive(Debug)]
+struct Held {
+    text: String,
+    field: Option<Id>,
+    /// By the window's clock.
+    until: f64,
+}
+
+impl Held {
+    fn text(self) -> Option<(Option<Id>, String)> {
+        (!self.text.is_empty()).then_some((self.field, self.text))
+    }
 }
 
 /// At most one paste is read at a time; what is asked for meanwhile is ignored, but for text, which waits.
 #[derive(Default)]
 pub struct Pastes {
     reading: Aside<Clip>,
-    place: Option<Place>,
-    /// For the field that is in focus, in the next picture.
-    text: Option<String>,
+    /// What is read for, and the device whose conversation was open: another one may be by the time it is read.
+    place: Option<(Target, Option<DeviceId>)>,
+    /// For that field, in the next picture.
+    text: Option<(Option<Id>, String)>,
     /// The last paste into a field was things, and their names are no text for it.
     was_things: bool,
     last: Option<f64>,
@@ -53,26 +71,46 @@ struct Control {
 }
 
 impl Pastes {
-    /// Looks what was pressed, before any field sees it; `busy`: nothing but fields takes anything now.
-    pub fn look(&mut self, read: Read, busy: bool, context: &Context) {
+    /// Looks what was pressed, before any field sees it. `talk`: with whom a conversation is open. `busy`: nothing but
+    /// fields takes anything now.
+    pub fn look(&mut self, read: Read, talk: Option<DeviceId>, busy: bool, context: &Context) {
         let asked = self.asked(context);
         let in_field = context.text_edit_focused();
+        self.give_up_waiting(context);
         if in_field && !busy {
-            self.hold(asked, read, context);
+            self.hold(asked, read, talk, context);
         } else if asked && !busy {
-            self.start(Place::Window, read, context);
+            self.start(Target::Window, talk, read, context);
         }
-        if let Some(text) = self.text.take()
+        // Who has gone to another field meanwhile does not find there what may be secret.
+        if let Some((field, text)) = self.text.take()
             && in_field
+            && field == context.memory(|memory| memory.focused())
         {
             context.input_mut(|input| input.events.insert(0, Event::Paste(text)));
         }
     }
 
+    /// The text goes where it was pasted; if files or a picture come after all, they are taken, too.
+    fn give_up_waiting(&mut self, context: &Context) {
+        let now = context.input(|input| input.time);
+        if let Some((Target::Field(held), _)) = &mut self.place
+            && now >= held.until
+            && !held.text.is_empty()
+        {
+            self.text = Some((held.field, std::mem::take(&mut held.text)));
+        }
+    }
+
     /// What is pasted into a field waits until it is known whether it is files.
-    fn hold(&mut self, asked: bool, read: Read, context: &Context) {
+    fn hold(&mut self, asked: bool, read: Read, talk: Option<DeviceId>, context: &Context) {
         let mut text = String::new();
-        let waits = matches!(self.place, Some(Place::Field(_)));
+        let now = context.input(|input| input.time);
+        let waits = matches!(&self.place, Some((Target::Field(held), _)) if now < held.until);
+        // A clipboard that is not read to its end is only good for text.
+        if !waits && self.place.is_some() {
+            return;
+        }
         if asked || waits || self.was_things {
             context.input_mut(|input| {
                 input.events.retain(|event| match event {
@@ -84,52 +122,65 @@ impl Pastes {
                 });
             });
         }
-        if let Some(Place::Field(before)) = &mut self.place {
-            before.push_str(&text);
+        if let Some((Target::Field(held), _)) = &mut self.place {
+            held.text.push_str(&text);
         } else if asked {
             self.was_things = false;
-            self.start(Place::Field(text), read, context);
+            let held = Held {
+                text,
+                field: context.memory(|memory| memory.focused()),
+                until: now + TEXT_WAITS_SECONDS,
+            };
+            context.request_repaint_after(Duration::from_secs_f64(TEXT_WAITS_SECONDS));
+            self.start(Target::Field(held), talk, read, context);
         }
     }
 
-    pub fn start(&mut self, place: Place, read: Read, context: &Context) {
-        let wanted = match &place {
-            Place::Window => Wanted::Anything,
-            Place::Field(_) => Wanted::InField,
-            Place::Picture(_) => Wanted::Picture,
+    /// Asks for a picture, for the conversation with this device.
+    pub fn picture(&mut self, talk: DeviceId, read: Read, context: &Context) {
+        self.start(Target::Picture, Some(talk), read, context);
+    }
+
+    fn start(&mut self, place: Target, talk: Option<DeviceId>, read: Read, context: &Context) {
+        let wanted = match (&place, talk) {
+            (Target::Window, None) => Wanted::Anything,
+            // Whoever is written to gets it at once, so that no address in what somebody wrote may count.
+            (Target::Window, Some(_)) | (Target::Field(_), _) => Wanted::Listed,
+            (Target::Picture, _) => Wanted::Picture,
         };
         if self
             .reading
             .start("clipboard", move || read(wanted), context)
         {
-            self.place = Some(place);
-        } else if let Place::Field(text) = place {
-            self.text = (!text.is_empty()).then_some(text);
+            self.place = Some((place, talk));
+        } else if let Target::Field(held) = place {
+            self.text = held.text();
         }
     }
 
-    /// What was read and for whom, once. Text for a field goes there by itself.
-    pub fn poll(&mut self) -> Option<(Place, Clip)> {
+    /// What was read, and the device of the conversation it was pasted into, once. Text for a field goes there by
+    /// itself.
+    pub fn poll(&mut self) -> Option<(Option<DeviceId>, Clip)> {
         let clip = self.reading.poll()?;
         let clip = clip.unwrap_or(Clip::Nothing(NoPicture::Nothing));
-        let place = self.place.take()?;
-        let Place::Field(text) = place else {
-            return Some((place, clip));
+        let (place, talk) = self.place.take()?;
+        let Target::Field(held) = place else {
+            return Some((talk, clip));
         };
         match &clip {
             Clip::Files(_) | Clip::Picture(_) => self.was_things = true,
             Clip::Text(_) | Clip::Nothing(NoPicture::Nothing) => {
-                self.text = (!text.is_empty()).then_some(text);
+                self.text = held.text();
                 return None;
             }
             Clip::Nothing(NoPicture::TooLarge | NoPicture::Problem(_)) => {
-                if !text.is_empty() {
-                    self.text = Some(text);
+                self.text = held.text();
+                if self.text.is_some() {
                     return None;
                 }
             }
         }
-        Some((Place::Field(String::new()), clip))
+        Some((talk, clip))
     }
 
     /// Whether somebody has just asked to paste.

@@ -40,6 +40,11 @@ impl Reveal {
         }
     }
 
+    /// The page that is shown has nothing but offers above it: what belongs to another one is not waited for.
+    pub fn offers_only(&mut self) {
+        self.wanted.take_if(|wanted| *wanted != What::Offers);
+    }
+
     /// It is over before it was seen.
     pub fn over(&mut self, what: What) {
         self.wanted.take_if(|wanted| *wanted == what);

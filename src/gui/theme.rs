@@ -161,13 +161,13 @@ pub const KEYS_COLUMN: f32 = 150.0;
 pub const KNOWN_ROW: f32 = 44.0;
 /// A device to choose, and the middle of the icon in it.
 pub const DEVICE_HEIGHT: f32 = 60.0;
-/// The same in a low window.
-pub const LOW_DEVICE: f32 = 50.0;
-/// Of a line without a control in it, and between two.
-pub const LOW_LINE: f32 = 26.0;
-pub const LOW_GAP: f32 = 6.0;
 pub const DEVICE_ICON: f32 = 24.0;
 pub const DEVICE_WIDTH: f32 = 176.0;
+/// How high it is in a low window.
+pub const LOW_DEVICE: f32 = 50.0;
+/// There, of a line without a control in it, and between two.
+pub const LOW_LINE: f32 = 26.0;
+pub const LOW_GAP: f32 = 6.0;
 /// Between a card's icon and its words.
 pub const DEVICE_TEXT: f32 = 48.0;
 /// From so wide a card on, an address stands in it at full size.
@@ -244,17 +244,17 @@ pub const COUNT_PADDING: Vec2 = Vec2::new(6.0, 2.0);
 pub const BUBBLE_MARGIN: Margin = Margin::symmetric(12, 8);
 pub const COMPOSER_MARGIN: Margin = Margin::symmetric(10, 8);
 pub const FRAMES_HEIGHT: f32 = 270.0;
-/// What a window keeps free around a dialog, both sides together, and the dialog's own padding.
-pub const AROUND_DIALOG: f32 = 80.0;
+/// What a window keeps free around a dialog, both sides together.
+pub const AROUND_DIALOG: f32 = 40.0;
 /// A word that comes and goes, above the window's lower edge.
 pub const TOAST_ABOVE: f32 = 28.0;
 pub const TOAST_PADDING: Vec2 = Vec2::new(16.0, 4.0);
 /// Where there is nothing: what is said about that, and its icon.
 pub const EMPTY_HEIGHT: f32 = 150.0;
-/// A conversation in a window that is too low for one.
-pub const TALK_LEAST: f32 = 340.0;
 pub const EMPTY_WIDTH: f32 = 380.0;
 pub const EMPTY_ICON: f32 = 40.0;
+/// A conversation in a window that is too low for one.
+pub const TALK_LEAST: f32 = 340.0;
 /// Behind a frame's length: how it went with others.
 pub const WIRE_SAID: f32 = 130.0;
 /// Below this what can be done about a notice stands under it.
@@ -359,7 +359,7 @@ pub fn dialog_padding(context: &Context) -> i8 {
 pub fn dialog_room(context: &Context) -> Vec2 {
     let around = match is_narrow(context) || is_flat(context) {
         true => f32::from(NARROW_MARGIN) * 2.0,
-        false => AROUND_DIALOG / 2.0,
+        false => AROUND_DIALOG,
     };
     let padding = f32::from(dialog_padding(context)) * 2.0;
     window(context) - Vec2::splat(around + padding)

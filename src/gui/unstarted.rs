@@ -1,8 +1,6 @@
 //! The window where nothing could be started. Who has clicked an icon sees no terminal, so that the reason has to be
 //! said here.
 
-use egui::{Align, Layout, vec2};
-
 use super::texts::{self, Texts};
 use super::{theme, widgets};
 use crate::engine::StartError;
@@ -19,7 +17,9 @@ impl Unstarted {
         let texts = texts::texts(language);
         let words = &texts.unstarted;
         let sentence = match error {
-            StartError::DataDir { folder, problem } => (words.folder)(folder, &problem.to_string()),
+            StartError::DataDir { folder, problem } => {
+                (words.folder)(folder, &(texts.problem)(problem))
+            }
             StartError::IdentityNewer { found, path } => (words.identity_newer)(*found, path),
             StartError::IdentityDamaged { aside } => (words.identity_damaged)(aside),
             StartError::Identity { .. } | StartError::Thread(_) => {
@@ -34,7 +34,9 @@ impl Unstarted {
         let texts = texts::texts(Language::System);
         let words = &texts.unstarted;
         let sentence = match error {
-            InstanceError::Folder { folder, error } => (words.folder)(folder, &error.to_string()),
+            InstanceError::Folder { folder, error } => {
+                (words.folder)(folder, &(words.other)(&error.to_string()))
+            }
             InstanceError::NoAnswer { folder } => (words.no_answer)(folder),
             InstanceError::TooMany => (words.other)(&error.to_string()),
         };
@@ -50,8 +52,7 @@ impl Unstarted {
             ui.add_space(theme::SECTION);
             ui.label(&self.sentence);
             ui.add_space(theme::SECTION);
-            let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT + theme::GRID);
-            ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+            widgets::answers(ui, |ui| {
                 let button = widgets::primary(ui, true, words.close);
                 if context.memory(|memory| memory.focused().is_none()) {
                     button.request_focus();

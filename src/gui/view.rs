@@ -322,12 +322,18 @@ impl View {
         }
     }
 
-    /// What is said already is said anew; of too much the oldest is no longer said.
+    /// What is said already is said anew. Of too much it is good news that goes first, then the oldest; never
+    /// the text that waits for somebody to go to.
     pub fn tell(&mut self, notice: Notice) {
         self.notices.retain(|known| *known != notice);
         self.notices.push(notice);
         if self.notices.len() > MAX_NOTICES {
-            self.notices.remove(0);
+            let mut notices = self.notices.iter();
+            let goes = notices.position(Notice::is_good).or_else(|| {
+                let mut notices = self.notices.iter();
+                notices.position(|notice| *notice != Notice::TextPasted)
+            });
+            self.notices.remove(goes.unwrap_or_default());
         }
     }
 
@@ -380,12 +386,9 @@ impl View {
             .or(thread.map(|thread| thread.name.as_str()))
     }
 
-    /// Somebody waits until the person here has answered.
+    /// Somebody who has proven something, or has shown symbols, waits until the person here has answered.
     pub fn waits(&self) -> bool {
-        !self.offers.is_empty()
-            || !self.talks.offers.is_empty()
-            || !self.questions.is_empty()
-            || self.calls().next().is_some()
+        !self.offers.is_empty() || !self.talks.offers.is_empty() || !self.questions.is_empty()
     }
 
     /// The symbols of a transfer are no longer to be compared.

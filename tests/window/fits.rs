@@ -6,9 +6,10 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ropeway::engine::{Command, Event};
 use ropeway::gui::demo::{Scene, Stage, scene, scenes};
 use ropeway::gui::theme;
+use ropeway::model::{Direction, Status};
 use ropeway::settings::{Language, Theme};
 
-use crate::window::{Window, listening, sees};
+use crate::window::{Window, ended, listening, sees, started};
 
 /// In points: 520 × 720 with text at 100, 150, 200 and 300 %, and 900 × 640 at 200 %.
 const SIZES: [[f32; 2]; 5] = [
@@ -188,5 +189,10 @@ fn the_save_folder_says_how_much_is_free_there() {
     assert_eq!(asked(&window), None, "not with every picture");
     // Of a folder that was changed meanwhile.
     window.say(room("/elsewhere", 1_000));
+    assert!(sees(&window, "· 214 GB free"));
+    // There may be less; it does not come and go meanwhile.
+    window.say(started(Direction::Receive));
+    window.say(ended(Direction::Receive, Status::Arrived, None));
+    assert_eq!(asked(&window), Some(folder));
     assert!(sees(&window, "· 214 GB free"));
 }

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use egui::accesskit::{Live, Role, Toggled};
 use egui::{Key, Modifiers, ViewportCommand};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ropeway::engine::{Answer, CallStands, Caller, Command, Event, KnownDevice, Offer, TextOffer};
-use ropeway::gui::clipboard::{Clip, NoPicture, Read};
+use ropeway::gui::clipboard::{Clip, NoPicture, Read, Wanted};
 use ropeway::gui::notify::{Act, Card, Heard, Order, Topic};
 use ropeway::instance::Handover;
 use ropeway::model::{
@@ -29,15 +30,6 @@ fn asked_for(window: &Window) -> Vec<ViewportCommand> {
     let viewports = &window.harness.output().viewport_output;
     let root = viewports.get(&egui::ViewportId::ROOT);
     root.map(|root| root.commands.clone()).unwrap_or_default()
-}
-
-fn sees(window: &Window, label: &str) -> bool {
-    window.harness.query_all_by_label(label).count() > 0
-}
-
-fn focused(window: &Window, label: &str) -> bool {
-    let mut nodes = window.harness.query_all_by_label(label);
-    nodes.any(|node| node.is_focused())
 }
 
 fn known(id: DeviceId, name: &str) -> KnownDevice {
@@ -385,6 +377,76 @@ fn files_and_pictures_pasted_into_the_message_go_to_its_device_and_the_message_s
     assert_eq!(message(&window), "Look: ");
 }
 
+/// A clipboard that is read only as long as this is not held.
+static SLOW: Mutex<()> = Mutex::new(());
+
+fn slowly(_wanted: Wanted) -> Clip {
+    let _waits = SLOW.lock();
+    Clip::Files(vec!["/home/me/a.txt".into()])
+}
+
+#[test]
+fn what_is_pasted_goes_to_the_conversation_it_was_pasted_into_whichever_is_open_when_it_is_read() {
+    let mut window = Window::english();
+    let (garden, study) = (DeviceId([2; 32]), DeviceId([3; 32]));
+    let devices = vec![known(garden, "Garden laptop"), known(study, "Study")];
+    window.say(Event::Devices(devices));
+    window.say(heard(2, "Tea?"));
+    window.press(WITH_SHIFT, Key::M);
+    window.harness.run_steps(8);
+    let held = SLOW.lock().unwrap();
+    window.harness.state_mut().hands.read_clipboard = slowly;
+    window.harness.event(egui::Event::Paste("a.txt".into()));
+    window.harness.step();
+    window.click("Study");
+    assert_eq!(window.harness.state().view.talks.open, Some(study));
+    drop(held);
+    let mut sent = None;
+    step_until(&mut window, |window| {
+        sent = window
+            .commands
+            .try_iter()
+            .find_map(|command| match command {
+                Command::Send(request) => Some(request),
+                _ => None,
+            });
+        sent.is_some()
+    });
+    assert_eq!(sent.unwrap().device.unwrap().id, garden);
+}
+
+#[test]
+fn text_that_is_pasted_does_not_follow_the_person_into_another_field_nor_wait_for_a_slow_clipboard()
+{
+    static HELD: Mutex<()> = Mutex::new(());
+    let mut window = Window::english();
+    let read: Read = |_| {
+        let _waits = HELD.lock();
+        Clip::Text("secret".into())
+    };
+    window.harness.state_mut().hands.read_clipboard = read;
+    let pasted = || egui::Event::Paste("secret".into());
+    let to = |window: &Window| value(window, Role::TextInput, "To");
+    window
+        .harness
+        .get_by_role_and_label(Role::TextInput, "To")
+        .focus();
+    window.harness.run();
+    let held = HELD.lock().unwrap();
+    window.harness.event(pasted());
+    window.harness.step();
+    assert_eq!(to(&window), "", "it may be files");
+    // Some seconds.
+    window.harness.run_steps(60);
+    assert_eq!(to(&window), "secret");
+    window.harness.event(pasted());
+    window.harness.run_steps(2);
+    assert_eq!(to(&window), "secretsecret", "as if nothing were read");
+    drop(held);
+    window.harness.run_steps(60);
+    assert_eq!(to(&window), "secretsecret");
+}
+
 #[test]
 fn f1_shows_the_keys_and_the_size_of_text_is_kept() {
     for (language, title, keys, done) in [
@@ -601,6 +663,18 @@ fn calls_and_symbols_to_compare_are_told_and_bring_a_hidden_window_back() {
         say.send(Heard::NotShown).unwrap();
         window.harness.run();
         assert!(!window.harness.state().is_hidden(), "nobody shows it");
+    }
+    // Anybody can call again and again.
+    let (mut window, _orders, say) = behind(Language::English);
+    window.say(listening());
+    window.harness.state_mut().settings.on_close = OnClose::Background;
+    for comes_up in [true, false, false] {
+        close(&mut window);
+        window.say(Event::Callers(Vec::new()));
+        window.say(caller(CallStands::Asks));
+        say.send(Heard::NotShown).unwrap();
+        window.harness.run();
+        assert_eq!(!window.harness.state().is_hidden(), comes_up);
     }
 }
 

@@ -125,6 +125,37 @@ fn an_offer_comes_into_sight_once_but_not_below_somebody_who_writes_or_scrolls()
 }
 
 #[test]
+fn what_began_behind_the_conversations_does_not_scroll_when_the_person_comes_back() {
+    let mut window = small(Language::English);
+    window.press(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::M);
+    window.say(row(1, Direction::Receive));
+    calm(&mut window);
+    window.press(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::M);
+    calm(&mut window);
+    assert!(in_sight(&window, "Drop files or folders here"));
+    assert!(!in_sight(&window, "Cancel: photo 1.zip"));
+}
+
+#[test]
+fn good_news_makes_room_for_what_went_wrong() {
+    let mut window = Window::english();
+    let failed = |name: &str| Event::CommandFailed {
+        path: name.into(),
+        problem: Problem::Gone,
+    };
+    window.say(failed("/a"));
+    window.say(Event::ListSaved {
+        path: "/list.csv".into(),
+        problem: None,
+    });
+    window.say(failed("/b"));
+    window.say(failed("/c"));
+    let notices = &window.harness.state().view.notices;
+    assert_eq!(notices.len(), 3);
+    assert!(notices.iter().all(|notice| !notice.is_good()));
+}
+
+#[test]
 fn a_transfer_that_begins_is_seen() {
     let mut window = small(Language::English);
     window.say(row(1, Direction::Receive));

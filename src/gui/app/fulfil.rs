@@ -93,10 +93,7 @@ impl App {
             Want::SendBack(id) => self.send_back(id),
             Want::OpenTalks => self.show_talk(self.view.talks.threads.first().map(|one| one.with)),
             Want::ShowTalk(device) => self.show_talk(device),
-            Want::ShowTransfers => {
-                self.page = Page::Transfers;
-                self.view.talks.open = None;
-            }
+            Want::ShowTransfers => self.show_transfers(),
             Want::WriteText => {
                 let chosen = self.view.draft.chosen.as_ref();
                 self.show_talk(chosen.map(|chosen| chosen.id));
@@ -425,10 +422,15 @@ impl App {
                     self.view.draft.choose(card);
                 }
                 paths.into_iter().for_each(|path| self.add(path));
-                self.page = Page::Transfers;
-                self.view.talks.open = None;
+                self.show_transfers();
             }
         }
+    }
+
+    /// No conversation is open then.
+    pub(super) fn show_transfers(&mut self) {
+        self.page = Page::Transfers;
+        self.view.talks.open = None;
     }
 
     /// The engine writes a picture down, since what is sent is a file.

@@ -2,6 +2,7 @@
 //! and the button that closes it.
 
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use egui::{Context, UserAttentionType, ViewportCommand};
 
@@ -11,12 +12,15 @@ use crate::gui::clipboard::{self, Clip, NoPicture};
 use crate::gui::keys;
 use crate::gui::notify::{Act, Heard, Order, Topic, Watch, may_accept};
 use crate::gui::panels::{Want, closing};
-use crate::gui::paste::{Pastes, Place};
+use crate::gui::paste::Pastes;
 use crate::gui::spoken::Spoken;
 use crate::gui::view::{Notice, Server};
 use crate::instance::Handover;
 use crate::model::{DeviceId, TransferId};
 use crate::settings::OnClose;
+
+/// Anybody on the network can say a call, without a proof and as often as they like.
+const CALLS_DISTURB_EVERY: Duration = Duration::from_secs(60);
 
 /// What comes in and goes out here; a test owns the far ends.
 pub struct Hands {
@@ -40,6 +44,8 @@ pub struct Hands {
     /// It was hidden already when this frame began.
     was_hidden: bool,
     quits: bool,
+    /// When the window last came forward, or asked for attention, for a call alone.
+    disturbed: Option<Instant>,
     zoom: Option<u16>,
 }
 
@@ -59,6 +65,7 @@ impl Default for Hands {
             hidden: false,
             was_hidden: false,
             quits: false,
+            disturbed: None,
             zoom: None,
         }
     }
@@ -92,14 +99,13 @@ impl App {
             .unwrap_or_default();
         for handover in handed {
             if !handover.paths.is_empty() {
-                self.page = Page::Transfers;
-                self.view.talks.open = None;
+                self.show_transfers();
             }
             handover.paths.into_iter().for_each(|path| self.add(path));
             self.show(context);
         }
-        if let Some((place, clip)) = self.hands.pastes.poll() {
-            self.paste(&place, clip, context);
+        if let Some((talk, clip)) = self.hands.pastes.poll() {
+            self.paste(talk, clip, context);
         }
         let heard = self.hands.heard.as_ref();
         let heard: Vec<_> = heard
@@ -120,7 +126,7 @@ impl App {
         let wanted = !self.hands.in_front && self.settings.notify;
         let orders = self.hands.watch.look(&self.view, self.texts, wanted);
         let offered = |order: &Order| matches!(order, Order::Show(Topic::Offers, _));
-        if orders.iter().any(offered) {
+        if orders.iter().any(offered) && !self.hands.hidden && self.may_disturb() {
             let attention = UserAttentionType::Informational;
             context.send_viewport_cmd(ViewportCommand::RequestUserAttention(attention));
         }
@@ -135,9 +141,23 @@ impl App {
     }
 
     fn show_for_answers(&mut self, context: &Context) {
-        if self.hands.hidden && self.view.waits() {
+        if self.hands.hidden && self.may_disturb() {
             self.show(context);
         }
+    }
+
+    /// Somebody waits for an answer. A call has proven nothing, and is worth a look now and then.
+    fn may_disturb(&mut self) -> bool {
+        if self.view.waits() {
+            return true;
+        }
+        let calls = self.view.calls().next().is_some();
+        let last = self.hands.disturbed.map(|at| at.elapsed());
+        let may = calls && last.is_none_or(|last| last >= CALLS_DISTURB_EVERY);
+        if may {
+            self.hands.disturbed = Some(Instant::now());
+        }
+        may
     }
 
     fn act(&mut self, act: Act, context: &Context) {
@@ -269,24 +289,20 @@ impl App {
     pub(super) fn pastes(&mut self, context: &Context) {
         let busy = self.modal.is_some() || !self.view.questions.is_empty();
         let read = self.hands.read_clipboard;
-        self.hands.pastes.look(read, busy, context);
+        let talk = self.view.talks.open.filter(|_| self.page == Page::Talks);
+        self.hands.pastes.look(read, talk, busy, context);
     }
 
     pub(super) fn paste_picture(&mut self, device: DeviceId, context: &Context) {
         let read = self.hands.read_clipboard;
-        let place = Place::Picture(device);
-        self.hands.pastes.start(place, read, context);
+        self.hands.pastes.picture(device, read, context);
     }
 
-    fn paste(&mut self, place: &Place, clip: Clip, context: &Context) {
-        let talk = match place {
-            Place::Picture(device) => Some(*device),
-            Place::Window | Place::Field(_) => {
-                self.view.talks.open.filter(|_| self.page == Page::Talks)
-            }
-        };
+    /// `talk`: the conversation it was pasted into.
+    fn paste(&mut self, talk: Option<DeviceId>, clip: Clip, context: &Context) {
         match (clip, talk) {
-            (Clip::Files(paths), _) => self.take(paths),
+            (Clip::Files(paths), Some(device)) => self.send_in_talk(device, paths),
+            (Clip::Files(paths), None) => self.take_for_list(paths),
             (Clip::Picture(bytes), Some(device)) => self.stash(bytes, Some(device)),
             (Clip::Picture(bytes), None) => {
                 self.fulfil(Want::ShowTransfers, context, None);

@@ -53,7 +53,11 @@ impl App {
         match event {
             Event::Room { .. } => self.room.waits = false,
             // There is less than there was.
-            Event::Ended(_) => self.room.looked = None,
+            Event::Ended(_) => {
+                if let Some((_, at)) = &mut self.room.looked {
+                    *at = f64::NEG_INFINITY;
+                }
+            }
             _no_matter => {}
         }
     }

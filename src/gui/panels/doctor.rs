@@ -93,12 +93,7 @@ fn address(ui: &mut Ui, scope: &mut Scope, dialog: &mut DoctorDialog) {
     let label = ui.label(widgets::muted(ui, texts.doctor_address));
     let typed = dialog.address.trim().to_owned();
     let parsed = typed.parse::<PeerAddress>();
-    let check = widgets::button_width(ui, texts.doctor_check) + theme::GAP;
-    let room = ui.available_width();
-    let width = match room - check >= theme::CODE_WIDTH {
-        true => room - check,
-        false => room,
-    };
+    let width = widgets::room_beside_button(ui, texts.doctor_check, theme::CODE_WIDTH);
     ui.horizontal_wrapped(|ui| {
         let can_check = typed.is_empty() || parsed.is_ok();
         let field = TextEdit::singleline(&mut dialog.address)

@@ -79,11 +79,7 @@ impl NoticePanel {
 fn bar(ui: &mut Ui, look: &Look, sentence: &str, answers: impl FnOnce(&mut Ui)) {
     widgets::inset(ui, look.soft, |ui| {
         // On one line with its answers a long one would make everything wider than the window.
-        let line = sentence.to_owned();
-        let line = ui
-            .painter()
-            .layout_no_wrap(line, theme::body_font(), look.words);
-        let beside = line.size().x + theme::ACTIONS_COLUMN;
+        let beside = widgets::text_width(ui, sentence) + theme::ACTIONS_COLUMN;
         let narrow = ui.available_width() < theme::NOTICE_BESIDE_FROM.max(beside);
         ui.horizontal_top(|ui| {
             let symbol = widgets::icon(look.symbol, look.front);

@@ -137,12 +137,7 @@ fn drop_zone(ui: &mut Ui, scope: &mut Scope, picked: bool) {
 fn path_field(ui: &mut Ui, scope: &mut Scope, panel: &mut SendPanel) {
     let texts = scope.texts;
     ui.add(egui::Label::new(widgets::muted(ui, texts.no_dialog)).wrap());
-    let gap = ui.spacing().item_spacing.x;
-    let beside = ui.available_width() - widgets::button_width(ui, texts.add) - gap;
-    let width = match beside >= theme::CODE_WIDTH {
-        true => beside,
-        false => ui.available_width(),
-    };
+    let width = widgets::room_beside_button(ui, texts.add, theme::CODE_WIDTH);
     ui.horizontal_wrapped(|ui| {
         let field = TextEdit::singleline(&mut panel.path)
             .hint_text(texts.path_hint)

@@ -4,7 +4,7 @@ use std::path::Path;
 
 pub struct UnstartedTexts {
     pub title: &'static str,
-    /// The data folder, and why.
+    /// The data folder, and a sentence that says why.
     pub folder: fn(&Path, &str) -> String,
     pub identity_newer: fn(u32, &Path) -> String,
     /// Where the damaged one is now.
@@ -19,7 +19,7 @@ pub const ENGLISH: UnstartedTexts = UnstartedTexts {
     title: "Ropeway could not start",
     folder: |folder, why| {
         format!(
-            "Its data folder cannot be used: {why}. Make the folder writable, or see whether its disk is full.\n\n{}",
+            "Its data folder cannot be used. {why}\n\n{}",
             folder.display()
         )
     },
@@ -49,12 +49,7 @@ pub const ENGLISH: UnstartedTexts = UnstartedTexts {
 
 pub const CHINESE: UnstartedTexts = UnstartedTexts {
     title: "Ropeway 无法启动",
-    folder: |folder, why| {
-        format!(
-            "数据文件夹无法使用：{why}。请确认该文件夹可以写入，并检查磁盘是否已满。\n\n{}",
-            folder.display()
-        )
-    },
+    folder: |folder, why| format!("数据文件夹无法使用。{why}\n\n{}", folder.display()),
     identity_newer: |version, path| {
         format!(
             "本设备的密钥由更新版本的 Ropeway 写入（文件版本 {version}），因此未作任何改动。请启动较新版本的 Ropeway。\n\n{}",

@@ -118,6 +118,17 @@ pub fn ends(ui: &mut Ui, width: f32, left: impl FnOnce(&mut Ui), right: impl FnO
     });
 }
 
+/// How wide a field is with a button behind it; all of the line where less than `least` would be left, and the button
+/// goes to the next one.
+pub fn room_beside_button(ui: &Ui, button: &str, least: f32) -> f32 {
+    let room = ui.available_width();
+    let beside = room - button_width(ui, button) - theme::GAP;
+    match beside >= least {
+        true => beside,
+        false => room,
+    }
+}
+
 /// Words and links one behind the other, on lines as close as those of a text.
 pub fn flow<R>(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> R) -> R {
     let usual = ui.spacing().interact_size.y;

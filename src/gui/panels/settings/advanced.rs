@@ -38,12 +38,7 @@ fn data(ui: &mut Ui, scope: &mut Scope, dialog: &SettingsDialog) {
     tall_row(ui, texts.data, texts.data_hint, |ui, _label| {
         let shown = crate::model::displayable(&folder.to_string_lossy());
         let color = theme::palette(ui).text;
-        let room = ui.available_width();
-        let open = widgets::button_width(ui, texts.open_data) + theme::GAP;
-        let room = match room - open >= theme::NAME_WIDTH {
-            true => room - open,
-            false => room,
-        };
+        let room = widgets::room_beside_button(ui, texts.open_data, theme::NAME_WIDTH);
         widgets::name_label(ui, &shown, theme::body_font(), color, room);
         if widgets::button(ui, texts.open_data).clicked() {
             scope.want(Want::Engine(Command::Open(folder.clone())));

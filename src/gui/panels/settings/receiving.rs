@@ -26,12 +26,7 @@ pub fn receiving_ui(
 fn folder(ui: &mut Ui, scope: &mut Scope, settings: &Settings, dialog: &mut SettingsDialog) {
     let texts = scope.texts;
     tall_row(ui, texts.set_folder, texts.set.folder_hint, |ui, label| {
-        let room = ui.available_width();
-        let change = widgets::button_width(ui, texts.offer_change) + theme::GAP;
-        let width = match room - change >= theme::CODE_WIDTH {
-            true => room - change,
-            false => room,
-        };
+        let width = widgets::room_beside_button(ui, texts.offer_change, theme::CODE_WIDTH);
         let field = TextEdit::singleline(&mut dialog.folder)
             .align(egui::Align2::LEFT_CENTER)
             .desired_width(width);

@@ -3,7 +3,7 @@
 use egui::{Align, Layout, Ui, vec2};
 use lucide_icons::Icon;
 
-use super::actions::{self, actions_ui};
+use super::actions::{self, Action, actions_ui};
 use super::beside_the_tile;
 use super::looks::{Looks, looks};
 use crate::gui::clock;
@@ -51,7 +51,7 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             });
             ui.add_space(theme::GRID);
         }
-        let actions = actions::actions(scope, row);
+        let mut actions = actions::actions(scope, row);
         let buttons = actions::width(ui, scope, row, &actions);
         let right = match beside {
             Beside::All => {
@@ -72,7 +72,7 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
                 said = words(ui, scope, row, &looks);
             });
             if beside == Beside::Nothing {
-                foot(ui, scope, row, &looks);
+                foot(ui, scope, row, &looks, std::mem::take(&mut actions));
             }
         });
         if beside == Beside::Nothing || right == 0.0 {
@@ -130,11 +130,11 @@ fn speed_or_badge(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) {
 }
 
 /// In a narrow window the buttons stand below the words.
-fn foot(ui: &mut Ui, scope: &mut Scope, row: &Row, looks: &Looks) {
+fn foot(ui: &mut Ui, scope: &mut Scope, row: &Row, looks: &Looks, actions: Vec<Action>) {
     ui.add_space(theme::GRID / 2.0);
     ui.horizontal_wrapped(|ui| {
         // The buttons first, so that none comes under the pointer when a badge appears.
-        actions_ui(ui, scope, row, actions::actions(scope, row));
+        actions_ui(ui, scope, row, actions);
         let room = ui.available_size_before_wrap().x;
         let badge = looks.badge.as_deref();
         if room >= badge.map_or(theme::PLOT.x, |badge| widgets::badge_width(ui, badge)) {
@@ -162,20 +162,13 @@ fn words(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) -> bool {
     let name = (scope.texts.progress_label)(&name(scope, row));
     widgets::bar(ui, row.fraction(), looks.front, &name);
     let percent = format!("{:.0}%", (row.fraction() * 100.0).floor());
-    let palette = theme::palette(ui);
-    let lay = |text: &str| {
-        let font = theme::body_font();
-        ui.painter()
-            .layout_no_wrap(text.to_owned(), font, palette.muted)
-            .size()
-            .x
-    };
-    let room = ui.available_width() - lay("100%") - theme::SECTION;
+    let wide = |text: &str| widgets::text_width(ui, text);
+    let room = ui.available_width() - wide("100%") - theme::SECTION;
     // In the line, if both fit: it reads as one sentence, and the row stays as high as the others.
     let note = looks
         .note
         .as_deref()
-        .filter(|note| lay(&looks.line) + lay(" · ") + lay(note) + theme::GAP * 2.0 <= room);
+        .filter(|note| wide(&looks.line) + wide(" · ") + wide(note) + theme::GAP * 2.0 <= room);
     ui.horizontal_top(|ui| {
         ui.vertical(|ui| {
             ui.set_width(room);
