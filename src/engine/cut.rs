@@ -2,6 +2,7 @@
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::Mutex;
+use std::time::Instant;
 
 use super::lock;
 
@@ -14,6 +15,7 @@ pub struct Cut(Mutex<Held>);
 struct Held {
     state: State,
     stage: Stage,
+    challenged: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -52,6 +54,9 @@ impl Cut {
     pub fn reached(&self, stage: Stage) -> bool {
         let mut held = lock(&self.0);
         held.stage = held.stage.max(stage);
+        if held.stage == Stage::Challenged {
+            held.challenged.get_or_insert_with(Instant::now);
+        }
         !matches!(held.state, State::Cut)
     }
 
@@ -62,6 +67,11 @@ impl Cut {
 
     pub fn stage(&self) -> Stage {
         lock(&self.0).stage
+    }
+
+    /// When it got its challenge.
+    pub fn challenged(&self) -> Option<Instant> {
+        lock(&self.0).challenged
     }
 
     /// Ends it, unless the client has proven itself in the meantime. The client is not told yet: it

@@ -111,7 +111,12 @@ impl Supervisor {
                 && connection.cut.stage() < Stage::Proven
             {
                 let near = strangers.entry(neighbourhood(incoming.from)).or_default();
-                near.push((connection.cut.stage(), incoming.since, *id));
+                let challenged = connection.cut.challenged();
+                let stage = match challenged {
+                    Some(_) => Stage::Challenged,
+                    None => Stage::Stranger,
+                };
+                near.push((stage, challenged.unwrap_or(incoming.since), *id));
             }
         }
         let total: usize = strangers.values().map(Vec::len).sum();
@@ -126,7 +131,7 @@ impl Supervisor {
         } else {
             None
         };
-        if let Some(first) = busiest.and_then(|near| first_to_go(near))
+        if let Some(first) = busiest.and_then(|near| first_to_go(near, Instant::now()))
             && let Some(connection) = self.connections.get_mut(&first)
             && let Some(socket) = connection.cut.turn_away()
         {
@@ -208,20 +213,24 @@ impl Supervisor {
     }
 }
 
+/// Who has a challenge answers within this time, even if this computer or its own is busy; its answer may be on
+/// the way, and one whose answer is not heard does not come back by itself.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+
 /// Of the strangers of one neighbourhood: the oldest that has not come as far as a challenge. But those
 /// who have, and say no more, are never more than half: the others would take turns on the few places
-/// that are left, each for too short a time to prove anything.
-fn first_to_go(near: &[(Stage, Instant, ConnectionId)]) -> Option<ConnectionId> {
-    let challenged = near
-        .iter()
-        .filter(|(stage, ..)| *stage == Stage::Challenged);
-    let goes = match challenged.clone().count() > near.len() / 2 {
-        true => Stage::Challenged,
-        false => Stage::Stranger,
+/// that are left, each for too short a time to prove anything. Each has its stage, and since when it is there.
+fn first_to_go(near: &[(Stage, Instant, ConnectionId)], now: Instant) -> Option<ConnectionId> {
+    let oldest = |wanted: Stage| {
+        let those = near.iter().filter(move |(stage, ..)| *stage == wanted);
+        those.min_by_key(|(_, since, id)| (*since, *id))
     };
-    let those = near.iter().filter(|(stage, ..)| *stage == goes);
-    let oldest = those.min_by_key(|(_, since, id)| (*since, *id));
-    oldest.map(|(.., id)| *id)
+    let (stranger, challenged) = (oldest(Stage::Stranger), oldest(Stage::Challenged));
+    let challenges = near.iter().filter(|(it, ..)| *it == Stage::Challenged);
+    let is_late = |(_, since, _): &&_| now.saturating_duration_since(*since) >= ANSWERS_WITHIN;
+    let late = challenged.filter(|_| challenges.count() > near.len() / 2);
+    let goes = late.filter(is_late).or(stranger).or(challenged);
+    goes.map(|(.., id)| *id)
 }
 
 #[cfg(test)]
@@ -254,13 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn those_who_have_a_challenge_are_spared_until_they_are_more_than_half() {
+    fn those_who_have_a_challenge_are_spared_until_they_are_late_and_more_than_half() {
         let begun = Instant::now();
-        let near = |stages: &[Stage]| {
+        let after = |stages: &[Stage], now: Instant| {
             let numbered = stages.iter().zip(1..);
             let near = numbered.map(|(stage, n)| (*stage, begun + Duration::from_millis(n), n));
-            first_to_go(&near.collect::<Vec<_>>())
+            first_to_go(&near.collect::<Vec<_>>(), now)
         };
+        let near = |stages: &[Stage]| after(stages, begun + ANSWERS_WITHIN * 2);
         let (new, challenged) = (Stage::Stranger, Stage::Challenged);
         assert_eq!(near(&[]), None);
         assert_eq!(near(&[new]), Some(1));
@@ -268,5 +278,9 @@ mod tests {
         assert_eq!(near(&[challenged, new, new]), Some(2));
         assert_eq!(near(&[challenged, challenged, new, new]), Some(3));
         assert_eq!(near(&[new, challenged, challenged]), Some(2));
+        // Their answers may be on the way.
+        let soon = |stages: &[Stage]| after(stages, begun + ANSWERS_WITHIN / 2);
+        assert_eq!(soon(&[challenged, challenged, new]), Some(3));
+        assert_eq!(soon(&[challenged, challenged]), Some(1));
     }
 }
