@@ -71,6 +71,10 @@ pub fn suit_path(_socket: &TcpStream, _round_trip: Duration) -> bool {
     false
 }
 
+/// Who forges the presence of a device can name new places without end; after so many where it was not, no
+/// more are believed for a while.
+pub const MOST_WRONG: usize = 32;
+
 /// Where a device may be: addresses at which it was heard of, and what a person wrote.
 pub struct Places<'a> {
     pub heard: Vec<SocketAddr>,

@@ -43,7 +43,8 @@ pub struct Subject<'a> {
     pub asks_person: &'a dyn Fn(),
 }
 
-/// For one run; dropping it takes the request back.
+/// For one run; dropping it takes the request back. It stands while the device is dialled and greeted: whoever
+/// takes a connection may be anybody, until the device has proven itself.
 pub struct Calling<'a> {
     subject: Subject<'a>,
     /// A person there has to let it connect.
@@ -220,19 +221,14 @@ impl<'a> Calling<'a> {
         }
         ControlFlow::Break(None)
     }
-
-    /// It was reached after all.
-    pub fn end(&mut self) {
-        if let Some(asked) = self.asked.get_mut().take() {
-            self.shared.calls.stop(&asked.nonce);
-            self.notes.send(Note::CallOver(asked.nonce));
-        }
-    }
 }
 
 impl Drop for Calling<'_> {
     fn drop(&mut self) {
-        self.end();
+        if let Some(asked) = self.asked.get_mut().take() {
+            self.shared.calls.stop(&asked.nonce);
+            self.notes.send(Note::CallOver(asked.nonce));
+        }
     }
 }
 

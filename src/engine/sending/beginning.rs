@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::Sending;
 use crate::channel::Channel;
 use crate::engine::calls::{Called, Calling, Subject};
-use crate::engine::dial::{Dialed, Places, dial_any, suit_path};
+use crate::engine::dial::{Dialed, MOST_WRONG, Places, dial_any, suit_path};
 use crate::engine::failures::{channel_failure, greeting_failure, is_absence, not_chosen};
 use crate::engine::greeting::{GreetingError, Met, Plan, greet_server};
 use crate::engine::limits::CLIENT_DEADLINE;
@@ -62,15 +62,17 @@ impl Sending {
         };
         let mut calling = Calling::new(subject, shared, &self.notes);
         let internal = |error: std::io::Error| Failure::Internal(error.to_string());
-        // Where the device that is meant is not, and what was found there last.
+        // Where the device that is meant was not just now, and what was found there last.
         let mut wrong = Vec::new();
         let mut found = None;
         loop {
             // While a person is asked it is dialled beside that.
-            if !calling.asks_person() {
-                self.notes.send(Note::State(TransferState::Connecting));
-            }
+            self.notes.send(Note::State(match calling.asks_person() {
+                true => TransferState::Calling,
+                false => TransferState::Connecting,
+            }));
             let heard = self.device().map(|device| shared.whereabouts.of(device));
+            let heard = heard.filter(|_| wrong.len() < MOST_WRONG);
             let heard = heard.unwrap_or_default();
             let given = self.typed();
             let hearsay: Vec<_> = heard
@@ -86,23 +88,19 @@ impl Sending {
             let trace = &self.notes.trace;
             let told = |phase, until| trace.phase(phase, until);
             let dialed = dial_any(places, || calling.gives_up(), &told);
-            let failure = match dialed {
-                Some(Ok(Dialed { socket, round_trip })) => {
-                    calling.end();
-                    Ok((socket, round_trip))
-                }
-                Some(Err(failure)) => Err(Some(failure)),
-                None => Err(None),
-            };
-            let (socket, round_trip) = match failure {
-                Ok(dialed) => dialed,
-                Err(failure) => match calling.wait() {
-                    ControlFlow::Continue(()) => continue,
+            let (socket, round_trip) = match dialed {
+                Some(Ok(Dialed { socket, round_trip })) => (socket, round_trip),
+                other => match calling.wait() {
+                    ControlFlow::Continue(()) => {
+                        wrong.clear();
+                        continue;
+                    }
                     ControlFlow::Break(Some(called)) => {
                         return self.meet_called(called, key, shared);
                     }
                     ControlFlow::Break(None) => {
-                        return failure.map(|failure| Err(found.unwrap_or(failure)));
+                        let failure = other.and_then(Result::err)?;
+                        return Some(Err(found.unwrap_or(failure)));
                     }
                 },
             };

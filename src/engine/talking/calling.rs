@@ -12,7 +12,7 @@ use crate::channel::Channel;
 use crate::engine::calls::{Called, Calling, Subject};
 use crate::engine::command::Chosen;
 use crate::engine::cut::Cut;
-use crate::engine::dial::{Dialed, Places, dial_any};
+use crate::engine::dial::{Dialed, MOST_WRONG, Places, dial_any};
 use crate::engine::failures::{channel_failure, greeting_failure, not_chosen};
 use crate::engine::greeting::{GreetingError, Met, Plan, Talk, greet_server};
 use crate::engine::limits::CLIENT_DEADLINE;
@@ -85,7 +85,7 @@ fn reach(
     notes: &Notes,
 ) -> Option<Result<Connected, Failure>> {
     let begun = Instant::now();
-    // Where the device is not; and where nobody had time for us, which is asked again.
+    // Where the device was not just now; and where nobody had time for us, which is asked again.
     let (mut wrong, mut busy) = (Vec::new(), Vec::new());
     let mut found = None;
     let subject = Subject {
@@ -97,10 +97,7 @@ fn reach(
     loop {
         let passed_over = [wrong.as_slice(), busy.as_slice()].concat();
         let (socket, given) = match dial(call, &passed_over, &calling, shared, notes) {
-            Some(Ok(dialed)) => {
-                calling.end();
-                dialed
-            }
+            Some(Ok(dialed)) => dialed,
             Some(Err(_)) if !busy.is_empty() && begun.elapsed() < KNOCK_FOR => {
                 std::thread::sleep(KNOCK_EVERY);
                 if cut.is_cut() {
@@ -111,7 +108,10 @@ fn reach(
             }
             other => {
                 let called = match calling.wait() {
-                    ControlFlow::Continue(()) => continue,
+                    ControlFlow::Continue(()) => {
+                        wrong.clear();
+                        continue;
+                    }
                     ControlFlow::Break(called) => called,
                 };
                 return match (called, other) {
@@ -204,6 +204,9 @@ fn dial(
     let told = |phase, until| notes.trace.phase(phase, until);
     let device = call.device.as_ref().map(|chosen| chosen.id);
     let mut heard = device.map_or_else(Vec::new, |device| shared.whereabouts.of(device));
+    if passed_over.len() >= MOST_WRONG {
+        heard.clear();
+    }
     heard.extend(
         call.seen
             .iter()

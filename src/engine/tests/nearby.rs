@@ -1,7 +1,7 @@
 //! Devices that are heard of: tried wherever they may be, waited for, and remembered.
 
-use std::net::Shutdown;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{Ipv4Addr, Shutdown};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
 use crate::discovery::Heard;
@@ -126,6 +126,46 @@ fn a_send_that_does_not_wait_fails_with_the_reason() {
     });
     let address = at.to_string();
     assert_eq!(failure, Some(Failure::Refused { address }));
+}
+
+#[test]
+fn a_forger_that_is_always_somewhere_else_holds_no_send_for_ever() {
+    let (garden, study) = (device("Garden"), device("Study"));
+    let (of, shared) = (id(&garden), study.engine.shared.clone());
+    let over = Arc::new(AtomicBool::new(false));
+    let tries = Arc::new(AtomicUsize::new(0));
+    let (stop, tried) = (over.clone(), tries.clone());
+    let (first, there) = channel();
+    let forger = thread::spawn(move || {
+        let mut hangs_up = None;
+        while !stop.load(Ordering::SeqCst) {
+            // Never the same one again.
+            let number = u32::try_from(tried.load(Ordering::SeqCst)).unwrap();
+            let ip = Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 1).to_bits() + number);
+            let listener = TcpListener::bind((ip, 0)).unwrap();
+            shared.whereabouts.set(&[Nearby {
+                id: of,
+                name: DeviceName::cleaned("Garden", "x"),
+                system: System::Linux,
+                receiving: true,
+                addresses: vec![listener.local_addr().unwrap()],
+            }]);
+            first.send(()).ok();
+            drop(hangs_up.take());
+            listener.set_nonblocking(true).unwrap();
+            while !stop.load(Ordering::SeqCst) && hangs_up.is_none() {
+                hangs_up = listener.accept().ok();
+                thread::yield_now();
+            }
+            tried.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    there.recv().unwrap();
+    send(&study, request(&study, "a", PeerAddress::nowhere(of), of));
+    assert_eq!(study.ended(), Status::Failed);
+    over.store(true, Ordering::SeqCst);
+    forger.join().unwrap();
+    assert!(tries.load(Ordering::SeqCst) > 1);
 }
 
 #[test]
