@@ -52,9 +52,19 @@ pub fn zoomed(context: &Context, percent: u16) -> u16 {
 /// Keys as they are written on them, and what they do.
 pub type Row = (String, &'static str);
 
+/// As they are written on the keys of this system.
+pub fn name(context: &Context, keys: &KeyboardShortcut) -> String {
+    let (word, sign) = (keys.logical_key.name(), keys.logical_key.symbol_or_name());
+    let name = context.format_shortcut(keys);
+    match name.strip_suffix(word) {
+        Some(modifiers) => format!("{modifiers}{sign}"),
+        None => name,
+    }
+}
+
 /// What the help page lists: for sending, and for the window.
 pub fn listed(context: &Context, texts: &'static HandsTexts) -> [(&'static str, Vec<Row>); 2] {
-    let name = |keys: &KeyboardShortcut| context.format_shortcut(keys);
+    let name = |keys: &KeyboardShortcut| name(context, keys);
     let sending = [
         (PICK_FILES, texts.key_files),
         (PICK_FOLDER, texts.key_folder),

@@ -9,7 +9,7 @@ use lucide_icons::Icon;
 
 use super::{Scope, Want};
 use crate::gui::format::{elide_middle, set_from_left};
-use crate::gui::{theme, widgets};
+use crate::gui::{keys, theme, widgets};
 use crate::model::DeviceName;
 
 /// The name while it is being edited.
@@ -205,14 +205,18 @@ fn buttons(ui: &mut Ui, scope: &mut Scope, talks: &TalksButton, with_word: bool)
             widgets::counted_icon_button(ui, Icon::MessagesSquare, word, unread)
         }
     };
-    if response.on_hover_text("Ctrl+Shift+M").clicked() {
+    let keys = keys::name(ui.ctx(), &keys::TALKS);
+    if response.on_hover_text(keys).clicked() {
         scope.want(match talks.open {
             true => Want::ShowTransfers,
             false => Want::OpenTalks,
         });
     }
     let help = widgets::icon_button(ui, Icon::CircleQuestionMark, texts.hands.keys_title);
-    if help.on_hover_text("F1").clicked() {
+    if help
+        .on_hover_text(keys::name(ui.ctx(), &keys::HELP))
+        .clicked()
+    {
         scope.want(Want::OpenHelp);
     }
     if widgets::icon_button(ui, Icon::Settings, texts.settings).clicked() {

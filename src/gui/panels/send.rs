@@ -10,7 +10,7 @@ use super::destination::{Around, DestinationPanel, Ready, destination_ui, ready}
 use super::{Scope, Want};
 use crate::gui::format::size;
 use crate::gui::view::{Draft, Entry, Here, Pick};
-use crate::gui::{theme, widgets};
+use crate::gui::{keys, theme, widgets};
 
 /// What the panel keeps between frames, besides the draft.
 #[derive(Default)]
@@ -89,10 +89,11 @@ fn drop_zone(ui: &mut Ui, scope: &mut Scope, picked: bool) {
         };
         let buttons = |ui: &mut Ui, scope: &mut Scope| {
             for (text, keys, want) in [
-                (texts.files, "Ctrl+O", Want::PickFiles),
-                (texts.folder, "Ctrl+Shift+O", Want::PickFolder),
-                (texts.text, "Ctrl+Shift+M", Want::WriteText),
+                (texts.files, keys::PICK_FILES, Want::PickFiles),
+                (texts.folder, keys::PICK_FOLDER, Want::PickFolder),
+                (texts.text, keys::TALKS, Want::WriteText),
             ] {
+                let keys = keys::name(ui.ctx(), &keys);
                 if widgets::button(ui, text).on_hover_text(keys).clicked() {
                     scope.want(want);
                 }
@@ -312,7 +313,8 @@ fn send_button(
             }
         }
         let response = widgets::primary(ui, can_send.is_ok(), &text);
-        if response.on_hover_text("Ctrl+Enter").clicked() {
+        let keys = keys::name(ui.ctx(), &keys::SEND);
+        if response.on_hover_text(keys).clicked() {
             scope.want(Want::SendNow);
         }
     };
