@@ -28,6 +28,7 @@ use super::panels::transfers::transfers_ui;
 use super::panels::wire::wire_ui;
 use super::panels::{Scope, Want};
 use super::reveal::{Reveal, What};
+use super::saver::Saver;
 use super::texts::{Texts, texts};
 use super::toast::Toast;
 use super::view::{Notice, View, cards};
@@ -45,6 +46,7 @@ pub struct App {
     pub view: View,
     pub settings: Settings,
     data_dir: Option<PathBuf>,
+    saver: Option<Saver>,
     commands: Commands,
     events: Receiver<Event>,
     texts: &'static Texts,
@@ -96,11 +98,17 @@ impl App {
         commands: Commands,
         events: Receiver<Event>,
     ) -> Self {
+        let saver = data_dir.clone().and_then(|data_dir| {
+            Saver::start(data_dir)
+                .inspect_err(|error| tracing::warn!(%error, "settings are not kept"))
+                .ok()
+        });
         Self {
             view: View::default(),
             texts: texts(settings.language),
             settings,
             data_dir,
+            saver,
             commands,
             events,
             dialogs: Dialogs::default(),

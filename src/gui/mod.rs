@@ -18,6 +18,7 @@ mod pace;
 pub mod panels;
 pub mod paste;
 mod reveal;
+mod saver;
 mod spoken;
 mod symbols;
 mod tab;
@@ -165,6 +166,14 @@ struct Window {
     title: String,
     /// After the engine: a start that comes now finds everything written down.
     serving: Serving,
+}
+
+impl Drop for Window {
+    /// Whoever starts from now on is not taken in by a window that closes, but waits for its end, which takes as long
+    /// as the engine's.
+    fn drop(&mut self) {
+        self.app.hands.handed = None;
+    }
 }
 
 impl eframe::App for Window {

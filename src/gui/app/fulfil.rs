@@ -1,6 +1,7 @@
 //! What happens when a person wants something: a command, or a change of what is shown.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use egui::Context;
 
@@ -627,10 +628,27 @@ impl App {
     }
 
     pub(super) fn save(&mut self) {
-        if let Some(data_dir) = &self.data_dir
-            && let Err(error) = self.settings.save(Path::new(data_dir))
+        if let Some(saver) = &mut self.saver {
+            saver.save(&self.settings);
+        } else if let Some(data_dir) = &self.data_dir
+            && let Err(error) = self.settings.save(data_dir)
         {
             self.view.tell(Notice::NotSaved(error.to_string()));
+        }
+    }
+
+    /// Says what could not be written.
+    pub(super) fn heed_saver(&mut self, context: &Context) {
+        /// So that it is said although nothing else happens.
+        const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+        let Some(saver) = &mut self.saver else {
+            return;
+        };
+        if let Some(trouble) = saver.poll() {
+            self.view.tell(Notice::NotSaved(trouble));
+        }
+        if saver.is_waiting() {
+            context.request_repaint_after(LOOK_AGAIN_AFTER);
         }
     }
 }

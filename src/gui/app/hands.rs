@@ -118,6 +118,7 @@ impl App {
                 Heard::NotShown => self.show_for_answers(context),
             }
         }
+        self.heed_saver(context);
         self.announce(context);
         self.close_request(context);
     }
