@@ -1,11 +1,12 @@
 //! Small work on threads of its own, so that neither supervisor nor window ever waits for a disk:
 //! counting what was picked, opening things with other programs.
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,21 +20,31 @@ use crate::storage::{failed_list, free_bytes, pasted};
 /// The growing count is told this often.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
-/// The threads under way; all end soon after it is dropped, and it waits for that.
+/// What a thread still does when everything ends has so long; then it is left. A share whose server is gone holds
+/// one for as long as it likes, and the program has to end.
+const END_WITHIN: Duration = Duration::from_secs(2);
+
+/// The threads under way; all end soon after it is dropped, and it waits a moment for that.
 pub struct Chores {
     inputs: Sender<Input>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
+    /// Each thread holds a sender, so that the receiver hears when the last one has ended.
+    under_way: Sender<Infallible>,
+    ended: Receiver<Infallible>,
     /// Not among them: see [`Self::measure_room`].
     room: Option<JoinHandle<()>>,
 }
 
 impl Chores {
     pub fn new(inputs: Sender<Input>) -> Self {
+        let (under_way, ended) = mpsc::channel();
         Self {
             inputs,
             stop: Arc::new(AtomicBool::new(false)),
             threads: Vec::new(),
+            under_way,
+            ended,
             room: None,
         }
     }
@@ -147,6 +158,11 @@ impl Chores {
 
     fn start(&mut self, name: &str, path: PathBuf, work: impl FnOnce() + Send + 'static) {
         self.threads.retain(|thread| !thread.is_finished());
+        let under_way = self.under_way.clone();
+        let work = move || {
+            let _under_way = under_way;
+            work();
+        };
         match std::thread::Builder::new().name(name.into()).spawn(work) {
             Ok(thread) => self.threads.push(thread),
             Err(error) => {
@@ -160,8 +176,13 @@ impl Chores {
 impl Drop for Chores {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
+        self.under_way = mpsc::channel().0;
+        if self.ended.recv_timeout(END_WITHIN) == Err(RecvTimeoutError::Disconnected) {
+            for thread in self.threads.drain(..) {
+                let _ = thread.join();
+            }
+        } else {
+            tracing::warn!("left behind: a disk does not answer");
         }
     }
 }
@@ -216,4 +237,25 @@ fn open(_path: &Path) -> Result<(), String> {
 #[cfg(not(feature = "gui"))]
 fn reveal(path: &Path) -> Result<(), String> {
     open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_whose_disk_does_not_answer_is_left_behind() {
+        let (inputs, _heard) = mpsc::channel();
+        let mut chores = Chores::new(inputs);
+        let (answers, disk) = mpsc::channel::<()>();
+        let (ended, over) = mpsc::channel::<()>();
+        chores.start("hangs", PathBuf::new(), move || {
+            let _ended = ended;
+            let _ = disk.recv();
+        });
+        drop(chores);
+        assert_eq!(over.try_recv(), Err(mpsc::TryRecvError::Empty));
+        drop(answers);
+        assert_eq!(over.recv(), Err(mpsc::RecvError));
+    }
 }

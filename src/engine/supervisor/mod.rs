@@ -52,6 +52,8 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 const NO_CONNECTION: ConnectionId = 0;
 /// When the engine ends, connections have so long to say goodbye.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(1500);
+/// And so long to end once they are cut: longer than any of them takes whose disk answers.
+const CUT_WITHIN: Duration = Duration::from_secs(5);
 
 pub struct Supervisor {
     shared: Arc<Shared>,
@@ -487,7 +489,7 @@ impl Supervisor {
         self.clients_changed.then(wait)
     }
 
-    /// Says goodbye to every peer, waits a moment for theirs, then cuts and joins. What runs is
+    /// Says goodbye to every peer, waits a moment for theirs, then cuts and joins who ends. What runs is
     /// interrupted by that: it can go on when both are back. So is an open offer: nobody has said no to it.
     fn end(mut self, inputs: &Receiver<Input>) {
         self.server = None;
@@ -502,7 +504,21 @@ impl Supervisor {
                 connection.hang_up();
             }
         }
-        let deadline = Instant::now() + GOODBYE_WITHIN;
+        self.join_within(inputs, GOODBYE_WITHIN);
+        // Whoever is left has had its time for a goodbye.
+        for connection in self.connections.values() {
+            connection.cut.cut();
+        }
+        self.join_within(inputs, CUT_WITHIN);
+        // Its disk does not answer, and cannot be made to. What it has written by then is enough to go on from.
+        for id in self.connections.keys() {
+            tracing::warn!(connection = id, "left behind: it does not end");
+        }
+    }
+
+    /// Joins the connections that end within this time.
+    fn join_within(&mut self, inputs: &Receiver<Input>, within: Duration) {
+        let deadline = Instant::now() + within;
         while !self.connections.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             match inputs.recv_timeout(left) {
@@ -514,13 +530,6 @@ impl Supervisor {
                 Ok(_) => {}
                 Err(_) => break,
             }
-        }
-        // Whoever is left has had its time for a goodbye.
-        for connection in self.connections.values() {
-            connection.cut.cut();
-        }
-        for connection in self.connections.into_values() {
-            let _ = connection.thread.join();
         }
     }
 }
