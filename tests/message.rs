@@ -70,6 +70,28 @@ fn a_device_that_cannot_keep_a_message_is_not_waited_for_without_end() {
 }
 
 #[test]
+fn a_key_that_was_used_at_an_impossible_time_is_not_used_again_and_ends_nothing() {
+    let (garden, study) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (mut receiving, addr) = receive(garden.path(), "127.0.0.1:0", &[]);
+    assert_eq!(outcome(message(study.path(), addr, "first")).0, Some(0));
+    let kept = std::fs::read_dir(study.path().join("data/conversations")).unwrap();
+    let kept = kept.map(|entry| entry.unwrap().path());
+    let kept: Vec<_> = kept.filter(|path| path.extension().is_some()).collect();
+    let text = std::fs::read_to_string(&kept[0]).unwrap();
+    let (before, after) = text.split_once("\"used\":").unwrap();
+    let after = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    // As late as can be said.
+    let changed = format!("{before}\"used\":{}{after}", i64::MAX);
+    std::fs::write(&kept[0], changed).unwrap();
+    let (status, said) = outcome(message(study.path(), addr, "second"));
+    assert_eq!(status, Some(0), "{said}");
+    receiving.wait("message");
+    assert_eq!(receiving.wait("message")["text"], "second");
+    receiving.signal(Signal::INT);
+    receiving.end();
+}
+
+#[test]
 fn what_a_newer_version_has_kept_is_left_alone_and_receive_says_so() {
     let home = tempfile::tempdir().unwrap();
     let kept = home.path().join("data/conversations");
