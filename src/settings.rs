@@ -21,7 +21,7 @@ pub struct Settings {
     /// What this device calls itself.
     pub name: String,
     pub save_folder: PathBuf,
-    /// The port of the server; the one really got is kept.
+    /// The port of the server; where it is taken, another one is for this time only.
     pub port: u16,
     /// The server was on when the window closed.
     pub receive_on: bool,

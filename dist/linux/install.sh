@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 remove=
 prefix=/usr/local
-[ "$(id -u)" = 0 ] || prefix=${XDG_DATA_HOME:-$HOME/.local/share}/..
+[ "$(id -u)" = 0 ] || prefix=$HOME/.local
 while [ $# -gt 0 ]; do
     case $1 in
     --uninstall) remove=yes ;;
@@ -39,25 +39,29 @@ if [ -n "$remove" ]; then
     # The one folder that is ours alone.
     rmdir "$prefix/share/doc/ropeway" 2>/dev/null || true
 else
+    # As sed takes it in place of something.
+    place=$(printf '%s' "$prefix" | sed 's/[&|\\]/\\&/g')
     # A desktop may not look for programs here.
     menu=kio/servicemenus/ropeway-send.desktop
     for entry in applications/ropeway.desktop $menu nemo/actions/ropeway.nemo_action; do
         entry=$prefix/share/$entry
-        sed -e "s|^Exec=ropeway |Exec=\"$prefix/bin/ropeway\" |" -e '/^Dependencies=/d' "$entry" >"$entry.new"
+        sed -e "s|^Exec=ropeway |Exec=\"$place/bin/ropeway\" |" -e '/^Dependencies=/d' "$entry" >"$entry.new"
         mv "$entry.new" "$entry"
     done
     # KDE runs what somebody has put there only if it may be run.
     chmod +x "$prefix/share/$menu"
     script=$prefix/share/nautilus-python/extensions/ropeway.py
-    sed "s|\[\"ropeway\"|[\"$prefix/bin/ropeway\"|" "$script" >"$script.new"
+    sed "s|\[\"ropeway\"|[\"$place/bin/ropeway\"|" "$script" >"$script.new"
     mv "$script.new" "$script"
 fi
 
 # Where these are there, links and icons work at once; otherwise from the next login on.
-for update in "update-desktop-database -q $prefix/share/applications" \
-    "gtk-update-icon-cache -q -t -f $prefix/share/icons/hicolor"; do
-    if command -v "${update%% *}" >/dev/null; then $update || true; fi
-done
+if command -v update-desktop-database >/dev/null; then
+    update-desktop-database -q "$prefix/share/applications" || true
+fi
+if command -v gtk-update-icon-cache >/dev/null; then
+    gtk-update-icon-cache -q -t -f "$prefix/share/icons/hicolor" || true
+fi
 
 if [ -n "$remove" ]; then
     echo "Ropeway is removed from $prefix."

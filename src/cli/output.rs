@@ -276,14 +276,16 @@ impl Output {
     /// Somebody who has proven nothing wants to say something.
     pub fn text_offer(&self, offer: &TextOffer) {
         if self.json {
-            let symbols = offer.symbols.as_ref();
-            self.line(&json!({
+            let mut line = json!({
                 "event": "text-offer",
                 "from": offer.from.name.as_str(),
                 "device_id": offer.from.device_id.map(|id| id.to_string()),
                 "trust": offer.from.trust.as_str(),
-                "symbols": symbols.map(|symbols| symbols.0.map(Symbol::name)),
-            }));
+            });
+            if let Some(symbols) = &offer.symbols {
+                line["symbols"] = json!(symbols.0.map(Symbol::name));
+            }
+            self.line(&line);
         }
     }
 

@@ -184,8 +184,10 @@ impl Air {
             for network in &self.networks {
                 let said = match voice.family {
                     Family::V4 => {
-                        let mut all = network.v4.iter();
-                        all.try_for_each(|own| voice.say_v4(bytes, *own))
+                        // All of them: one that was just taken away says nothing of the others.
+                        let all = network.v4.iter();
+                        let said: Vec<_> = all.map(|own| voice.say_v4(bytes, *own)).collect();
+                        said.into_iter().collect()
                     }
                     Family::V6 => match (network.index, network.link_local()) {
                         (Some(index), Some(_)) => voice.say_v6(bytes, index),

@@ -2,7 +2,7 @@
 //!
 //! What one connection may *say* is bounded where it is read, below the engine: bytes before
 //! verification in `channel::stream`, lengths in `protocol::frame`, entries, names and sizes in
-//! `model::entry`, credit in `protocol::receiver`. SECURITY.md has all of them in a table.
+//! `model::entry`, credit in `protocol::receiver`. PROTOCOL.md has what a peer has to know of them, SECURITY.md what they are for.
 
 use std::net::IpAddr;
 use std::time::Duration;

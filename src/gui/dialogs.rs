@@ -16,8 +16,9 @@ pub enum Picked {
     /// Where the list of failures goes.
     List(PathBuf),
     OfferFolder(TransferId, PathBuf),
-    /// Where what a known device sends is saved.
+    /// What goes to the device of a conversation.
     ForTalk(DeviceId, Vec<PathBuf>),
+    /// Where what a known device sends is saved.
     RuleFolder(DeviceId, PathBuf),
     /// Where a transfer is to go from now on.
     OtherFolder(TransferId, PathBuf),
