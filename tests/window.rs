@@ -391,7 +391,7 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
             .query_by_label("Resume: Holiday 2026")
             .is_none()
     );
-    window.click("Delete: Holiday 2026");
+    window.click("Give up: Holiday 2026");
     assert!(matches!(window.command(), Some(Command::Forget(TRANSFER))));
     window
         .harness
@@ -437,7 +437,11 @@ fn both_screens_say_who_holds_a_transfer_up_and_what_is_needed() {
     assert!(matches!(window.command(), Some(Command::Resume(TRANSFER))));
     for (here, there, sentence) in [
         (person, person, "Paused by you and by Garden laptop."),
-        (None, person, "Paused by Garden laptop."),
+        (
+            None,
+            person,
+            "Paused by Garden laptop. It goes on when resumed there.",
+        ),
         (
             None,
             full(3_200_000_000),
@@ -689,7 +693,7 @@ fn a_short_list_of_failures_needs_no_filter() {
             .query_by_label("Retry failed: Holiday 2026")
             .is_none()
     );
-    window.click("Delete");
+    window.click("Give up");
     assert!(matches!(window.command(), Some(Command::Forget(TRANSFER))));
 }
 
@@ -749,16 +753,16 @@ fn after_a_restart_failures_can_be_retried_or_deleted() {
         (
             Language::English,
             "2 failed",
-            "can be retried for 7 days",
+            "It can be retried for 7 days.",
             "Retry failed: Holiday 2026",
-            "Delete: Holiday 2026",
+            "Give up: Holiday 2026",
         ),
         (
             Language::Chinese,
             "2 项失败",
             "7 天内可重试",
             "重试失败项：Holiday 2026",
-            "删除：Holiday 2026",
+            "放弃：Holiday 2026",
         ),
     ] {
         let mut window = Window::new(language);
@@ -774,7 +778,7 @@ fn after_a_restart_failures_can_be_retried_or_deleted() {
     window.say(kept(Direction::Receive));
     window
         .harness
-        .get_by_label("Garden laptop can retry for 7 days");
+        .get_by_label("Garden laptop can retry it for 7 days.");
     assert!(
         window
             .harness
@@ -792,7 +796,7 @@ fn the_list_of_failures_can_be_used_with_the_keyboard_alone() {
         "Filter the failures",
         "Copy paths",
         "Save as CSV…",
-        "Delete",
+        "Give up",
     ] {
         let mut tabs = 0;
         while !window.harness.get_by_label(label).is_focused() {

@@ -215,7 +215,7 @@ fn a_device_can_be_remembered_with_its_code() {
     window.press(Modifiers::NONE, Key::Space);
     assert!(sees(
         &window,
-        "Takes effect when the other person does the same."
+        "Once both of you have done so, no code is needed."
     ));
     window.type_into("Code on its screen", "427 913");
     window.press(Modifiers::NONE, Key::Enter);
@@ -318,7 +318,7 @@ fn another_address_is_another_device() {
 
 #[test]
 fn another_key_at_a_chosen_device_is_not_sent_to_until_the_person_says_why() {
-    let warning = "This is not the Garden laptop that is known here.";
+    let warning = "This isn’t the Garden laptop you know. Somebody may be posing as it.";
     let mut window = Window::english();
     let refuse = |window: &mut Window| {
         window.say(garden(Bond::Paired));
@@ -341,7 +341,7 @@ fn another_key_at_a_chosen_device_is_not_sent_to_until_the_person_says_why() {
 
     let mut window = Window::english();
     refuse(&mut window);
-    window.click("It was reinstalled: remember it anew");
+    window.click("It was reinstalled – remember it again");
     assert!(matches!(window.command(), Some(Command::ForgetDevice(id)) if id == GARDEN));
     window.say(Event::Devices(vec![]));
     assert!(!sees(&window, warning) && sees(&window, "a.txt"));

@@ -222,7 +222,7 @@ pub const BUBBLE_SHARE: f32 = 0.72;
 pub const UNDER_HEIGHT: f32 = 22.0;
 pub const COMPOSER_ROWS: usize = 6;
 pub const COMPOSER_HEIGHT: f32 = 140.0;
-pub const DETAILS_HEIGHT: f32 = 180.0;
+pub const DETAILS_HEIGHT: f32 = 240.0;
 /// Of a line in a list of failures; the reason has the rest.
 pub const PATH_SHARE: f32 = 0.4;
 /// Of a line that says more than a name; the rest has the rest.

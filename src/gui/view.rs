@@ -246,6 +246,9 @@ impl View {
             Event::Quiet { transfer, seconds } => {
                 if let Some(row) = self.row(transfer) {
                     row.quiet_seconds = seconds;
+                    if seconds > 0 {
+                        row.stands_still();
+                    }
                 }
             }
             Event::KeptAwake(kept) => self.kept_awake = kept,

@@ -27,7 +27,8 @@ pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View, reveal: &mut Re
         (_, _, _) => None,
     };
     let links = links(scope, view);
-    let gap = ui.spacing().item_spacing.x;
+    // So wide that they are not read as one sentence.
+    let gap = theme::SECTION;
     let widths = links
         .iter()
         .map(|(word, _)| widgets::link_width(ui, word) + gap);
@@ -37,6 +38,7 @@ pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View, reveal: &mut Re
         width,
         |ui| _ = ui.label(widgets::title(texts.transfers)),
         |ui| {
+            ui.spacing_mut().item_spacing.x = gap;
             for (word, wants) in links {
                 if widgets::link(ui, word).clicked() {
                     wants.into_iter().for_each(|want| scope.want(want));

@@ -92,10 +92,10 @@ pub const ENGLISH: Texts = Texts {
     ask_without: "Ask without a code",
     ask_hint: "Both of you compare four symbols before anything is sent.",
     remember_this: "Remember this device",
-    remember_hint: "Takes effect when the other person does the same.",
+    remember_hint: "Once both of you have done so, no code is needed.",
     nothing_sent: "Nothing was sent.",
     dont_connect: "Don’t connect",
-    pair_again: "It was reinstalled: remember it anew",
+    pair_again: "It was reinstalled – remember it again",
     keep_list: "Keep the list after sending",
     keep_list_hint: "To send it to another device as well.",
     need_picks: "Pick or drop something to send first.",
@@ -141,7 +141,7 @@ pub const ENGLISH: Texts = Texts {
     connected: "Connected",
     nobody: "nobody at the moment",
     doing: |doing| match doing {
-        Doing::Verifying => "checking its code",
+        Doing::Verifying => "proving who it is",
         Doing::Idle => "connected",
         Doing::Waiting => "waiting for your answer",
         Doing::Sending => "sending",
@@ -328,16 +328,16 @@ pub const ENGLISH: Texts = Texts {
     state: |state, peer| match state {
         TransferState::Connecting => format!("Connecting to {peer}…"),
         TransferState::Calling => "Waiting for “Let it connect” on its screen".to_owned(),
-        TransferState::Verifying => format!("Checking the code with {peer}…"),
+        TransferState::Verifying => format!("Making sure it is {peer}…"),
         TransferState::Confirming => format!("Compare the symbols with the screen of {peer}"),
-        TransferState::Waiting => format!("Waiting for the person at {peer} to accept"),
+        TransferState::Waiting => format!("Waiting for {peer} to accept"),
         TransferState::Checking => "Looking at what is there already…".to_owned(),
         TransferState::Running => "Starting…".to_owned(),
         TransferState::Finishing => "Checking the last files…".to_owned(),
         TransferState::Interrupted => {
             format!("Connection lost. It resumes when {peer} is back.")
         }
-        TransferState::Away => format!("{peer} isn't here. It is sent when it appears."),
+        TransferState::Away => format!("{peer} isn’t here. It is sent when it appears."),
     },
     comparing: |done, all| format!("checking {done} of {all}"),
     kept_send: |days| match days {
@@ -356,7 +356,7 @@ pub const ENGLISH: Texts = Texts {
     pause_all: "Pause all",
     resume_all: "Resume all",
     paused_by_us: "Paused by you.",
-    paused_by_peer: |peer| format!("Paused by {peer}."),
+    paused_by_peer: |peer| format!("Paused by {peer}. It goes on when resumed there."),
     paused_by_both: |peer| format!("Paused by you and by {peer}."),
     turn_here: |peer| format!("Waits until another transfer to {peer} is done."),
     turn_there: |peer| format!("Waits until another transfer from {peer} is done."),
@@ -387,7 +387,8 @@ pub const ENGLISH: Texts = Texts {
     },
     resume: "Resume",
     resume_now: "Resume now",
-    delete: "Delete",
+    try_now: "Try now",
+    delete: "Give up",
     quiet: |seconds| format!("no answer for {seconds} s"),
     progress_label: |name| format!("Progress of {name}"),
     cancel: "Cancel",
@@ -400,12 +401,12 @@ pub const ENGLISH: Texts = Texts {
     retry_failed: "Retry failed",
     peer_can_retry: |peer| format!("{peer} can retry what failed."),
     kept_failed_send: |days| match days {
-        0 | 1 => "can be retried until tomorrow".to_owned(),
-        days => format!("can be retried for {days} days"),
+        0 | 1 => "It can be retried until tomorrow.".to_owned(),
+        days => format!("It can be retried for {days} days."),
     },
     kept_failed_receive: |peer, days| match days {
-        0 | 1 => format!("{peer} can retry until tomorrow"),
-        days => format!("{peer} can retry for {days} days"),
+        0 | 1 => format!("{peer} can retry it until tomorrow."),
+        days => format!("{peer} can retry it for {days} days."),
     },
     filter_label: "Filter the failures",
     filter_hint: "Filter by name or reason",
@@ -600,7 +601,7 @@ fn failure(failure: &Failure) -> String {
             )
         }
         Failure::NotTheDevice { name } => {
-            format!("This is not the {name} that is known here.")
+            format!("This isn’t the {name} you know. Somebody may be posing as it.")
         }
         Failure::Moved { name, found } => {
             format!("{found} has the address of {name} now. Type the new address of {name}.")
@@ -645,7 +646,7 @@ fn failure(failure: &Failure) -> String {
         }
         Failure::PeerDisk(problem) => {
             format!(
-                "Trouble on the other device’s disk: {}",
+                "Trouble on the other device’s disk, to be mended there: {}",
                 problem_text(problem)
             )
         }

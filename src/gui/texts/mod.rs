@@ -259,6 +259,8 @@ pub struct Texts {
     pub picks_between: &'static str,
     pub resume: &'static str,
     pub resume_now: &'static str,
+    /// Of what has never begun.
+    pub try_now: &'static str,
     pub delete: &'static str,
     pub quiet: fn(u64) -> String,
     pub progress_label: fn(&str) -> String,

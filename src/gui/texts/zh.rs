@@ -137,7 +137,7 @@ pub const CHINESE: Texts = Texts {
     connected: "当前连接",
     nobody: "暂无设备连接",
     doing: |doing| match doing {
-        Doing::Verifying => "正在核对配对码",
+        Doing::Verifying => "正在确认身份",
         Doing::Idle => "已连接",
         Doing::Waiting => "等待您的答复",
         Doing::Sending => "正在发送",
@@ -273,7 +273,7 @@ pub const CHINESE: Texts = Texts {
     state: |state, peer| match state {
         TransferState::Connecting => format!("正在连接“{peer}”…"),
         TransferState::Calling => "等待对方在屏幕上点击“允许连接”".to_owned(),
-        TransferState::Verifying => format!("正在与“{peer}”核对配对码…"),
+        TransferState::Verifying => format!("正在确认对方是“{peer}”…"),
         TransferState::Confirming => format!("请核对“{peer}”屏幕上的图案"),
         TransferState::Waiting => format!("等待“{peer}”接受"),
         TransferState::Checking => "正在查看已有的文件…".to_owned(),
@@ -299,7 +299,7 @@ pub const CHINESE: Texts = Texts {
     pause_all: "全部暂停",
     resume_all: "全部继续",
     paused_by_us: "您已暂停。",
-    paused_by_peer: |peer| format!("“{peer}”已暂停。"),
+    paused_by_peer: |peer| format!("“{peer}”已暂停，对方继续后自动传输。"),
     paused_by_both: |peer| format!("您和“{peer}”都已暂停。"),
     turn_here: |peer| format!("等待发给“{peer}”的其他传输完成。"),
     turn_there: |peer| format!("等待来自“{peer}”的其他传输完成。"),
@@ -322,7 +322,8 @@ pub const CHINESE: Texts = Texts {
     picks_changed: |names| format!("选择之后有改动：{names}。将发送最新内容。"),
     resume: "继续",
     resume_now: "立即继续",
-    delete: "删除",
+    try_now: "立即发送",
+    delete: "放弃",
     quiet: |seconds| format!("对方已 {seconds} 秒没有回应"),
     progress_label: |name| format!("{name} 的进度"),
     cancel: "取消",
@@ -335,12 +336,12 @@ pub const CHINESE: Texts = Texts {
     retry_failed: "重试失败项",
     peer_can_retry: |peer| format!("可由“{peer}”重试失败项。"),
     kept_failed_send: |days| match days {
-        0 | 1 => "明天之前可重试".to_owned(),
-        days => format!("{days} 天内可重试"),
+        0 | 1 => "明天之前可以重试。".to_owned(),
+        days => format!("{days} 天内可以重试。"),
     },
     kept_failed_receive: |peer, days| match days {
-        0 | 1 => format!("明天之前可由“{peer}”重试"),
-        days => format!("{days} 天内可由“{peer}”重试"),
+        0 | 1 => format!("明天之前可由“{peer}”重试。"),
+        days => format!("{days} 天内可由“{peer}”重试。"),
     },
     filter_label: "筛选失败项",
     filter_hint: "按名称或原因筛选",
@@ -559,7 +560,10 @@ fn failure(failure: &Failure) -> String {
         }
         Failure::TooManyWait => "等待设备出现的内容太多，请先取消一些。".to_owned(),
         Failure::Disk(problem) => format!("无法使用保存位置：{}", problem_text(problem)),
-        Failure::PeerDisk(problem) => format!("对方磁盘出现问题：{}", problem_text(problem)),
+        Failure::PeerDisk(problem) => format!(
+            "对方磁盘出现问题，需在对方设备上处理：{}",
+            problem_text(problem)
+        ),
         Failure::Protocol(_) => "对方设备发来了无法理解的内容，连接已关闭。".to_owned(),
         Failure::Internal(detail) => format!("本机出现问题：{detail}。"),
     }

@@ -129,7 +129,8 @@ impl Draft {
     }
 
     pub fn entries(&self) -> u64 {
-        self.picks.iter().map(|pick| pick.entries).sum()
+        let readable = self.picks.iter().filter(|pick| pick.problem.is_none());
+        readable.map(|pick| pick.entries).sum()
     }
 
     pub fn bytes(&self) -> u64 {

@@ -180,6 +180,11 @@ impl Row {
         self.progress = Some(progress);
     }
 
+    /// Nothing has come for a while, and nothing says so but that.
+    pub(super) fn stands_still(&mut self) {
+        self.speeds.add(0);
+    }
+
     /// 0 to 1; 0 while the total is not known.
     pub fn fraction(&self) -> f32 {
         match &self.progress {

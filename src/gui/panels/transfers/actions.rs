@@ -44,7 +44,11 @@ pub fn actions(scope: &Scope, row: &Row) -> Vec<Action> {
             let connected = row.moving() && *state != TransferState::Interrupted;
             let waits = matches!(*state, TransferState::Interrupted | TransferState::Away);
             if waits && row.direction == Direction::Send && !row.paused() {
-                all.push(Action::engine(texts.resume_now, Command::Resume(row.id)));
+                let word = match *state {
+                    TransferState::Away => texts.try_now,
+                    _ => texts.resume_now,
+                };
+                all.push(Action::engine(word, Command::Resume(row.id)));
             }
             let full = row.holds.here.is_some_and(|hold| hold.problem().is_some());
             if full && row.direction == Direction::Receive {
