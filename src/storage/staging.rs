@@ -416,10 +416,6 @@ impl Staging {
         &self.area
     }
 
-    pub fn save_folder(&self) -> &FolderHandle {
-        &self.save_folder
-    }
-
     pub fn folder(&self) -> &FolderHandle {
         &self.folder
     }
