@@ -495,7 +495,11 @@ impl Inbox {
         }
         // Without it a later try would take them for arrived; they come again when they are listed
         // in another state, or are there with the same content.
-        if let Err(error) = self.staging.record_undone(self.pending.take_undone()) {
+        if let Err(error) = self
+            .staging
+            .journal_mut()
+            .record_undone(self.pending.take_undone())
+        {
             tracing::debug!(%error, "journal not written");
         }
         ended
@@ -544,7 +548,11 @@ impl Inbox {
 
     /// The sender cannot bring it now, but it arrived before.
     fn stays(&mut self, target: Target) {
-        let hash = self.staging.past(target.key).map(|past| past.hash);
+        let hash = self
+            .staging
+            .journal()
+            .past(target.key)
+            .map(|past| past.hash);
         let there = self
             .destination
             .as_planned(target, EntryStatus::AlreadyThere, hash);
@@ -552,7 +560,7 @@ impl Inbox {
     }
 
     fn undo(&mut self, key: EntryKey) {
-        if self.staging.past(key).is_some() {
+        if self.staging.journal().past(key).is_some() {
             self.pending.undo(key);
         }
     }

@@ -11,7 +11,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
 use super::groups::{GroupHash, GroupHasher, group_count, merge};
 use super::handle::FolderHandle;
-use super::staging::{Past, Staging};
+use super::journal::Past;
+use super::staging::Staging;
 use crate::model::{EntryKey, GROUP_BYTES, Problem};
 
 #[derive(Debug)]

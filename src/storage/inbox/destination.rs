@@ -11,8 +11,9 @@ use crate::storage::commit::{self, Left, Ready};
 use crate::storage::conflict::{Conflicts, Verdict};
 use crate::storage::groups::group_count;
 use crate::storage::handle::{FolderHandle, StandingKind};
+use crate::storage::journal::{Intent, Lines, PastEnd, Placed};
 use crate::storage::mending::Looked;
-use crate::storage::staging::{Intent, Lines, PastEnd, Placed, Staging};
+use crate::storage::staging::Staging;
 use crate::storage::tree::{FolderOrigin, Tree};
 
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl Destination {
         self.conflicts.set_rule(rule);
         if self.conflicts.wants_claims() {
             let mut looked = Looked::default();
-            for (key, past) in staging.all_past() {
+            for (key, past) in staging.journal().all_past() {
                 // Where a run was killed, what stands there may be ours or still somebody else's.
                 let ours = past.end == PastEnd::Ours
                     || past.end == PastEnd::Unknown && looked.is_ours(self.tree.root(), past);
@@ -102,13 +103,14 @@ impl Destination {
         }
         let tree = &mut self.tree;
         let taken_up = staging
+            .journal()
             .past_folder(key)
             .is_some_and(|past| tree.take_up(number, &past.name, entry.modified, past.made));
         let made = match taken_up {
             true => Ok(()),
             false => tree.add_apart(number, &entry.name, entry.modified, |name| {
                 // Written before it is made: a kill in between leaves the trace that it is ours.
-                if let Err(error) = staging.record_folder(key, name, false) {
+                if let Err(error) = staging.journal_mut().record_folder(key, name, false) {
                     tracing::debug!(%error, "journal not written");
                 }
             }),
@@ -121,7 +123,7 @@ impl Destination {
         let path = self.tree.folder_path(number);
         if made.is_ok()
             && let Some(name) = self.tree.folder_name(number)
-            && let Err(error) = staging.record_folder(key, name, true)
+            && let Err(error) = staging.journal_mut().record_folder(key, name, true)
         {
             tracing::debug!(%error, "journal not written");
         }
@@ -269,8 +271,8 @@ impl Destination {
         if let (Some(hash), Some(standing)) = (blake3, standing) {
             let found = Intent::found(key, entry, place, standing.modified, &hash);
             let placed = Placed::new(key, &name, false);
-            let written = staging.record(&Lines::from_iter([found]));
-            let written = written.and_then(|()| staging.record_placed(vec![placed]));
+            let written = staging.journal_mut().record(&Lines::from_iter([found]));
+            let written = written.and_then(|()| staging.journal_mut().record_placed(vec![placed]));
             if let Err(error) = written {
                 tracing::debug!(%error, "journal not written");
             }

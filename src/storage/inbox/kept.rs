@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind};
 use super::{Inbox, MEND_AT_MOST_BYTES};
 use crate::model::{EntryKey, EntryKind, GROUP_BYTES, Manifest};
 use crate::storage::groups::GroupHash;
+use crate::storage::journal::Past;
 use crate::storage::mending::{KeptReader, Looked};
-use crate::storage::staging::Past;
 
 /// What is there of a transfer that goes on.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -37,7 +37,7 @@ impl Inbox {
         let mut looked = Looked::default();
         let twins = twins(manifest);
         for key in &twins {
-            self.staging.forget_past(*key);
+            self.staging.journal_mut().forget_past(*key);
         }
         for (number, entry) in (0_u32..).zip(manifest.entries()) {
             let (EntryKind::File { len_bytes, .. }, Some(key)) = (entry.kind, manifest.key(number))
@@ -49,7 +49,7 @@ impl Inbox {
                 continue;
             }
             let arrived = self.arrived_before(key);
-            let past = self.staging.past(key);
+            let past = self.staging.journal().past(key);
             let past =
                 past.filter(|past| past.len_bytes == len_bytes && past.modified == entry.modified);
             // A part that is still there was never renamed.
@@ -84,7 +84,7 @@ impl Inbox {
 
     /// It arrived in a run that came to its end.
     pub(super) fn arrived_before(&self, key: EntryKey) -> bool {
-        let past = self.staging.past(key);
+        let past = self.staging.journal().past(key);
         self.rest == Rest::Failed && past.is_some_and(Past::arrived)
     }
 
