@@ -33,8 +33,28 @@ pub enum Stage {
     Stranger,
     /// It has said by which way it enters, and perhaps paid for it; its proof is on its way.
     Challenged,
+    /// Its proof has come, and is being looked at.
+    Answered,
     /// It knows the secret: it is not turned away for others any more.
     Proven,
+}
+
+/// Whether something lies in the socket that its thread has had no time to read.
+#[cfg(unix)]
+fn has_unread(socket: &TcpStream) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut watched = [PollFd::new(socket, PollFlags::IN)];
+    poll(&mut watched, Some(&now)).is_ok_and(|ready| ready > 0)
+}
+
+/// Without poll(2) it is not known.
+#[cfg(not(unix))]
+fn has_unread(_socket: &TcpStream) -> bool {
+    false
 }
 
 impl Cut {
@@ -69,16 +89,20 @@ impl Cut {
         lock(&self.0).stage
     }
 
-    /// When it got its challenge.
-    pub fn challenged(&self) -> Option<Instant> {
-        lock(&self.0).challenged
+    /// When it got its challenge, if it has not answered that.
+    pub fn owes_answer_since(&self) -> Option<Instant> {
+        let held = lock(&self.0);
+        let since = held.challenged?;
+        let read = held.stage >= Stage::Answered;
+        let comes = || matches!(&held.state, State::Connected(socket) if has_unread(socket));
+        (!read && !comes()).then_some(since)
     }
 
-    /// Ends it, unless the client has proven itself in the meantime. The client is not told yet: it
+    /// Ends it, unless the client has come further than this in the meantime. The client is not told yet: it
     /// is when the socket that this gives is dropped.
-    pub fn turn_away(&self) -> Option<TcpStream> {
+    pub fn turn_away(&self, stage: Stage) -> Option<TcpStream> {
         let mut held = lock(&self.0);
-        if held.stage == Stage::Proven {
+        if held.stage > stage {
             return None;
         }
         match std::mem::replace(&mut held.state, State::Cut) {

@@ -512,8 +512,12 @@ impl Doorkeeper<'_> {
         self.trace.step(Phase::Hello);
         let mut client_name = None;
         let mut entry = Entry::Unchosen;
+        let mut stage = Stage::Stranger;
         while !machine.verified() {
             let frame = wire.receive()?;
+            if stage == Stage::Challenged {
+                self.cut.reached(Stage::Answered);
+            }
             if client_name.is_none() {
                 if let Some(nonce) = nonce_of(&frame) {
                     return Err(GreetingError::Called(nonce));
@@ -536,7 +540,7 @@ impl Doorkeeper<'_> {
                     return Err(wrong.map_or(refusal.into(), GreetingError::Wrong));
                 }
             };
-            let stage = match &event {
+            stage = match &event {
                 None | Some(ServerEvent::Hello(_)) => Stage::Stranger,
                 Some(
                     ServerEvent::Wants(_)

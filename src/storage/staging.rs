@@ -62,7 +62,9 @@ impl Staging {
         let writing = |error: io::Error| Problem::writing(&error);
         let name = transfer.to_string();
         for _attempt in 0..ATTEMPTS {
-            let area = open_area(&save_folder)?;
+            let Some(area) = open_area(&save_folder)? else {
+                continue;
+            };
             // Nobody sweeps or removes the area until the lock is taken.
             let _guard = area.guard();
             match area.make_private_folder(&name) {
@@ -358,22 +360,24 @@ fn is_ours(name: &str) -> bool {
     name == LOCK || name == JOURNAL || part_key(name).is_some()
 }
 
-fn open_area(save_folder: &FolderHandle) -> Result<FolderHandle, Problem> {
+/// None if somebody removed it, empty as it was, before it was open.
+fn open_area(save_folder: &FolderHandle) -> Result<Option<FolderHandle>, Problem> {
     let in_the_way = |what: &str| Problem::other(&format!("{AREA} in the save folder {what}"));
     match save_folder.make_private_folder(AREA) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(Problem::writing(&error)),
     }
-    let area = save_folder.folder(AREA).map_err(|error| {
-        if is_not_a_folder(&error) {
-            in_the_way("is not a folder; move it away")
-        } else {
-            Problem::writing(&error)
+    let area = match save_folder.folder(AREA) {
+        Ok(area) => area,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_not_a_folder(&error) => {
+            return Err(in_the_way("is not a folder; move it away"));
         }
-    })?;
+        Err(error) => return Err(Problem::writing(&error)),
+    };
     match area.is_ours(save_folder) {
-        Ok(true) => Ok(area),
+        Ok(true) => Ok(Some(area)),
         Ok(false) => Err(in_the_way("belongs to another user")),
         Err(error) => Err(Problem::writing(&error)),
     }

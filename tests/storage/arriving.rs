@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use ropeway::model::EntryStatus;
+use ropeway::model::{EntryStatus, TransferId};
+use ropeway::storage::Inbox;
 
 use crate::support::{Receiver, at, carry, file, folder, listing, target};
 
@@ -304,4 +305,23 @@ fn what_arrives_is_as_private_as_the_umask_asks() {
         let metadata = fs::metadata(dir.path().join("save/source").join(path)).unwrap();
         assert_eq!(metadata.permissions().mode() & 0o777, expected, "{path}");
     }
+}
+
+#[test]
+fn transfers_that_end_and_begin_at_the_same_moment_leave_each_other_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    std::thread::scope(|scope| {
+        for thread in 0..8_u8 {
+            scope.spawn(move || {
+                for number in 0..250_u8 {
+                    let mut id = [thread; 16];
+                    id[0] = number;
+                    // Dropped with nothing in it: it removes what it does not share, and tries the rest.
+                    Inbox::create(place, TransferId(id)).unwrap();
+                }
+            });
+        }
+    });
+    assert!(!place.join(".ropeway").exists());
 }

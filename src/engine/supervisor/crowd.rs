@@ -102,44 +102,82 @@ impl Supervisor {
             .count()
     }
 
-    /// Turns a stranger of this neighbourhood away, or of the busiest one, if there are too many.
-    pub(super) fn make_room(&mut self, from: IpAddr) {
-        let mut strangers: HashMap<IpAddr, Vec<(Stage, Instant, ConnectionId)>> = HashMap::new();
+    /// Whether others of this neighbourhood are at the door, or on their way from it.
+    pub(super) fn is_crowded(&self, near: IpAddr) -> bool {
+        self.clients().any(|(_, client)| {
+            let here = matches!(client.standing, Standing::Stranger | Standing::Leaving);
+            here && neighbourhood(client.from) == near
+        })
+    }
+
+    /// Turns a stranger of this neighbourhood away, or of the busiest one, if there are too many. `false`: there is no
+    /// room for one more of this neighbourhood, since all of them are about to be heard.
+    pub(super) fn make_room(&mut self, from: IpAddr) -> bool {
+        // Their threads go on meanwhile: who has come further than it had when it was looked at stays.
+        for _looked_again in 0..STRANGERS_NEAR {
+            match self.who_goes(neighbourhood(from)) {
+                Goes::Nobody => return true,
+                Goes::Newcomer => return false,
+                Goes::This(stranger, stage) => {
+                    if self.turn_away(stranger, stage) {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    fn who_goes(&self, newcomer: IpAddr) -> Goes {
+        let mut strangers: HashMap<IpAddr, Vec<There>> = HashMap::new();
         for (id, connection) in &self.connections {
             if let Role::Incoming(incoming) = &connection.role
                 && incoming.standing == Standing::Stranger
-                && connection.cut.stage() < Stage::Proven
             {
-                let near = strangers.entry(neighbourhood(incoming.from)).or_default();
-                let challenged = connection.cut.challenged();
-                let stage = match challenged {
-                    Some(_) => Stage::Challenged,
-                    None => Stage::Stranger,
+                // In this order: what it owes is not there any more once it has come further.
+                let owes = connection.cut.owes_answer_since();
+                let there = match (owes, connection.cut.stage()) {
+                    (_, Stage::Proven) => continue,
+                    (Some(since), _) => (Stage::Challenged, since, *id),
+                    (None, Stage::Stranger) => (Stage::Stranger, incoming.since, *id),
+                    (None, _) => (Stage::Answered, incoming.since, *id),
                 };
-                near.push((stage, challenged.unwrap_or(incoming.since), *id));
+                let near = strangers.entry(neighbourhood(incoming.from)).or_default();
+                near.push(there);
             }
         }
         let total: usize = strangers.values().map(Vec::len).sum();
-        let near = strangers.get(&neighbourhood(from));
-        let busiest = if near.is_some_and(|near| near.len() >= STRANGERS_NEAR) {
-            near
-        } else if total >= STRANGERS {
-            // Of equally busy ones that of the oldest stranger.
-            let oldest = |near: &Vec<_>| near.iter().map(|(_, since, _)| *since).min();
-            let busy = strangers.values();
-            busy.max_by_key(|near| (near.len(), oldest(near).map(std::cmp::Reverse)))
-        } else {
-            None
-        };
-        if let Some(first) = busiest.and_then(|near| first_to_go(near, Instant::now()))
-            && let Some(connection) = self.connections.get_mut(&first)
-            && let Some(socket) = connection.cut.turn_away()
+        let now = Instant::now();
+        if let Some(near) = strangers.get(&newcomer)
+            && near.len() >= STRANGERS_NEAR
         {
-            self.turned_away.keep(socket);
-            if let Role::Incoming(incoming) = &mut connection.role {
-                incoming.standing = Standing::Leaving;
-            }
+            return first_to_go(near, now).map_or(Goes::Newcomer, Goes::this);
         }
+        if total < STRANGERS {
+            return Goes::Nobody;
+        }
+        // Of equally busy ones that of the oldest stranger.
+        let oldest = |near: &Vec<_>| near.iter().map(|(_, since, _)| *since).min();
+        let busy = strangers.values();
+        let busiest = busy.max_by_key(|near| (near.len(), oldest(near).map(std::cmp::Reverse)));
+        // Who comes from elsewhere has no part in that.
+        let goes = busiest.and_then(|near| first_to_go(near, now).or_else(|| longest_there(near)));
+        goes.map_or(Goes::Nobody, Goes::this)
+    }
+
+    /// `false`: it has come further than that.
+    fn turn_away(&mut self, stranger: ConnectionId, stage: Stage) -> bool {
+        let Some(connection) = self.connections.get_mut(&stranger) else {
+            return true;
+        };
+        let Some(socket) = connection.cut.turn_away(stage) else {
+            return connection.cut.is_cut();
+        };
+        self.turned_away.keep(socket);
+        if let Role::Incoming(incoming) = &mut connection.role {
+            incoming.standing = Standing::Leaving;
+        }
+        true
     }
 
     /// A client has just proven itself, or shows symbols: somebody has to go if that is one too many.
@@ -213,24 +251,48 @@ impl Supervisor {
     }
 }
 
-/// Who has a challenge answers within this time, even if this computer or its own is busy; its answer may be on
-/// the way, and one whose answer is not heard does not come back by itself.
+/// Who has a challenge answers within this time, even if this computer or its own is busy. It does not come back by
+/// itself once it has answered: whoever takes its answer and hangs up may be somebody who guesses.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+
+enum Goes {
+    Nobody,
+    /// Of its neighbourhood there is nobody who may go.
+    Newcomer,
+    This(ConnectionId, Stage),
+}
+
+impl Goes {
+    fn this((stage, _, stranger): There) -> Self {
+        Self::This(stranger, stage)
+    }
+}
+
+/// One of a neighbourhood, since when it is in its stage.
+type There = (Stage, Instant, ConnectionId);
 
 /// Of the strangers of one neighbourhood: the oldest that has not come as far as a challenge. But those
 /// who have, and say no more, are never more than half: the others would take turns on the few places
-/// that are left, each for too short a time to prove anything. Each has its stage, and since when it is there.
-fn first_to_go(near: &[(Stage, Instant, ConnectionId)], now: Instant) -> Option<ConnectionId> {
-    let oldest = |wanted: Stage| {
-        let those = near.iter().filter(move |(stage, ..)| *stage == wanted);
-        those.min_by_key(|(_, since, id)| (*since, *id))
-    };
-    let (stranger, challenged) = (oldest(Stage::Stranger), oldest(Stage::Challenged));
-    let challenges = near.iter().filter(|(it, ..)| *it == Stage::Challenged);
-    let is_late = |(_, since, _): &&_| now.saturating_duration_since(*since) >= ANSWERS_WITHIN;
-    let late = challenged.filter(|_| challenges.count() > near.len() / 2);
-    let goes = late.filter(is_late).or(stranger).or(challenged);
-    goes.map(|(.., id)| *id)
+/// that are left, each for too short a time to prove anything. None if all have answered, or still may.
+fn first_to_go(near: &[There], now: Instant) -> Option<There> {
+    let is_late = |since: Instant| now.saturating_duration_since(since) >= ANSWERS_WITHIN;
+    let late = oldest(near, Stage::Challenged).filter(|(_, since, _)| is_late(*since));
+    let challenged = near.iter().filter(|(it, ..)| *it == Stage::Challenged);
+    let is_most = challenged.count() > near.len() / 2;
+    let goes = late
+        .filter(|_| is_most)
+        .or_else(|| oldest(near, Stage::Stranger));
+    goes.or(late)
+}
+
+/// The last resort, where others would be kept out.
+fn longest_there(near: &[There]) -> Option<There> {
+    oldest(near, Stage::Challenged).or_else(|| oldest(near, Stage::Answered))
+}
+
+fn oldest(near: &[There], stage: Stage) -> Option<There> {
+    let those = near.iter().filter(|(it, ..)| *it == stage);
+    those.min_by_key(|(_, since, id)| (*since, *id)).copied()
 }
 
 #[cfg(test)]
@@ -268,7 +330,7 @@ mod tests {
         let after = |stages: &[Stage], now: Instant| {
             let numbered = stages.iter().zip(1..);
             let near = numbered.map(|(stage, n)| (*stage, begun + Duration::from_millis(n), n));
-            first_to_go(&near.collect::<Vec<_>>(), now)
+            first_to_go(&near.collect::<Vec<_>>(), now).map(|(.., id)| id)
         };
         let near = |stages: &[Stage]| after(stages, begun + ANSWERS_WITHIN * 2);
         let (new, challenged) = (Stage::Stranger, Stage::Challenged);
@@ -278,9 +340,12 @@ mod tests {
         assert_eq!(near(&[challenged, new, new]), Some(2));
         assert_eq!(near(&[challenged, challenged, new, new]), Some(3));
         assert_eq!(near(&[new, challenged, challenged]), Some(2));
-        // Their answers may be on the way.
+        // Their answers may be on the way, or have come.
         let soon = |stages: &[Stage]| after(stages, begun + ANSWERS_WITHIN / 2);
+        let answered = Stage::Answered;
         assert_eq!(soon(&[challenged, challenged, new]), Some(3));
-        assert_eq!(soon(&[challenged, challenged]), Some(1));
+        assert_eq!(soon(&[challenged, answered]), None);
+        assert_eq!(near(&[answered, challenged, answered]), Some(2));
+        assert_eq!(near(&[answered, answered]), None);
     }
 }

@@ -178,7 +178,7 @@ impl Supervisor {
         let from = neighbourhood(addr.ip());
         let Some(cut) = self.admit(addr) else {
             // Whoever has no part in that is to come back soon.
-            if self.leaving(Some(from)) > 0 {
+            if self.is_crowded(from) {
                 self.turned_away.keep(socket);
             }
             return;
@@ -193,7 +193,10 @@ impl Supervisor {
     /// Whether there is room for one more.
     fn admit(&mut self, addr: SocketAddr) -> Option<Arc<Cut>> {
         let from = addr.ip().to_canonical();
-        self.make_room(from);
+        if !self.make_room(from) {
+            tracing::debug!(%from, "turned away: others are about to be heard");
+            return None;
+        }
         let near = Some(neighbourhood(from));
         if self.leaving(near) >= LEAVING_NEAR || self.leaving(None) >= LEAVING {
             tracing::debug!(%from, "turned away: too many are about to leave");
