@@ -199,7 +199,7 @@ enum Line {
     },
 }
 
-/// What the journal says of a file: as `storage::staging::Past`.
+/// What the journal says of a file: as `storage::journal::Past`.
 #[derive(Clone)]
 struct Past {
     place: String,

@@ -6,26 +6,26 @@
 //! to send or pieces of files to read; only one thread may ask for them. The machine never sees
 //! content, only counts.
 
+mod budget;
 mod comparing;
+mod mending;
+mod part;
 mod statuses;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::bulk::{
     BatchFrame, CHUNK_BYTES, DataFrame, FileEnd, Groups, SMALL_FILE_BYTES, STRIPED_CHUNK_BYTES,
     cost,
 };
 use super::message::{
-    Accept, Cancel, Decline, Failed, Frame, Hex, Kept, ManifestEnd, ManifestPart, Offer, Pause,
-    Received, Status, Violation, WireEntry, WireProblem,
+    Accept, Cancel, Decline, Failed, Frame, Hex, ManifestEnd, Offer, Pause, Received, Status,
+    Violation, WireProblem,
 };
-use crate::model::{Entry, EntryKind, GROUP_BYTES, Hold, Holds, Problem, TransferId};
-
-/// Entries in one manifest frame: about 64 KiB with usual names.
-const MANIFEST_PART_ENTRIES: usize = 512;
-/// Bytes of names, as JSON has them, after which a manifest frame is sent although it has fewer
-/// entries. One more name (6 KiB at most) and 120 bytes of the rest of each entry still fit.
-const MANIFEST_PART_NAME_BYTES: usize = 128 << 10;
+use crate::model::{Entry, EntryKind, Hold, Holds, Problem, TransferId};
+use budget::Budget;
+use mending::Mendings;
+use part::Part;
 
 /// What the driver does next for the ordered lane.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,28 +90,6 @@ enum Slot {
     Settled,
 }
 
-/// A file of which the receiver has a beginning. What lies behind it travels at once, while both
-/// ends compare the groups before it; those that differ follow.
-#[derive(Debug)]
-struct Mending {
-    /// Groups that the receiver has.
-    kept: u32,
-    /// Of these, hashes that came from the receiver.
-    told: u32,
-    /// Of these, compared by the driver.
-    compared: u32,
-    /// What is to be sent: from, to.
-    ranges: VecDeque<(u64, u64)>,
-}
-
-/// The price of the frame that is being read, until it is certain that it will be sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Planned {
-    Nothing,
-    Chunk { entry: u32, len: usize },
-    Batch { items: usize },
-}
-
 #[derive(Debug)]
 pub struct Sender {
     state: State,
@@ -121,10 +99,7 @@ pub struct Sender {
     lens: Vec<u64>,
     total_bytes: u64,
     complete: bool,
-    part: Vec<WireEntry>,
-    part_name_bytes: usize,
-    /// Entries that cannot be sent, to be said behind the manifest part that lists them.
-    part_failed: Vec<Failed>,
+    part: Part,
     control: VecDeque<Vec<u8>>,
     bulk: VecDeque<Vec<u8>>,
     events: VecDeque<SenderEvent>,
@@ -132,19 +107,13 @@ pub struct Sender {
     cursor: usize,
     /// The file whose chunks are on their way, and how far.
     current: Option<(u32, u64)>,
-    mending: BTreeMap<u32, Mending>,
+    mending: Mendings,
     /// Files whose hashes are to be told: entry, groups asked for, groups told.
     asked: VecDeque<(u32, u32, u32)>,
     /// Files whose hashes were told, and which the receiver has not answered.
     unanswered: usize,
-    /// The range of a file being mended that is on its way: entry, from, to.
-    range: Option<(u32, u64, u64)>,
-    /// What was asked of the driver last and is paid for; what it cannot read costs nothing.
-    planned: Planned,
-    granted: u64,
-    used: u64,
+    budget: Budget,
     held: u64,
-    sent_bytes: u64,
     /// Content in one frame.
     chunk_bytes: usize,
     /// Content of files that the receiver leaves out, or settled before they had ended.
@@ -175,23 +144,17 @@ impl Sender {
             lens: Vec::new(),
             total_bytes: 0,
             complete: false,
-            part: Vec::new(),
-            part_name_bytes: 0,
-            part_failed: Vec::new(),
+            part: Part::default(),
             control: VecDeque::from([offer.encode()]),
             bulk: VecDeque::new(),
             events: VecDeque::new(),
             cursor: 0,
             current: None,
-            mending: BTreeMap::new(),
+            mending: Mendings::default(),
             asked: VecDeque::new(),
             unanswered: 0,
-            range: None,
-            planned: Planned::Nothing,
-            granted: 0,
-            used: 0,
+            budget: Budget::default(),
             held: 0,
-            sent_bytes: 0,
             chunk_bytes: CHUNK_BYTES,
             left_out_bytes: 0,
             settled: 0,
@@ -210,34 +173,15 @@ impl Sender {
         });
         self.lens.push(entry.len_bytes());
         self.total_bytes = self.total_bytes.saturating_add(entry.len_bytes());
-        self.part.push(WireEntry::from(entry));
-        self.part_name_bytes = self
-            .part_name_bytes
-            .saturating_add(escaped_len(entry.name.as_str()));
-        if let Some(problem) = problem {
-            self.part_failed.push(Failed {
-                entry: number,
-                problem: WireProblem::from(problem),
-            });
-        }
-        if self.part.len() >= MANIFEST_PART_ENTRIES
-            || self.part_name_bytes >= MANIFEST_PART_NAME_BYTES
-        {
+        self.part.push(number, entry, problem);
+        if self.part.is_full() {
             self.flush_part();
         }
     }
 
     /// Sends what is listed so far, although the part is not full: nothing was found for a while.
     pub fn flush_part(&mut self) {
-        if !self.part.is_empty() {
-            let entries = std::mem::take(&mut self.part);
-            self.part_name_bytes = 0;
-            let part = Frame::Manifest(ManifestPart { entries });
-            self.bulk.push_back(part.encode());
-        }
-        for failed in self.part_failed.drain(..) {
-            self.bulk.push_back(Frame::Failed(failed).encode());
-        }
+        self.part.flush(&mut self.bulk);
     }
 
     /// The walk is over.
@@ -253,7 +197,12 @@ impl Sender {
 
     /// Entries are listed that the peer has not been told of yet.
     pub fn has_unsaid_entries(&self) -> bool {
-        !self.part.is_empty()
+        self.part.len() > 0
+    }
+
+    /// Entries before this one are in a manifest frame.
+    fn announced(&self) -> usize {
+        self.slots.len().saturating_sub(self.part.len())
     }
 
     /// Bulk frames that wait to be sent; the walk pauses while there are many.
@@ -311,7 +260,7 @@ impl Sender {
                 Err(Violation::Malformed("an answer to another transfer"))
             }
             (State::Offered, Frame::Accept(accept)) => {
-                self.granted = accept.credit;
+                self.budget.grant(accept.credit);
                 self.state = State::Sending;
                 self.events.push_back(SenderEvent::Accepted);
                 Ok(())
@@ -338,7 +287,7 @@ impl Sender {
             }
             (State::Sending | State::Finishing, Frame::Credit(credit)) => {
                 // Both only grow; an older frame cannot take anything back.
-                self.granted = self.granted.max(credit.granted);
+                self.budget.grant(credit.granted);
                 self.held = self.held.max(credit.held).min(self.total_bytes);
                 Ok(())
             }
@@ -400,8 +349,7 @@ impl Sender {
 
     /// The next thing to do for the ordered lane; `None` until something changes.
     pub fn poll_bulk(&mut self) -> Option<Bulk> {
-        // What was planned before is on its way.
-        self.planned = Planned::Nothing;
+        self.budget.plan_nothing();
         if let Some(frame) = self.bulk.pop_front() {
             return Some(Bulk::Frame(frame));
         }
@@ -420,7 +368,7 @@ impl Sender {
         self.skip_done();
         if let Some(&len) = self.lens.get(self.cursor) {
             // What the peer has not been told of yet cannot be sent.
-            let announced = self.slots.len().saturating_sub(self.part.len());
+            let announced = self.announced();
             if self.cursor >= announced {
                 return None;
             }
@@ -444,16 +392,13 @@ impl Sender {
     pub fn file_ended(&mut self, entry: u32, result: Result<[u8; 32], Problem>) {
         if self.slots.get(entry as usize) == Some(&Slot::Settled) {
             // The receiver told its fate meanwhile; that it ends with *failed* is queued.
-            self.not_sent(entry);
+            self.budget.not_sent(entry);
             return;
         }
         if self.current.is_some_and(|(current, _)| current == entry) {
             self.current = None;
         }
-        self.mending.remove(&entry);
-        if self.range.is_some_and(|(current, ..)| current == entry) {
-            self.range = None;
-        }
+        self.mending.remove(entry);
         let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
         if let Some(slot) = self.slots.get_mut(entry as usize)
             && matches!(
@@ -468,7 +413,7 @@ impl Sender {
             }
         }
         if result.is_err() {
-            self.not_sent(entry);
+            self.budget.not_sent(entry);
         }
         let frame = match result {
             Ok(hash) => {
@@ -477,7 +422,7 @@ impl Sender {
                     len_bytes,
                     hash,
                 };
-                self.used = self.used.saturating_add(cost(FileEnd::BODY_BYTES));
+                self.budget.pay(cost(FileEnd::BODY_BYTES));
                 end.encode()
             }
             Err(problem) => Frame::Failed(Failed {
@@ -488,17 +433,6 @@ impl Sender {
         };
         // Ahead of manifest parts: the receiver has room for one open file.
         self.bulk.push_front(frame);
-    }
-
-    /// Takes back the price of a chunk of the file that was asked for last, and does not travel.
-    fn not_sent(&mut self, entry: u32) {
-        if let Planned::Chunk { entry: read, len } = self.planned
-            && read == entry
-        {
-            self.used = self.used.saturating_sub(DataFrame::cost(len));
-            self.sent_bytes = self.sent_bytes.saturating_sub(len as u64);
-            self.planned = Planned::Nothing;
-        }
     }
 
     /// The receiver still wants the file; what was asked of it may be sent.
@@ -514,15 +448,7 @@ impl Sender {
     /// A file of a batch could not be read; it is not in the batch frame.
     pub fn batch_file_failed(&mut self, entry: u32, problem: &Problem) {
         let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
-        self.sent_bytes = self.sent_bytes.saturating_sub(len_bytes);
-        self.used = self.used.saturating_sub(BatchFrame::item_bytes(len_bytes));
-        if let Planned::Batch { items } = &mut self.planned {
-            *items = items.saturating_sub(1);
-            if *items == 0 {
-                // Nothing is left of it to send.
-                self.used = self.used.saturating_sub(cost(0));
-            }
-        }
+        self.budget.not_in_batch(len_bytes);
         let failed = Failed {
             entry,
             problem: WireProblem::from(problem),
@@ -537,7 +463,7 @@ impl Sender {
 
     /// Content put on the wire.
     pub fn sent_bytes(&self) -> u64 {
-        self.sent_bytes
+        self.budget.sent_bytes()
     }
 
     pub fn entries(&self) -> usize {
@@ -559,12 +485,11 @@ impl Sender {
 
     /// There is content to send, and the receiver has to allow more first.
     pub fn lacks_credit(&self) -> bool {
-        let content = self.current.is_some()
-            || self.range.is_some()
-            || self.cursor < self.slots.len().saturating_sub(self.part.len());
+        let content =
+            self.current.is_some() || self.mending.is_sending() || self.cursor < self.announced();
         self.state == State::Sending
             && content
-            && !self.credit_for(DataFrame::cost(self.chunk_bytes))
+            && !self.budget.allows(DataFrame::cost(self.chunk_bytes))
     }
 
     /// Everything is sent; the receiver has the word.
@@ -582,56 +507,19 @@ impl Sender {
         let left = len_bytes.saturating_sub(offset);
         if left == 0 {
             return self
-                .credit_for(cost(FileEnd::BODY_BYTES))
+                .budget
+                .allows(cost(FileEnd::BODY_BYTES))
                 .then_some(Bulk::End { entry });
         }
         let len = usize::try_from(left)
             .unwrap_or(usize::MAX)
             .min(self.chunk_bytes);
-        let price = DataFrame::cost(len);
-        if !self.credit_for(price) {
+        if !self.budget.allows(DataFrame::cost(len)) {
             return None;
         }
-        self.used = self.used.saturating_add(price);
-        self.sent_bytes = self.sent_bytes.saturating_add(len as u64);
+        self.budget.plan_chunk(entry, len);
         self.current = Some((entry, offset.saturating_add(len as u64)));
-        self.planned = Planned::Chunk { entry, len };
         Some(Bulk::Chunk { entry, offset, len })
-    }
-
-    /// The outer `None`: there is nothing to do for files being mended, or not now.
-    fn next_mending(&mut self) -> Option<Option<Bulk>> {
-        if self.range.is_none() {
-            let mut mending = self.mending.iter_mut();
-            self.range = mending.find_map(|(entry, mending)| {
-                let (from, to) = mending.ranges.pop_front()?;
-                Some((*entry, from, to))
-            });
-        }
-        if let Some((entry, from, to)) = self.range {
-            let len = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
-            let len = len.min(self.chunk_bytes);
-            let price = DataFrame::cost(len);
-            if !self.credit_for(price) {
-                return Some(None);
-            }
-            self.used = self.used.saturating_add(price);
-            self.sent_bytes = self.sent_bytes.saturating_add(len as u64);
-            let next = from.saturating_add(len as u64);
-            self.range = (next < to).then_some((entry, next, to));
-            self.planned = Planned::Chunk { entry, len };
-            return Some(Some(Bulk::Chunk {
-                entry,
-                offset: from,
-                len,
-            }));
-        }
-        let mut whole = self.mending.iter();
-        let (&entry, _) = whole.find(|(_, mending)| mending.compared == mending.kept)?;
-        if !self.credit_for(cost(FileEnd::BODY_BYTES)) {
-            return Some(None);
-        }
-        Some(Some(Bulk::End { entry }))
     }
 
     /// As many small files in a row as fit one frame and the credit.
@@ -651,7 +539,10 @@ impl Sender {
                 if !items.is_empty() && grown > self.chunk_bytes as u64 {
                     break;
                 }
-                if !self.credit_for(cost(usize::try_from(grown).unwrap_or(usize::MAX))) {
+                if !self
+                    .budget
+                    .allows(cost(usize::try_from(grown).unwrap_or(usize::MAX)))
+                {
                     break;
                 }
                 body = grown;
@@ -662,22 +553,14 @@ impl Sender {
         if items.is_empty() {
             return None;
         }
-        for &(entry, len) in &items {
+        for &(entry, _) in &items {
             if let Some(slot) = self.slots.get_mut(entry as usize) {
                 *slot = Slot::Sent;
             }
-            self.sent_bytes = self.sent_bytes.saturating_add(u64::from(len));
         }
-        self.used = self
-            .used
-            .saturating_add(cost(usize::try_from(body).unwrap_or(usize::MAX)));
+        self.budget.plan_batch(&items, body);
         self.cursor = at;
-        self.planned = Planned::Batch { items: items.len() };
         Some(Bulk::Batch(items))
-    }
-
-    fn credit_for(&self, price: u64) -> bool {
-        self.used.saturating_add(price) <= self.granted
     }
 
     fn skip_done(&mut self) {
@@ -690,111 +573,14 @@ impl Sender {
         }
     }
 
-    /// The receiver has some of it from an earlier run.
-    fn keep(&mut self, kept: &Kept) -> Result<(), Violation> {
-        const UNFIT: Violation = Violation::Malformed("a claim to have what was not offered");
-        for &(first, last) in &kept.done {
-            let range = self.slots.get_mut(first as usize..=last as usize);
-            let range = range.filter(|_| first <= last && last < u32::MAX);
-            for (slot, number) in range.ok_or(UNFIT)?.iter_mut().zip(first..) {
-                if *slot != Slot::Listed {
-                    return Err(UNFIT);
-                }
-                *slot = Slot::Settled;
-                self.settled = self.settled.saturating_add(1);
-                let len_bytes = self.lens.get(number as usize).copied().unwrap_or(0);
-                self.held = self.held.saturating_add(len_bytes);
-            }
-        }
-        for &(entry, bytes) in &kept.partial {
-            let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
-            let slot = self.slots.get_mut(entry as usize).ok_or(UNFIT)?;
-            let groups = u32::try_from(bytes.checked_div(GROUP_BYTES).unwrap_or(0));
-            let whole = bytes.checked_rem(GROUP_BYTES) == Some(0);
-            let (Slot::Listed, Ok(groups @ 1..), true) = (*slot, groups, whole) else {
-                return Err(UNFIT);
-            };
-            if bytes > len_bytes || len_bytes <= GROUP_BYTES {
-                return Err(UNFIT);
-            }
-            *slot = Slot::Mending;
-            self.held = self.held.saturating_add(bytes);
-            let mending = Mending {
-                kept: groups,
-                told: 0,
-                compared: 0,
-                ranges: (bytes < len_bytes)
-                    .then_some((bytes, len_bytes))
-                    .into_iter()
-                    .collect(),
-            };
-            self.mending.insert(entry, mending);
-        }
-        let check_bytes = kept.partial.iter().map(|(_, bytes)| bytes).sum();
-        self.events.push_back(SenderEvent::Kept(check_bytes));
-        Ok(())
-    }
-
-    /// Whether anybody wants to know.
-    fn take_groups(&mut self, groups: &Groups) -> Result<bool, Violation> {
-        let Some(mending) = self.mending.get_mut(&groups.entry) else {
-            // Given up here while they were on their way; or never claimed.
-            return match self.slots.get(groups.entry as usize) {
-                Some(Slot::Sent | Slot::Settled) => Ok(false),
-                Some(Slot::Folder | Slot::Listed | Slot::Asked | Slot::Told | Slot::Mending)
-                | None => Err(Violation::Malformed("hashes of a file that was not kept")),
-            };
-        };
-        let count = u32::try_from(groups.hashes.len()).unwrap_or(u32::MAX);
-        let told = mending.told.saturating_add(count);
-        if groups.first != mending.told || count == 0 || told > mending.kept {
-            return Err(Violation::Malformed("hashes out of order"));
-        }
-        mending.told = told;
-        Ok(true)
-    }
-
-    /// The driver has compared so many more groups of a kept file; these of them differ and travel.
-    pub fn compared(&mut self, entry: u32, count: u32, different: &[u32]) {
-        let len_bytes = self.lens.get(entry as usize).copied().unwrap_or(0);
-        if let Some(mending) = self.mending.get_mut(&entry) {
-            mending.compared = mending.compared.saturating_add(count);
-            for &group in different {
-                let from = u64::from(group).saturating_mul(GROUP_BYTES);
-                let to = from.saturating_add(GROUP_BYTES).min(len_bytes);
-                match mending.ranges.back_mut() {
-                    Some((_, end)) if *end == from => *end = to,
-                    Some(_) | None => mending.ranges.push_back((from, to)),
-                }
-            }
-        }
-    }
-
     #[cfg(test)]
     pub(super) fn goes_on(&self) -> bool {
         self.goes_on
-    }
-
-    /// The receiver has a beginning of this file.
-    pub fn is_mending(&self, entry: u32) -> bool {
-        self.mending.contains_key(&entry)
     }
 
     fn end(&mut self) {
         self.state = State::Ended;
         self.bulk.clear();
         self.part.clear();
-        self.part_failed.clear();
     }
-}
-
-/// Bytes that a string takes in JSON.
-fn escaped_len(text: &str) -> usize {
-    text.bytes().fold(0, |sum: usize, byte| {
-        sum.saturating_add(match byte {
-            b'"' | b'\\' => 2,
-            0..0x20 => 6,
-            _ => 1,
-        })
-    })
 }

@@ -10,10 +10,9 @@ use std::io::{self, ErrorKind, Read as _};
 use super::conflict::{Conflicts, Verdict};
 use super::handle::{FileId, FolderHandle, StandingKind};
 use super::inbox::Committed;
+use super::journal::{Intent, Lines, Past, PastEnd, Place, Placed as PlacedLine};
 use super::names::DiskName;
-use super::staging::{
-    Intent, Lines, Past, PastEnd, Place, Placed as PlacedLine, Staging, part_name,
-};
+use super::staging::{Staging, part_name};
 use super::tree::Tree;
 use super::walk::modified;
 use crate::model::{EntryKey, EntryStatus, Modified, Problem, SafeName};
@@ -77,7 +76,7 @@ pub(super) fn commit(
         let name = name.as_str();
         intents.push(&Intent::new(file, Place { above, name }, took));
     }
-    if let Err(error) = staging.record(&intents) {
+    if let Err(error) = staging.journal_mut().record(&intents) {
         tracing::debug!(%error, "journal not written");
         let problem = Problem::writing(&error);
         if problem.lacks_room() {
@@ -137,7 +136,7 @@ pub(super) fn commit(
         }
         ended.push(report(tree, staging, &file, placed));
     }
-    if let Err(error) = staging.record_placed(lines) {
+    if let Err(error) = staging.journal_mut().record_placed(lines) {
         tracing::debug!(%error, "journal not written");
     }
     (ended, left)
@@ -216,7 +215,7 @@ fn place(
     conflicts: &Conflicts,
     file: &Ready,
 ) -> (Result<(String, Placed), Problem>, Across) {
-    let past = staging.past(file.key);
+    let past = staging.journal().past(file.key);
     let crossed = std::cell::Cell::new(Across::No);
     let placed = tree.place(
         file.parent,

@@ -4,25 +4,33 @@
 //! checked and flushed, in [`Inbox::commit`]. Every entry reaches exactly one [`Committed`].
 //! Progress, credit and what the peer is told are the engine's business.
 
+mod destination;
+mod kept;
+mod pending;
+mod writing;
+
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::commit::{self, FLUSH_TOGETHER, Ready};
-use super::conflict::{Conflicts, Verdict};
-use super::groups::{GroupHash, group_count};
-use super::handle::{FolderHandle, StandingKind, file_id, set_modified};
-use super::mending::{Looked, Mending};
-use super::staging::{Intent, Lines, Past, PastEnd, Placed, Run, Staging};
-use super::tree::{FolderOrigin, Tree};
+use super::commit::{FLUSH_TOGETHER, Ready};
+use super::groups::group_count;
+use super::handle::{file_id, set_modified};
+use super::mending::Mendings;
+use super::staging::{Run, Staging};
+use super::tree::Tree;
 use super::walk::modified;
 use crate::model::{
-    Entry, EntryKey, EntryKind, EntryStatus, GROUP_BYTES, Manifest, Modified, OnConflict, Problem,
-    TransferId,
+    Entry, EntryKey, EntryKind, EntryStatus, Modified, OnConflict, Problem, TransferId,
 };
+use destination::Destination;
+use pending::Pending;
+use writing::Writing;
+
+pub use kept::{Kept, Rest};
 
 pub use super::mending::KeptReader;
 pub use super::space::{Room, free_bytes, room};
@@ -90,65 +98,23 @@ pub struct Target<'a> {
     pub entry: &'a Entry,
 }
 
-/// What is there of a transfer that goes on.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Kept {
-    /// Files that an earlier run committed and that are still as it left them, ascending.
-    pub done: Vec<u32>,
-    /// Files of which so many bytes are staged: whole groups, not compared yet.
-    pub partial: Vec<(u32, u64)>,
-}
-
-/// What may still come of a transfer that goes on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Rest {
-    /// It was cut: everything that is not there as it is listed now.
-    Missing,
-    /// It came to its end: only what did not arrive. What did is the receiver's since, and stays as
-    /// it is or wherever it was moved to.
-    Failed,
-}
-
 /// Dropping it keeps what is staged, for a later run to go on from, unless
 /// [`discard_staged`](Self::discard_staged) said that nobody will.
 #[derive(Debug)]
 pub struct Inbox {
     // Dropped in this order: open files are closed before their folder is removed.
     writing: HashMap<u32, Writing>,
-    /// Files that go on from what an earlier run left.
-    mending: HashMap<u32, Mending>,
-    /// The one of them that was written last; only its file stays open.
-    mended: Option<u32>,
+    /// Files of which a part is there already.
+    mending: Mendings,
     /// Remembered until the end of the file is reached; what still comes for it is ignored.
     failed: HashMap<u32, Problem>,
     /// Their fate was told before they had come; what still comes is ignored.
     left_out: HashSet<u32>,
-    ready: Vec<Ready>,
-    ready_bytes: u64,
-    ready_small_bytes: u64,
-    /// What the next commit reports beside what is ready: failures, what was skipped, and what had
-    /// to be committed early.
-    ended: Vec<Committed>,
-    /// Of these, files that an earlier run had committed in another state.
-    undone: Vec<EntryKey>,
+    pending: Pending,
     rest: Rest,
-    conflicts: Conflicts,
     left_because: Full,
-    /// The save folder is not where it was.
-    gone: bool,
-    tree: Tree,
+    destination: Destination,
     staging: Staging,
-    save_folder: PathBuf,
-}
-
-/// A file under way.
-#[derive(Debug)]
-struct Writing {
-    file: File,
-    hasher: Box<blake3::Hasher>,
-    written_bytes: u64,
-    /// The disk was told to start writing up to here.
-    pushed_bytes: u64,
 }
 
 impl Inbox {
@@ -164,125 +130,27 @@ impl Inbox {
     }
 
     fn open(save_folder: &Path, transfer: TransferId, run: Run) -> Result<Self, Problem> {
-        let open = || -> io::Result<FolderHandle> {
-            let missing = !save_folder.exists();
-            std::fs::create_dir_all(save_folder)?;
-            if missing && let Some(Ok(parent)) = save_folder.parent().map(FolderHandle::open) {
-                parent.flush()?;
-            }
-            FolderHandle::open(save_folder)
-        };
-        let root = Arc::new(open().map_err(|error| Problem::writing(&error))?);
+        let root = destination::open(save_folder).map_err(|error| Problem::writing(&error))?;
+        let root = Arc::new(root);
         let staging = Staging::open(Arc::clone(&root), transfer, run)?;
+        let tree = Tree::new(root, Arc::clone(staging.area()));
         Ok(Self {
             writing: HashMap::new(),
-            mending: HashMap::new(),
-            mended: None,
+            mending: Mendings::default(),
             failed: HashMap::new(),
             left_out: HashSet::new(),
-            ready: Vec::new(),
-            ready_bytes: 0,
-            ready_small_bytes: 0,
-            ended: Vec::new(),
-            undone: Vec::new(),
+            pending: Pending::default(),
             rest: Rest::Missing,
-            conflicts: Conflicts::default(),
             left_because: Full { quota: false },
-            gone: false,
-            tree: Tree::new(root, Arc::clone(staging.area())),
+            destination: Destination::new(save_folder, tree),
             staging,
-            save_folder: save_folder.to_owned(),
         })
     }
 
     /// What happens to a file whose name is taken; without it both are kept. To be called before
     /// anything else.
     pub fn set_rule(&mut self, rule: OnConflict) {
-        self.conflicts.set_rule(rule);
-        if self.conflicts.wants_claims() {
-            let mut looked = Looked::default();
-            for (key, past) in self.staging.all_past() {
-                // Where a run was killed, what stands there may be ours or still somebody else's.
-                let ours = past.end == PastEnd::Ours
-                    || past.end == PastEnd::Unknown && looked.is_ours(self.tree.root(), past);
-                if ours || past.end == PastEnd::Found {
-                    self.conflicts.claim(&past.place, *key, ours, None);
-                }
-            }
-        }
-    }
-
-    /// Compares what an earlier run left with what is offered now. Files of which a beginning is
-    /// there can be [`read`](Self::read_kept) and are written group by group.
-    pub fn kept(&mut self, manifest: &Manifest, rest: Rest) -> Kept {
-        self.rest = rest;
-        let mut kept = Kept::default();
-        let mut looked = Looked::default();
-        let twins = twins(manifest);
-        for key in &twins {
-            self.staging.forget_past(*key);
-        }
-        for (number, entry) in (0_u32..).zip(manifest.entries()) {
-            let (EntryKind::File { len_bytes, .. }, Some(key)) = (entry.kind, manifest.key(number))
-            else {
-                continue;
-            };
-            // Which of them an earlier run had is not known.
-            if twins.contains(&key) {
-                continue;
-            }
-            let arrived = self.arrived_before(key);
-            let past = self.staging.past(key);
-            let past =
-                past.filter(|past| past.len_bytes == len_bytes && past.modified == entry.modified);
-            // A part that is still there was never renamed.
-            if let Some(past) = past.filter(|_| !self.staging.has_left(key))
-                && (arrived || looked.is_there(self.tree.root(), past))
-            {
-                kept.done.push(number);
-                // The run that put it there may have ended before it flushed the folder.
-                self.tree.touch(entry.parent);
-                continue;
-            }
-            if arrived {
-                // It is another file by now; `start` refuses it.
-                continue;
-            }
-            let Some(left) = self.staging.take_left(key) else {
-                continue;
-            };
-            let whole = left.min(len_bytes) / GROUP_BYTES;
-            // The list of a file's groups is memory.
-            let too_large = len_bytes > MEND_AT_MOST_BYTES;
-            if whole == 0 || len_bytes <= GROUP_BYTES || too_large {
-                self.staging.remove_part(key);
-                continue;
-            }
-            kept.partial.push((number, whole * GROUP_BYTES));
-            self.mending.insert(number, Mending::new(key, len_bytes));
-        }
-        self.staging.remove_left();
-        kept
-    }
-
-    /// It arrived in a run that came to its end.
-    fn arrived_before(&self, key: EntryKey) -> bool {
-        let past = self.staging.past(key);
-        self.rest == Rest::Failed && past.is_some_and(Past::arrived)
-    }
-
-    /// For reading the groups that are there of a kept file, beside the writing.
-    pub fn read_kept(&self, number: u32, bytes: u64) -> io::Result<KeptReader> {
-        let mending = self.mending.get(&number).ok_or(ErrorKind::NotFound)?;
-        let file = self.staging.read_part(mending.key)?;
-        Ok(KeptReader::new(file, bytes / GROUP_BYTES))
-    }
-
-    /// What [`KeptReader`] found: until other content comes for them, these groups count as there.
-    pub fn checked(&mut self, number: u32, first: u32, hashes: &[GroupHash]) {
-        if let Some(mending) = self.mending.get_mut(&number) {
-            mending.checked(first as usize, hashes);
-        }
+        self.destination.set_rule(rule, &self.staging);
     }
 
     /// Nobody will go on with it: what is staged goes when the inbox is dropped.
@@ -294,69 +162,20 @@ impl Inbox {
     /// of that name makes it `name (1)`. Has to come before what lies in the folder. A folder that
     /// cannot be made fails everything in it with [`Problem::Folder`].
     pub fn add_folder(&mut self, number: u32, entry: &Entry) -> Result<Committed, Full> {
-        let added = self.tree.add_folder(number, entry, &mut self.staging);
-        let status = match added {
-            Ok(FolderOrigin::Made) => EntryStatus::Arrived,
-            Ok(FolderOrigin::Merged) => EntryStatus::AlreadyThere,
-            Err(problem) if problem.lacks_room() => return Err(Full::of(&problem)),
-            Err(problem) => EntryStatus::Failed(problem),
-        };
-        Ok(Committed {
-            number,
-            path: self.tree.folder_path(number),
-            len_bytes: 0,
-            blake3: None,
-            status,
-        })
+        let staging = &mut self.staging;
+        self.destination.add_folder(number, entry, staging)
     }
 
     /// Makes a picked folder. Under [`OnConflict::Separate`] it merges with nothing but what an earlier
     /// run of this transfer made for it.
     pub fn add_picked_folder(&mut self, target: Target) -> Result<Committed, Full> {
-        let Target { number, key, entry } = target;
-        if self.conflicts.rule() != OnConflict::Separate || entry.parent.is_some() {
-            return self.add_folder(number, entry);
-        }
-        let (tree, staging) = (&mut self.tree, &mut self.staging);
-        let taken_up = staging
-            .past_folder(key)
-            .is_some_and(|past| tree.take_up(number, &past.name, entry.modified, past.made));
-        let made = match taken_up {
-            true => Ok(()),
-            false => tree.add_apart(number, &entry.name, entry.modified, |name| {
-                // Written before it is made: a kill in between leaves the trace that it is ours.
-                if let Err(error) = staging.record_folder(key, name, false) {
-                    tracing::debug!(%error, "journal not written");
-                }
-            }),
-        };
-        if let Err(problem) = &made
-            && problem.lacks_room()
-        {
-            return Err(Full::of(problem));
-        }
-        let path = self.tree.folder_path(number);
-        if made.is_ok()
-            && let Some(name) = self.tree.folder_name(number)
-            && let Err(error) = self.staging.record_folder(key, name, true)
-        {
-            tracing::debug!(%error, "journal not written");
-        }
-        Ok(Committed {
-            number,
-            path,
-            len_bytes: 0,
-            blake3: None,
-            status: match made {
-                Ok(()) => EntryStatus::Arrived,
-                Err(problem) => EntryStatus::Failed(problem),
-            },
-        })
+        let staging = &mut self.staging;
+        self.destination.add_picked_folder(target, staging)
     }
 
     /// That folder was made in this run.
     pub fn is_new(&self, folder: u32) -> bool {
-        self.tree.is_new(Some(folder))
+        self.destination.is_new(folder)
     }
 
     /// Looks at what stands under the names of files that have not come yet, and says which of them
@@ -365,10 +184,10 @@ impl Inbox {
         let mut foreseen = Foreseen::default();
         for target in files {
             let Target { number, key, entry } = target;
-            let name = self.tree.planned_file_name(&entry.name, entry.parent);
-            let Some(status) = self.foreseen(entry, key, &name) else {
+            let name = self.destination.planned_name(entry);
+            let Some(status) = self.destination.foreseen(entry, key, &name) else {
                 if !self.arrived_before(key)
-                    && let Some(groups) = self.comparable(entry, &name)
+                    && let Some(groups) = self.destination.comparable(entry, &name)
                 {
                     foreseen.comparable.push((number, groups));
                 }
@@ -377,42 +196,23 @@ impl Inbox {
             if matches!(status, EntryStatus::Failed(_)) {
                 self.undo(key);
             }
-            foreseen.decided.push(self.as_planned(target, status, None));
+            foreseen
+                .decided
+                .push(self.destination.as_planned(target, status, None));
         }
         foreseen
     }
 
-    /// Something stands under the name and may be the same, or partly: in so many groups from the
-    /// beginning.
-    fn comparable(&mut self, entry: &Entry, name: &str) -> Option<u32> {
-        let len_bytes = entry.len_bytes();
-        if len_bytes == 0 || len_bytes > MEND_AT_MOST_BYTES || self.tree.is_new(entry.parent) {
-            return None;
-        }
-        let standing = self.tree.look(entry.parent, name)?;
-        let all = group_count(len_bytes);
-        let groups = match standing.len_bytes {
-            _ if standing.kind != StandingKind::File => 0,
-            // With one group there is only all or nothing.
-            same if same == len_bytes => all,
-            _other if all == 1 => 0,
-            longer if longer > len_bytes => all,
-            shorter => usize::try_from(shorter / GROUP_BYTES).ok()?,
-        };
-        u32::try_from(groups).ok().filter(|groups| *groups > 0)
-    }
-
     /// The file that stands under the name of an offered one, to be compared with it.
     pub fn existing(&mut self, entry: &Entry) -> Option<File> {
-        let name = self.tree.planned_file_name(&entry.name, entry.parent);
-        self.tree.regular_file(entry.parent, &name)
+        self.destination.existing(entry)
     }
 
     /// There is room in memory for one more file that comes group by group.
     pub fn can_mix(&self, entry: &Entry) -> bool {
-        let groups: usize = self.mending.values().map(Mending::groups).sum();
         let more = group_count(entry.len_bytes());
-        self.mending.len() < MAX_WRITING && groups.saturating_add(more) <= MIX_AT_MOST_GROUPS
+        self.mending.len() < MAX_WRITING
+            && self.mending.groups().saturating_add(more) <= MIX_AT_MOST_GROUPS
     }
 
     /// Begins a file of which a part is copied from what exists. What is there then is to be
@@ -420,9 +220,9 @@ impl Inbox {
     pub fn mix(&mut self, target: Target) -> Result<Result<File, Problem>, Full> {
         match self.start(target) {
             Ok(writing) => {
-                let mending = Mending::new(target.key, target.entry.len_bytes());
-                self.mending.insert(target.number, mending);
-                Ok(Ok(writing.file))
+                let len_bytes = target.entry.len_bytes();
+                self.mending.begin(target.number, target.key, len_bytes);
+                Ok(Ok(writing.into_file()))
             }
             Err(problem) if problem.lacks_room() => Err(Full::of(&problem)),
             Err(problem) => Ok(Err(problem)),
@@ -436,70 +236,10 @@ impl Inbox {
         status: EntryStatus,
         blake3: Option<[u8; 32]>,
     ) -> Committed {
-        let Target { key, entry, .. } = target;
         if status == EntryStatus::AlreadyThere {
-            let name = self.tree.planned_file_name(&entry.name, entry.parent);
-            let place = self.tree.place_of(entry.parent, &name);
-            if self.conflicts.wants_claims() {
-                self.conflicts.claim(&place, key, false, None);
-            }
-            // Somebody may have put it there a moment ago.
-            self.tree.touch(entry.parent);
-            let standing = self.tree.look(entry.parent, &name);
-            if let (Some(hash), Some(standing)) = (blake3, standing) {
-                let found = Intent::found(key, entry, place, standing.modified, &hash);
-                let placed = Placed::new(key, &name, false);
-                let written = self.staging.record(&Lines::from_iter([found]));
-                let written = written.and_then(|()| self.staging.record_placed(vec![placed]));
-                if let Err(error) = written {
-                    tracing::debug!(%error, "journal not written");
-                }
-            }
+            self.destination.found(target, blake3, &mut self.staging);
         }
-        self.as_planned(target, status, blake3)
-    }
-
-    /// The report on a file under the name that it would have had first.
-    fn as_planned(
-        &self,
-        target: Target,
-        status: EntryStatus,
-        blake3: Option<[u8; 32]>,
-    ) -> Committed {
-        let Target { number, entry, .. } = target;
-        let name = self.tree.planned_file_name(&entry.name, entry.parent);
-        Committed {
-            number,
-            path: self.tree.display_path(entry.parent, &name),
-            len_bytes: entry.len_bytes(),
-            blake3,
-            status,
-        }
-    }
-
-    fn foreseen(&mut self, entry: &Entry, key: EntryKey, name: &str) -> Option<EntryStatus> {
-        if !self.tree.is_usable(entry.parent) {
-            return Some(EntryStatus::Failed(Problem::Folder));
-        }
-        let len_bytes = entry.len_bytes();
-        if len_bytes >= LARGE_BYTES
-            && let Some(largest) = self.tree.largest_file(entry.parent)
-            && len_bytes > largest
-        {
-            return Some(EntryStatus::Failed(Problem::TooLarge));
-        }
-        if !self.conflicts.rule().leaves_out() {
-            return None;
-        }
-        let standing = self.tree.look(entry.parent, name)?;
-        let place = self.tree.place_of(entry.parent, name);
-        match self
-            .conflicts
-            .verdict(&place, key, &standing, entry.modified)
-        {
-            Verdict::Skip => Some(EntryStatus::Skipped),
-            Verdict::KeepBoth | Verdict::Replace => None,
-        }
+        self.destination.as_planned(target, status, blake3)
     }
 
     /// The file's fate was told: what is staged of it is removed, what still comes is ignored.
@@ -516,18 +256,8 @@ impl Inbox {
         if self.failed.contains_key(&number) || self.left_out.contains(&number) {
             return Ok(());
         }
-        let written = match self.mending.get_mut(&number) {
-            Some(mending) => {
-                let written = mending.write(&self.staging, offset, bytes);
-                if let Some(other) = self.mended.replace(number).filter(|last| *last != number)
-                    && let Some(other) = self.mending.get_mut(&other)
-                {
-                    other.close();
-                }
-                written
-            }
-            None => self.try_write(target, offset, bytes),
-        };
+        let mended = self.mending.write(number, &self.staging, offset, bytes);
+        let written = mended.unwrap_or_else(|| self.try_write(target, offset, bytes));
         match written {
             Ok(()) => Ok(()),
             Err(problem) if problem.lacks_room() => Err(Full::of(&problem)),
@@ -547,7 +277,10 @@ impl Inbox {
         if problem != Problem::ChangedSince {
             self.undo(target.key);
         }
-        Some(self.as_planned(target, EntryStatus::Failed(problem), None))
+        Some(
+            self.destination
+                .as_planned(target, EntryStatus::Failed(problem), None),
+        )
     }
 
     fn try_write(&mut self, target: Target, offset: u64, bytes: &[u8]) -> Result<(), Problem> {
@@ -559,27 +292,15 @@ impl Inbox {
                 self.writing.entry(target.number).or_insert(writing)
             }
         };
-        let end = offset.checked_add(bytes.len() as u64);
-        if offset != writing.written_bytes || end.is_none_or(|end| end > entry.len_bytes()) {
-            return Err(Problem::Corrupt);
-        }
-        writing
-            .append(bytes)
-            .map_err(|error| Problem::writing(&error))
+        writing.write(offset, bytes, entry.len_bytes())
     }
 
     fn start(&mut self, target: Target) -> Result<Writing, Problem> {
         let key = target.key;
         let file = self.new_part(target, |staging, key, _executable| staging.create_part(key))?;
-        if let Err(error) = reserve(&file, target.entry.len_bytes()) {
+        Writing::begin(file, target.entry.len_bytes()).map_err(|error| {
             self.staging.remove_part(key);
-            return Err(Problem::writing(&error));
-        }
-        Ok(Writing {
-            file,
-            hasher: Box::default(),
-            written_bytes: 0,
-            pushed_bytes: 0,
+            Problem::writing(&error)
         })
     }
 
@@ -593,7 +314,7 @@ impl Inbox {
         if self.arrived_before(key) {
             return Err(Problem::ChangedSince);
         }
-        if !self.tree.is_usable(entry.parent) {
+        if !self.destination.is_usable(entry.parent) {
             return Err(Problem::Folder);
         }
         if self.writing.len() >= MAX_WRITING {
@@ -605,11 +326,12 @@ impl Inbox {
         let file = match create_part(&self.staging, key, executable) {
             // A twin in the same folder is complete: it gets its name, which frees the key.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let committed = self.commit();
-                self.ended.extend(committed);
+                for committed in self.commit() {
+                    self.pending.end(committed);
+                }
                 let again = create_part(&self.staging, key, executable);
                 // It found no room for its name.
-                if again.is_err() && self.ready.iter().any(|file| file.key == key) {
+                if again.is_err() && self.pending.ready().iter().any(|file| file.key == key) {
                     return Err(Problem::NoSpace);
                 }
                 again
@@ -622,7 +344,7 @@ impl Inbox {
     /// Removes what is staged of a file under way, if it is.
     fn discard(&mut self, number: u32, key: EntryKey) {
         let written = self.writing.remove(&number).is_some();
-        let mended = self.mending.remove(&number).is_some();
+        let mended = self.mending.remove(number).is_some();
         if written || mended {
             self.staging.remove_part(key);
         }
@@ -640,7 +362,7 @@ impl Inbox {
             self.fail(target, problem);
             return Ok(());
         }
-        if let Some(mending) = self.mending.remove(&number) {
+        if let Some(mending) = self.mending.remove(number) {
             match mending.complete(&self.staging, &hash) {
                 Ok(file) => self.queue(target, hash, file),
                 Err(problem) => {
@@ -659,13 +381,12 @@ impl Inbox {
             Ok(writing) => writing,
             Err(problem) => return self.fail_to_start(target, problem),
         };
-        let complete = writing.written_bytes == target.entry.len_bytes();
-        if complete && writing.hasher.finalize() == hash {
-            self.queue(target, hash, writing.file);
-        } else {
-            drop(writing);
-            self.staging.remove_part(target.key);
-            self.fail(target, Problem::Corrupt);
+        match writing.complete(target.entry.len_bytes(), &hash) {
+            Ok(file) => self.queue(target, hash, file),
+            Err(problem) => {
+                self.staging.remove_part(target.key);
+                self.fail(target, problem);
+            }
         }
         Ok(())
     }
@@ -679,13 +400,13 @@ impl Inbox {
             self.fail(target, Problem::Corrupt);
             return Ok(());
         }
-        if self.is_skipped(target) {
+        if self.destination.is_skipped(target) {
             self.end(target, EntryStatus::Skipped);
             return Ok(());
         }
-        if !self.arrived_before(target.key) && self.is_there(target.entry, &hash) {
+        if !self.arrived_before(target.key) && self.destination.is_there(target.entry, &hash) {
             let there = self.decided(target, EntryStatus::AlreadyThere, Some(hash));
-            self.ended.push(there);
+            self.pending.end(there);
             return Ok(());
         }
         let mut file = match self.new_part(target, Staging::create_whole_part) {
@@ -703,22 +424,6 @@ impl Inbox {
                 self.fail_to_start(target, Problem::writing(&error))
             }
         }
-    }
-
-    /// The same content stands under the name already: it need not be staged.
-    fn is_there(&mut self, entry: &Entry, hash: &[u8; 32]) -> bool {
-        if self.tree.is_new(entry.parent) {
-            return false;
-        }
-        let name = self.tree.planned_file_name(&entry.name, entry.parent);
-        let standing = self.tree.look(entry.parent, &name);
-        let same_length = standing.is_some_and(|standing| {
-            standing.kind == StandingKind::File && standing.len_bytes == entry.len_bytes()
-        });
-        same_length
-            && self
-                .tree
-                .holds(entry.parent, &name, entry.len_bytes(), hash)
     }
 
     /// Nothing of the file is on the disk.
@@ -752,12 +457,12 @@ impl Inbox {
 
     /// How much waits for a commit: files (failed ones, which it reports, too), and bytes in them.
     pub fn pending(&self) -> (usize, u64) {
-        (self.ready.len() + self.ended.len(), self.ready_bytes)
+        (self.pending.len(), self.pending.bytes())
     }
 
     /// Of that, bytes in files of a single group: they cannot be kept in part.
     pub fn pending_small_bytes(&self) -> u64 {
-        self.ready_small_bytes
+        self.pending.small_bytes()
     }
 
     /// Why the last [`commit`](Self::commit) left something.
@@ -769,67 +474,47 @@ impl Inbox {
     /// end since the last call, failed ones included. If the disk is full some may still be
     /// [`pending`](Self::pending) afterwards.
     pub fn commit(&mut self) -> Vec<Committed> {
-        let ready = std::mem::take(&mut self.ready);
-        self.ready_bytes = 0;
-        self.ready_small_bytes = 0;
-        let mut ended = std::mem::take(&mut self.ended);
-        if !ready.is_empty() && !self.is_in_place() {
-            self.gone = true;
+        let ready = self.pending.take_ready();
+        let mut ended = self.pending.take_ended();
+        if !ready.is_empty() && !self.destination.is_in_place() {
             // What is put into it now would not be where we say.
             for file in ready {
                 self.staging.remove_part(file.key);
                 self.undo(file.key);
-                ended.push(Committed {
-                    number: file.number,
-                    path: self.tree.display_path(file.parent, file.name.as_str()),
-                    len_bytes: file.len_bytes,
-                    blake3: None,
-                    status: EntryStatus::Failed(Problem::Gone),
-                });
+                ended.push(self.destination.gone_with(&file));
             }
         } else {
-            let (tree, staging) = (&mut self.tree, &mut self.staging);
-            let (done, left) = commit::commit(tree, staging, &mut self.conflicts, ready);
+            let (done, left) = self.destination.commit(ready, &mut self.staging);
             ended.extend(done);
             if let Some((_, problem)) = left.first() {
                 self.left_because = Full::of(problem);
             }
             for (file, _) in left {
-                self.wait_for_commit(file);
+                self.pending.push(file);
             }
         }
         // Without it a later try would take them for arrived; they come again when they are listed
         // in another state, or are there with the same content.
-        if let Err(error) = self.staging.record_undone(std::mem::take(&mut self.undone)) {
+        if let Err(error) = self
+            .staging
+            .journal_mut()
+            .record_undone(self.pending.take_undone())
+        {
             tracing::debug!(%error, "journal not written");
         }
         ended
     }
 
-    /// The save folder that was opened is still the one of that path.
-    fn is_in_place(&self) -> bool {
-        self.place().unwrap_or(false)
-    }
-
-    fn place(&self) -> io::Result<bool> {
-        FolderHandle::open(&self.save_folder)?.is_same_as(self.staging.save_folder())
-    }
-
     /// The save folder was moved, removed or unplugged: nothing can arrive any more. A disk that only
     /// does not answer is not gone.
     pub fn is_gone(&mut self) -> bool {
-        let gone = match self.place() {
-            Ok(in_place) => !in_place,
-            Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
-        };
-        self.gone |= gone;
-        self.gone
+        self.destination.is_gone()
     }
 
     /// After the last commit: folder times, flushed folders. If this is `Ok`, what arrived survives a
     /// power cut. What is staged stays until [`discard_staged`](Self::discard_staged).
     pub fn finish(&mut self) -> Result<(), Problem> {
-        self.tree.finish()
+        self.destination.finish()
     }
 
     fn queue(&mut self, target: Target, hash: [u8; 32], file: File) {
@@ -846,8 +531,8 @@ impl Inbox {
             .set_received_mode(&file, metadata.as_ref(), executable);
         let on_disk = metadata.as_ref().and_then(modified);
         // Beyond that number all are flushed together, without their descriptors.
-        let keep_open = self.ready.len() < FLUSH_TOGETHER;
-        self.wait_for_commit(Ready {
+        let keep_open = self.pending.ready().len() < FLUSH_TOGETHER;
+        self.pending.push(Ready {
             number: target.number,
             key: target.key,
             parent: entry.parent,
@@ -861,42 +546,23 @@ impl Inbox {
         });
     }
 
-    fn wait_for_commit(&mut self, file: Ready) {
-        self.ready_bytes += file.len_bytes;
-        if file.len_bytes <= GROUP_BYTES {
-            self.ready_small_bytes += file.len_bytes;
-        }
-        self.ready.push(file);
-    }
-
     /// The sender cannot bring it now, but it arrived before.
     fn stays(&mut self, target: Target) {
-        let hash = self.staging.past(target.key).map(|past| past.hash);
-        let there = self.as_planned(target, EntryStatus::AlreadyThere, hash);
-        self.ended.push(there);
+        let hash = self
+            .staging
+            .journal()
+            .past(target.key)
+            .map(|past| past.hash);
+        let there = self
+            .destination
+            .as_planned(target, EntryStatus::AlreadyThere, hash);
+        self.pending.end(there);
     }
 
     fn undo(&mut self, key: EntryKey) {
-        if self.staging.past(key).is_some() {
-            self.undone.push(key);
+        if self.staging.journal().past(key).is_some() {
+            self.pending.undo(key);
         }
-    }
-
-    /// Another file has the name, cannot hold the same, and stays: nothing needs to be staged.
-    fn is_skipped(&mut self, target: Target) -> bool {
-        let entry = target.entry;
-        if !self.conflicts.rule().leaves_out() {
-            return false;
-        }
-        let name = self.tree.planned_file_name(&entry.name, entry.parent);
-        let standing = self.tree.look(entry.parent, &name);
-        standing.is_some_and(|standing| {
-            let place = self.tree.place_of(entry.parent, &name);
-            let verdict = self
-                .conflicts
-                .verdict(&place, target.key, &standing, entry.modified);
-            standing.len_bytes != entry.len_bytes() && verdict == Verdict::Skip
-        })
     }
 
     fn fail(&mut self, target: Target, problem: Problem) {
@@ -907,91 +573,7 @@ impl Inbox {
     }
 
     fn end(&mut self, target: Target, status: EntryStatus) {
-        let ended = self.as_planned(target, status, None);
-        self.ended.push(ended);
+        let ended = self.destination.as_planned(target, status, None);
+        self.pending.end(ended);
     }
-}
-
-/// The keys that several entries share: files of one name in one folder. A sender whose disk has
-/// them apart can send them, by names that are one when they are escaped.
-fn twins(manifest: &Manifest) -> HashSet<EntryKey> {
-    let numbers = 0..manifest.len() as u32;
-    let mut keys: Vec<_> = numbers.filter_map(|number| manifest.key(number)).collect();
-    keys.sort_unstable();
-    let pairs = keys.windows(2).filter(|pair| pair[0] == pair[1]);
-    pairs.map(|pair| pair[0]).collect()
-}
-
-impl Writing {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if let Err(error) = self.file.write_all(bytes) {
-            // Some of it may be there: the next try begins where this one began.
-            self.file.seek(SeekFrom::Start(self.written_bytes))?;
-            return Err(error);
-        }
-        self.hasher.update(bytes);
-        self.written_bytes += bytes.len() as u64;
-        self.push();
-        Ok(())
-    }
-
-    /// Tells the disk to start writing what has come, without waiting for it: otherwise it would
-    /// begin with gigabytes at the flush, and the end of a transfer would take as long as the rest.
-    fn push(&mut self) {
-        /// Large enough for the disk to write in long strokes.
-        const STEP_BYTES: u64 = 8 << 20;
-        let waiting = self.written_bytes - self.pushed_bytes;
-        if waiting < STEP_BYTES {
-            return;
-        }
-        // On Linux this starts the writing of dirty pages and drops only clean ones.
-        #[cfg(target_os = "linux")]
-        if let Some(len) = std::num::NonZeroU64::new(waiting) {
-            let advice = rustix::fs::Advice::DontNeed;
-            let _ = rustix::fs::fadvise(&self.file, self.pushed_bytes, Some(len), advice);
-        }
-        self.pushed_bytes = self.written_bytes;
-    }
-}
-
-/// Takes the room for a file, so that a full disk is known before the bytes have travelled.
-/// Systems and disks that cannot do that cheaply find out while writing.
-fn reserve(file: &File, len_bytes: u64) -> io::Result<()> {
-    /// A shorter file is written sooner than its room is taken.
-    const WORTH_A_CALL_BYTES: u64 = 1 << 20;
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    if len_bytes >= WORTH_A_CALL_BYTES {
-        use rustix::fs::FallocateFlags;
-        use rustix::io::Errno;
-        if let Some(free_bytes) = free_in_memory(file) {
-            return match free_bytes < len_bytes {
-                true => Err(Errno::NOSPC.into()),
-                false => Ok(()),
-            };
-        }
-        let reserved = rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, len_bytes);
-        return match reserved {
-            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(error.into()),
-            Ok(()) | Err(_) => Ok(()),
-        };
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = (file, len_bytes, WORTH_A_CALL_BYTES);
-    Ok(())
-}
-
-/// What is free where the file is, if that is memory: there, taking the room means to find every page
-/// first, a fifth of a second a gibibyte in which nothing arrives.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn free_in_memory(file: &File) -> Option<u64> {
-    /// `TMPFS_MAGIC` of `linux/magic.h`.
-    const TMPFS: u64 = 0x0102_1994;
-    let about = rustix::fs::fstatfs(file).ok()?;
-    let in_memory = u64::try_from(about.f_type) == Ok(TMPFS);
-    // Without a limit of its own it tells of no blocks at all.
-    (in_memory && about.f_blocks > 0).then(|| {
-        about
-            .f_bavail
-            .saturating_mul(u64::try_from(about.f_bsize).unwrap_or(0))
-    })
 }

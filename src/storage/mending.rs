@@ -5,18 +5,19 @@
 //! sender, who sends it again if the source differs; the hash of the whole file, merged from those
 //! of its groups, has the last word.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
 use super::groups::{GroupHash, GroupHasher, group_count, merge};
 use super::handle::FolderHandle;
-use super::staging::{Past, Staging};
+use super::journal::Past;
+use super::staging::Staging;
 use crate::model::{EntryKey, GROUP_BYTES, Problem};
 
 #[derive(Debug)]
 pub(super) struct Mending {
-    pub key: EntryKey,
+    key: EntryKey,
     len_bytes: u64,
     hashes: Vec<Option<GroupHash>>,
     /// Groups for which other content came: what was kept of them says nothing any more.
@@ -28,7 +29,7 @@ pub(super) struct Mending {
 }
 
 impl Mending {
-    pub fn new(key: EntryKey, len_bytes: u64) -> Self {
+    fn new(key: EntryKey, len_bytes: u64) -> Self {
         Self {
             key,
             len_bytes,
@@ -39,12 +40,12 @@ impl Mending {
         }
     }
 
-    pub fn groups(&self) -> usize {
+    fn groups(&self) -> usize {
         self.hashes.len()
     }
 
     /// These groups are there as they are, until other content comes for them.
-    pub fn checked(&mut self, first: usize, hashes: &[GroupHash]) {
+    fn checked(&mut self, first: usize, hashes: &[GroupHash]) {
         for (number, hash) in (first..).zip(hashes) {
             if let Some(slot) = self.hashes.get_mut(number)
                 && !self.came.contains(&number)
@@ -55,7 +56,7 @@ impl Mending {
     }
 
     /// Content of one group: its beginning, or what follows on what came of it last.
-    pub fn write(&mut self, staging: &Staging, offset: u64, bytes: &[u8]) -> Result<(), Problem> {
+    fn write(&mut self, staging: &Staging, offset: u64, bytes: &[u8]) -> Result<(), Problem> {
         let end = offset.saturating_add(bytes.len() as u64);
         if bytes.is_empty() || end > self.len_bytes {
             return Err(Problem::Corrupt);
@@ -110,7 +111,7 @@ impl Mending {
         self.file.ok_or(Problem::Vanished)
     }
 
-    pub fn close(&mut self) {
+    fn close(&mut self) {
         self.file = None;
     }
 
@@ -120,6 +121,60 @@ impl Mending {
             None => staging.open_part(self.key)?,
         };
         Ok(self.file.insert(file))
+    }
+}
+
+/// Files of a transfer that are mended, by their numbers. Only the one that was written last stays open.
+#[derive(Debug, Default)]
+pub(super) struct Mendings {
+    files: HashMap<u32, Mending>,
+    last: Option<u32>,
+}
+
+impl Mendings {
+    pub fn begin(&mut self, number: u32, key: EntryKey, len_bytes: u64) {
+        self.files.insert(number, Mending::new(key, len_bytes));
+    }
+
+    pub fn key(&self, number: u32) -> Option<EntryKey> {
+        Some(self.files.get(&number)?.key)
+    }
+
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Of all of them together.
+    pub fn groups(&self) -> usize {
+        self.files.values().map(Mending::groups).sum()
+    }
+
+    pub fn checked(&mut self, number: u32, first: usize, hashes: &[GroupHash]) {
+        if let Some(mending) = self.files.get_mut(&number) {
+            mending.checked(first, hashes);
+        }
+    }
+
+    /// `None`: that file is none of them.
+    pub fn write(
+        &mut self,
+        number: u32,
+        staging: &Staging,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Option<Result<(), Problem>> {
+        let mending = self.files.get_mut(&number)?;
+        let written = mending.write(staging, offset, bytes);
+        if let Some(other) = self.last.replace(number).filter(|last| *last != number)
+            && let Some(other) = self.files.get_mut(&other)
+        {
+            other.close();
+        }
+        Some(written)
+    }
+
+    pub fn remove(&mut self, number: u32) -> Option<Mending> {
+        self.files.remove(&number)
     }
 }
 

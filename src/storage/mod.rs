@@ -15,6 +15,7 @@ mod grouped;
 pub mod groups;
 mod handle;
 mod hex;
+mod journal;
 mod mending;
 mod names;
 pub mod pasted;

@@ -115,7 +115,7 @@ impl Tree {
                 let place = tree.place_of(parent, name);
                 let there = folder.folder(name);
                 if there.is_err_and(|error| error.kind() == ErrorKind::NotFound)
-                    && let Err(error) = staging.record_making(&place)
+                    && let Err(error) = staging.journal_mut().record_making(&place)
                 {
                     // On a full disk; then only its time would be lost.
                     tracing::debug!(%error, "journal not written");
@@ -123,7 +123,9 @@ impl Tree {
                 let origin = tree.make_or_merge(folder, name)?;
                 fresh.set(origin == FolderOrigin::Made);
                 match origin {
-                    FolderOrigin::Merged if staging.made(&place) => Ok(FolderOrigin::Made),
+                    FolderOrigin::Merged if staging.journal().made(&place) => {
+                        Ok(FolderOrigin::Made)
+                    }
                     origin => Ok(origin),
                 }
             },

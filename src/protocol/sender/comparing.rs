@@ -1,9 +1,7 @@
 //! Files under whose names the receiver has something already: it is told their hashes, and says what it
 //! still needs.
 
-use std::collections::VecDeque;
-
-use super::{Bulk, Mending, Sender, SenderEvent, Slot};
+use super::{Bulk, Sender, SenderEvent, Slot};
 use crate::model::GROUP_BYTES;
 use crate::protocol::bulk::{Groups, Want, cost};
 use crate::protocol::message::{Compare, Violation};
@@ -15,7 +13,7 @@ const UNANSWERED: usize = 32;
 
 impl Sender {
     pub(super) fn take_compare(&mut self, compare: &Compare) -> Result<(), Violation> {
-        let announced = self.slots.len().saturating_sub(self.part.len());
+        let announced = self.announced();
         let mut check_bytes = 0_u64;
         for &(entry, groups) in &compare.files {
             let slot = self.slots.get_mut(entry as usize);
@@ -62,10 +60,10 @@ impl Sender {
         let &(entry, groups, told) = self.asked.front()?;
         let count = groups.saturating_sub(told).min(TOLD_TOGETHER);
         let price = cost(Groups::body_bytes(count as usize));
-        if !self.credit_for(price) {
+        if !self.budget.allows(price) {
             return None;
         }
-        self.used = self.used.saturating_add(price);
+        self.budget.pay(price);
         let next = told.saturating_add(count);
         if next >= groups {
             self.asked.pop_front();
@@ -86,7 +84,7 @@ impl Sender {
     /// The hashes that were asked of the driver last cannot be had: they do not travel.
     pub fn not_hashed(&mut self, count: u32) {
         let price = cost(Groups::body_bytes(count as usize));
-        self.used = self.used.saturating_sub(price);
+        self.budget.take_back(price);
     }
 
     /// One whose hashes were told was given up here, or settled over there.
@@ -130,13 +128,7 @@ impl Sender {
             self.cursor = self.cursor.min(entry as usize);
         } else {
             *slot = Slot::Mending;
-            let mending = Mending {
-                kept: 0,
-                told: 0,
-                compared: 0,
-                ranges: VecDeque::from(ranges),
-            };
-            self.mending.insert(entry, mending);
+            self.mending.begin(entry, 0, ranges);
         }
         Ok(())
     }

@@ -68,7 +68,7 @@ impl Sender {
     /// Takes a status that may come before the file has ended: one that has not begun is left out,
     /// one in the middle ends here.
     fn settle_any(&mut self, number: u32) -> Result<When, Violation> {
-        let announced = self.slots.len().saturating_sub(self.part.len());
+        let announced = self.announced();
         let slot = self.slots.get_mut(number as usize);
         let slot = slot.filter(|_| (number as usize) < announced);
         let begun = match slot {
@@ -97,8 +97,7 @@ impl Sender {
             }
             Some(slot @ Slot::Mending) => {
                 *slot = Slot::Settled;
-                self.mending.remove(&number);
-                self.range.take_if(|(current, ..)| *current == number);
+                self.mending.remove(number);
                 true
             }
         };
