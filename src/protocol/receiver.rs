@@ -6,6 +6,7 @@
 //! disk sees only what a well-behaved peer could have meant.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use super::bulk::{Batch, Credit, Data, FileEnd, Groups, Want, cost};
 use super::message::{
@@ -169,7 +170,8 @@ enum Queued {
 pub struct Receiver {
     state: State,
     transfer: Option<TransferId>,
-    manifest: Manifest,
+    /// Shared with whoever compares the disk with it; complete by then.
+    manifest: Arc<Manifest>,
     complete: bool,
     slots: Vec<Slot>,
     /// Files that have not ended.
@@ -226,7 +228,7 @@ impl Default for Receiver {
         Self {
             state: State::Idle,
             transfer: None,
-            manifest: Manifest::default(),
+            manifest: Arc::default(),
             complete: false,
             slots: Vec::new(),
             open_files: 0,
@@ -309,12 +311,15 @@ impl Receiver {
                 Ok(())
             }
             (State::Offered | State::Accepted, Frame::Manifest(part)) if !self.complete => {
+                // Nobody shares it before it is complete.
+                let manifest = Arc::get_mut(&mut self.manifest);
+                let manifest = manifest.ok_or(Violation::Unexpected(kind))?;
                 for wire in part.entries {
                     let entry = Entry::try_from(wire)?;
                     if entry.kind != EntryKind::Folder {
                         self.open_files = self.open_files.saturating_add(1);
                     }
-                    self.manifest.push(entry)?;
+                    manifest.push(entry)?;
                     self.slots.push(Slot::Listed);
                 }
                 self.events.push_back(ReceiverEvent::Counted);
@@ -780,14 +785,10 @@ impl Receiver {
         self.events.pop_front()
     }
 
-    /// Lends the list out while the disk is compared with it: nothing here needs it before
-    /// [`Self::go_on`].
-    pub fn lend_manifest(&mut self) -> Manifest {
-        std::mem::take(&mut self.manifest)
-    }
-
-    pub fn take_back(&mut self, manifest: Manifest) {
-        self.manifest = manifest;
+    /// The list, for comparing the disk with it while frames are taken in: before [`Self::go_on`] the
+    /// sender may still give files up.
+    pub fn lend_manifest(&self) -> Arc<Manifest> {
+        Arc::clone(&self.manifest)
     }
 
     pub fn manifest(&self) -> &Manifest {

@@ -16,7 +16,7 @@ impl Receiving {
         let Some(inbox) = &mut disk.inbox else { return };
         self.notes.trace.phase(Phase::Checking, None);
         self.notes.send(Note::State(TransferState::Checking));
-        // The list is taken out meanwhile: looking at a million files takes its time.
+        // Without the machine's lock: looking at a million files takes its time.
         let manifest = self.machine().lend_manifest();
         let kept = inbox.kept(&manifest, self.origin.rest);
         let files = manifest.entries().iter();
@@ -26,7 +26,6 @@ impl Receiving {
         if self.origin.arrived && kept.done.len() < files {
             // What has arrived is over. Nobody accepted that more comes under its name.
             tracing::warn!("a transfer that had arrived was to bring something else");
-            self.machine().take_back(manifest);
             self.cancel();
             return;
         }
@@ -46,7 +45,6 @@ impl Receiving {
             })
             .collect();
         let mut machine = self.machine();
-        machine.take_back(manifest);
         self.live.arrived_bytes.set(held);
         let check_bytes = kept.partial.iter().map(|(_, bytes)| bytes).sum();
         self.live.check_bytes.set(check_bytes);
