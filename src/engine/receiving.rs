@@ -104,8 +104,6 @@ struct Origin {
     goes_on: Option<TransferId>,
     /// What was picked when it was accepted.
     picks: Option<[u8; 32]>,
-    /// It had arrived; only the sender may not know.
-    arrived: bool,
     rest: Rest,
     /// The save folder in which it began.
     began_in: Option<PathBuf>,
@@ -273,11 +271,9 @@ impl Receiving {
                 ours,
                 secret: session_secret,
                 goes_on: kept.as_ref().map(|kept| kept.transfer),
-                arrived: kept
-                    .as_ref()
-                    .is_some_and(|kept| kept.arrived && kept.failed == 0),
                 rest: match &kept {
                     Some(kept) if kept.failed > 0 => Rest::Failed,
+                    Some(kept) if kept.arrived => Rest::Nothing,
                     Some(_) | None => Rest::Missing,
                 },
                 by_default: kept.as_ref().is_some_and(|kept| kept.by_default),

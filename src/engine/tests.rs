@@ -5,6 +5,7 @@ mod attached;
 mod away;
 mod nearby;
 mod talks;
+mod unheard;
 mod waiting;
 
 use std::net::{TcpListener, TcpStream};

@@ -133,7 +133,8 @@ pub(super) fn commit(
                 }
             }
             // Nothing was put there, so nothing is claimed.
-            Ok((_, Placed::Skipped)) | Err(_) => {}
+            Ok((_, Placed::Skipped)) => staging.skip(file.key, file.len_bytes, file.modified),
+            Err(_) => {}
         }
         ended.push(report(tree, staging, &file, placed));
     }

@@ -4,6 +4,8 @@
 //! checked and flushed, in [`Inbox::commit`]. Every entry reaches exactly one [`Committed`].
 //! Progress, credit and what the peer is told are the engine's business.
 
+mod arrived;
+
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -97,6 +99,8 @@ pub struct Kept {
     pub done: Vec<u32>,
     /// Files of which so many bytes are staged: whole groups, not compared yet.
     pub partial: Vec<(u32, u64)>,
+    /// Files that do not come any more: [`over`](Inbox::over) says what became of them.
+    pub over: Vec<u32>,
 }
 
 /// What may still come of a transfer that goes on.
@@ -107,6 +111,9 @@ pub enum Rest {
     /// It came to its end: only what did not arrive. What did is the receiver's since, and stays as
     /// it is or wherever it was moved to.
     Failed,
+    /// All of it arrived, or was left out; perhaps the sender does not know. Nothing comes any more, and
+    /// nothing is made, for the person may have moved all of it.
+    Nothing,
 }
 
 /// Dropping it keeps what is staged, for a later run to go on from, unless
@@ -216,6 +223,9 @@ impl Inbox {
     /// there can be [`read`](Self::read_kept) and are written group by group.
     pub fn kept(&mut self, manifest: &Manifest, rest: Rest) -> Kept {
         self.rest = rest;
+        if rest == Rest::Nothing {
+            return self.arrived(manifest);
+        }
         let mut kept = Kept::default();
         let mut looked = Looked::default();
         let twins = twins(manifest);
@@ -268,7 +278,7 @@ impl Inbox {
     /// It arrived in a run that came to its end.
     fn arrived_before(&self, key: EntryKey) -> bool {
         let past = self.staging.past(key);
-        self.rest == Rest::Failed && past.is_some_and(Past::arrived)
+        self.rest != Rest::Missing && past.is_some_and(Past::arrived)
     }
 
     /// For reading the groups that are there of a kept file, beside the writing.
@@ -294,6 +304,9 @@ impl Inbox {
     /// of that name makes it `name (1)`. Has to come before what lies in the folder. A folder that
     /// cannot be made fails everything in it with [`Problem::Folder`].
     pub fn add_folder(&mut self, number: u32, entry: &Entry) -> Result<Committed, Full> {
+        if self.rest == Rest::Nothing {
+            return Ok(self.folder_arrived(number));
+        }
         let added = self.tree.add_folder(number, entry, &mut self.staging);
         let status = match added {
             Ok(FolderOrigin::Made) => EntryStatus::Arrived,
@@ -314,7 +327,8 @@ impl Inbox {
     /// run of this transfer made for it.
     pub fn add_picked_folder(&mut self, target: Target) -> Result<Committed, Full> {
         let Target { number, key, entry } = target;
-        if self.conflicts.rule() != OnConflict::Separate || entry.parent.is_some() {
+        let apart = self.conflicts.rule() == OnConflict::Separate && entry.parent.is_none();
+        if self.rest == Rest::Nothing || !apart {
             return self.add_folder(number, entry);
         }
         let (tree, staging) = (&mut self.tree, &mut self.staging);
@@ -374,11 +388,14 @@ impl Inbox {
                 }
                 continue;
             };
-            if matches!(status, EntryStatus::Failed(_)) {
-                self.undo(key);
+            match status {
+                EntryStatus::Failed(_) => self.undo(key),
+                EntryStatus::Skipped => self.skip(target),
+                EntryStatus::Arrived | EntryStatus::AlreadyThere => {}
             }
             foreseen.decided.push(self.as_planned(target, status, None));
         }
+        self.staging.record_skipped();
         foreseen
     }
 
@@ -680,6 +697,7 @@ impl Inbox {
             return Ok(());
         }
         if self.is_skipped(target) {
+            self.skip(target);
             self.end(target, EntryStatus::Skipped);
             return Ok(());
         }
@@ -746,6 +764,9 @@ impl Inbox {
         if self.arrived_before(target.key) {
             return self.stays(target);
         }
+        if self.was_skipped(target) {
+            return self.end(target, EntryStatus::Skipped);
+        }
         let problem = self.failed.remove(&target.number).unwrap_or(problem);
         self.fail(target, problem);
     }
@@ -798,6 +819,7 @@ impl Inbox {
                 self.wait_for_commit(file);
             }
         }
+        self.staging.record_skipped();
         // Without it a later try would take them for arrived; they come again when they are listed
         // in another state, or are there with the same content.
         if let Err(error) = self.staging.record_undone(std::mem::take(&mut self.undone)) {
@@ -897,6 +919,11 @@ impl Inbox {
                 .verdict(&place, target.key, &standing, entry.modified);
             standing.len_bytes != entry.len_bytes() && verdict == Verdict::Skip
         })
+    }
+
+    fn skip(&mut self, target: Target) {
+        let Target { key, entry, .. } = target;
+        self.staging.skip(key, entry.len_bytes(), entry.modified);
     }
 
     fn fail(&mut self, target: Target, problem: Problem) {
