@@ -227,6 +227,8 @@ impl Supervisor {
                 self.events.say(Event::CommandFailed { path, problem });
             }
             Input::Quit => {}
+            #[cfg(test)]
+            Input::Defect => panic!("planted"),
         }
     }
 
