@@ -399,6 +399,36 @@ fn a_speed_limit_is_kept_at_either_end_and_lifting_it_acts_at_once() {
 }
 
 #[test]
+fn a_complete_file_gets_its_name_although_a_limit_holds_up_what_comes_behind_it() {
+    let limit = |bytes_per_second| {
+        Command::SetLimits(Limits {
+            bytes_per_second,
+            ..Limits::default()
+        })
+    };
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let addr = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    garden.engine.command(limit(Some(500_000)));
+    let (letter, film) = (
+        study.home.path().join("letter"),
+        study.home.path().join("film"),
+    );
+    fs::write(&letter, noise(1, 100_000)).unwrap();
+    fs::write(&film, noise(2, 8 * MIB)).unwrap();
+    study.send(&[&letter, &film], addr, PASSPHRASE);
+    garden.wait("the letter", |event| match event {
+        Event::Files(_, files) => files.iter().any(|file| file.path == "letter").then_some(()),
+        _ => None,
+    });
+    // The sender has most of it on its way, and the limit lets it to the disk for a quarter of a minute.
+    assert!(garden.inbox().join("letter").exists());
+    assert!(!garden.inbox().join("film").exists());
+    garden.engine.command(limit(None));
+    study.arrived();
+    garden.arrived();
+}
+
+#[test]
 fn transfers_to_one_device_take_turns() {
     let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
     study.engine.command(Command::SetLimits(Limits {

@@ -237,11 +237,18 @@ pub enum EarlierSend {
     Unanswered(TransferId),
 }
 
+impl Engine {
+    /// Ends and joins every thread. An error is a defect of the supervisor, after which some may be left.
+    fn end(&mut self) -> thread::Result<()> {
+        let _ = self.inputs.send(Input::Quit);
+        self.supervisor.take().map_or(Ok(()), JoinHandle::join)
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
-        let _ = self.inputs.send(Input::Quit);
-        if let Some(supervisor) = self.supervisor.take() {
-            let _ = supervisor.join();
+        if self.end().is_err() {
+            tracing::error!("the supervisor ended by a defect");
         }
     }
 }

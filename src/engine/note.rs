@@ -29,6 +29,9 @@ pub type ConnectionId = u64;
 pub enum Input {
     Command(Command),
     Quit,
+    /// A defect of the supervisor, planted.
+    #[cfg(test)]
+    Defect,
     Accepted(TcpStream, SocketAddr, Place),
     /// Nobody can be accepted just now; most likely there is no descriptor left.
     NotAccepted,

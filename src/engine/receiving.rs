@@ -37,6 +37,7 @@ use crate::protocol::receiver::{Receiver, ReceiverEvent};
 use crate::protocol::striping::Stripe;
 use crate::protocol::verification::{PairKey, SessionKey};
 use crate::protocol::{Buffers, Violation};
+use crate::storage::free_bytes;
 use crate::storage::inbox::Inbox;
 use comparing::Task;
 use counting::Counting;
@@ -352,10 +353,10 @@ impl Receiving {
         Ok(counted)
     }
 
-    /// Asks the disk, so not under a lock that another connection waits for.
+    /// Asks the disk, so not under a lock that anybody else waits for.
     fn tell_count(&self, counted: Option<Counted>) {
         if let Some(mut counted) = counted {
-            counted.free_bytes = lock(&self.counting).free_bytes();
+            counted.free_bytes = Counting::free_bytes(&self.counting, free_bytes);
             self.notes.send(Note::Counted(counted));
             if !self.accepted.load(Ordering::SeqCst) {
                 let _ = self.orders.send(Order::Counted);

@@ -5,6 +5,7 @@ mod attached;
 mod away;
 mod nearby;
 mod talks;
+mod unheard;
 mod waiting;
 
 use std::net::{TcpListener, TcpStream};
@@ -113,6 +114,38 @@ fn a_defect_in_one_connection_leaves_the_others_alone() {
     garden.engine.command(Command::Answer(offered, answer));
     assert_eq!(study.ended(), Status::Arrived);
     assert_eq!(garden.ended(), Status::Arrived);
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        lock(&self.0).extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_defect_of_the_supervisor_is_in_the_log_when_the_engine_has_ended() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        drop(device("Study"));
+        assert!(!String::from_utf8_lossy(&lock(&log.0)).contains("defect"));
+        let study = device("Study");
+        study.engine.inputs.send(Input::Defect).unwrap();
+        drop(study);
+    });
+    let said = String::from_utf8_lossy(&lock(&log.0)).into_owned();
+    assert!(said.contains("the supervisor ended by a defect"), "{said}");
 }
 
 #[test]

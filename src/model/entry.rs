@@ -12,7 +12,7 @@ pub const GROUP_BYTES: u64 = 1 << 20;
 
 /// Modification time as the wire and the disk have it: seconds since 1970 (may be negative) and
 /// nanoseconds within the second.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
 pub struct Modified {
     pub seconds: i64,
     pub nanos: u32,

@@ -777,3 +777,57 @@ fn claims_that_do_not_fit_the_offer_end_the_connection() {
         assert!(sender.handle_frame(groups(1)).is_err());
     }
 }
+
+#[test]
+fn a_file_may_be_given_up_while_the_disk_is_compared_with_the_list() {
+    let source = one_film();
+    let mut sender = Sender::going_on(TRANSFER);
+    for entry in source.entries() {
+        sender.list(&entry, None);
+    }
+    sender.listed_all();
+    let mut frames: Vec<_> = std::iter::from_fn(|| sender.poll_control()).collect();
+    while let Some(Bulk::Frame(frame)) = sender.poll_bulk() {
+        frames.push(frame);
+    }
+    let mut receiver = Receiver::going_on();
+    let mut decoder = Decoder::new(Buffers::new(1));
+    let mut take = |receiver: &mut Receiver, frame: &[u8]| {
+        let raw = decoder.feed(&mut &*frame, Limit::Session).unwrap().unwrap();
+        receiver.handle_frame(Frame::parse(raw).unwrap().unwrap())
+    };
+    for frame in &frames {
+        take(&mut receiver, frame).unwrap();
+    }
+    let list = receiver.lend_manifest();
+    let failed = |entry| {
+        Frame::Failed(super::message::Failed {
+            entry,
+            problem: super::message::WireProblem::from(&Problem::Vanished),
+        })
+    };
+    assert_eq!(take(&mut receiver, &failed(0).encode()), Ok(()));
+    let twice = take(&mut receiver, &failed(0).encode());
+    assert!(twice.is_err(), "it is gone already");
+    assert_eq!(list.len(), 1);
+    drop(list);
+    let found = Found {
+        done: Vec::new(),
+        partial: vec![(0, GROUP_BYTES)],
+    };
+    receiver.go_on(&found);
+    let told: Vec<_> = std::iter::from_fn(|| receiver.poll_control()).collect();
+    assert_eq!(told.len(), 1, "accept, and nothing is claimed of it");
+    let job = receiver.poll_job();
+    assert!(
+        matches!(
+            job,
+            Some(Job::Abandon {
+                number: 0,
+                problem: Problem::Vanished,
+                ..
+            })
+        ),
+        "{job:?}"
+    );
+}

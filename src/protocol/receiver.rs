@@ -15,6 +15,7 @@ mod mending;
 mod window;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use super::bulk::Credit;
 use super::message::{
@@ -382,14 +383,10 @@ impl Receiver {
         self.events.pop_front()
     }
 
-    /// Lends the list out while the disk is compared with it: nothing here needs it before
-    /// [`Self::go_on`].
-    pub fn lend_manifest(&mut self) -> Manifest {
+    /// The list, for comparing the disk with it while frames are taken in: before [`Self::go_on`] the
+    /// sender may still give files up.
+    pub fn lend_manifest(&self) -> Arc<Manifest> {
         self.entries.lend_manifest()
-    }
-
-    pub fn take_back(&mut self, manifest: Manifest) {
-        self.entries.take_back(manifest);
     }
 
     pub fn manifest(&self) -> &Manifest {

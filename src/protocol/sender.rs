@@ -103,8 +103,10 @@ pub struct Sender {
     control: VecDeque<Vec<u8>>,
     bulk: VecDeque<Vec<u8>>,
     events: VecDeque<SenderEvent>,
-    /// The first entry that may still have to be sent.
+    /// The first entry that may still have to be sent; it never goes back.
     cursor: usize,
+    /// Files before it that are to be sent after all, and ahead of it: the receiver has compared them.
+    again: VecDeque<u32>,
     /// The file whose chunks are on their way, and how far.
     current: Option<(u32, u64)>,
     mending: Mendings,
@@ -149,6 +151,7 @@ impl Sender {
             bulk: VecDeque::new(),
             events: VecDeque::new(),
             cursor: 0,
+            again: VecDeque::new(),
             current: None,
             mending: Mendings::default(),
             asked: VecDeque::new(),
@@ -365,19 +368,15 @@ impl Sender {
         if let Some(bulk) = self.next_hashes() {
             return Some(bulk);
         }
-        self.skip_done();
-        if let Some(&len) = self.lens.get(self.cursor) {
-            // What the peer has not been told of yet cannot be sent.
-            let announced = self.announced();
-            if self.cursor >= announced {
-                return None;
-            }
+        if let Some((entry, len)) = self.next_listed() {
             if len <= SMALL_FILE_BYTES {
-                return self.next_batch(announced);
+                return self.next_batch();
             }
-            let entry = u32::try_from(self.cursor).ok()?;
             self.current = Some((entry, 0));
             return self.next_chunk(entry, 0);
+        }
+        if self.cursor < self.slots.len() {
+            return None;
         }
         let answered = self.asked.is_empty() && self.unanswered == 0;
         if self.complete && self.mending.is_empty() && answered && !self.finish_queued {
@@ -485,8 +484,10 @@ impl Sender {
 
     /// There is content to send, and the receiver has to allow more first.
     pub fn lacks_credit(&self) -> bool {
-        let content =
-            self.current.is_some() || self.mending.is_sending() || self.cursor < self.announced();
+        let content = self.current.is_some()
+            || self.mending.is_sending()
+            || !self.again.is_empty()
+            || self.cursor < self.announced();
         self.state == State::Sending
             && content
             && !self.budget.allows(DataFrame::cost(self.chunk_bytes))
@@ -523,54 +524,53 @@ impl Sender {
     }
 
     /// As many small files in a row as fit one frame and the credit.
-    fn next_batch(&mut self, announced: usize) -> Option<Bulk> {
+    fn next_batch(&mut self) -> Option<Bulk> {
         let mut items = Vec::new();
         let mut body = 0_u64;
-        let mut at = self.cursor;
-        while at < announced {
-            let (Some(slot), Some(&len)) = (self.slots.get(at), self.lens.get(at)) else {
+        while let Some((entry, len)) = self.next_listed() {
+            if len > SMALL_FILE_BYTES {
+                break;
+            }
+            let grown = body.saturating_add(BatchFrame::item_bytes(len));
+            if !items.is_empty() && grown > self.chunk_bytes as u64 {
+                break;
+            }
+            if !self
+                .budget
+                .allows(cost(usize::try_from(grown).unwrap_or(usize::MAX)))
+            {
+                break;
+            }
+            let slot = self.slots.get_mut(entry as usize);
+            let (Some(slot), Ok(item)) = (slot, u32::try_from(len)) else {
                 break;
             };
-            if *slot == Slot::Listed {
-                if len > SMALL_FILE_BYTES {
-                    break;
-                }
-                let grown = body.saturating_add(BatchFrame::item_bytes(len));
-                if !items.is_empty() && grown > self.chunk_bytes as u64 {
-                    break;
-                }
-                if !self
-                    .budget
-                    .allows(cost(usize::try_from(grown).unwrap_or(usize::MAX)))
-                {
-                    break;
-                }
-                body = grown;
-                items.push((u32::try_from(at).ok()?, u32::try_from(len).ok()?));
-            }
-            at = at.saturating_add(1);
+            *slot = Slot::Sent;
+            body = grown;
+            items.push((entry, item));
         }
         if items.is_empty() {
             return None;
         }
-        for &(entry, _) in &items {
-            if let Some(slot) = self.slots.get_mut(entry as usize) {
-                *slot = Slot::Sent;
-            }
-        }
         self.budget.plan_batch(&items, body);
-        self.cursor = at;
         Some(Bulk::Batch(items))
     }
 
-    fn skip_done(&mut self) {
-        while self
-            .slots
-            .get(self.cursor)
-            .is_some_and(|slot| *slot != Slot::Listed)
-        {
+    /// The next file that is to be sent as if nothing of it were over there, and its length. What the
+    /// peer has not been told of yet cannot be sent.
+    fn next_listed(&mut self) -> Option<(u32, u64)> {
+        let listed = |slots: &[Slot], at: usize| slots.get(at) == Some(&Slot::Listed);
+        while let Some(&entry) = self.again.front() {
+            if listed(&self.slots, entry as usize) {
+                return Some((entry, *self.lens.get(entry as usize)?));
+            }
+            self.again.pop_front();
+        }
+        while self.cursor < self.slots.len() && !listed(&self.slots, self.cursor) {
             self.cursor = self.cursor.saturating_add(1);
         }
+        let next = Some(self.cursor).filter(|at| *at < self.announced())?;
+        Some((u32::try_from(next).ok()?, *self.lens.get(next)?))
     }
 
     #[cfg(test)]

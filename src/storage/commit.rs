@@ -132,7 +132,12 @@ pub(super) fn commit(
                 }
             }
             // Nothing was put there, so nothing is claimed.
-            Ok((_, Placed::Skipped)) | Err(_) => {}
+            Ok((_, Placed::Skipped)) => {
+                staging
+                    .journal_mut()
+                    .skip(file.key, file.len_bytes, file.modified)
+            }
+            Err(_) => {}
         }
         ended.push(report(tree, staging, &file, placed));
     }

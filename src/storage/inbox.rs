@@ -4,6 +4,7 @@
 //! checked and flushed, in [`Inbox::commit`]. Every entry reaches exactly one [`Committed`].
 //! Progress, credit and what the peer is told are the engine's business.
 
+mod arrived;
 mod destination;
 mod kept;
 mod pending;
@@ -162,6 +163,9 @@ impl Inbox {
     /// of that name makes it `name (1)`. Has to come before what lies in the folder. A folder that
     /// cannot be made fails everything in it with [`Problem::Folder`].
     pub fn add_folder(&mut self, number: u32, entry: &Entry) -> Result<Committed, Full> {
+        if self.rest == Rest::Nothing {
+            return Ok(self.destination.folder_arrived(number));
+        }
         let staging = &mut self.staging;
         self.destination.add_folder(number, entry, staging)
     }
@@ -169,6 +173,9 @@ impl Inbox {
     /// Makes a picked folder. Under [`OnConflict::Separate`] it merges with nothing but what an earlier
     /// run of this transfer made for it.
     pub fn add_picked_folder(&mut self, target: Target) -> Result<Committed, Full> {
+        if self.rest == Rest::Nothing {
+            return Ok(self.destination.folder_arrived(target.number));
+        }
         let staging = &mut self.staging;
         self.destination.add_picked_folder(target, staging)
     }
@@ -193,13 +200,16 @@ impl Inbox {
                 }
                 continue;
             };
-            if matches!(status, EntryStatus::Failed(_)) {
-                self.undo(key);
+            match status {
+                EntryStatus::Failed(_) => self.undo(key),
+                EntryStatus::Skipped => self.skip(target),
+                EntryStatus::Arrived | EntryStatus::AlreadyThere => {}
             }
             foreseen
                 .decided
                 .push(self.destination.as_planned(target, status, None));
         }
+        self.staging.journal_mut().record_skipped();
         foreseen
     }
 
@@ -401,6 +411,7 @@ impl Inbox {
             return Ok(());
         }
         if self.destination.is_skipped(target) {
+            self.skip(target);
             self.end(target, EntryStatus::Skipped);
             return Ok(());
         }
@@ -451,6 +462,9 @@ impl Inbox {
         if self.arrived_before(target.key) {
             return self.stays(target);
         }
+        if self.was_skipped(target) {
+            return self.end(target, EntryStatus::Skipped);
+        }
         let problem = self.failed.remove(&target.number).unwrap_or(problem);
         self.fail(target, problem);
     }
@@ -493,6 +507,7 @@ impl Inbox {
                 self.pending.push(file);
             }
         }
+        self.staging.journal_mut().record_skipped();
         // Without it a later try would take them for arrived; they come again when they are listed
         // in another state, or are there with the same content.
         if let Err(error) = self
@@ -563,6 +578,12 @@ impl Inbox {
         if self.staging.journal().past(key).is_some() {
             self.pending.undo(key);
         }
+    }
+
+    fn skip(&mut self, target: Target) {
+        let Target { key, entry, .. } = target;
+        let (len_bytes, modified) = (entry.len_bytes(), entry.modified);
+        self.staging.journal_mut().skip(key, len_bytes, modified);
     }
 
     fn fail(&mut self, target: Target, problem: Problem) {

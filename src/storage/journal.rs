@@ -29,6 +29,8 @@ pub(super) struct Journal {
     history: History,
     /// What became of intents and could not be written down on a full disk.
     unsaid: Vec<Placed>,
+    /// What was left out and is not written down yet.
+    left_out: Vec<Skipped>,
 }
 
 /// The journal's first line.
@@ -47,6 +49,7 @@ enum Line {
     Making(Making),
     Undone(Undone),
     Folder(FolderLine),
+    Skipped(Skipped),
 }
 
 /// A file about to get its final name. Written before the rename, so that a kill in between leaves
@@ -102,6 +105,17 @@ struct FolderLine {
     made: bool,
 }
 
+/// A file that was left out, since the person wanted to keep what has its name. A program that does not
+/// know this line passes over it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Skipped {
+    /// The entry's key.
+    skipped: Hex<16>,
+    len_bytes: u64,
+    /// As the sender listed it.
+    modified: Option<(i64, u32)>,
+}
+
 /// What earlier runs did.
 #[derive(Debug, Default)]
 struct History {
@@ -110,11 +124,16 @@ struct History {
     made: HashSet<Vec<String>>,
     /// Picked folders that stay apart.
     folders: HashMap<EntryKey, PastFolder>,
+    /// Files that were left out, each with its length and time.
+    skipped: HashSet<(EntryKey, u64, Option<Modified>)>,
 }
 
 impl History {
     fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.folders.is_empty() && self.made.is_empty()
+        self.files.is_empty()
+            && self.folders.is_empty()
+            && self.made.is_empty()
+            && self.skipped.is_empty()
     }
 }
 
@@ -254,12 +273,19 @@ impl Journal {
             file: Some(file),
             history,
             unsaid: Vec::new(),
+            left_out: Vec::new(),
         })
     }
 
     /// What an earlier run did with the entry.
     pub fn past(&self, key: EntryKey) -> Option<&Past> {
         self.history.files.get(&key)
+    }
+
+    /// An earlier run left the file out.
+    pub fn skipped(&self, key: EntryKey, len_bytes: u64, modified: Option<Modified>) -> bool {
+        let skipped = &self.history.skipped;
+        skipped.contains(&(key, len_bytes, modified))
     }
 
     /// What the journal says of that key may be about another entry.
@@ -324,6 +350,26 @@ impl Journal {
         match &mut self.file {
             Some(file) if !keys.is_empty() => write_lines(file, lines),
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A file is left out; [`record_skipped`](Self::record_skipped) writes it down.
+    pub fn skip(&mut self, key: EntryKey, len_bytes: u64, modified: Option<Modified>) {
+        self.left_out.push(Skipped {
+            skipped: Hex(key.0),
+            len_bytes,
+            modified: modified.map(|time| (time.seconds, time.nanos)),
+        });
+    }
+
+    /// Writes down what was left out since the last time.
+    pub fn record_skipped(&mut self) {
+        let left_out = std::mem::take(&mut self.left_out);
+        if let (Some(file), false) = (&mut self.file, left_out.is_empty())
+            && let Err(error) = write_lines(file, left_out)
+        {
+            // A hint: without it a sender that did not hear it may be told that it has changed.
+            tracing::debug!(%error, "journal not written");
         }
     }
 
@@ -443,6 +489,10 @@ fn history(journal: &mut File, transfer: &str) -> History {
                     let (name, made) = (line.name, line.made);
                     past.folders.insert(key, PastFolder { name, made });
                 }
+            }
+            Ok(Line::Skipped(line)) => {
+                let (key, modified) = (EntryKey(line.skipped.0), line.modified.map(time));
+                past.skipped.insert((key, line.len_bytes, modified));
             }
             Ok(Line::Undone(line)) => {
                 let file = key_of(&line.undone).and_then(|key| past.files.get_mut(&key));

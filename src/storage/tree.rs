@@ -195,6 +195,33 @@ impl Tree {
         ours
     }
 
+    /// Finds a folder that arrived in an earlier run, if it is still there. Makes nothing.
+    pub fn find_folder(&mut self, number: u32, entry: &Entry, staging: &Staging) {
+        let Entry {
+            parent,
+            ref name,
+            modified,
+            ..
+        } = *entry;
+        let named = DiskName::folder(name, self.rules, parent.is_none());
+        let above = self.reach(parent, Removed::Report).ok();
+        let found = above.and_then(|above| {
+            let mut names = (0..MAX_TWINS).map(|n| named.nth(n));
+            let taken = names.find_map(|name| match above.folder(&name) {
+                Ok(_folder) => Some(Some(name)),
+                Err(error) if is_not_a_folder(&error) => None,
+                Err(_gone) => Some(None),
+            });
+            taken.flatten()
+        });
+        let name = found.unwrap_or_else(|| named.nth(0));
+        let state = match staging.journal().made(&self.place_of(parent, &name)) {
+            true => State::Made(modified),
+            false => State::Merged,
+        };
+        self.insert(number, parent, name, state, false);
+    }
+
     /// What stands in that folder is not safe before the folder is flushed.
     pub fn touch(&mut self, folder: Option<u32>) {
         self.touched.insert(folder);

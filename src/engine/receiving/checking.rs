@@ -4,11 +4,11 @@
 use super::{Disk, Order, Receiving};
 use crate::engine::note::Note;
 use crate::engine::wire::Phase;
-use crate::model::{Entry, EntryKind, GROUP_BYTES, TransferState};
+use crate::model::{Entry, EntryKey, GROUP_BYTES, TransferState};
 use crate::protocol::bulk::Groups;
 use crate::protocol::receiver::Found;
 use crate::storage::GroupHash;
-use crate::storage::inbox::KeptReader;
+use crate::storage::inbox::{KeptReader, Target};
 
 impl Receiving {
     /// Looks what an earlier run left, tells the sender, and lets the rest come.
@@ -16,20 +16,9 @@ impl Receiving {
         let Some(inbox) = &mut disk.inbox else { return };
         self.notes.trace.phase(Phase::Checking, None);
         self.notes.send(Note::State(TransferState::Checking));
-        // The list is taken out meanwhile: looking at a million files takes its time.
+        // Without the machine's lock: looking at a million files takes its time.
         let manifest = self.machine().lend_manifest();
         let kept = inbox.kept(&manifest, self.origin.rest);
-        let files = manifest.entries().iter();
-        let files = files
-            .filter(|entry| entry.kind != EntryKind::Folder)
-            .count();
-        if self.origin.arrived && kept.done.len() < files {
-            // What has arrived is over. Nobody accepted that more comes under its name.
-            tracing::warn!("a transfer that had arrived was to bring something else");
-            self.machine().take_back(manifest);
-            self.cancel();
-            return;
-        }
         let held: u64 = kept
             .done
             .iter()
@@ -46,7 +35,6 @@ impl Receiving {
             })
             .collect();
         let mut machine = self.machine();
-        machine.take_back(manifest);
         self.live.arrived_bytes.set(held);
         let check_bytes = kept.partial.iter().map(|(_, bytes)| bytes).sum();
         self.live.check_bytes.set(check_bytes);
@@ -55,9 +43,37 @@ impl Receiving {
             partial: kept.partial,
         });
         drop(machine);
+        self.tell_over(disk, &kept.over);
         self.begin();
         if !readers.is_empty() && !check(readers) {
             self.hang_up();
+        }
+    }
+
+    /// Nobody accepted that more comes under the name of what has arrived: the rest of the list is told
+    /// what became of it before any of it can travel.
+    fn tell_over(&self, disk: &mut Disk, over: &[u32]) {
+        /// Their reports are in memory at once.
+        const TOLD_TOGETHER: usize = 256;
+        let Some(inbox) = &mut disk.inbox else { return };
+        for numbers in over.chunks(TOLD_TOGETHER) {
+            let machine = self.machine();
+            let manifest = machine.manifest();
+            let known = numbers.iter().filter_map(|&number| {
+                Some((number, manifest.key(number)?, manifest.get(number)?.clone()))
+            });
+            let known: Vec<(u32, EntryKey, Entry)> = known.collect();
+            drop(machine);
+            let targets = known.iter().map(|(number, key, entry)| Target {
+                number: *number,
+                key: *key,
+                entry,
+            });
+            let decided = targets.clone().map(|target| inbox.over(target)).collect();
+            let left_out = self.settle_early(decided);
+            for target in targets.filter(|target| left_out.contains(&target.number)) {
+                inbox.leave_out(target.number, target.key);
+            }
         }
     }
 

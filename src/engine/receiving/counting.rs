@@ -1,13 +1,12 @@
 //! What a person sees of an offer while its sender still counts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::engine::note::Counted;
 use crate::engine::{event, lock};
 use crate::model::{Manifest, displayable};
-use crate::storage::free_bytes;
 
 /// The growing count of an offer is told this often.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
@@ -66,16 +65,46 @@ impl Counting {
         })
     }
 
-    /// Room in the save folder, asked for once a second at most.
-    pub fn free_bytes(&mut self) -> Option<u64> {
-        let fresh = self
+    /// Room in the save folder, asked for once a second at most. `ask` may hang with the share it asks,
+    /// and is called without the lock, which others want under that of the machine.
+    pub fn free_bytes(
+        counting: &Mutex<Self>,
+        ask: impl FnOnce(&Path) -> Option<u64>,
+    ) -> Option<u64> {
+        let mut this = lock(counting);
+        let fresh = this
             .asked
             .is_some_and(|asked| asked.elapsed() < ASK_FREE_EVERY);
-        if !fresh {
-            self.asked = Some(Instant::now());
-            let folder = lock(&self.save_folder).clone();
-            self.free_bytes = free_bytes(&folder);
+        if fresh {
+            return this.free_bytes;
         }
-        self.free_bytes
+        this.asked = Some(Instant::now());
+        let save_folder = Arc::clone(&this.save_folder);
+        drop(this);
+        let folder = lock(&save_folder).clone();
+        let free_bytes = ask(&folder);
+        lock(counting).free_bytes = free_bytes;
+        free_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_disk_that_is_asked_how_much_room_it_has() {
+        let save_folder = Arc::new(Mutex::new(PathBuf::from("somewhere")));
+        let counting = Mutex::new(Counting::new(Arc::clone(&save_folder)));
+        let told = Counting::free_bytes(&counting, |folder| {
+            assert_eq!(folder, Path::new("somewhere"));
+            let mut meanwhile = counting.try_lock().expect("nobody holds it");
+            assert!(meanwhile.look(&Manifest::default(), true).is_some());
+            assert!(save_folder.try_lock().is_ok());
+            Some(7)
+        });
+        assert_eq!(told, Some(7));
+        let again = Counting::free_bytes(&counting, |_folder| panic!("asked too often"));
+        assert_eq!(again, Some(7));
     }
 }

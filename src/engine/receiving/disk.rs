@@ -84,7 +84,7 @@ impl Disk {
     }
 
     /// How long the files that wait may still wait; `None` if none do.
-    fn commit_due(&self) -> Option<Duration> {
+    pub(super) fn commit_due(&self) -> Option<Duration> {
         let since = self.pending_since?;
         Some(COMMIT_AFTER.saturating_sub(since.elapsed()))
     }
@@ -103,6 +103,12 @@ impl Receiving {
         let mut disk = Disk::new(orders);
         loop {
             trace.work(Work::Bytes);
+            if disk.commit_due() == Some(Duration::ZERO) {
+                // However much waits to be done: what is complete does not wait for it.
+                trace.work(Work::Disk);
+                self.commit(&mut disk);
+                continue;
+            }
             let order = match disk.commit_due() {
                 None if disk.survey.as_ref().is_some_and(Surveying::is_due) => {
                     match disk.orders.next(Some(Duration::ZERO)) {

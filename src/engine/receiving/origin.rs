@@ -18,8 +18,6 @@ pub(super) struct Origin {
     pub(super) goes_on: Option<TransferId>,
     /// What was picked when it was accepted.
     pub(super) picks: Option<[u8; 32]>,
-    /// It had arrived; only the sender may not know.
-    pub(super) arrived: bool,
     pub(super) rest: Rest,
     /// The save folder in which it began.
     pub(super) began_in: Option<PathBuf>,
@@ -39,11 +37,9 @@ impl Origin {
             ours,
             secret,
             goes_on: kept.as_ref().map(|kept| kept.transfer),
-            arrived: kept
-                .as_ref()
-                .is_some_and(|kept| kept.arrived && kept.failed == 0),
             rest: match &kept {
                 Some(kept) if kept.failed > 0 => Rest::Failed,
+                Some(kept) if kept.arrived => Rest::Nothing,
                 Some(_) | None => Rest::Missing,
             },
             by_default: kept.as_ref().is_some_and(|kept| kept.by_default),

@@ -209,7 +209,13 @@ impl Receiving {
         if content_bytes > 0 {
             let limits = [&*self.throttle, &self.live.throttle];
             self.notes.trace.work(Work::Limit);
-            let _ended = let_go(limits, content_bytes, |rest| disk.orders.pause(rest));
+            let _ended = let_go(limits, content_bytes, |rest| {
+                // A piece may rest for long; what is complete does not.
+                if disk.commit_due() == Some(Duration::ZERO) {
+                    self.commit(disk);
+                }
+                disk.orders.pause(rest)
+            });
             self.notes.trace.work(Work::Disk);
         }
     }

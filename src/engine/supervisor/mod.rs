@@ -229,6 +229,8 @@ impl Supervisor {
                 self.events.say(Event::CommandFailed { path, problem });
             }
             Input::Quit => {}
+            #[cfg(test)]
+            Input::Defect => panic!("planted"),
         }
     }
 

@@ -246,9 +246,9 @@ fn an_engine_that_is_dropped_ends_its_connections_whichever_end_it_is() {
 }
 
 /// A client by hand.
-struct Guest {
+pub(super) struct Guest {
     identity: Identity,
-    channel: Channel,
+    pub(super) channel: Channel,
     there: DeviceId,
     decoder: Decoder,
     /// What came in one read with a frame that was waited for, and after it.
@@ -261,15 +261,24 @@ fn connected(to: SocketAddr, identity: &Identity) -> Channel {
 }
 
 impl Guest {
-    fn enter(to: SocketAddr) -> Self {
-        let identity = Identity::generate().unwrap();
+    pub(super) fn enter(to: SocketAddr) -> Self {
+        Self::met(to, Identity::generate().unwrap(), None)
+    }
+
+    /// Comes again to go on with a transfer.
+    pub(super) fn again(self, to: SocketAddr, transfer: TransferId, key: &SessionKey) -> Self {
+        Self::met(to, self.identity, Some((transfer, key)))
+    }
+
+    fn met(to: SocketAddr, identity: Identity, session: Option<(TransferId, &SessionKey)>) -> Self {
         let mut channel = connected(to, &identity);
+        let secret = Secret::new(PASSPHRASE).unwrap();
         let plan = Plan {
             chosen: None,
-            session: None,
+            session,
             pair: None,
             talk: None,
-            secret: Some(&Secret::new(PASSPHRASE).unwrap()),
+            secret: session.is_none().then_some(&secret),
             ask: false,
             answering: &|| {},
             trace: &Trace::default(),
@@ -289,7 +298,7 @@ impl Guest {
         }
     }
 
-    fn say(&mut self, frame: &Frame) {
+    pub(super) fn say(&mut self, frame: &Frame) {
         self.channel.writer.write(&frame.encode()).unwrap();
     }
 
@@ -310,10 +319,14 @@ impl Guest {
     }
 
     fn hear(&mut self, wanted: impl Fn(&Frame) -> bool) {
+        self.hear_until(|frame| wanted(frame).then_some(()));
+    }
+
+    pub(super) fn hear_until<T>(&mut self, mut wanted: impl FnMut(&Frame) -> Option<T>) -> T {
         loop {
             while let Some(frame) = self.heard.pop_front() {
-                if wanted(&frame) {
-                    return;
+                if let Some(found) = wanted(&frame) {
+                    return found;
                 }
             }
             let mut came = Vec::new();
@@ -328,7 +341,7 @@ impl Guest {
         }
     }
 
-    fn key(&self, transfer: TransferId) -> SessionKey {
+    pub(super) fn key(&self, transfer: TransferId) -> SessionKey {
         let secret = &self.channel.session_secret;
         SessionKey::derive(secret, self.identity.device_id(), self.there, transfer)
     }

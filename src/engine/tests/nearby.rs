@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Shutdown};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 
 use super::*;
 use crate::discovery::Heard;
@@ -421,8 +422,8 @@ fn an_address_that_was_typed_and_reached_is_recent_until_it_is_forgotten() {
 }
 
 #[test]
-fn an_engine_without_a_network_or_with_discovery_off_ends_as_it_began() {
-    let study = device("Study");
+fn an_engine_whose_discovery_was_switched_on_and_off_ends_whole_and_says_nothing_more() {
+    let mut study = device("Study");
     for presence in [
         Presence::Hidden,
         Presence::Off,
@@ -431,5 +432,19 @@ fn an_engine_without_a_network_or_with_discovery_off_ends_as_it_began() {
     ] {
         study.engine.command(Command::SetPresence(presence));
     }
-    drop(study);
+    // Done in this order, so the last one was taken in when this is answered.
+    let folder = study.home.path().to_path_buf();
+    study.engine.command(Command::MeasureRoom(folder));
+    study.wait(|event| matches!(event, Event::Room { .. }).then_some(()));
+    assert!(study.engine.end().is_ok(), "no defect of the supervisor");
+    let deadline = Instant::now() + PATIENCE;
+    let over = loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match study.events.recv_timeout(left) {
+            Ok(_said) => {}
+            Err(over) => break over,
+        }
+    };
+    // Whoever could say something is gone.
+    assert_eq!(over, RecvTimeoutError::Disconnected);
 }

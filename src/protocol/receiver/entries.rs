@@ -1,5 +1,7 @@
 //! The list of what is offered, and how each entry of it stands.
 
+use std::sync::Arc;
+
 use crate::model::{Entry, EntryKind, EntryStatus, Manifest};
 use crate::protocol::message::{ManifestEnd, ManifestPart, Violation};
 
@@ -31,7 +33,8 @@ pub(super) struct Open {
 
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    manifest: Manifest,
+    /// Shared with whoever compares the disk with it; complete by then.
+    manifest: Arc<Manifest>,
     complete: bool,
     slots: Vec<Slot>,
     /// Files that have not ended.
@@ -45,12 +48,15 @@ pub(super) struct Entries {
 
 impl Entries {
     pub fn list(&mut self, part: ManifestPart) -> Result<(), Violation> {
+        // Nobody shares it before it is complete.
+        let manifest = Arc::get_mut(&mut self.manifest);
+        let manifest = manifest.ok_or(Violation::Malformed("a complete list goes on"))?;
         for wire in part.entries {
             let entry = Entry::try_from(wire)?;
             if entry.kind != EntryKind::Folder {
                 self.open_files = self.open_files.saturating_add(1);
             }
-            self.manifest.push(entry)?;
+            manifest.push(entry)?;
             self.slots.push(Slot::Listed);
         }
         Ok(())
@@ -73,12 +79,8 @@ impl Entries {
         &self.manifest
     }
 
-    pub fn lend_manifest(&mut self) -> Manifest {
-        std::mem::take(&mut self.manifest)
-    }
-
-    pub fn take_back(&mut self, manifest: Manifest) {
-        self.manifest = manifest;
+    pub fn lend_manifest(&self) -> Arc<Manifest> {
+        Arc::clone(&self.manifest)
     }
 
     pub fn get(&self, number: u32) -> Option<&Entry> {

@@ -125,11 +125,93 @@ impl Sender {
         if single {
             // It travels as if nobody had asked.
             *slot = Slot::Listed;
-            self.cursor = self.cursor.min(entry as usize);
+            if (entry as usize) < self.cursor {
+                self.again.push_back(entry);
+            }
         } else {
             *slot = Slot::Mending;
             self.mending.begin(entry, 0, ranges);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::model::{Entry, EntryKind, SafeName, TransferId};
+    use crate::protocol::message::{Accept, Frame, Hex};
+
+    #[test]
+    fn files_that_turn_out_to_differ_are_sent_once_each_and_the_list_is_walked_once() {
+        const FILES: u32 = 2000;
+        /// Small ones, and some that travel in chunks.
+        fn len_bytes(number: u32) -> u64 {
+            if number.is_multiple_of(50) {
+                100_000
+            } else {
+                10
+            }
+        }
+        let mut sender = Sender::new(TransferId([1; 16]));
+        for number in 0..FILES {
+            let entry = Entry {
+                parent: None,
+                name: SafeName::try_from(format!("{number}").as_str()).unwrap(),
+                kind: EntryKind::File {
+                    len_bytes: len_bytes(number),
+                    executable: false,
+                },
+                modified: None,
+            };
+            sender.list(&entry, None);
+        }
+        sender.listed_all();
+        let accept = Accept {
+            transfer: Hex([1; 16]),
+            credit: u64::MAX / 2,
+        };
+        sender.handle_frame(Frame::Accept(accept)).unwrap();
+        // All but every third one: those are new over there.
+        let asked = (0..FILES).filter(|number| number % 3 != 0);
+        let files = asked.map(|number| (number, 1)).collect();
+        sender
+            .handle_frame(Frame::Compare(Compare { files }))
+            .unwrap();
+        let mut sent = vec![0; FILES as usize];
+        let (mut hashed, mut reached) = (VecDeque::new(), 0);
+        loop {
+            let Some(bulk) = sender.poll_bulk() else {
+                // The answers come one by one, while other files travel.
+                let entry = hashed.pop_front().expect("an answer is awaited");
+                let ranges = vec![(0, len_bytes(entry))];
+                let want = Want { entry, ranges };
+                sender.handle_frame(Frame::Want(want)).unwrap();
+                continue;
+            };
+            match bulk {
+                Bulk::Hash { entry, .. } => hashed.push_back(entry),
+                Bulk::Batch(items) => items
+                    .iter()
+                    .for_each(|(entry, _)| sent[*entry as usize] += 1),
+                Bulk::Chunk { .. } => {}
+                Bulk::End { entry } => {
+                    sent[entry as usize] += 1;
+                    sender.file_ended(entry, Ok([0; 32]));
+                }
+                Bulk::Frame(_) if sender.finishing() => break,
+                Bulk::Frame(_) => {}
+            }
+            assert!(
+                sender.cursor >= reached,
+                "it goes back to {}",
+                sender.cursor
+            );
+            reached = sender.cursor;
+        }
+        assert!(hashed.is_empty());
+        assert!(sent.iter().all(|times| *times == 1));
     }
 }

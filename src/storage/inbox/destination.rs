@@ -92,6 +92,28 @@ impl Destination {
         })
     }
 
+    /// A folder of a transfer that had arrived: nothing is made.
+    pub fn find_folder(&mut self, Target { number, key, entry }: Target, staging: &Staging) {
+        let tree = &mut self.tree;
+        let apart = staging.journal().past_folder(key);
+        let taken_up = apart
+            .filter(|_| entry.parent.is_none())
+            .is_some_and(|past| tree.take_up(number, &past.name, entry.modified, past.made));
+        if !taken_up {
+            tree.find_folder(number, entry, staging);
+        }
+    }
+
+    pub fn folder_arrived(&self, number: u32) -> Committed {
+        Committed {
+            number,
+            path: self.tree.folder_path(number),
+            len_bytes: 0,
+            blake3: None,
+            status: EntryStatus::AlreadyThere,
+        }
+    }
+
     pub fn add_picked_folder(
         &mut self,
         target: Target,

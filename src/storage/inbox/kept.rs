@@ -16,6 +16,8 @@ pub struct Kept {
     pub done: Vec<u32>,
     /// Files of which so many bytes are staged: whole groups, not compared yet.
     pub partial: Vec<(u32, u64)>,
+    /// Files that do not come any more: [`over`](Inbox::over) says what became of them.
+    pub over: Vec<u32>,
 }
 
 /// What may still come of a transfer that goes on.
@@ -26,6 +28,9 @@ pub enum Rest {
     /// It came to its end: only what did not arrive. What did is the receiver's since, and stays as
     /// it is or wherever it was moved to.
     Failed,
+    /// All of it arrived, or was left out; perhaps the sender does not know. Nothing comes any more, and
+    /// nothing is made, for the person may have moved all of it.
+    Nothing,
 }
 
 impl Inbox {
@@ -33,6 +38,9 @@ impl Inbox {
     /// there can be [`read`](Self::read_kept) and are written group by group.
     pub fn kept(&mut self, manifest: &Manifest, rest: Rest) -> Kept {
         self.rest = rest;
+        if rest == Rest::Nothing {
+            return self.arrived(manifest);
+        }
         let mut kept = Kept::default();
         let mut looked = Looked::default();
         let twins = twins(manifest);
@@ -85,7 +93,7 @@ impl Inbox {
     /// It arrived in a run that came to its end.
     pub(super) fn arrived_before(&self, key: EntryKey) -> bool {
         let past = self.staging.journal().past(key);
-        self.rest == Rest::Failed && past.is_some_and(Past::arrived)
+        self.rest != Rest::Missing && past.is_some_and(Past::arrived)
     }
 
     /// For reading the groups that are there of a kept file, beside the writing.
@@ -103,7 +111,7 @@ impl Inbox {
 
 /// The keys that several entries share: files of one name in one folder. A sender whose disk has
 /// them apart can send them, by names that are one when they are escaped.
-fn twins(manifest: &Manifest) -> HashSet<EntryKey> {
+pub(super) fn twins(manifest: &Manifest) -> HashSet<EntryKey> {
     let numbers = 0..manifest.len() as u32;
     let mut keys: Vec<_> = numbers.filter_map(|number| manifest.key(number)).collect();
     keys.sort_unstable();

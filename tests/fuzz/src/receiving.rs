@@ -569,7 +569,6 @@ impl Run {
                 _ => {}
             }
         }
-        self.machine.take_back(manifest);
         self.machine.go_on(&found);
         self.seen
             .resize(self.machine.manifest().len(), Seen::default());
