@@ -122,8 +122,10 @@ pub fn ends(ui: &mut Ui, width: f32, left: impl FnOnce(&mut Ui), right: impl FnO
             right(ui);
             return known;
         }
-        ui.add_space(rest - width);
-        let right = ui.with_layout(Layout::left_to_right(Align::Center), right);
+        // A hair less: rounding is no reason for another line.
+        ui.add_space((rest - width - theme::LINE / 2.0).max(0.0));
+        let layout = Layout::left_to_right(Align::Center);
+        let right = ui.allocate_ui_with_layout(vec2(width, height), layout, right);
         right.response.rect.height()
     });
     if (drawn.inner - known).abs() > theme::LINE {
