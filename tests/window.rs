@@ -247,7 +247,7 @@ fn the_switch_turns_the_server_on_and_off() {
 fn switching_off_while_something_arrives_asks_what_to_do() {
     for (answer, expected) in [
         ("Let it finish", Some(StopMode::LetFinish)),
-        ("Stop it", Some(StopMode::EndTransfers)),
+        ("Cancel transfer", Some(StopMode::EndTransfers)),
         ("Stay on", None),
     ] {
         let mut window = Window::english();
@@ -289,7 +289,7 @@ fn an_offer_waits_until_it_is_answered() {
     window.say(offer(3_000_000_000));
     window
         .harness
-        .get_by_label("Not enough room: only 2 GB free");
+        .get_by_label("Only 2 GB free, 1 GB short. Choose another folder, or free some space.");
     window.say(Event::OfferWithdrawn(TRANSFER));
     assert!(window.harness.query_by_label("Accept").is_none());
 }
@@ -1063,9 +1063,9 @@ fn an_offer_says_what_exists_and_takes_a_choice() {
     ] {
         let mut window = Window::english();
         window.say(meeting(kitchen(3392, 20, true), OnConflict::Newer));
-        window
-            .harness
-            .get_by_label("Kitchen plans exists: 3,392 same names, 20 new");
+        window.harness.get_by_label(
+            "“Kitchen plans” is there already: 3,392 files with the same name, 20 new",
+        );
         assert_eq!(chosen(&window, "Replace older"), Some(Toggled::True));
         assert_eq!(chosen(&window, "Skip existing"), Some(Toggled::False));
         window.click(word);
@@ -1080,7 +1080,7 @@ fn an_offer_says_what_exists_and_takes_a_choice() {
         window.harness.get_by_label("Into /media/stick");
         window
             .harness
-            .get_by_label("Not enough room: only 1 MB free");
+            .get_by_label("Only 1 MB free, 4 MB short. Choose another folder, or free some space.");
         // The count goes on; what was chosen stays.
         window.say(meeting(kitchen(3393, 20, true), OnConflict::Newer));
         assert_eq!(chosen(&window, word), Some(Toggled::True));
@@ -1106,22 +1106,22 @@ fn what_exists_is_said_in_both_languages_and_while_it_is_looked_at() {
     for (existing, english, chinese) in [
         (
             kitchen(1, 0, true),
-            "Kitchen plans exists there already",
+            "“Kitchen plans” is there already",
             "“Kitchen plans”已存在",
         ),
         (
             kitchen(1, 5, true),
-            "Kitchen plans exists: 1 same name, 5 new",
+            "“Kitchen plans” is there already: 1 file with the same name, 5 new",
             "“Kitchen plans”已存在：1 个同名，5 个新文件",
         ),
         (
             kitchen(7, 1000, false),
-            "Kitchen plans exists: 7 same names, 1,000 new so far",
+            "“Kitchen plans” is there already: 7 files with the same name, 1,000 new so far",
             "“Kitchen plans”已存在：7 个同名，1,000 个新文件（仍在查看）",
         ),
         (
             several,
-            "Kitchen plans and 2 more exist there already",
+            "“Kitchen plans” and 2 more are there already",
             "“Kitchen plans”等 3 项已存在",
         ),
     ] {

@@ -431,7 +431,7 @@ fn asks(window: &mut Window, transfer: TransferId, symbols: Symbols) {
 
 #[test]
 fn symbols_are_asked_about_and_only_an_answer_counts() {
-    let question = "Does the other screen show Fish · Key · Cloud · Tree?";
+    let question = "Does the other screen show the same four?";
     for (answer, said) in [("Yes, send", true), ("No, stop", false)] {
         let mut window = Window::english();
         asks(&mut window, TRANSFER, symbols());
@@ -596,9 +596,9 @@ fn waiting(change: impl FnOnce(&mut Offer)) -> Event {
 fn an_offer_says_how_far_its_sender_has_proven_itself() {
     for (trust, badge, blockable) in [
         (Trust::Known, "known", false),
-        (Trust::Verified, "verified", true),
-        (Trust::Asked, "not verified", true),
-        (Trust::None, "not verified", true),
+        (Trust::Verified, "confirmed", true),
+        (Trust::Asked, "not known", true),
+        (Trust::None, "not known", true),
     ] {
         let mut window = Window::english();
         window.say(waiting(|offer| offer.from.trust = trust));
@@ -698,7 +698,7 @@ fn blocking_declines_and_can_be_undone() {
 
 #[test]
 fn a_wish_to_be_remembered_is_answered_once() {
-    let wish = "Kitchen PC wants to be remembered here.";
+    let wish = "Kitchen PC wants to be remembered here. No code is needed from then on.";
     for (answer, remembered) in [("Remember", true), ("No", false)] {
         let mut window = Window::english();
         window.say(Event::WantsToBeRemembered(stranger(Trust::Verified)));
@@ -714,7 +714,7 @@ fn a_wish_to_be_remembered_is_answered_once() {
     window.say(Event::Paired(stranger(Trust::Verified)));
     assert!(!sees(&window, wish));
     assert!(sees(&window, "You and Kitchen PC remember each other now."));
-    window.click("Done");
+    window.click("Dismiss");
     assert!(!sees(
         &window,
         "You and Kitchen PC remember each other now."
@@ -957,7 +957,7 @@ fn who_may_enter_is_said_in_chinese() {
         "谁可以发送",
         "任何人（需我同意）",
         "错误的配对码过多，按“换一个”之前不再接受任何配对码。",
-        "对方屏幕上显示的是 鱼 · 钥匙 · 云 · 树 吗？",
+        "对方屏幕上也是这四个图案吗？",
         "鱼 · 钥匙 · 云 · 树",
         "不是，停止",
     ] {

@@ -264,6 +264,15 @@ fn a_message_waits_until_it_is_delivered_or_taken_back() {
     window.say(Event::Delivery(LAPTOP, waiting, Delivery::NotDelivered));
     window.harness.get_by_label("not delivered");
     assert!(!sees(&window, "Take back"));
+    // What did not arrive is said once more, as the latest line, and only once.
+    window.click("Send again");
+    let (to, again, text) = said(&window);
+    assert_eq!((to, text.as_str()), (LAPTOP, "Message 3"));
+    assert_ne!(again, waiting);
+    let line = text_line(now(), Direction::Send, 4, &text, Delivery::Waiting);
+    window.say(Event::Line(laptop(), line));
+    window.harness.get_by_label("not delivered");
+    assert!(!sees(&window, "Send again"));
 }
 
 #[test]
@@ -332,6 +341,9 @@ fn a_device_that_is_not_known_is_asked_for_its_code_in_the_conversation() {
         .harness
         .get_by_label("Type the code shown on the other device.");
     window.type_into("Code on its screen", "123 456");
+    let field = window.harness.get_by_role(Role::MultilineTextInput).rect();
+    let send = window.harness.get_by_label("Send").rect();
+    assert!((send.right() - field.right()).abs() <= 1.0, "in one line");
     window.click("Send");
     let request = asked_to_talk(&window);
     assert_eq!(request.to, at);
@@ -378,9 +390,9 @@ fn a_device_that_allows_it_is_asked_without_a_code() {
     assert!(request.ask && request.secret.is_none());
     assert_eq!(request.first.unwrap().1, "Hello");
     window.say(Event::Symbols(request.id, symbols()));
-    let question = "Does the other screen show Fish · Key · Cloud · Tree?";
+    let question = "Does the other screen show the same four?";
     window.harness.get_by_label(question);
-    let hint = "Nothing goes to Kitchen PC before you answer, not even a name.";
+    let hint = "Nothing is sent to Kitchen PC before you answer, not even names.";
     window.harness.get_by_label(hint);
     let yes = window
         .harness
@@ -423,7 +435,7 @@ fn the_text_of_a_stranger_is_shown_declined_or_blocked() {
 
     window.say(offer());
     window.harness.get_by_label(title);
-    window.harness.get_by_label("not verified");
+    window.harness.get_by_label("not known");
     window.harness.get_by_label(same);
     window.harness.get_by_label("Fish · Key · Cloud · Tree");
     window.say(Event::TextWithdrawn(STRANGER));

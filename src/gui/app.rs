@@ -17,7 +17,7 @@ use super::panels::destination::Around;
 use super::panels::doctor::{DoctorDialog, doctor_ui};
 use super::panels::header::{NameEditor, TalksButton, header_ui};
 use super::panels::help::help_ui;
-use super::panels::modals::{Question, ask, stop_question};
+use super::panels::modals::{self, Question, ask, stop_question};
 use super::panels::notice::{NoticePanel, notices_ui};
 use super::panels::offers::{OfferPanel, offers_ui};
 use super::panels::receive::{ReceivePanel, receive_ui};
@@ -473,17 +473,18 @@ impl App {
                 }
             }
             Some(ModalState::Stop) => {
-                let (text, answers) = stop_question(self.texts, self.view.receiving());
+                let (title, text, answers) = stop_question(self.texts, self.view.receiving());
                 let question = Question {
-                    title: self.texts.stop_title,
+                    title,
                     text,
                     answers: &answers,
+                    back: modals::STAY_ON,
                 };
                 if let Some(answer) = ask(context, "stop", &question) {
                     self.modal = None;
                     match answer {
-                        0 => self.stop_listening(StopMode::EndTransfers),
-                        1 => self.stop_listening(StopMode::LetFinish),
+                        modals::CANCEL => self.stop_listening(StopMode::EndTransfers),
+                        modals::LET_FINISH => self.stop_listening(StopMode::LetFinish),
                         _ => {}
                     }
                 }

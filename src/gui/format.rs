@@ -107,30 +107,69 @@ pub fn set_from_left(name: &str) -> Cow<'_, str> {
     if !name.chars().any(is_right_to_left) {
         return Cow::Borrowed(name);
     }
+    let is_gap = |c: char| c == ' ' || c == '…';
     let mut words: Vec<&str> = Vec::new();
     let mut rest = name;
     while let Some(first) = rest.chars().next() {
-        let is_gap = |c: char| c == ' ' || c == '…';
         let end = rest
             .find(|c| is_gap(c) != is_gap(first))
             .unwrap_or(rest.len());
         let (word, others) = rest.split_at(end);
-        words.push(word);
+        let (word, extension) = word.split_at(without_extension(word));
+        words.extend([word, extension].iter().filter(|part| !part.is_empty()));
         rest = others;
     }
     let turns = |word: &&str| word.chars().any(is_right_to_left);
+    let gap = |word: &&str| word.starts_with(is_gap);
     let mut at = 0;
     while let Some(from) = words.iter().skip(at).position(&turns) {
         let from = at + from;
-        // Every second one is a gap.
         let mut to = from;
-        while words.get(to + 2).is_some_and(turns) {
+        while words.get(to + 1).is_some_and(gap) && words.get(to + 2).is_some_and(turns) {
             to += 2;
         }
         words[from..=to].reverse();
         at = to + 1;
     }
     Cow::Owned(words.concat())
+}
+
+/// The same for a text in lines of at most `room`: its words are turned in each line by itself, as `width`
+/// breaks them.
+pub fn lines_from_left(text: &str, room: f32, mut width: impl FnMut(&str) -> f32) -> String {
+    let gap = width(" ");
+    let mut lines: Vec<String> = Vec::new();
+    for paragraph in text.split('\n') {
+        let mut line = String::new();
+        let mut used = 0.0;
+        for word in paragraph.split(' ') {
+            let wide = width(word);
+            if used > 0.0 && used + gap + wide > room {
+                lines.push(std::mem::take(&mut line));
+                used = 0.0;
+            } else if !line.is_empty() {
+                line.push(' ');
+                used += gap;
+            }
+            line.push_str(word);
+            used += wide;
+        }
+        lines.push(line);
+    }
+    let lines: Vec<_> = lines.iter().map(|line| set_from_left(line)).collect();
+    lines.join("\n")
+}
+
+/// Where the Latin end of a right-to-left word begins: `.pdf` stands behind all of the name, not behind
+/// its last word.
+fn without_extension(word: &str) -> usize {
+    let last = word.char_indices().rfind(|(_, c)| is_right_to_left(*c));
+    let end = last.map_or(word.len(), |(at, c)| at + c.len_utf8());
+    let is_latin = |rest: &str| rest.chars().any(char::is_alphabetic);
+    match word.get(end..) {
+        Some(rest) if is_latin(rest) => end,
+        _ => word.len(),
+    }
 }
 
 /// Hebrew, Arabic and their kin.
@@ -178,7 +217,20 @@ mod tests {
             "משפחה תמונות 2026.zip"
         );
         assert_eq!(set_from_left("my א ב…ג x ד"), "my ג…ב א x ד");
+        assert_eq!(set_from_left("تقرير السنة.pdf"), "السنة تقرير.pdf");
+        assert_eq!(set_from_left("תמונות משפחה.zip"), "משפחה תמונות.zip");
+        assert_eq!(set_from_left("א ב.mp3 ג ד!"), "ב א.mp3 ד! ג");
         assert_eq!(set_from_left("plain name.txt"), "plain name.txt");
+    }
+
+    #[test]
+    fn right_to_left_text_is_turned_line_by_line() {
+        let width = |part: &str| part.chars().count() as f32;
+        assert_eq!(lines_from_left("אב גד הו", 5.0, width), "גד אב\nהו");
+        assert_eq!(
+            lines_from_left("אב גד\nxy הו ז", 80.0, width),
+            "גד אב\nxy ז הו"
+        );
     }
 
     #[test]

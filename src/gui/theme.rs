@@ -269,8 +269,8 @@ pub const SETTING_BESIDE_FROM: f32 = 480.0;
 pub const SYMBOLS_BESIDE_FROM: f32 = 960.0;
 /// Four symbols side by side.
 pub const SYMBOLS_WIDTH: f32 = 488.0;
-pub const SETTINGS_HEIGHT: f32 = 520.0;
-/// What the dialog of the settings needs besides its page.
+pub const SETTINGS_HEIGHT: f32 = 560.0;
+/// What the dialog of the settings needs besides its page, before that was measured.
 pub const SETTINGS_REST: f32 = 140.0;
 pub const LINE: f32 = 1.0;
 pub const FOCUS_LINE: f32 = 2.0;
@@ -306,6 +306,8 @@ pub const ROW_BESIDE_FROM: f32 = 720.0;
 pub const WINDOW_SIZE: [f32; 2] = [1280.0, 860.0];
 pub const WINDOW_MIN: [f32; 2] = [520.0, 480.0];
 
+/// Of the handle of a scroll bar.
+const HANDLE_OPACITY: f32 = 0.6;
 /// Short enough to explain and be gone.
 const MOTION_SECONDS: f32 = 0.12;
 
@@ -513,7 +515,14 @@ fn apply(style: &mut Style, palette: &Palette, base: Visuals) {
     spacing.item_spacing = Vec2::splat(GAP);
     spacing.button_padding = Vec2::new(12.0, 7.0);
     spacing.interact_size.y = CONTROL_HEIGHT;
-    spacing.scroll = egui::style::ScrollStyle::thin();
+    spacing.scroll = egui::style::ScrollStyle {
+        // In the colour of text: that of a surface would not be seen on one.
+        foreground_color: true,
+        dormant_handle_opacity: HANDLE_OPACITY,
+        active_handle_opacity: HANDLE_OPACITY,
+        interact_handle_opacity: HANDLE_OPACITY,
+        ..egui::style::ScrollStyle::thin()
+    };
     spacing.window_margin = Margin::same(WINDOW_MARGIN);
 
     let mut visuals = base;
@@ -584,6 +593,26 @@ mod tests {
     fn contrast(one: Color32, other: Color32) -> f64 {
         let (a, b) = (luminance(one), luminance(other));
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn what_is_held_or_ticked_is_seen_where_it_lies() {
+        let context = Context::default();
+        install(&context);
+        for (theme, p) in [(Theme::Dark, DARK), (Theme::Light, LIGHT)] {
+            let style = context.style_of(theme);
+            let scroll = style.spacing.scroll;
+            assert!(scroll.foreground_color, "{theme:?}");
+            let handle = style.visuals.widgets.inactive.fg_stroke.color;
+            let handle = handle.gamma_multiply(scroll.dormant_handle_opacity);
+            for ground in [p.field, p.card, p.inset] {
+                let shown = ground.blend(handle);
+                let got = contrast(shown, ground);
+                assert!(got >= 3.0, "{theme:?}: a handle has {got:.2}");
+                let got = contrast(p.muted, ground);
+                assert!(got >= 3.0, "{theme:?}: the rim of a box has {got:.2}");
+            }
+        }
     }
 
     #[test]

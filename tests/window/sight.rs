@@ -21,6 +21,22 @@ fn small(language: Language) -> Window<'static> {
     window
 }
 
+#[test]
+fn the_settings_end_where_their_dialog_does_whatever_the_size_of_the_window() {
+    for size in [vec2(520.0, 720.0), vec2(900.0, 640.0), vec2(1280.0, 860.0)] {
+        let mut window = small(Language::Chinese);
+        window.harness.set_size(size);
+        window.press(Modifiers::COMMAND, Key::Comma);
+        window.harness.run_steps(4);
+        let done = place(&window, "完成").expect("the button");
+        // A margin below the button, and one below the dialog.
+        let lowest = size.y - 40.0;
+        assert!(done.bottom() <= lowest + 1.0, "{size}: {done}");
+        let top = place(&window, "设置").expect("the title");
+        assert!(top.top() > 0.0 && done.bottom() > size.y / 2.0, "{size}");
+    }
+}
+
 /// Where it is, if it is drawn at all.
 fn place(window: &Window, label: &str) -> Option<Rect> {
     let mut nodes = window.harness.query_all_by_label(label);
@@ -205,7 +221,7 @@ fn good_news_leave_by_themselves_and_bad_news_stay() {
     assert_eq!(window.harness.state().view.notices.len(), 2);
     seconds(&mut window, 4);
     assert_eq!(window.harness.state().view.notices, bad);
-    window.click("Done");
+    window.click("Dismiss");
     assert!(window.harness.state().view.notices.is_empty());
 }
 
@@ -214,12 +230,12 @@ fn another_port_than_the_chosen_one_is_said_and_only_for_this_time() {
     for (language, said) in [
         (
             Language::English,
-            "Port 9000 is used by another program, so this device uses 9001 for now. Switch Receive \
-             off and on again to go back to 9000.",
+            "Port 9000 is used by another program, so this device uses 9001 for now. Once \
+             that program has ended, switch Receive off and on to go back to 9000.",
         ),
         (
             Language::Chinese,
-            "端口 9000 被其他程序占用，本机暂时使用 9001。关闭接收再打开，即可改回 9000。",
+            "端口 9000 被其他程序占用，本机暂时使用 9001。等那个程序退出后，关闭接收再打开，即可改回 9000。",
         ),
     ] {
         let mut window = Window::new(language);

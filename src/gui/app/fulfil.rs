@@ -100,6 +100,7 @@ impl App {
                 self.show_talk(chosen.map(|chosen| chosen.id));
             }
             Want::Say(device, ask) => self.say(device, ask),
+            Want::SayAgain(device, text) => self.say_again(device, text),
             Want::PickForTalk(id) => _ = self.dialog(Kind::ForTalk(id), context, frame),
             Want::PastePicture(device) => {
                 self.view.talks.no_picture(device, None);
@@ -385,6 +386,22 @@ impl App {
         if let Some(thread) = self.view.talks.thread(with) {
             thread.text.clear();
         }
+    }
+
+    /// As the latest line. To a device that has to be let in first, it is typed again for the person.
+    fn say_again(&mut self, with: DeviceId, text: String) {
+        let paired = self.view.bond(with) == Some(Bond::Paired);
+        let Some(thread) = self.view.talks.thread(with) else {
+            return;
+        };
+        if !thread.is_open(paired) {
+            thread.give_back(text);
+            self.talks_panel.focus = Some(with);
+            return;
+        }
+        let id = new_message_id();
+        thread.said = Some((id, text.clone()));
+        (self.commands)(Command::Say { to: with, id, text });
     }
 
     fn send_back(&mut self, id: TransferId) {

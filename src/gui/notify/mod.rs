@@ -311,7 +311,11 @@ fn about(offer: &Offer, texts: &Texts) -> String {
     let count = (texts.items)(offer.entries);
     let mut about = format!("{names}\n{count} · {}", size(offer.bytes));
     if let Some(free) = offer.free_bytes.filter(|free| *free < offer.bytes) {
-        about = format!("{about}\n{}", (texts.offer_no_room)(&size(free)));
+        let short = offer.bytes - free;
+        about = format!(
+            "{about}\n{}",
+            (texts.offer_no_room)(&size(free), &size(short))
+        );
     }
     about
 }

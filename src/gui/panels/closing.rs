@@ -46,7 +46,7 @@ pub fn closing_ui(
             true => words.close_back,
             false => words.close_back_small,
         };
-        ui.label(widgets::strong(back));
+        ui.label(back);
         if running == 0 {
             ui.add_space(theme::GAP);
             ui.label(widgets::muted(ui, words.close_kept));

@@ -29,8 +29,7 @@ pub fn symbols_question_ui(context: &Context, scope: &mut Scope, view: &View) {
     let peer = view.receiver(*transfer);
     let mut answer = None;
     let escaped = widgets::firm_dialog(context, "symbols", |ui| {
-        let words = words(texts, symbols);
-        ui.label(widgets::title(&(texts.symbols_question)(&words)));
+        ui.label(widgets::title(texts.symbols_question));
         ui.add_space(theme::SECTION);
         pictures_ui(ui, texts, symbols);
         ui.add_space(theme::SECTION);

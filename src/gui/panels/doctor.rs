@@ -48,7 +48,6 @@ pub fn doctor_ui(
         }
         ui.add_space(theme::GAP);
         // Below what it sums up, and in sight while that grows.
-        let complete = diagnosis.is_some_and(|diagnosis| diagnosis.complete);
         let again = widgets::button_width(ui, texts.check_again) + theme::GAP;
         let width = again + widgets::primary_width(ui, texts.done);
         let mut again = false;
@@ -60,7 +59,7 @@ pub fn doctor_ui(
                 report_ui(ui, scope, dialog);
             },
             |ui| {
-                again = widgets::button_if(ui, complete, texts.check_again).clicked();
+                again = widgets::button(ui, texts.check_again).clicked();
                 let done = widgets::primary(ui, true, texts.done);
                 if ui.memory(|memory| memory.focused().is_none()) {
                     done.request_focus();

@@ -10,7 +10,7 @@ pub fn help_ui(context: &Context, scope: &mut Scope) -> bool {
     let texts = scope.texts;
     let mut open = true;
     let dismissed = widgets::wide_dialog(context, "help", |ui| {
-        ui.label(widgets::title(texts.hands.keys_title));
+        ui.label(widgets::title(texts.hands.keys_title).size(theme::LARGE));
         ui.add(Label::new(widgets::muted(ui, texts.hands.keys_about)).wrap());
         for (title, rows) in keys::listed(context, &texts.hands) {
             ui.add_space(theme::GAP);

@@ -305,10 +305,17 @@ fn accept_ui(
     };
     line(ui, texts.rule_folder, |ui, label| {
         let hint = crate::model::displayable(&settings.save_folder.to_string_lossy());
+        let room = ui.available_width();
+        let beside = room - widgets::link_width(ui, texts.change) - theme::GAP;
+        let width = if beside >= theme::CODE_WIDTH {
+            beside
+        } else {
+            room
+        };
         let field = TextEdit::singleline(&mut open.folder.text)
             .hint_text(hint)
             .align(egui::Align2::LEFT_CENTER)
-            .desired_width(theme::FIELD_WIDTH.min(ui.available_width()));
+            .desired_width(width);
         let response = ui.add(field).labelled_by(label);
         let present = shown_folder(folder.as_ref());
         if let Some(typed) = open.folder.left(&response, &present) {

@@ -75,6 +75,8 @@ pub enum Want {
     WriteText,
     /// What is typed goes to it; `true`: to be let in, symbols are compared.
     Say(DeviceId, bool),
+    /// What has not arrived, once more.
+    SayAgain(DeviceId, String),
     PickForTalk(DeviceId),
     PastePicture(DeviceId),
     ClearTalk(DeviceId),

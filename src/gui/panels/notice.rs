@@ -76,10 +76,12 @@ impl NoticePanel {
 }
 
 /// A sentence, and what can be done about it: behind it, or below where it is narrow.
-fn bar(ui: &mut Ui, look: &Look, sentence: &str, answers: impl FnOnce(&mut Ui)) {
+/// `width` is that of what can be done.
+fn bar(ui: &mut Ui, look: &Look, sentence: &str, width: f32, answers: impl FnOnce(&mut Ui)) {
     widgets::inset(ui, look.soft, |ui| {
         // On one line with its answers a long one would make everything wider than the window.
-        let beside = widgets::text_width(ui, sentence) + theme::ACTIONS_COLUMN;
+        let gaps = ui.spacing().item_spacing.x * 2.0;
+        let beside = theme::ICON + widgets::text_width(ui, sentence) + width + gaps;
         let narrow = ui.available_width() < theme::NOTICE_BESIDE_FROM.max(beside);
         ui.horizontal_top(|ui| {
             let symbol = widgets::icon(look.symbol, look.front);
@@ -133,7 +135,8 @@ fn wish_ui(ui: &mut Ui, scope: &mut Scope, device: DeviceId, name: &str) {
         soft: palette.accent_soft,
     };
     let sentence = (texts.wants_to_be_remembered)(name);
-    bar(ui, &look, &sentence, |ui| {
+    let width = widgets::buttons_width(ui, [texts.remember, texts.no]);
+    bar(ui, &look, &sentence, width, |ui| {
         for (word, remember) in [(texts.remember, true), (texts.no, false)] {
             if widgets::button(ui, word).clicked() {
                 scope.want(Want::AnswerWish(device, remember));
@@ -187,16 +190,20 @@ fn notice_ui(ui: &mut Ui, scope: &mut Scope, notice: &Notice) {
         words: front,
         soft,
     };
-    bar(ui, &look, &sentence(texts, notice), |ui| {
+    let word = match notice {
+        Notice::TextPasted => texts.hands.discard,
+        _told => texts.hands.dismiss,
+    };
+    let mut width = widgets::link_width(ui, word);
+    if matches!(notice, Notice::Blocked(..)) {
+        width += widgets::link_width(ui, texts.undo) + ui.spacing().item_spacing.x;
+    }
+    bar(ui, &look, &sentence(texts, notice), width, |ui| {
         if let Notice::Blocked(device, _) = notice
             && widgets::link(ui, texts.undo).clicked()
         {
             scope.want(Want::Unblock(*device));
         }
-        let word = match notice {
-            Notice::TextPasted => texts.hands.discard,
-            _told => texts.done,
-        };
         if widgets::link(ui, word).clicked() {
             scope.want(Want::Dismiss(notice.clone()));
         }

@@ -9,10 +9,10 @@ use super::confirm::pictures_ui;
 use super::destination::remember_box;
 use super::{Scope, Want};
 use crate::engine::{Answer, Existing, Offer};
-use crate::gui::format::size;
+use crate::gui::format::{elide_middle, size};
 use crate::gui::widgets::segmented;
 use crate::gui::{theme, widgets};
-use crate::model::{OnConflict, Symbols, TransferId, Trust};
+use crate::model::{OnConflict, Peer, Symbols, TransferId, Trust};
 
 /// What the person has chosen in offers that are not answered yet.
 #[derive(Default)]
@@ -100,7 +100,11 @@ fn who_ui(ui: &mut Ui, scope: &Scope, offer: &Offer) {
     let palette = theme::palette(ui);
     ui.horizontal_wrapped(|ui| {
         let name = offer.from.name.as_str();
-        ui.label(widgets::title(&(texts.offer_title)(name)));
+        let title = match unconfirmed(offer) {
+            true => (texts.offer_title_alone)(name),
+            false => (texts.offer_title)(name),
+        };
+        ui.label(widgets::title(&title));
         let (word, front, back) = match offer.from.trust {
             Trust::Known => (texts.known, palette.ok, palette.ok_soft),
             // Verified without a code: both have compared the symbols.
@@ -110,12 +114,15 @@ fn who_ui(ui: &mut Ui, scope: &Scope, offer: &Offer) {
             }
         };
         widgets::badge(ui, word, front, back);
-        let address = offer.from.address.as_str();
-        let host = address
-            .rsplit_once(':')
-            .map_or(address, |(host, _port)| host);
-        ui.label(widgets::muted(ui, host));
+        ui.label(widgets::muted(ui, host(&offer.from)));
     });
+}
+
+/// Where a device is; its port says nothing to a person.
+pub fn host(peer: &Peer) -> &str {
+    let address = peer.address.as_str();
+    let split = address.rsplit_once(':');
+    split.map_or(address, |(host, _port)| host)
 }
 
 fn what_ui(ui: &mut Ui, scope: &Scope, offer: &Offer) {
@@ -166,10 +173,17 @@ fn where_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
             scope.want(Want::PickOfferFolder(offer.transfer));
         }
     });
-    if let Some(free) = offer.free_bytes.filter(|free| *free < offer.bytes) {
-        let sentence = (texts.offer_no_room)(&size(free));
+    if let Some((free, short)) = lacks_room(offer) {
+        let sentence = (texts.offer_no_room)(&size(free), &size(short));
         widgets::sentence(ui, Icon::HardDrive, palette.danger, &sentence);
     }
+}
+
+/// How much is free, and how much less that is than what would come.
+fn lacks_room(offer: &Offer) -> Option<(u64, u64)> {
+    let free = offer.free_bytes?;
+    let short = offer.bytes.saturating_sub(free);
+    (short > 0).then_some((free, short))
 }
 
 /// Of a device that is not known yet.
@@ -200,7 +214,16 @@ fn answers_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &OfferPanel)
             Some(_) => texts.accept_same,
             None => texts.accept,
         };
-        if widgets::primary(ui, !unconfirmed(offer), accept).clicked() {
+        // It can be accepted all the same: room may be made while it arrives.
+        let elsewhere = lacks_room(offer).is_some() && !unconfirmed(offer);
+        if elsewhere && widgets::primary(ui, true, texts.other_folder).clicked() {
+            scope.want(Want::PickOfferFolder(transfer));
+        }
+        let accepted = match elsewhere {
+            true => widgets::button(ui, accept),
+            false => widgets::primary(ui, !unconfirmed(offer), accept),
+        };
+        if accepted.clicked() {
             let answer = Answer::Accept {
                 folder: None,
                 on_conflict: panel.chosen.get(&transfer).copied(),
@@ -245,7 +268,13 @@ fn conflicts_ui(
     ui.add_space(theme::GRID);
     let palette = theme::palette(ui);
     widgets::inset(ui, palette.inset, |ui| {
-        let exists = (texts.offer_exists)(existing);
+        // As short as it stands above: the sentence is about what is said behind it.
+        let mut existing = existing.clone();
+        let room = ui.available_width() * theme::NAME_SHARE;
+        if let Some(name) = existing.names.first_mut() {
+            *name = elide_middle(name, |text| widgets::text_width(ui, text) <= room);
+        }
+        let exists = (texts.offer_exists)(&existing);
         ui.horizontal_top(|ui| {
             ui.label(widgets::icon(Icon::Copy, palette.muted));
             ui.add(egui::Label::new(widgets::strong(exists)).wrap());

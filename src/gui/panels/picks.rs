@@ -44,6 +44,6 @@ fn names(scope: &Scope, places: &[PathBuf]) -> String {
     let names = all.join(scope.texts.picks_between);
     match places.len().saturating_sub(SHOWN) {
         0 => names,
-        more => (scope.texts.names_and_more)(&names, more as u64),
+        more => (scope.texts.names_and_others)(&names, more as u64),
     }
 }

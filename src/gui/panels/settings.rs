@@ -103,7 +103,11 @@ pub fn settings_ui(
         ui.add_space(theme::GAP);
         // One height for all pages: nothing jumps from one to the other. In a low window the dialog
         // scrolls, and what scrolls within it would be too low to read.
-        let height = theme::dialog_room(context).y - theme::SETTINGS_REST;
+        let rest_id = ui.scope_id().with("rest");
+        let rest = ui.data(|data| data.get_temp::<f32>(rest_id));
+        let rest = rest.unwrap_or(theme::SETTINGS_REST);
+        let height = theme::dialog_room(context).y - rest;
+        let page_top = ui.cursor().top();
         if height < theme::LIST_HEIGHT {
             page_ui(ui, scope, settings, devices, dialog);
         } else {
@@ -115,6 +119,7 @@ pub fn settings_ui(
                 .auto_shrink([false, false])
                 .show(ui, |ui| page_ui(ui, scope, settings, devices, dialog));
         }
+        let page = ui.min_rect().bottom() - page_top;
         ui.add_space(theme::GAP);
         let done = widgets::primary_width(ui, texts.done);
         widgets::ends(
@@ -123,6 +128,12 @@ pub fn settings_ui(
             |ui| _ = ui.label(widgets::muted(ui, texts.set.at_once).size(theme::SMALL)),
             |ui| open = !widgets::primary(ui, true, texts.done).clicked(),
         );
+        // What stands around the page is as high as its words are.
+        let drawn = ui.min_rect().height() - page;
+        if (drawn - rest).abs() > theme::LINE / 2.0 {
+            ui.data_mut(|data| data.insert_temp(rest_id, drawn));
+            context.request_discard("what the settings' page leaves to the rest");
+        }
     });
     open && !dismissed
 }

@@ -42,7 +42,11 @@ pub fn talks_ui(ui: &mut Ui, scope: &mut Scope, view: &mut View, panel: &mut Tal
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = theme::SECTION;
             ui.allocate_ui(vec2(theme::TALKS_WIDTH, size.y), |ui| {
-                full_card(ui, size.y, |ui| list_ui(ui, scope, view, &cards));
+                full_card(ui, size.y, |ui| {
+                    // As deep as the name beside it, whose line is as high as a button.
+                    ui.add_space(theme::GAP);
+                    list_ui(ui, scope, view, &cards);
+                });
             });
             full_card(ui, size.y, |ui| thread_card(ui, scope, view, &cards, panel));
         });
@@ -62,6 +66,8 @@ pub fn talks_ui(ui: &mut Ui, scope: &mut Scope, view: &mut View, panel: &mut Tal
 fn full_card(ui: &mut Ui, height: f32, content: impl FnOnce(&mut Ui)) {
     widgets::card(ui, |ui| {
         ui.set_height(height - 2.0 * f32::from(theme::CARD_PADDING));
+        // Not that between the cards.
+        ui.spacing_mut().item_spacing.x = theme::GAP;
         ui.vertical(|ui| content(ui));
     });
 }
@@ -384,6 +390,7 @@ fn text_offer_ui(
                 ui.label(widgets::title(&title));
                 let (front, back) = (palette.warn, palette.warn_soft);
                 widgets::badge(ui, texts.offer_not_verified, front, back);
+                ui.label(widgets::muted(ui, super::offers::host(&offer.from)));
             });
             if let Some(symbols) = &offer.symbols {
                 ui.label(widgets::strong(texts.text_offer_same));

@@ -246,7 +246,7 @@ fn frames_ui(ui: &mut Ui, scope: &mut Scope, one: &WireConnection, now: Instant)
         let area = ScrollArea::vertical()
             .id_salt("frames")
             .max_height(theme::FRAMES_HEIGHT)
-            .min_scrolled_height(theme::DETAILS_HEIGHT)
+            .min_scrolled_height(theme::FRAMES_HEIGHT)
             .auto_shrink([false, true])
             .stick_to_bottom(true);
         if ui.available_width() < theme::WIRE_BYTES {

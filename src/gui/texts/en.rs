@@ -104,8 +104,8 @@ pub const ENGLISH: Texts = Texts {
     need_code_or_ask: "Type the code shown on the other device, or ask without one.",
     need_known: "It takes known devices only.",
     need_passphrase: "Type the passphrase of the other device.",
-    symbols_question: |words| format!("Does the other screen show {words}?"),
-    symbols_hint: |peer| format!("Nothing goes to {peer} before you answer, not even a name."),
+    symbols_question: "Does the other screen show the same four?",
+    symbols_hint: |peer| format!("Nothing is sent to {peer} before you answer, not even names."),
     symbols_yes: "Yes, send",
     symbols_no: "No, stop",
     symbol: Symbol::name,
@@ -180,15 +180,18 @@ pub const ENGLISH: Texts = Texts {
     try_again: "Try again",
 
     offer_title: |name| format!("{name} wants to send you"),
-    offer_proven: "verified",
-    offer_not_verified: "not verified",
+    offer_title_alone: |name| format!("{name} wants to send you something"),
+    offer_proven: "confirmed",
+    offer_not_verified: "not known",
     offer_same: "Does the other screen show the same?",
     offer_unconfirmed: |name| format!("Waiting for the person at {name} to confirm"),
     offer_remembers: |name| format!("{name} wants to be remembered."),
     offer_more: |count| format!("and {count} more"),
     offer_into: |folder| format!("Into {folder}"),
     offer_free: |free| format!("{free} free"),
-    offer_no_room: |free| format!("Not enough room: only {free} free"),
+    offer_no_room: |free, short| {
+        format!("Only {free} free, {short} short. Choose another folder, or free some space.")
+    },
     offer_change: "Change…",
     offer_exists,
     on_conflict: |rule| match rule {
@@ -217,7 +220,9 @@ pub const ENGLISH: Texts = Texts {
     block: "Block",
     blocked: |name| format!("{name} is blocked and cannot get in any more."),
     undo: "Undo",
-    wants_to_be_remembered: |name| format!("{name} wants to be remembered here."),
+    wants_to_be_remembered: |name| {
+        format!("{name} wants to be remembered here. No code is needed from then on.")
+    },
     remember: "Remember",
     no: "No",
     paired: |name| format!("You and {name} remember each other now."),
@@ -308,6 +313,7 @@ pub const ENGLISH: Texts = Texts {
     delivery_delivered: "delivered",
     delivery_not: "not delivered",
     take_back: "Take back",
+    say_again: "Send again",
     open_link: "Opens in the browser",
     text_offer_title: |name| format!("{name} wants to send a text"),
     text_offer_same: "Does the other screen show the same?",
@@ -318,6 +324,7 @@ pub const ENGLISH: Texts = Texts {
     transfers_empty: "What you send and receive appears here.",
     clear_finished: "Clear finished",
     names_and_more: |name, more| format!("{name} and {more} more"),
+    names_and_others: |names, more| format!("{names} and {more} more"),
     done_of: |done, all| format!("{} of {}", crate::gui::format::grouped(done), items(all)),
     bytes_of: |done, all| format!("{done} of {all}"),
     speed: |speed| format!("{speed}/s"),
@@ -470,18 +477,27 @@ pub const ENGLISH: Texts = Texts {
         Severity::Problem => "Problem",
     },
     finding: Finding::to_string,
-    finding_next: Finding::next,
+    finding_next,
     copy_command: |command| format!("Copy: {command}"),
     copy_the_command: "Copy the command",
     firewall_blocks: "A firewall is blocking Ropeway: others cannot send here.",
 
-    stop_title: "Something is being received",
+    stop_title: |count| match count {
+        1 => "Let it finish before Receive goes off?",
+        _more => "Let them finish before Receive goes off?",
+    },
     stop_text: |count| match count {
-        1 => "One transfer is still running.".to_owned(),
+        1 => "1 transfer is still running.".to_owned(),
         count => format!("{count} transfers are still running."),
     },
-    let_finish: "Let it finish",
-    stop_now: "Stop it",
+    let_finish: |count| match count {
+        1 => "Let it finish",
+        _more => "Let them finish",
+    },
+    stop_now: |count| match count {
+        1 => "Cancel transfer",
+        _more => "Cancel transfers",
+    },
     keep_on: "Stay on",
 
     set_general: "General",
@@ -508,7 +524,7 @@ pub const ENGLISH: Texts = Texts {
     rule_never: "Never",
     rule_folder: "Into folder",
     rule_size: "Up to",
-    rule_size_hint: "You are asked about more.",
+    rule_size_hint: "You are asked about anything larger.",
     rule_any_size: "any size",
     size_unit: "GB",
     forget: "Forget",
@@ -552,23 +568,29 @@ fn items(count: u64) -> String {
     }
 }
 
+/// Commands are for who has no window.
+fn finding_next(finding: &Finding) -> Option<String> {
+    let next = finding.next()?;
+    Some(next.replace("run `ropeway doctor` there, or ", ""))
+}
+
 fn offer_exists(existing: &Existing) -> String {
     let grouped = crate::gui::format::grouped;
     let what = match (existing.names.first(), existing.picked) {
-        (Some(name), 1) => format!("{name} exists"),
+        (Some(name), 1) => format!("“{name}” is there already"),
         (Some(name), picked) => format!(
-            "{name} and {} more exist",
+            "“{name}” and {} more are there already",
             grouped(picked.saturating_sub(1))
         ),
         (None, _) => return String::new(),
     };
     let (same, new) = (existing.same_names, existing.new);
     if existing.complete && same + new <= existing.picked {
-        return format!("{what} there already");
+        return what;
     }
     let names = match same {
-        1 => "1 same name".to_owned(),
-        same => format!("{} same names", grouped(same)),
+        1 => "1 file with the same name".to_owned(),
+        same => format!("{} files with the same name", grouped(same)),
     };
     let so_far = if existing.complete { "" } else { " so far" };
     format!("{what}: {names}, {} new{so_far}", grouped(new))

@@ -48,6 +48,8 @@ pub struct HandsTexts {
     pub smaller: &'static str,
     pub larger: &'static str,
 
+    /// What was told is not to be shown any more.
+    pub dismiss: &'static str,
     pub text_pasted: &'static str,
     /// The pasted text is not to be kept.
     pub discard: &'static str,
@@ -125,7 +127,7 @@ pub const ENGLISH: HandsTexts = HandsTexts {
         ),
     },
     close_back: "Start Ropeway again to see its window.",
-    close_back_small: "Its window is minimised, and comes back from the task bar.",
+    close_back_small: "Ropeway’s window is minimised; open it again from the task bar.",
     close_hide: "Keep receiving",
     close_hide_running: "Keep going",
     close_quit: "Quit",
@@ -145,6 +147,7 @@ pub const ENGLISH: HandsTexts = HandsTexts {
     smaller: "Smaller text",
     larger: "Larger text",
 
+    dismiss: "Dismiss",
     text_pasted: "Choose a device to send the pasted text to.",
     discard: "Discard it",
     nothing_to_paste: "There is nothing in the clipboard that can be sent.",
@@ -153,8 +156,8 @@ pub const ENGLISH: HandsTexts = HandsTexts {
 
     port_moved: |chosen, got| {
         format!(
-            "Port {chosen} is used by another program, so this device uses {got} for now. Switch Receive off \
-             and on again to go back to {chosen}."
+            "Port {chosen} is used by another program, so this device uses {got} for now. Once that program \
+             has ended, switch Receive off and on to go back to {chosen}."
         )
     },
 
@@ -201,8 +204,8 @@ pub const CHINESE: HandsTexts = HandsTexts {
     key_folder: "选择文件夹",
     key_paste: "粘贴文件、图片或文字",
     key_send: "发送",
-    key_talks: "打开或离开对话",
-    key_wire: "显示或隐藏连接详情面板",
+    key_talks: "打开或离开消息",
+    key_wire: "显示或隐藏线路面板",
     key_settings: "设置",
     key_text_size: "放大、缩小或还原文字",
     key_doctor: "为什么连接不上？",
@@ -239,6 +242,7 @@ pub const CHINESE: HandsTexts = HandsTexts {
     smaller: "缩小文字",
     larger: "放大文字",
 
+    dismiss: "知道了",
     text_pasted: "请选择要接收所粘贴文字的设备。",
     discard: "丢弃",
     nothing_to_paste: "剪贴板里没有可以发送的内容。",
@@ -247,7 +251,7 @@ pub const CHINESE: HandsTexts = HandsTexts {
 
     port_moved: |chosen, got| {
         format!(
-            "端口 {chosen} 被其他程序占用，本机暂时使用 {got}。关闭接收再打开，即可改回 {chosen}。"
+            "端口 {chosen} 被其他程序占用，本机暂时使用 {got}。等那个程序退出后，关闭接收再打开，即可改回 {chosen}。"
         )
     },
 

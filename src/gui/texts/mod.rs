@@ -112,7 +112,7 @@ pub struct Texts {
     pub need_known: &'static str,
     pub need_passphrase: &'static str,
     /// The four words that the other screen is to show.
-    pub symbols_question: fn(&str) -> String,
+    pub symbols_question: &'static str,
     pub symbols_hint: fn(&str) -> String,
     pub symbols_yes: &'static str,
     pub symbols_no: &'static str,
@@ -152,6 +152,8 @@ pub struct Texts {
     pub try_again: &'static str,
 
     pub offer_title: fn(&str) -> String,
+    /// The same while nothing is said of what it is.
+    pub offer_title_alone: fn(&str) -> String,
     pub offer_proven: &'static str,
     pub offer_not_verified: &'static str,
     pub offer_same: &'static str,
@@ -160,7 +162,8 @@ pub struct Texts {
     pub offer_more: fn(u64) -> String,
     pub offer_into: fn(&str) -> String,
     pub offer_free: fn(&str) -> String,
-    pub offer_no_room: fn(&str) -> String,
+    /// How much is free, and how much too little that is.
+    pub offer_no_room: fn(&str, &str) -> String,
     pub offer_change: &'static str,
     /// What is there already: the first name, and what else.
     pub offer_exists: fn(&Existing) -> String,
@@ -211,6 +214,8 @@ pub struct Texts {
     pub delivery_delivered: &'static str,
     pub delivery_not: &'static str,
     pub take_back: &'static str,
+    /// What was not delivered.
+    pub say_again: &'static str,
     pub open_link: &'static str,
     pub text_offer_title: fn(&str) -> String,
     pub text_offer_same: &'static str,
@@ -220,7 +225,10 @@ pub struct Texts {
     pub transfers: &'static str,
     pub transfers_empty: &'static str,
     pub clear_finished: &'static str,
+    /// The first of them, and how many there are besides.
     pub names_and_more: fn(&str, u64) -> String,
+    /// Several of them, and how many there are besides.
+    pub names_and_others: fn(&str, u64) -> String,
     pub done_of: fn(u64, u64) -> String,
     pub bytes_of: fn(&str, &str) -> String,
     pub speed: fn(&str) -> String,
@@ -324,10 +332,11 @@ pub struct Texts {
     pub copy_the_command: &'static str,
     pub firewall_blocks: &'static str,
 
-    pub stop_title: &'static str,
+    /// All of these by how many transfers are being received.
+    pub stop_title: fn(u64) -> &'static str,
     pub stop_text: fn(u64) -> String,
-    pub let_finish: &'static str,
-    pub stop_now: &'static str,
+    pub let_finish: fn(u64) -> &'static str,
+    pub stop_now: fn(u64) -> &'static str,
     pub keep_on: &'static str,
 
     pub set_general: &'static str,

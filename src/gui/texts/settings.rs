@@ -26,7 +26,7 @@ pub struct SettingsTexts {
 pub const ENGLISH: SettingsTexts = SettingsTexts {
     copied: "Copied",
     receiving: "Receiving",
-    at_once: "Every change counts at once.",
+    at_once: "Changes apply at once.",
     folder_hint: "Where what others send you is saved.",
     allow_hint: |allow| match allow {
         Allow::Anyone => "Anyone can ask. Nothing is saved before you agree.",
@@ -36,7 +36,7 @@ pub const ENGLISH: SettingsTexts = SettingsTexts {
     language_hint: "Of this window and its notifications.",
     theme_hint: "“System” follows the rest of the computer.",
     text_size_hint: "Everything in the window grows with it. Ctrl with + and −.",
-    data: "Data of Ropeway",
+    data: "Ropeway’s data",
     data_hint: "Settings, known devices, conversations, and what can be resumed.",
     open_data: "Open that folder",
     reset: "Start afresh",
@@ -59,7 +59,7 @@ pub const CHINESE: SettingsTexts = SettingsTexts {
     },
     language_hint: "窗口和通知使用的语言。",
     theme_hint: "“跟随系统”与电脑的外观保持一致。",
-    text_size_hint: "窗口中的所有内容一起缩放，也可按 Ctrl 加 + 或 −。",
+    text_size_hint: "窗口中的所有内容一起缩放（Ctrl 加 + 或 −）。",
     data: "Ropeway 的数据",
     data_hint: "设置、已配对设备、消息记录，以及可以继续的传输。",
     open_data: "打开此文件夹",

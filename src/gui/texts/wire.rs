@@ -367,7 +367,7 @@ fn failure_zh(failure: &Failure) -> &'static str {
         Failure::NotRopeway { .. } => "对方不是 Ropeway",
         Failure::Ourselves => "这是本机自己",
         Failure::Busy => "对方挂断（正忙或连接中断）",
-        Failure::TooManyTalks => "本机保存的对话已满",
+        Failure::TooManyTalks => "本机保存的消息已满",
         Failure::SecretNeeded => "对方要求配对码",
         Failure::WrongSecret => "配对码不对",
         Failure::NotTheDevice { .. } | Failure::NotTheLinked { .. } | Failure::Moved { .. } => {

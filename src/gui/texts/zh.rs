@@ -100,7 +100,7 @@ pub const CHINESE: Texts = Texts {
     need_code_or_ask: "请输入对方屏幕上显示的配对码，或直接询问。",
     need_known: "对方只接收已配对设备。",
     need_passphrase: "请输入对方设备的口令。",
-    symbols_question: |words| format!("对方屏幕上显示的是 {words} 吗？"),
+    symbols_question: "对方屏幕上也是这四个图案吗？",
     symbols_hint: |peer| format!("您确认之前，不会向“{peer}”发送任何内容，连文件名也不会。"),
     symbols_yes: "是，发送",
     symbols_no: "不是，停止",
@@ -165,15 +165,18 @@ pub const CHINESE: Texts = Texts {
     try_again: "重试",
 
     offer_title: |name| format!("“{name}”想发送给您"),
-    offer_proven: "已验证",
-    offer_not_verified: "未验证",
+    offer_title_alone: |name| format!("“{name}”想给您发送内容"),
+    offer_proven: "已确认",
+    offer_not_verified: "未配对",
     offer_same: "对方屏幕上也是这四个图案吗？",
     offer_unconfirmed: |name| format!("正在等待“{name}”确认图案"),
     offer_remembers: |name| format!("“{name}”希望与本机配对。"),
-    offer_more: |count| format!("等，另有 {count} 项"),
+    offer_more: |count| format!("另有 {count} 项"),
     offer_into: |folder| format!("保存到 {folder}"),
     offer_free: |free| format!("可用 {free}"),
-    offer_no_room: |free| format!("空间不足：仅剩 {free}"),
+    offer_no_room: |free, short| {
+        format!("空间不足：仅剩 {free}，还差 {short}，请换个位置或腾出空间。")
+    },
     offer_change: "更改…",
     offer_exists,
     on_conflict: |rule| match rule {
@@ -218,7 +221,7 @@ pub const CHINESE: Texts = Texts {
     talks_say: "发送",
     talks_files: "发送文件",
     talks_paste: "发送剪贴板中的图片",
-    talks_confirmed: "已验证",
+    talks_confirmed: "已确认",
     picture_name: |stamp| format!("图片 {stamp}.png"),
     no_picture: |why| match why {
         NoPicture::Nothing => "剪贴板中没有图片。".to_owned(),
@@ -253,6 +256,7 @@ pub const CHINESE: Texts = Texts {
     delivery_delivered: "已送达",
     delivery_not: "未送达",
     take_back: "撤回",
+    say_again: "重发",
     open_link: "在浏览器中打开",
     text_offer_title: |name| format!("“{name}”想发送一段文字"),
     text_offer_same: "请先核对：对方屏幕上也是这四个图案吗？",
@@ -262,7 +266,8 @@ pub const CHINESE: Texts = Texts {
     transfers: "传输",
     transfers_empty: "发送和接收的内容会显示在这里。",
     clear_finished: "清除已完成",
-    names_and_more: |name, more| format!("{name} 等，另有 {more} 项"),
+    names_and_more,
+    names_and_others: |names, more| format!("{names}，另有 {more} 项"),
     done_of: |done, all| format!("{} / {}", crate::gui::format::grouped(done), items(all)),
     bytes_of: |done, all| format!("{done} / {all}"),
     speed: |speed| format!("{speed}/s"),
@@ -409,10 +414,10 @@ pub const CHINESE: Texts = Texts {
     copy_the_command: "复制命令",
     firewall_blocks: "防火墙阻挡了 Ropeway：别人无法发送到本机。",
 
-    stop_title: "还有文件正在接收",
+    stop_title: |_count| "要等接收完再关闭吗？",
     stop_text: |count| format!("还有 {count} 个传输正在进行。"),
-    let_finish: "接收完再关闭",
-    stop_now: "立即停止",
+    let_finish: |_count| "接收完再关闭",
+    stop_now: |_count| "取消传输",
     keep_on: "保持开启",
 
     set_general: "常规",
@@ -491,6 +496,15 @@ fn items(count: u64) -> String {
     format!("{} 项", crate::gui::format::grouped(count))
 }
 
+/// `more` besides the one named.
+fn names_and_more(name: &str, more: u64) -> String {
+    let gap = match name.ends_with(|end: char| end.is_ascii()) {
+        true => " ",
+        false => "",
+    };
+    format!("{name}{gap}等 {}", items(more + 1))
+}
+
 fn offer_exists(existing: &Existing) -> String {
     let grouped = crate::gui::format::grouped;
     let what = match (existing.names.first(), existing.picked) {
@@ -524,7 +538,7 @@ fn failure(failure: &Failure) -> String {
         Failure::NotRopeway { address } => format!("{address} 上运行的不是 Ropeway。"),
         Failure::Ourselves => "这是本机自己的地址。".to_owned(),
         Failure::Busy => "对方挂断了：可能正忙，也可能连接中断。请稍后再试。".to_owned(),
-        Failure::TooManyTalks => "保存的对话已满，请先清除其中一个。".to_owned(),
+        Failure::TooManyTalks => "保存的消息已满，请先清空其中一台设备的消息。".to_owned(),
         Failure::SecretNeeded => "请输入对方屏幕上显示的配对码。".to_owned(),
         Failure::WrongSecret => "配对码不对，请输入对方屏幕上现在显示的配对码。".to_owned(),
         Failure::NotTheLinked { found } => {

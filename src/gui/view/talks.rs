@@ -73,7 +73,7 @@ impl Thread {
     }
 
     /// What was not said is in the field again, before what was typed since.
-    fn give_back(&mut self, text: String) {
+    pub fn give_back(&mut self, text: String) {
         let since = std::mem::replace(&mut self.text, text);
         if !since.trim().is_empty() {
             self.text.push('\n');

@@ -92,6 +92,9 @@ pub fn checkbox(ui: &mut Ui, checked: &mut bool, text: &str) -> Response {
     let style = ui.style().clone();
     ui.spacing_mut().icon_spacing = theme::GRID;
     ui.style_mut().wrap_mode = Some(mode);
+    // Its rim is all there is of an empty box.
+    let rim = palette(ui).muted;
+    ui.visuals_mut().widgets.inactive.bg_stroke.color = rim;
     let response = ui.checkbox(checked, text);
     ui.set_style(style);
     focus_ring(ui, &response);

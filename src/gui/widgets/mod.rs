@@ -102,20 +102,36 @@ pub fn inset<R>(ui: &mut Ui, fill: Color32, content: impl FnOnce(&mut Ui) -> R) 
         .inner
 }
 
-/// A line with something at both ends. `width` is that of the right one, which begins a line of its own
+/// A line with something at both ends. `width` is that of the right one, which ends a line of its own
 /// where both do not fit.
 pub fn ends(ui: &mut Ui, width: f32, left: impl FnOnce(&mut Ui), right: impl FnOnce(&mut Ui)) {
-    ui.horizontal_wrapped(|ui| {
+    // The line is as high as the right one was last: all of it stands in its middle.
+    let id = ui.next_auto_id().with("ends");
+    let known = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or_default();
+    let drawn = ui.horizontal_wrapped(|ui| {
+        let height = known.max(ui.spacing().interact_size.y);
+        ui.set_row_height(height);
         left(ui);
-        let rest = ui.available_size_before_wrap().x;
-        if rest >= width {
-            ui.add_space(rest - width);
-            ui.with_layout(Layout::left_to_right(Align::Center), right);
-        } else {
+        let mut rest = ui.available_size_before_wrap().x;
+        if rest < width {
             ui.end_row();
-            right(ui);
+            ui.set_row_height(height);
+            rest = ui.available_size_before_wrap().x;
         }
+        if rest < width {
+            right(ui);
+            return known;
+        }
+        // A hair less: rounding is no reason for another line.
+        ui.add_space((rest - width - theme::LINE / 2.0).max(0.0));
+        let layout = Layout::left_to_right(Align::Center);
+        let right = ui.allocate_ui_with_layout(vec2(width, height), layout, right);
+        right.response.rect.height()
     });
+    if (drawn.inner - known).abs() > theme::LINE {
+        ui.data_mut(|data| data.insert_temp(id, drawn.inner));
+        ui.ctx().request_discard("the height of a line");
+    }
 }
 
 /// How wide a field is with a button behind it; all of the line where less than `least` would be left, and the button

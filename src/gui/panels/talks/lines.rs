@@ -1,10 +1,13 @@
 //! What was said and sent, line by line.
 
-use egui::{Align, Color32, CornerRadius, Frame, Label, Layout, RichText, Ui};
+use std::borrow::Cow;
+
+use egui::accesskit::Role;
+use egui::{Align, Color32, CornerRadius, Frame, Label, Layout, RichText, Ui, WidgetInfo};
 use lucide_icons::Icon;
 
 use crate::gui::clock::{Day, day, time};
-use crate::gui::format::{size, size_of};
+use crate::gui::format::{lines_from_left, set_from_left, size, size_of};
 use crate::gui::panels::{Scope, Want};
 use crate::gui::texts::Texts;
 use crate::gui::view::{Row, RowState};
@@ -40,13 +43,28 @@ pub fn lines_ui(ui: &mut Ui, scope: &mut Scope, with: DeviceId, lines: &[Line]) 
             });
             before = Some(today);
         }
+        // Once: what was said again since needs no other try.
+        let again = match &line.what {
+            Said::Text { text, delivery, .. } => {
+                let own = line.direction == Direction::Send;
+                let later = lines.get(index + 1..).unwrap_or_default();
+                own && *delivery == Delivery::NotDelivered && !says_again(later, text)
+            }
+            Said::Transfer(_) => false,
+        };
         ui.push_id((line.at, index), |ui| {
-            line_ui(ui, scope, with, line);
+            line_ui(ui, scope, with, line, again);
         });
     }
 }
 
-fn line_ui(ui: &mut Ui, scope: &mut Scope, with: DeviceId, line: &Line) {
+fn says_again(lines: &[Line], words: &str) -> bool {
+    let same = |line: &Line| matches!(&line.what, Said::Text { text, .. } if text == words);
+    let own = |line: &&Line| line.direction == Direction::Send;
+    lines.iter().filter(own).any(same)
+}
+
+fn line_ui(ui: &mut Ui, scope: &mut Scope, with: DeviceId, line: &Line, again: bool) {
     match &line.what {
         Said::Text { id, text, delivery } => {
             let own = line.direction == Direction::Send;
@@ -74,6 +92,9 @@ fn line_ui(ui: &mut Ui, scope: &mut Scope, with: DeviceId, line: &Line) {
                         && widgets::small_icon_button(ui, Icon::Undo2, texts.take_back).clicked()
                     {
                         super::take_back(scope, with, *id);
+                    }
+                    if again && small_link(ui, texts.say_again) {
+                        scope.want(Want::SayAgain(with, text.clone()));
                     }
                 }
                 if widgets::small_icon_button(ui, Icon::Copy, texts.talks_copy).clicked() {
@@ -122,6 +143,16 @@ fn under(ui: &mut Ui, own: bool, content: impl FnOnce(&mut Ui)) {
     ui.add_space(theme::GRID);
 }
 
+/// A word to click among small ones.
+fn small_link(ui: &mut Ui, word: &str) -> bool {
+    ui.scope(|ui| {
+        let small = theme::small_font();
+        ui.style_mut().override_font_id = Some(small);
+        widgets::link(ui, word).clicked()
+    })
+    .inner
+}
+
 /// At the right end of the line, or at the left.
 fn aside(ui: &mut Ui, right: bool, id: &str, height: f32, content: impl FnOnce(&mut Ui)) {
     let row = egui::vec2(ui.available_width(), height);
@@ -159,7 +190,7 @@ fn text_ui(ui: &mut Ui, scope: &mut Scope, text: &str, palette: &theme::Palette)
     let spans: Vec<_> = finder.spans(&text).collect();
     let linked = |span: &linkify::Span| span.kind().is_some() && is_web(span.as_str());
     if !spans.iter().any(linked) {
-        ui.add(Label::new(RichText::new(text).color(palette.text)).wrap());
+        words_ui(ui, &text, palette);
         return;
     }
     ui.horizontal_wrapped(|ui| {
@@ -169,9 +200,7 @@ fn text_ui(ui: &mut Ui, scope: &mut Scope, text: &str, palette: &theme::Palette)
             if linked(span) {
                 let label = RichText::new(words).color(palette.link).underline();
                 let response = ui.add(Label::new(label).sense(egui::Sense::click()).wrap());
-                response.widget_info(|| {
-                    egui::WidgetInfo::labeled(egui::accesskit::Role::Link, true, words)
-                });
+                response.widget_info(|| WidgetInfo::labeled(Role::Link, true, words));
                 widgets::focus_ring(ui, &response);
                 let response = response
                     .on_hover_cursor(egui::CursorIcon::PointingHand)
@@ -180,10 +209,23 @@ fn text_ui(ui: &mut Ui, scope: &mut Scope, text: &str, palette: &theme::Palette)
                     scope.want(Want::OpenUrl(words.to_owned()));
                 }
             } else {
-                ui.add(Label::new(RichText::new(words).color(palette.text)).wrap());
+                words_ui(ui, words, palette);
             }
         }
     });
+}
+
+/// Words without an address; those of right-to-left languages line by line, as the lines are broken.
+fn words_ui(ui: &mut Ui, words: &str, palette: &theme::Palette) {
+    let label = |words: &str| Label::new(RichText::new(words).color(palette.text)).wrap();
+    if matches!(set_from_left(words), Cow::Borrowed(_)) {
+        ui.add(label(words));
+        return;
+    }
+    let room = ui.available_width();
+    let lines = lines_from_left(words, room, |part| widgets::text_width(ui, part));
+    let response = ui.add(label(&lines));
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words));
 }
 
 fn transfer_ui(ui: &mut Ui, scope: &mut Scope, line: &Line, transfer: &TransferLine) {
