@@ -62,9 +62,7 @@ fn the_send_button_says_what_is_missing() {
         .harness
         .get_by_label("Pick or drop something to send first.");
     window.drop_file("/home/me/a.txt");
-    window
-        .harness
-        .get_by_label("Pick a device or type its address.");
+    window.harness.get_by_label("Pick a device or an address.");
     window.type_into("To", "192.168.1.20:99999");
     window
         .harness
@@ -161,9 +159,9 @@ fn an_address_that_was_reached_is_at_hand_and_can_be_forgotten() {
     };
     window.say(Event::Recent(vec![recent("192.168.1.20")]));
     window.harness.get_by_label("Recent");
-    window.click("192.168.1.20");
+    window.click("Garden laptop · 192.168.1.20");
     assert_eq!(window.harness.state().view.draft.address, "192.168.1.20");
-    let link = window.harness.get_by_label("192.168.1.20");
+    let link = window.harness.get_by_label("Garden laptop · 192.168.1.20");
     link.click_secondary();
     window.harness.run();
     window.click("Forget this address");

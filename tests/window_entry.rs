@@ -12,10 +12,13 @@ use std::time::{Duration, SystemTime};
 use egui::accesskit::{Role, Toggled};
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use ropeway::engine::{Answer, Command, Event, Found, KnownDevice, Looked, Offer, SendRequest};
+use ropeway::engine::{
+    Answer, Command, Event, Found, KnownDevice, ListenError, Looked, Offer, SendRequest,
+};
+use ropeway::model::finding::{Door, Firewall, Remedy};
 use ropeway::model::{
-    Allow, Bond, DeviceId, DeviceName, Direction, Failure, Peer, PeerAddress, Rule, Status,
-    Symbols, TransferId, TransferState, Trust, Way,
+    Allow, Bond, DeviceId, DeviceName, Direction, Failure, Finding, Peer, PeerAddress, Problem,
+    Rule, Status, Symbols, TransferId, TransferState, Trust, Way,
 };
 use ropeway::settings::{Language, Settings};
 use window::*;
@@ -174,7 +177,7 @@ fn where_only_known_devices_are_taken_nothing_is_sent() {
     let mut window = Window::english();
     addressed(&mut window);
     window.say(takes(&[Way::Pair]));
-    let why = "· takes known devices only. Let its person choose “With code” there.";
+    let why = "· takes known devices only. Ask its owner to choose “With code”.";
     assert!(sees(&window, why));
     window.press(Modifiers::COMMAND, Key::Enter);
     assert!(window.command().is_none());
@@ -290,7 +293,7 @@ fn a_known_device_is_sent_to_with_the_keyboard_and_without_a_code() {
     let away = "Laptop of Anna is not nearby · sent as soon as it can be reached";
     assert!(sees(&window, away));
     window.say(Event::Nearby(vec![nearby(GARDEN, "Garden laptop", true)]));
-    assert!(sees(&window, "To Laptop of Anna · known device, encrypted"));
+    assert!(sees(&window, "To Laptop of Anna, encrypted"));
     assert!(!sees(&window, "Code on its screen"));
     assert!(looks(&window).is_empty(), "there is nothing to find out");
     window.press(Modifiers::COMMAND, Key::Enter);
@@ -525,12 +528,65 @@ fn who_may_send_is_a_choice_that_acts_at_once_and_is_kept() {
     assert_eq!(window.harness.state().settings.allow, Allow::Paired);
     // Nobody gets in by a code, so there is none to show.
     assert!(!sees(&window, "427 913"));
+    assert!(sees(&window, "On, but nobody can send yet"));
     assert!(sees(
         &window,
-        "No device is known yet, so nobody gets in. Let somebody in with the code first, and remember each other."
+        "No device is known yet, so nobody gets in. Choose “With code” for now, and both choose “Remember this device”."
     ));
     window.click("With code");
-    assert!(sees(&window, "427 913"));
+    assert!(sees(&window, "427 913") && sees(&window, "On, ready to receive"));
+}
+
+#[test]
+fn a_firewall_in_the_way_is_said_where_it_is_switched_on() {
+    let mut window = Window::english();
+    window.say(listening());
+    assert!(sees(&window, "On, ready to receive"));
+    window.say(Event::Firewall(vec![Finding::FirewallBlocks {
+        firewall: Firewall::Ufw,
+        door: Door::Transfers { tcp: 9000 },
+        remedy: Remedy {
+            commands: Vec::new(),
+            lasting: true,
+        },
+    }]));
+    assert!(sees(&window, "On, but blocked") && !sees(&window, "On, ready to receive"));
+    window.say(Event::Firewall(Vec::new()));
+    assert!(sees(&window, "On, ready to receive"));
+}
+
+fn retype(window: &mut Window, label: &str, text: &str) {
+    let field = window.harness.get_by_role_and_label(Role::TextInput, label);
+    field.focus();
+    window.harness.run();
+    window.press(Modifiers::COMMAND, Key::A);
+    window.type_into(label, text);
+    window.press(Modifiers::NONE, Key::Tab);
+}
+
+#[test]
+fn what_keeps_receiving_off_has_its_way_out_beside_it_and_it_is_tried_again_after_that() {
+    let mut window = Window::english();
+    let tried = |window: &Window| {
+        let mut commands = window.commands.try_iter();
+        commands.any(|command| matches!(command, Command::Listen(_)))
+    };
+    let folder = "/home/me/gone".into();
+    let problem = Problem::NotWritable;
+    window.say(Event::ListenFailed(ListenError::Folder { folder, problem }));
+    // The system's dialog does not open in a test.
+    assert!(sees(&window, "Try again") && sees(&window, "Change folder…"));
+    window.click("Settings");
+    window.click("Receiving");
+    retype(&mut window, "Save folder", "/home/me/elsewhere");
+    assert!(tried(&window));
+
+    window.press(Modifiers::NONE, Key::Escape);
+    window.say(Event::ListenFailed(ListenError::PortTaken { port: 9000 }));
+    assert!(sees(&window, "Try again") && !sees(&window, "Change folder…"));
+    window.click("Change port…");
+    retype(&mut window, "Port", "9100");
+    assert!(tried(&window));
 }
 
 #[test]
@@ -549,6 +605,7 @@ fn codes_rest_after_too_many_wrong_ones_until_the_person_wants_a_new_one() {
     window.say(Event::CodeRests(true));
     let why = "Too many wrong codes. None is taken until you press New code.";
     assert!(sees(&window, why));
+    assert!(sees(&window, "On, but no code is taken"));
     assert!(!sees(&window, "427 913"), "it would be typed in vain");
     tab_to(&mut window, "New code");
     window.press(Modifiers::NONE, Key::Enter);
@@ -956,7 +1013,7 @@ fn who_may_enter_is_said_in_chinese() {
         "设备",
         "谁可以发送",
         "任何人（需我同意）",
-        "错误的配对码过多，按“换一个”之前不再接受任何配对码。",
+        "输错次数过多，按“换一个”之前不接受任何配对码。",
         "对方屏幕上也是这四个图案吗？",
         "鱼 · 钥匙 · 云 · 树",
         "不是，停止",

@@ -331,7 +331,13 @@ impl App {
         }
         ui.add_space(theme::CARD_GAP);
         let reveal = &mut self.reveal;
-        widgets::card(ui, |ui| transfers_ui(ui, scope, &self.view, reveal));
+        // Where the window ends while nothing is scrolled; what is scrolled does not grow for that.
+        let side = f32::from(theme::window_margin(ui.ctx()));
+        let window = ui.ctx().content_rect().bottom() - ui.clip_rect().top();
+        let within = side + f32::from(theme::CARD_PADDING);
+        let bottom = ui.max_rect().top() + window - within;
+        let bottom = (!self.settings.wire).then_some(bottom);
+        widgets::card(ui, |ui| transfers_ui(ui, scope, &self.view, reveal, bottom));
         if self.settings.wire {
             ui.add_space(theme::GAP);
             widgets::card(ui, |ui| wire_ui(ui, scope, &self.view.wire));

@@ -251,6 +251,7 @@ pub const TOAST_ABOVE: f32 = 28.0;
 pub const TOAST_PADDING: Vec2 = Vec2::new(16.0, 4.0);
 /// Where there is nothing: what is said about that, and its icon.
 pub const EMPTY_HEIGHT: f32 = 150.0;
+pub const EMPTY_LEAST: f32 = 100.0;
 pub const EMPTY_WIDTH: f32 = 380.0;
 pub const EMPTY_ICON: f32 = 40.0;
 /// A conversation in a window that is too low for one.
@@ -299,6 +300,8 @@ pub const TWO_COLUMNS_FROM: f32 = 840.0;
 pub const LABELS_FROM: f32 = 480.0;
 /// With less room a hint stands above the buttons it is about.
 pub const HINT_LEAST: f32 = 220.0;
+/// The same beside the button that sends, which is not to move for a longer number.
+pub const SEND_HINT_LEAST: f32 = 170.0;
 /// From this on a transfer's speed or its badge has a column of its own.
 pub const ROW_WIDE_FROM: f32 = 1000.0;
 /// Below this a transfer's buttons stand under its words.

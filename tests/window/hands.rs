@@ -144,7 +144,7 @@ fn quitting_asks_while_something_runs_and_may_leave_it_running() {
     window.press(Modifiers::NONE, Key::Escape);
     assert!(!sees(&window, "Keep going in the background?"));
     window.press(Modifiers::COMMAND, Key::Q);
-    window.harness.get_by_label("Quit, go on next time").click();
+    window.harness.get_by_label("Quit, resume later").click();
     window.harness.step();
     assert!(asked_for(&window).contains(&ViewportCommand::Close));
     assert_eq!(

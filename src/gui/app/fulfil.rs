@@ -7,8 +7,8 @@ use egui::Context;
 
 use super::{App, ModalState, Page};
 use crate::engine::{
-    AcceptPolicy, Answer, Bind, Command, Event, ListenOptions, Offer, SendRequest, StopMode,
-    TalkRequest, new_message_id, new_transfer_id,
+    AcceptPolicy, Answer, Bind, Command, Event, ListenError, ListenOptions, Offer, SendRequest,
+    StopMode, TalkRequest, new_message_id, new_transfer_id,
 };
 use crate::gui::clipboard::NoPicture;
 use crate::gui::clock::stamp;
@@ -170,6 +170,7 @@ impl App {
             Want::Diagnose(of) => self.diagnose(of),
             Want::CopyReport => self.report(context),
             Want::OpenKnown => self.open_settings(|dialog| dialog.at(SettingsPage::Known)),
+            Want::OpenNetwork => self.open_settings(|dialog| dialog.at(SettingsPage::Network)),
             Want::Rename(name) => {
                 self.settings.name = name;
                 (self.commands)(Command::SetName(self.settings.device_name()));
@@ -178,7 +179,7 @@ impl App {
             Want::SetPort(port) => {
                 self.settings.port = port;
                 self.save();
-                if matches!(self.view.server, Server::On(_)) {
+                if matches!(self.view.server, Server::On(_) | Server::Failed(_)) {
                     self.listen();
                 }
             }
@@ -613,6 +614,10 @@ impl App {
             listening.save_folder.clone_from(&folder);
         }
         (self.commands)(Command::SetSaveFolder(folder));
+        if matches!(self.view.server, Server::Failed(ListenError::Folder { .. })) {
+            // It is on as soon as there is a folder that can be used.
+            self.listen();
+        }
     }
 
     pub(super) fn set_rule_folder(&mut self, id: DeviceId, folder: PathBuf) {

@@ -1,5 +1,6 @@
 //! To whom: a device nearby or a known one with one click, or an address, which unfolds what is needed there.
 
+use egui::accesskit::Role;
 use egui::{Key, TextEdit, Ui, vec2};
 use lucide_icons::Icon;
 
@@ -7,11 +8,11 @@ pub use super::devices::{about, symbol};
 use super::devices::{devices_ui, is_chosen};
 use super::{Scope, Want};
 use crate::engine::{Command, KnownDevice, Recent};
-use crate::gui::format::hours_since;
+use crate::gui::format::{elide_middle, hours_since, set_from_left};
 use crate::gui::texts::Texts;
 use crate::gui::view::{Card, Draft, Entry, View, cards};
 use crate::gui::{theme, widgets};
-use crate::model::{Failure, PeerAddress, Secret};
+use crate::model::{Failure, PeerAddress, Secret, System};
 
 /// What fits in a line.
 const MAX_RECENT: usize = 4;
@@ -113,6 +114,15 @@ impl<'a> Around<'a> {
     pub fn chosen(&self, draft: &Draft) -> Option<&Card> {
         self.cards.iter().find(|card| is_chosen(draft, card))
     }
+
+    /// That of the card of whoever is chosen or was found.
+    fn symbol(&self, draft: &Draft) -> Icon {
+        let found = draft.looked().and_then(|found| found.as_ref().ok());
+        let mut cards = self.cards.iter();
+        let found = || cards.find(|card| found.is_some_and(|found| found.id == card.id));
+        let card = self.chosen(draft).or_else(found);
+        symbol(card.map(|card| card.system).unwrap_or_default())
+    }
 }
 
 pub fn destination_ui(
@@ -128,9 +138,11 @@ pub fn destination_ui(
     if draft.failure.is_some() {
         failure_ui(ui, scope, draft);
     } else {
-        status_ui(ui, scope, draft, devices);
+        let symbol = around.symbol(draft);
+        look_of(ui, scope, draft, devices, symbol);
     }
-    if draft.to().is_some() {
+    // Nothing is typed for a known device: an empty part would take a gap.
+    if draft.to().is_some() && draft.entry(devices) != Entry::Known {
         let texts = scope.texts;
         if widgets::part(ui, "entry", |ui| entry_ui(ui, texts, draft, devices)) {
             scope.want(Want::SendNow);
@@ -155,29 +167,47 @@ fn recent_ui(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, around: &Around)
         return;
     }
     let texts = scope.texts;
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal_top(|ui| {
         ui.label(widgets::muted(ui, texts.recent));
-        for recent in recent {
-            let address = recent.address.to_string();
-            let response = widgets::link(ui, &address);
-            if response.clicked() {
-                draft.go_to(address);
+        widgets::flow(ui, |ui| {
+            ui.spacing_mut().item_spacing.x = theme::SECTION;
+            for recent in recent {
+                recent_link(ui, scope, draft, recent);
             }
-            let when = (texts.met)(hours_since(recent.last, std::time::SystemTime::now()));
-            let response = response.on_hover_text(format!("{} · {when}", recent.name));
-            response.context_menu(|ui| {
-                if widgets::link(ui, texts.forget_address).clicked() {
-                    let address = recent.address.clone();
-                    scope.want(Want::Engine(Command::ForgetRecent(address)));
-                    ui.close();
-                }
-            });
+        });
+    });
+}
+
+/// Who was there, then where.
+fn recent_link(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, recent: &Recent) {
+    let texts = scope.texts;
+    let address = recent.address.to_string();
+    let name = recent.name.as_str();
+    let fits = |name: &str| widgets::text_width(ui, name) <= theme::NAME_WIDTH;
+    let short = elide_middle(name, fits);
+    let response = widgets::link(ui, &format!("{} · {address}", set_from_left(&short)));
+    widgets::named(&response, Role::Button, &format!("{name} · {address}"));
+    if response.clicked() {
+        draft.go_to(address);
+    }
+    let when = (texts.met)(hours_since(recent.last, std::time::SystemTime::now()));
+    let response = response.on_hover_text(format!("{name} · {when}"));
+    response.context_menu(|ui| {
+        if widgets::link(ui, texts.forget_address).clicked() {
+            let address = recent.address.clone();
+            scope.want(Want::Engine(Command::ForgetRecent(address)));
+            ui.close();
         }
     });
 }
 
 /// Who is there, as far as that was found out.
 pub fn status_ui(ui: &mut Ui, scope: &mut Scope, draft: &Draft, devices: &[KnownDevice]) {
+    look_of(ui, scope, draft, devices, symbol(System::Other));
+}
+
+/// The same; `symbol` is that of the device.
+fn look_of(ui: &mut Ui, scope: &mut Scope, draft: &Draft, devices: &[KnownDevice], symbol: Icon) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let name = draft.name(devices);
@@ -205,26 +235,36 @@ pub fn status_ui(ui: &mut Ui, scope: &mut Scope, draft: &Draft, devices: &[Known
         (_, Entry::Known) => (Icon::Check, palette.ok, texts.nothing_to_type.to_owned()),
         (Some(Ok(_)), Entry::Closed) => (Icon::Lock, palette.warn, texts.known_only.to_owned()),
         (Some(Ok(_)), Entry::Secret { .. } | Entry::Ask) => {
-            (Icon::Laptop, palette.muted, texts.not_known_yet.to_owned())
+            (symbol, palette.muted, texts.not_known_yet.to_owned())
         }
         (None, _) if draft.looking() => {
-            ui.label(widgets::muted(ui, texts.looking));
+            ui.label(widgets::muted(ui, texts.looking_there));
             return;
         }
         (None | Some(Err(_)), _) => return,
     };
-    widgets::flow(ui, |ui| {
+    ui.horizontal_top(|ui| {
         ui.label(widgets::icon(symbol, color));
-        if let Some(name) = &name {
-            let font = theme::strong_font(theme::BODY);
-            let room = ui.available_width() * theme::NAME_SHARE;
-            widgets::name_label(ui, name, font, palette.text, room);
-        }
-        let color = match entry {
-            Entry::Closed => palette.warn,
-            Entry::Known | Entry::Secret { .. } | Entry::Ask => palette.muted,
-        };
-        ui.colored_label(color, format!("· {about}"));
+        widgets::flow(ui, |ui| {
+            let about = format!("· {about}");
+            ui.spacing_mut().item_spacing = vec2(theme::GRID, 0.0);
+            if let Some(name) = &name {
+                let font = theme::strong_font(theme::BODY);
+                let line = ui.available_width();
+                let rest = line - widgets::text_width(ui, &about) - theme::GRID;
+                // What is said of it goes to a second line where there is hardly room for both.
+                let room = match rest >= theme::NAME_WIDTH {
+                    true => rest,
+                    false => line,
+                };
+                widgets::name_label(ui, name, font, palette.text, room);
+            }
+            let color = match entry {
+                Entry::Closed => palette.warn,
+                Entry::Known | Entry::Secret { .. } | Entry::Ask => palette.muted,
+            };
+            ui.colored_label(color, about);
+        });
     });
 }
 
@@ -289,6 +329,9 @@ pub fn entry_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, devices: &[KnownD
         Entry::Ask => (false, false),
         Entry::Secret { passphrase, .. } => (passphrase, true),
     };
+    // Before: what stands beside the field has the middle of its line.
+    let usual = ui.spacing().interact_size.y;
+    ui.spacing_mut().interact_size.y = theme::CONTROL_HEIGHT;
     ui.horizontal_wrapped(|ui| {
         if typed {
             let label = match passphrase {
@@ -317,8 +360,11 @@ pub fn entry_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, devices: &[KnownD
             let enter = ui.input(|input| input.key_pressed(Key::Enter));
             entered = response.lost_focus() && enter;
         }
+        // On a line of its own it needs no more than others.
+        ui.spacing_mut().interact_size.y = usual;
         remember_box(ui, texts, &mut draft.remember);
     });
+    ui.spacing_mut().interact_size.y = usual;
     if draft.remember {
         let hint = widgets::muted(ui, texts.remember_hint).size(theme::SMALL);
         ui.label(hint);

@@ -110,10 +110,11 @@ pub fn is_chosen(draft: &Draft, card: &Card) -> bool {
 fn cards_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, cards: &[&Card], width: f32) {
     for card in cards {
         let chosen = is_chosen(draft, card);
+        let about = about(texts, card);
         let face = Face {
             symbol: symbol(card.system),
             name: &card.name,
-            about: &about(texts, card),
+            about: &about,
             faded: card.here != Here::Receiving,
         };
         let response = widgets::device_card(ui, width, chosen, &face);
@@ -128,7 +129,8 @@ fn cards_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, cards: &[&Card], widt
             true => card.address.clone().unwrap_or_default(),
             false => card.places.join("\n"),
         };
-        response.on_hover_text(format!("{}\n{}\n{places}", card.name, card.id.short()));
+        let id = card.id.short();
+        response.on_hover_text(format!("{}\n{about}\n{id}\n{places}", card.name));
     }
 }
 
@@ -175,8 +177,9 @@ fn address_ui(
     let texts = scope.texts;
     let width = ui.available_width();
     let response = widgets::part(ui, "address", |ui| {
-        let field = TextEdit::singleline(&mut draft.address).hint_text(texts.address_hint);
-        widgets::field_card(ui, width, (Icon::Plus, texts.address_label), field)
+        let field = TextEdit::singleline(&mut draft.address);
+        let words = (Icon::Plus, texts.address_label, texts.address_hint);
+        widgets::field_card(ui, width, words, field)
     });
     let now = ui.input(|input| input.time);
     if response.changed() {

@@ -95,6 +95,8 @@ pub enum Want {
     OpenSettings,
     /// The settings, where the known devices are.
     OpenKnown,
+    /// The settings, where the port is.
+    OpenNetwork,
     /// The connection doctor, and what it is to find out: why a device is not reached, or how this
     /// computer is.
     OpenDoctor(Option<PeerAddress>),

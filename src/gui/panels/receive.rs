@@ -8,11 +8,11 @@ use lucide_icons::Icon;
 
 use super::doctor::firewall_ui;
 use super::{Scope, Want};
-use crate::engine::{Command, Listening};
+use crate::engine::{Command, ListenError, Listening};
 use crate::gui::format::{link_of, size};
 use crate::gui::view::{Server, View};
 use crate::gui::{theme, widgets};
-use crate::model::{Allow, Bond};
+use crate::model::{Allow, Bond, Finding, Severity};
 
 /// What the panel keeps between frames.
 #[derive(Default)]
@@ -34,9 +34,9 @@ pub fn receive_ui(
     let palette = theme::palette(ui);
     let on = matches!(view.server, Server::On(_) | Server::Starting);
     let status = match &view.server {
-        Server::On(_) => Some((texts.receive_on, palette.ok)),
-        Server::Starting => Some((texts.receive_starting, palette.muted)),
-        Server::Off | Server::Failed(_) => None,
+        Server::On(_) => Some(how_on(scope, palette, view, allow)),
+        // The panel itself says it.
+        Server::Starting | Server::Off | Server::Failed(_) => None,
     };
     let gap = ui.spacing().item_spacing.x;
     let words = |text| widgets::text_width(ui, text) + theme::SMALL + gap * 2.0;
@@ -70,16 +70,9 @@ pub fn receive_ui(
     }
     ui.add_space(theme::GRID);
     match &view.server {
-        Server::Off => off(ui, scope),
-        Server::Starting => {}
-        Server::Failed(error) => {
-            widgets::inset(ui, palette.danger_soft, |ui| {
-                ui.colored_label(palette.danger, (texts.listen_error)(error));
-            });
-            if widgets::button(ui, texts.try_again).clicked() {
-                scope.want(Want::SwitchOn);
-            }
-        }
+        Server::Off => off(ui, (texts.receive_off_title, texts.receive_off)),
+        Server::Starting => off(ui, (texts.receive_starting, texts.receive_soon)),
+        Server::Failed(error) => failed(ui, scope, error),
         Server::On(listening) => {
             match allow {
                 Allow::Anyone | Allow::Code => code(ui, scope, view, panel),
@@ -101,7 +94,57 @@ fn status_dot(ui: &mut Ui, color: egui::Color32) {
         .circle_filled(rect.center(), theme::STATUS_DOT, color);
 }
 
-fn off(ui: &mut Ui, scope: &Scope) {
+/// In the colour of a warning while it is on in vain.
+fn how_on(
+    scope: &Scope,
+    palette: &theme::Palette,
+    view: &View,
+    allow: Allow,
+) -> (&'static str, egui::Color32) {
+    let texts = scope.texts;
+    let blocked = |finding: &Finding| finding.severity() == Severity::Problem;
+    let word = match allow {
+        _any if view.firewall.iter().any(blocked) => texts.receive_blocked,
+        Allow::Paired if !anybody_known(view) => texts.receive_nobody,
+        Allow::Anyone | Allow::Code if view.code_rests => texts.receive_no_code,
+        Allow::Anyone | Allow::Code | Allow::Paired => return (texts.receive_on, palette.ok),
+    };
+    (word, palette.warn)
+}
+
+fn anybody_known(view: &View) -> bool {
+    let mut devices = view.devices.iter();
+    devices.any(|device| device.bond == Bond::Paired)
+}
+
+/// Why it could not be switched on, and the ways out.
+fn failed(ui: &mut Ui, scope: &mut Scope, error: &ListenError) {
+    let texts = scope.texts;
+    let palette = theme::palette(ui);
+    widgets::inset(ui, palette.danger_soft, |ui| {
+        let sentence = (texts.listen_error)(error);
+        widgets::sentence(ui, Icon::CircleAlert, palette.danger, &sentence);
+    });
+    ui.horizontal_wrapped(|ui| {
+        if widgets::button(ui, texts.try_again).clicked() {
+            scope.want(Want::SwitchOn);
+        }
+        let way_out = match error {
+            ListenError::PortTaken { .. } | ListenError::PortForbidden { .. } => {
+                Some((texts.change_port, Want::OpenNetwork))
+            }
+            ListenError::Folder { .. } => Some((texts.change_folder, Want::PickSaveFolder)),
+            ListenError::AddressNotHere { .. } | ListenError::Other { .. } => None,
+        };
+        if let Some((words, want)) = way_out
+            && widgets::button(ui, words).clicked()
+        {
+            scope.want(want);
+        }
+    });
+}
+
+fn off(ui: &mut Ui, (title, words): (&str, &str)) {
     let palette = theme::palette(ui);
     widgets::inset(ui, palette.inset, |ui| {
         ui.horizontal(|ui| {
@@ -110,8 +153,8 @@ fn off(ui: &mut Ui, scope: &Scope) {
                 ui.add_space(theme::GAP);
             }
             ui.vertical(|ui| {
-                ui.label(widgets::strong(scope.texts.receive_off_title));
-                let words = widgets::muted(ui, scope.texts.receive_off);
+                ui.label(widgets::strong(title));
+                let words = widgets::muted(ui, words);
                 ui.add(egui::Label::new(words).wrap());
             });
         });
@@ -193,8 +236,7 @@ fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
             ui.horizontal_wrapped(&mut buttons);
         }
         if rests {
-            let why = RichText::new(texts.code_rests).color(palette.warn);
-            ui.add(egui::Label::new(why).wrap());
+            widgets::sentence(ui, Icon::TriangleAlert, palette.warn, texts.code_rests);
         }
     });
     let wrong = view.wrong_code.filter(|_| !rests);
@@ -209,16 +251,12 @@ fn code(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut ReceivePanel) {
 fn no_code(ui: &mut Ui, scope: &Scope, view: &View) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
-    let anybody = view
-        .devices
-        .iter()
-        .any(|device| device.bond == Bond::Paired);
-    let (symbol, color, words) = match anybody {
+    let (symbol, color, words) = match anybody_known(view) {
         true => (Icon::Laptop, palette.muted, texts.only_known),
         false => (Icon::TriangleAlert, palette.warn, texts.only_known_nobody),
     };
     widgets::inset(ui, palette.inset, |ui| {
-        ui.horizontal(|ui| {
+        ui.horizontal_top(|ui| {
             ui.label(widgets::icon(symbol, color));
             ui.add(egui::Label::new(widgets::muted(ui, words)).wrap());
         });
@@ -337,7 +375,16 @@ fn addresses(ui: &mut Ui, scope: &mut Scope, listening: &Listening, panel: &mut 
     }
     if listening.port_moved {
         let moved = RichText::new((texts.port_moved)(port)).color(palette.warn);
-        ui.add(egui::Label::new(moved).wrap());
+        let moved = egui::Label::new(moved).wrap();
+        if is_stacked(ui) {
+            ui.add(moved);
+        } else {
+            // Below the address, which it is about.
+            ui.horizontal_top(|ui| {
+                ui.add_space(theme::LABEL_COLUMN + ui.spacing().item_spacing.x);
+                ui.add(moved);
+            });
+        }
     }
 }
 
@@ -348,6 +395,7 @@ fn folder(ui: &mut Ui, scope: &mut Scope, listening: &Listening, free_bytes: Opt
     let stacked = is_stacked(ui);
     line(ui, texts.save_to, |ui| {
         let gap = ui.spacing().item_spacing.x;
+        let between = theme::GRID;
         let links = [texts.change, texts.open];
         let links_width: f32 = links
             .map(|word| widgets::link_width(ui, word) + gap)
@@ -356,7 +404,7 @@ fn folder(ui: &mut Ui, scope: &mut Scope, listening: &Listening, free_bytes: Opt
         let free = free_bytes.map(|free| format!("· {}", (texts.offer_free)(&size(free))));
         let free_width = free
             .as_deref()
-            .map_or(0.0, |free| widgets::text_width(ui, free) + gap);
+            .map_or(0.0, |free| widgets::text_width(ui, free) + between);
         let all = ui.max_rect().right() - ui.cursor().left();
         let room = match stacked {
             true => all,
@@ -373,10 +421,12 @@ fn folder(ui: &mut Ui, scope: &mut Scope, listening: &Listening, free_bytes: Opt
         };
         let free = free.filter(|_| stacked || fits(&name));
         let full = crate::model::displayable(&folder.to_string_lossy());
+        ui.spacing_mut().item_spacing.x = between;
         widgets::name_label(ui, &name, font, palette.text, room).on_hover_text(full);
         if let Some(free) = free {
             ui.label(widgets::muted(ui, free));
         }
+        ui.spacing_mut().item_spacing.x = gap;
         match at_the_end(ui, links.map(|word| (word, ""))) {
             Some(0) => scope.want(Want::PickSaveFolder),
             Some(_) => scope.want(Want::Engine(Command::Open(folder.clone()))),
@@ -414,8 +464,8 @@ fn clients(ui: &mut Ui, scope: &Scope, view: &View) {
         line(ui, label, |ui| {
             let doing = format!("· {}", (texts.doing)(client.doing));
             // The name gives way, not what it is doing.
-            let gap = ui.spacing().item_spacing.x;
-            let rest = ui.available_width() - widgets::text_width(ui, &doing) - gap;
+            ui.spacing_mut().item_spacing.x = theme::GRID;
+            let rest = ui.available_width() - widgets::text_width(ui, &doing) - theme::GRID;
             let width = match ui.layout().main_wrap() {
                 true => ui.max_rect().width(),
                 false => rest,
@@ -423,7 +473,6 @@ fn clients(ui: &mut Ui, scope: &Scope, view: &View) {
             let name = client.peer.name.as_str();
             widgets::name_label(ui, name, theme::body_font(), palette.text, width)
                 .on_hover_text(&client.peer.address);
-            ui.spacing_mut().item_spacing.x = theme::GRID;
             ui.label(widgets::muted(ui, doing));
         });
     }

@@ -115,7 +115,9 @@ fn drop_zone(ui: &mut Ui, scope: &mut Scope, picked: bool) {
                 buttons(ui, scope);
             });
         } else if brief && icon_width + buttons_width <= room {
-            ui.horizontal(|ui| {
+            let line = vec2(room, theme::CONTROL_HEIGHT);
+            let centred = Layout::left_to_right(Align::Center);
+            ui.allocate_ui_with_layout(line, centred, |ui| {
                 icon(ui);
                 ui.add_space((ui.available_width() - buttons_width).max(0.0));
                 buttons(ui, scope);
@@ -290,16 +292,18 @@ fn send_button(
         true => palette.danger,
         false => palette.muted,
     };
-    let words = RichText::new(hint).color(color);
+    let hint = RichText::new(hint).color(color);
     let can_ask = may_ask.then(|| ready(draft, around, texts, true).is_ok());
     let buttons = widgets::primary_width(ui, &text)
         + can_ask.map_or(0.0, |_| {
             widgets::counted_button_width(ui, texts.ask_without, 0) + theme::GAP
         });
-    let beside = ui.available_width() - buttons >= theme::HINT_LEAST;
+    let room = ui.available_width();
+    let beside = room - buttons >= theme::SEND_HINT_LEAST;
+    let picked = !draft.picks.is_empty();
     let words = |ui: &mut Ui| {
-        ui.add(egui::Label::new(words).wrap());
-        if !draft.picks.is_empty() {
+        ui.add(egui::Label::new(hint).wrap());
+        if picked {
             let keep = widgets::checkbox(ui, &mut draft.keep, texts.keep_list);
             keep.on_hover_text(texts.keep_list_hint);
         }
@@ -318,11 +322,19 @@ fn send_button(
             scope.want(Want::SendNow);
         }
     };
+    // As high as the higher one of the buttons, so that both have one middle.
+    let line = vec2(room, theme::CONTROL_HEIGHT + theme::GRID);
+    let centred = Layout::left_to_right(Align::Center);
     if beside {
-        ui.horizontal(|ui| {
-            let room = ui.available_width() - buttons - theme::SECTION;
-            ui.vertical(|ui| {
-                ui.set_width(room);
+        ui.allocate_ui_with_layout(line, centred, |ui| {
+            let said = vec2(room - buttons - theme::SECTION, line.y);
+            // A single line stands at the middle of the button.
+            let layout = match picked {
+                true => Layout::top_down(Align::Min),
+                false => centred,
+            };
+            ui.allocate_ui_with_layout(said, layout, |ui| {
+                ui.set_width(said.x);
                 words(ui);
             });
             ui.add_space(theme::SECTION - ui.spacing().item_spacing.x);
@@ -330,7 +342,14 @@ fn send_button(
         });
     } else {
         words(ui);
-        ui.horizontal_wrapped(act);
+        if buttons <= room {
+            ui.allocate_ui_with_layout(line, centred, |ui| {
+                ui.add_space(room - buttons);
+                act(ui);
+            });
+        } else {
+            ui.horizontal_wrapped(act);
+        }
     }
 }
 

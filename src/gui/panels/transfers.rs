@@ -5,8 +5,10 @@ mod looks;
 mod row;
 
 use egui::accesskit::Role;
-use egui::{Id, Rect, Sense, Ui, UiBuilder, WidgetInfo};
+use egui::{Id, Rect, Sense, Ui, UiBuilder, WidgetInfo, vec2};
+use lucide_icons::Icon;
 
+use super::empty::empty_ui;
 use super::picks::picks_ui;
 use super::{Scope, Want};
 use crate::engine::Command;
@@ -19,7 +21,14 @@ use row::row_ui;
 /// From so many rows on, those out of sight are not drawn.
 const MANY_ROWS: usize = 24;
 
-pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View, reveal: &mut Reveal) {
+/// `bottom` is where the card ends if nothing is below it.
+pub fn transfers_ui(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    view: &View,
+    reveal: &mut Reveal,
+    bottom: Option<f32>,
+) {
     let texts = scope.texts;
     let awake = match (view.active() > 0, view.slept, view.kept_awake) {
         (true, true, _) => Some((texts.slept, theme::palette(ui).warn)),
@@ -51,14 +60,28 @@ pub fn transfers_ui(ui: &mut Ui, scope: &mut Scope, view: &View, reveal: &mut Re
         ui.add(egui::Label::new(words).wrap());
     }
     if view.rows.is_empty() {
-        ui.add_space(theme::GAP);
-        ui.add(egui::Label::new(widgets::muted(ui, texts.transfers_empty)).wrap());
-        ui.add_space(theme::GAP);
+        nothing_ui(ui, scope, bottom);
     }
     let list = UiBuilder::new()
         .accessibility_role(Role::List)
         .accessibility_label((texts.hands.rows)(view.rows.len() as u64));
     ui.scope_builder(list, |ui| rows_ui(ui, scope, view, reveal));
+}
+
+/// In the middle of the room that is left, if that is enough.
+fn nothing_ui(ui: &mut Ui, scope: &Scope, bottom: Option<f32>) {
+    let words = scope.texts.transfers_empty;
+    let room = bottom.map_or(0.0, |bottom| bottom - ui.cursor().top());
+    let size = vec2(ui.available_width(), room.max(0.0));
+    ui.allocate_ui(size, |ui| {
+        ui.set_min_size(size);
+        if room >= theme::EMPTY_LEAST {
+            return empty_ui(ui, Icon::ArrowUpDown, "", words);
+        }
+        ui.add_space(theme::GAP);
+        ui.add(egui::Label::new(widgets::muted(ui, words)).wrap());
+        ui.add_space(theme::GAP);
+    });
 }
 
 fn rows_ui(ui: &mut Ui, scope: &mut Scope, view: &View, reveal: &mut Reveal) {

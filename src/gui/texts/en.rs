@@ -48,7 +48,7 @@ pub const ENGLISH: Texts = Texts {
     send_nothing: "Send",
     send_items: |count| format!("Send {}", items(count)),
     send_to: |to| format!("To {to} · encrypted and checked"),
-    send_to_known: |to| format!("To {to} · known device, encrypted"),
+    send_to_known: |to| format!("To {to}, encrypted"),
     known_devices: "Known devices",
     devices: "Devices",
     not_known: "not known",
@@ -81,13 +81,14 @@ pub const ENGLISH: Texts = Texts {
     forgotten_there: "needs its code again",
     more_devices: |count| format!("{count} more"),
     looking: "Looking…",
+    looking_there: "Looking…",
     copy_report: "Copy report",
     copy_report_hint: "Versions, settings, findings and the last lines of the log as text, without names and \
                        addresses, for whoever is to help",
     report_copied: "Copied",
     nothing_to_type: "known device, nothing to type",
     not_known_yet: "not known yet",
-    known_only: "takes known devices only. Let its person choose “With code” there.",
+    known_only: "takes known devices only. Ask its owner to choose “With code”.",
     passphrase_label: "Its passphrase",
     ask_without: "Ask without a code",
     ask_hint: "Both of you compare four symbols before anything is sent.",
@@ -99,10 +100,10 @@ pub const ENGLISH: Texts = Texts {
     keep_list: "Keep the list after sending",
     keep_list_hint: "To send it to another device as well.",
     need_picks: "Pick or drop something to send first.",
-    need_address: "Pick a device or type its address.",
+    need_address: "Pick a device or an address.",
     need_code: "Type the code shown on the other device.",
-    need_code_or_ask: "Type the code shown on the other device, or ask without one.",
-    need_known: "It takes known devices only.",
+    need_code_or_ask: "Type its code, or ask without one.",
+    need_known: "Nothing can be sent there yet.",
     need_passphrase: "Type the passphrase of the other device.",
     symbols_question: "Does the other screen show the same four?",
     symbols_hint: |peer| format!("Nothing is sent to {peer} before you answer, not even names."),
@@ -115,7 +116,11 @@ pub const ENGLISH: Texts = Texts {
     receive_off: "Switch it on and others can send to this device. You are asked before anything is saved.",
     receive_off_title: "Receiving is off",
     receive_starting: "Switching on…",
+    receive_soon: "Others can send to this device in a moment. You are asked before anything is saved.",
     receive_on: "On, ready to receive",
+    receive_nobody: "On, but nobody can send yet",
+    receive_blocked: "On, but blocked",
+    receive_no_code: "On, but no code is taken",
     pairing_code: "Code for the other device",
     code_once: "type it there · works once",
     code_rests: "Too many wrong codes. None is taken until you press New code.",
@@ -136,8 +141,8 @@ pub const ENGLISH: Texts = Texts {
         Allow::Code => "With code",
         Allow::Paired => "Known devices only",
     },
-    only_known: "No code is needed: devices that you and they remember get in, nobody else.",
-    only_known_nobody: "No device is known yet, so nobody gets in. Let somebody in with the code first, and remember each other.",
+    only_known: "No code is needed. Only devices that remember each other get in.",
+    only_known_nobody: "No device is known yet, so nobody gets in. Choose “With code” for now, and both choose “Remember this device”.",
     connected: "Connected",
     nobody: "nobody at the moment",
     doing: |doing| match doing {
@@ -178,6 +183,8 @@ pub const ENGLISH: Texts = Texts {
     },
     port_moved: |port| format!("Port {port} for now: the usual one is used by another program."),
     try_again: "Try again",
+    change_folder: "Change folder…",
+    change_port: "Change port…",
 
     offer_title: |name| format!("{name} wants to send you"),
     offer_title_alone: |name| format!("{name} wants to send you something"),
@@ -605,7 +612,7 @@ fn failure(failure: &Failure) -> String {
             format!("Nobody is receiving at {address}. Switch Receive on there.")
         }
         Failure::Unreachable { address } => {
-            format!("No answer from {address}. Are both devices in the same network?")
+            format!("No answer from {address}. Are both devices on the same network?")
         }
         Failure::NotRopeway { address } => format!("What answers at {address} is not Ropeway."),
         Failure::Ourselves => "That is this device itself.".to_owned(),
@@ -694,7 +701,9 @@ fn problem_text(problem: &Problem) -> String {
         Problem::Quota => "The quota on that disk is used up. Make room, or have it raised.",
         Problem::TooLarge => "The file is too large for this disk. Save to another one.",
         Problem::ReadOnly => "The disk is read-only. Make it writable, or save to another one.",
-        Problem::NotWritable => "No permission to write there. Change it, or save elsewhere.",
+        Problem::NotWritable => {
+            "No permission to write there. Change the permission, or save elsewhere."
+        }
         Problem::Gone => "The save folder was moved, removed or unplugged. Bring it back.",
         Problem::Name => "This disk cannot hold the name. Rename it.",
         Problem::Folder => "Its folder could not be made. See why that folder failed.",

@@ -119,11 +119,9 @@ pub const ENGLISH: HandsTexts = HandsTexts {
                  this device.",
     close_title_running: "Keep going in the background?",
     close_text_running: |count| match count {
-        1 => {
-            "1 transfer is not finished. If you quit, it goes on the next time Ropeway runs.".into()
-        }
+        1 => "1 transfer is not finished. If you quit, you can resume it the next time.".into(),
         count => format!(
-            "{count} transfers are not finished. If you quit, they go on the next time Ropeway runs."
+            "{count} transfers are not finished. If you quit, you can resume them the next time."
         ),
     },
     close_back: "Start Ropeway again to see its window.",
@@ -131,7 +129,7 @@ pub const ENGLISH: HandsTexts = HandsTexts {
     close_hide: "Keep receiving",
     close_hide_running: "Keep going",
     close_quit: "Quit",
-    close_quit_running: "Quit, go on next time",
+    close_quit_running: "Quit, resume later",
     close_cancel: "Cancel",
     close_kept: "Your answer is kept; you can change it in Settings.",
 
@@ -220,14 +218,14 @@ pub const CHINESE: HandsTexts = HandsTexts {
     close_text: "接收已打开。Ropeway 可以留在后台，让其他设备继续向本机发送。",
     close_title_running: "要在后台继续传输吗？",
     close_text_running: |count| {
-        format!("还有 {count} 个传输没有完成。如果现在退出，下次运行时会继续。")
+        format!("还有 {count} 个传输没有完成。如果现在退出，下次打开后可以继续。")
     },
     close_back: "再次启动 Ropeway，窗口就会回来。",
     close_back_small: "窗口会最小化，可从任务栏重新打开。",
     close_hide: "在后台接收",
     close_hide_running: "在后台继续",
     close_quit: "退出",
-    close_quit_running: "退出，下次继续",
+    close_quit_running: "退出，以后再继续",
     close_cancel: "取消",
     close_kept: "您的选择会被记住，可以在设置中更改。",
 

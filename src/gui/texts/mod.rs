@@ -89,6 +89,8 @@ pub struct Texts {
     pub forgotten_there: &'static str,
     pub more_devices: fn(u64) -> String,
     pub looking: &'static str,
+    /// For the device at an address.
+    pub looking_there: &'static str,
     pub copy_report: &'static str,
     pub copy_report_hint: &'static str,
     pub report_copied: &'static str,
@@ -123,7 +125,13 @@ pub struct Texts {
     pub receive_off: &'static str,
     pub receive_off_title: &'static str,
     pub receive_starting: &'static str,
+    /// Below that.
+    pub receive_soon: &'static str,
     pub receive_on: &'static str,
+    /// On, but of no use: only known devices may send and none is known; the firewall; too many wrong codes.
+    pub receive_nobody: &'static str,
+    pub receive_blocked: &'static str,
+    pub receive_no_code: &'static str,
     pub pairing_code: &'static str,
     pub code_once: &'static str,
     pub code_rests: &'static str,
@@ -150,6 +158,8 @@ pub struct Texts {
     pub listen_error: fn(&ListenError) -> String,
     pub port_moved: fn(u16) -> String,
     pub try_again: &'static str,
+    pub change_folder: &'static str,
+    pub change_port: &'static str,
 
     pub offer_title: fn(&str) -> String,
     /// The same while nothing is said of what it is.

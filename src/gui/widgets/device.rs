@@ -2,14 +2,16 @@
 
 use egui::accesskit::Role;
 use egui::{
-    Align2, Color32, CornerRadius, FontId, Frame, Rect, Response, Sense, Stroke, StrokeKind,
-    TextEdit, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, FontId, Frame, Rect, Response, RichText, Sense, Stroke,
+    StrokeKind, TextEdit, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 use lucide_icons::Icon;
 
 use super::focus_ring;
 use crate::gui::format::{elide_middle, set_from_left};
 use crate::gui::theme::{self, palette};
+
+const BETWEEN_STATES: &str = " · ";
 
 /// What a device's card shows.
 pub struct Face<'a> {
@@ -46,15 +48,15 @@ pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, face: &Face) -> Respon
     let color = if chosen { palette.link } else { palette.muted };
     card_tile(ui, rect, face.symbol, color);
     let left = rect.left() + theme::DEVICE_TEXT;
-    let room = rect.right() - theme::GRID - left;
-    let line = |text: &str, font: FontId, color: Color32, y: f32, align: Align2| {
-        let shown = elide_middle(text, |text| {
-            let galley = ui
-                .painter()
-                .layout_no_wrap(text.to_owned(), font.clone(), color);
-            galley.size().x <= room
-        });
-        let set = set_from_left(&shown);
+    let room = rect.right() - theme::GAP - left;
+    let fits = |text: &str, font: &FontId| {
+        let galley = ui
+            .painter()
+            .layout_no_wrap(text.to_owned(), font.clone(), palette.text);
+        galley.size().x <= room
+    };
+    let line = |shown: &str, font: FontId, color: Color32, y: f32, align: Align2| {
+        let set = set_from_left(shown);
         ui.painter().text(pos2(left, y), align, set, font, color);
     };
     let middle = rect.center().y;
@@ -65,7 +67,7 @@ pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, face: &Face) -> Respon
         false => palette.text,
     };
     line(
-        face.name,
+        &elide_middle(face.name, |text| fits(text, &strong)),
         strong,
         front,
         middle + apart / 2.0,
@@ -73,7 +75,7 @@ pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, face: &Face) -> Respon
     );
     let small = theme::small_font();
     line(
-        face.about,
+        &first_states(face.about, |text| fits(text, &small)),
         small,
         palette.muted,
         middle + apart,
@@ -81,6 +83,26 @@ pub fn device_card(ui: &mut Ui, width: f32, chosen: bool, face: &Face) -> Respon
     );
     focus_ring(ui, &response);
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
+}
+
+/// As many states as fit, the first ones: with its middle left out, a sentence may say the opposite.
+pub fn first_states(about: &str, fits: impl Fn(&str) -> bool) -> String {
+    let mut shown = about;
+    while !fits(shown) {
+        match shown.rsplit_once(BETWEEN_STATES) {
+            Some((first, _)) => shown = first,
+            None => return elide_end(shown, fits),
+        }
+    }
+    shown.to_owned()
+}
+
+fn elide_end(text: &str, fits: impl Fn(&str) -> bool) -> String {
+    let ends = text.char_indices().rev().map(|(at, _)| at);
+    let mut shorter = ends.map(|at| format!("{}…", text[..at].trim_end()));
+    shorter
+        .find(|text| fits(text))
+        .unwrap_or_else(|| "…".to_owned())
 }
 
 /// The icon at the left of a card.
@@ -98,12 +120,12 @@ fn card_tile(ui: &Ui, card: Rect, symbol: Icon, color: Color32) {
     );
 }
 
-/// A card with a text field in it, beside those of devices; `label` is what the field is called. A click
-/// anywhere in it is a click in the field.
+/// A card with a text field in it, beside those of devices; `label` is what the field is called, and `hint`
+/// stands in it while it is empty. A click anywhere in it is a click in the field.
 pub fn field_card(
     ui: &mut Ui,
     width: f32,
-    (symbol, label): (Icon, &str),
+    (symbol, label, hint): (Icon, &str, &str),
     field: TextEdit<'_>,
 ) -> Response {
     let size = vec2(width, theme::device_height(ui.ctx()));
@@ -137,6 +159,7 @@ pub fn field_card(
         false => theme::small_font(),
     };
     let field = field
+        .hint_text(RichText::new(hint).font(font.clone()))
         .font(font)
         .frame(Frame::NONE)
         .margin(egui::Margin::ZERO)
@@ -206,5 +229,23 @@ pub fn pictures<const N: usize>(ui: &mut Ui, pictures: [(Icon, &str); N], words:
             tile.bottom() - theme::GAP - word.size().y,
         );
         ui.painter().galley(at, word, palette.text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_device_is_never_cut_to_its_opposite() {
+        let shown = |about: &str, most: usize| {
+            first_states(about, |text: &str| text.chars().count() <= most)
+        };
+        let about = "needs its code again · not nearby";
+        assert_eq!(shown(about, 40), about);
+        assert_eq!(shown(about, 32), "needs its code again");
+        assert_eq!(shown(about, 12), "needs its c…");
+        assert_eq!(shown(about, 11), "needs its…");
+        assert_eq!(shown(about, 0), "…");
     }
 }

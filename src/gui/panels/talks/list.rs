@@ -22,6 +22,12 @@ pub fn list_ui(ui: &mut Ui, scope: &mut Scope, view: &View, cards: &[Card]) {
     let texts = scope.texts;
     let names = Names::of(&view.talks.threads, cards);
     ui.label(widgets::title(texts.talks));
+    // Beside a conversation, that says so.
+    let alone = ui.available_width() > theme::TALKS_WIDTH;
+    let anybody = !view.talks.threads.is_empty() || !cards.is_empty();
+    if alone && anybody {
+        ui.add(egui::Label::new(widgets::muted(ui, texts.talks_pick)).wrap());
+    }
     ui.add_space(theme::GRID);
     ScrollArea::vertical()
         .id_salt("talks")
@@ -49,6 +55,7 @@ pub fn list_ui(ui: &mut Ui, scope: &mut Scope, view: &View, cards: &[Card]) {
                     symbol: symbol(card.system),
                     name: &card.name,
                     line: about(texts, card),
+                    states: true,
                     unread: 0,
                     chosen: view.talks.open == Some(card.id),
                     open: false,
@@ -69,7 +76,9 @@ fn thread_row(
     twin: bool,
 ) {
     let texts = scope.texts;
-    let line = match thread.lines.last().map(|line| &line.what) {
+    let last = thread.lines.last();
+    let states = last.is_none() && !twin;
+    let line = match last.map(|line| &line.what) {
         Some(Said::Text { text, .. }) => lines::one_line(text),
         Some(Said::Transfer(transfer)) => transfer.names.join(", "),
         None => card.map(|card| about(texts, card)).unwrap_or_default(),
@@ -82,6 +91,7 @@ fn thread_row(
         symbol: symbol(card.map_or(System::Other, |card| card.system)),
         name: name_of(thread, card),
         line,
+        states,
         unread: thread.unread,
         chosen: view.talks.open == Some(thread.with),
         open: thread.state == Some(Talk::Open),
@@ -126,6 +136,8 @@ struct PersonRow<'a> {
     symbol: Icon,
     name: &'a str,
     line: String,
+    /// The line is how it stands with it.
+    states: bool,
     unread: usize,
     chosen: bool,
     /// Connected now.
@@ -145,9 +157,11 @@ fn person_row(ui: &mut Ui, scope: &Scope, row: &PersonRow) -> bool {
     });
     let palette = theme::palette(ui);
     let radius = CornerRadius::same(theme::RADIUS_CARD);
-    if row.chosen || response.hovered() {
-        ui.painter().rect_filled(rect, radius, palette.accent_soft);
-    }
+    let fill = match row.chosen || response.hovered() {
+        true => palette.accent_soft,
+        false => palette.inset,
+    };
+    ui.painter().rect_filled(rect, radius, fill);
     if row.chosen {
         let stroke = Stroke::new(theme::LINE, palette.link);
         ui.painter()
@@ -189,10 +203,14 @@ fn person_row(ui: &mut Ui, scope: &Scope, row: &PersonRow) -> bool {
         right -= badge.x + theme::GAP;
     }
     let line = |text: &str, font: egui::FontId, color, y: f32, align: Align2| {
-        let shown = elide_middle(text, |text| {
+        let fits = |text: &str| {
             let galley = painter.layout_no_wrap(text.to_owned(), font.clone(), color);
             galley.size().x <= right - left
-        });
+        };
+        let shown = match row.states && text == row.line {
+            true => widgets::first_states(text, fits),
+            false => elide_middle(text, fits),
+        };
         painter.text(pos2(left, y), align, shown, font, color);
     };
     let middle = rect.center().y;

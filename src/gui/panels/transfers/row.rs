@@ -4,9 +4,9 @@ use egui::{Align, Layout, Ui, vec2};
 use lucide_icons::Icon;
 
 use super::actions::{self, Action, actions_ui};
-use super::beside_the_tile;
 use super::looks::{Looks, looks};
 use crate::gui::clock;
+use crate::gui::format::grouped;
 use crate::gui::panels::Scope;
 use crate::gui::panels::failures::failures_ui;
 use crate::gui::view::Row;
@@ -38,7 +38,6 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
     let looks = looks(ui, scope, row);
     let beside = Beside::of(ui);
     ui.add_space(theme::GAP + theme::GRID);
-    let mut said = false;
     ui.horizontal_top(|ui| {
         if ui.available_width() >= theme::TILE_FROM {
             let symbol = match row.direction {
@@ -69,7 +68,7 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
                 ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
                 let badge = (beside == Beside::Buttons).then_some(&looks);
                 headline(ui, scope, row, badge);
-                said = words(ui, scope, row, &looks);
+                words(ui, scope, row, &looks);
             });
             if beside == Beside::Nothing {
                 foot(ui, scope, row, &looks, std::mem::take(&mut actions));
@@ -105,12 +104,6 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
             actions_ui(ui, scope, row, actions);
         });
     });
-    if let Some(note) = looks.note.as_ref().filter(|_| !said) {
-        beside_the_tile(ui, |ui| {
-            let note = egui::RichText::new(note).small().color(looks.front);
-            ui.add(egui::Label::new(note).wrap());
-        });
-    }
     if row.open && !row.failed.is_empty() {
         failures_ui(ui, scope, row);
     }
@@ -147,8 +140,8 @@ fn foot(ui: &mut Ui, scope: &mut Scope, row: &Row, looks: &Looks, actions: Vec<A
     });
 }
 
-/// The bar and the line below it. Says whether the note has found room in the line.
-fn words(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) -> bool {
+/// The bar and the line below it; the note has a line of its own where it finds no room in that.
+fn words(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) {
     if !looks.bar {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = theme::GRID;
@@ -157,7 +150,7 @@ fn words(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) -> bool {
                 ui.label(widgets::muted(ui, format!("· {}", clock::time(at))));
             }
         });
-        return false;
+        return;
     }
     let name = (scope.texts.progress_label)(&name(scope, row));
     widgets::bar(ui, row.fraction(), looks.front, &name);
@@ -190,7 +183,9 @@ fn words(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) -> bool {
             ui.label(widgets::muted(ui, percent));
         });
     });
-    note.is_some()
+    if let Some(note) = looks.note.as_ref().filter(|_| note.is_none()) {
+        ui.add(egui::Label::new(widgets::muted(ui, note)).wrap());
+    }
 }
 
 /// What it is called: its only name, or the first and how many more.
@@ -208,23 +203,27 @@ fn headline(ui: &mut Ui, scope: &Scope, row: &Row, badge: Option<&Looks>) {
         Direction::Send => "→",
         Direction::Receive => "←",
     };
-    let mut about = format!("{arrow} {}", row.peer.name);
+    let peer = format!("{arrow} {}", row.peer.name);
+    let mut about = peer.clone();
+    let mut shorter = None;
     if let Some(progress) = &row.progress
         && progress.entries > 1
     {
+        let (done, all) = (progress.entries_done, progress.entries);
         let count = if row.active() {
-            (scope.texts.done_of)(progress.entries_done, progress.entries)
+            let bare = (scope.texts.bytes_of)(&grouped(done), &grouped(all));
+            shorter = Some(format!("{peer} · {bare}"));
+            (scope.texts.done_of)(done, all)
         } else {
-            (scope.texts.items)(progress.entries)
+            (scope.texts.items)(all)
         };
         about = format!("{about} · {count}");
     }
-    let about = widgets::muted(ui, about);
     let font = theme::strong_font(theme::BODY);
     if ui.available_width() < theme::BESIDE_NAME_FROM {
         let room = ui.available_width();
         widgets::name_label(ui, &name(scope, row), font, palette.text, room);
-        ui.add(egui::Label::new(about).wrap())
+        ui.add(egui::Label::new(widgets::muted(ui, about)).wrap())
             .on_hover_text(&row.peer.address);
         return;
     }
@@ -238,8 +237,16 @@ fn headline(ui: &mut Ui, scope: &Scope, row: &Row, badge: Option<&Looks>) {
         let left = ui.cursor().left();
         widgets::name_label(ui, &name(scope, row), font, palette.text, width);
         ui.scope(|ui| {
-            ui.set_max_width(room - (ui.cursor().left() - left));
-            ui.add(egui::Label::new(about).truncate())
+            let rest = room - (ui.cursor().left() - left);
+            ui.set_max_width(rest);
+            // What is counted is left out before the numbers are cut.
+            let fits = widgets::text_width(ui, &about) <= rest;
+            let about = if fits {
+                about
+            } else {
+                shorter.unwrap_or(about)
+            };
+            ui.add(egui::Label::new(widgets::muted(ui, about)).truncate())
                 .on_hover_text(&row.peer.address);
         });
         if let Some((looks, badge)) = said {
