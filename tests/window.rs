@@ -758,7 +758,7 @@ fn after_a_restart_failures_can_be_retried_or_deleted() {
         (
             Language::Chinese,
             "2 项失败",
-            "7 天内可重试",
+            "7 天内可以重试。",
             "重试失败项：Holiday 2026",
             "放弃：Holiday 2026",
         ),

@@ -6,7 +6,7 @@ use lucide_icons::Icon;
 use super::actions::{self, Action, actions_ui};
 use super::looks::{Looks, looks};
 use crate::gui::clock;
-use crate::gui::format::grouped;
+use crate::gui::format::{grouped, set_from_left};
 use crate::gui::panels::Scope;
 use crate::gui::panels::failures::failures_ui;
 use crate::gui::view::Row;
@@ -147,7 +147,7 @@ fn words(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) {
             ui.spacing_mut().item_spacing.x = theme::GRID;
             ui.label(widgets::muted(ui, &looks.line));
             if let Some(at) = row.ended_at {
-                ui.label(widgets::muted(ui, format!("· {}", clock::time(at))));
+                ui.label(widgets::muted(ui, format!("·\u{a0}{}", clock::time(at))));
             }
         });
         return;
@@ -203,7 +203,8 @@ fn headline(ui: &mut Ui, scope: &Scope, row: &Row, badge: Option<&Looks>) {
         Direction::Send => "→",
         Direction::Receive => "←",
     };
-    let peer = format!("{arrow} {}", row.peer.name);
+    let set = set_from_left(row.peer.name.as_str());
+    let peer = format!("{arrow} {set}");
     let mut about = peer.clone();
     let mut shorter = None;
     if let Some(progress) = &row.progress
