@@ -60,6 +60,8 @@ pub fn transfers_ui(
         ui.add(egui::Label::new(words).wrap());
     }
     if view.rows.is_empty() {
+        // The list below it has no height, but its distance.
+        let bottom = bottom.map(|bottom| bottom - ui.spacing().item_spacing.y);
         nothing_ui(ui, scope, bottom);
     }
     let list = UiBuilder::new()
@@ -106,7 +108,7 @@ fn rows_ui(ui: &mut Ui, scope: &mut Scope, view: &View, reveal: &mut Reveal) {
                     node.set_position_in_set(index + 1);
                     node.set_size_of_set(all);
                 });
-                row_ui(ui, scope, row);
+                row_ui(ui, scope, row, index + 1 == all);
                 picks_ui(ui, scope, row);
                 let mut newer = view.rows.iter().take(index);
                 if newer.all(|newer| newer.peer.device_id != row.peer.device_id) {

@@ -34,7 +34,8 @@ impl Beside {
     }
 }
 
-pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
+/// `last`: below it is the edge of the card, and no line.
+pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, last: bool) {
     let looks = looks(ui, scope, row);
     let beside = Beside::of(ui);
     ui.add_space(theme::GAP + theme::GRID);
@@ -107,7 +108,7 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row) {
     if row.open && !row.failed.is_empty() {
         failures_ui(ui, scope, row);
     }
-    if !theme::is_low(ui.ctx()) {
+    if !last && !theme::is_low(ui.ctx()) {
         ui.add_space(theme::GRID);
     }
 }
