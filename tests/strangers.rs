@@ -429,7 +429,7 @@ fn a_crowd_that_says_all_it_may_costs_a_server_a_few_megabytes_and_no_more_when_
     let port = receiving.wait("listening")["port"].as_u64().unwrap();
     let to = SocketAddr::new(HERE, u16::try_from(port).unwrap());
     let before = memory_of(receiving.child.id(), "VmRSS");
-    // From everywhere, or no more than eight of them would be there at a time.
+    // From everywhere, or no more than a few of them would be there at a time.
     let everywhere = |n: usize| Ipv4Addr::new(127, 0, 2, u8::try_from(n).unwrap()).into();
     let mut peaks = Vec::new();
     for _ in 0..2 {

@@ -11,8 +11,10 @@ use std::time::Duration;
 
 /// Connections that have not proven themselves. Each costs a thread and two descriptors, no more.
 pub const STRANGERS: usize = 64;
-/// Of those, from one neighbourhood: some people behind one address, not a crowd.
+/// Of those, from one neighbourhood, that have no challenge yet: some people behind one address, not a crowd.
 pub const STRANGERS_NEAR: usize = 8;
+/// Of those, from one neighbourhood, that are to answer a challenge: as many as answer in the time that is spared them.
+pub const ANSWERS_NEAR: usize = 24;
 /// A stranger has so long from connecting to being verified, however it spends it.
 pub const SERVER_DEADLINE: Duration = Duration::from_secs(5);
 /// The client waits a little longer than the server may take.

@@ -10,8 +10,8 @@ use super::server::{Incoming, Standing};
 use super::{Role, Supervisor};
 use crate::engine::cut::Stage;
 use crate::engine::limits::{
-    ASKING, ASKING_NEAR, CLIENTS, CLIENTS_OF_DEVICE, OFFERS, OFFERS_OF_DEVICE, STRANGERS,
-    STRANGERS_NEAR, TURNED_AWAY, TURNED_AWAY_FOR, neighbourhood,
+    ANSWERS_NEAR, ASKING, ASKING_NEAR, CLIENTS, CLIENTS_OF_DEVICE, OFFERS, OFFERS_OF_DEVICE,
+    STRANGERS, STRANGERS_NEAR, TURNED_AWAY, TURNED_AWAY_FOR, neighbourhood,
 };
 use crate::engine::note::ConnectionId;
 use crate::model::{DeviceId, Peer, Trust};
@@ -148,20 +148,17 @@ impl Supervisor {
         }
         let total: usize = strangers.values().map(Vec::len).sum();
         let now = Instant::now();
-        if let Some(near) = strangers.get(&newcomer)
-            && near.len() >= STRANGERS_NEAR
-        {
-            return first_to_go(near, now).map_or(Goes::Newcomer, Goes::this);
-        }
-        if total < STRANGERS {
-            return Goes::Nobody;
+        let near = strangers.get(&newcomer);
+        let of_them = near.map_or(Goes::Nobody, |near| who_goes_near(near, now));
+        if total < STRANGERS || !matches!(of_them, Goes::Nobody) {
+            return of_them;
         }
         // Of equally busy ones that of the oldest stranger.
         let oldest = |near: &Vec<_>| near.iter().map(|(_, since, _)| *since).min();
         let busy = strangers.values();
         let busiest = busy.max_by_key(|near| (near.len(), oldest(near).map(std::cmp::Reverse)));
         // Who comes from elsewhere has no part in that.
-        let goes = busiest.and_then(|near| first_to_go(near, now).or_else(|| longest_there(near)));
+        let goes = busiest.and_then(|near| first_to_go(near, now));
         goes.map_or(Goes::Nobody, Goes::this)
     }
 
@@ -254,7 +251,10 @@ impl Supervisor {
 /// Who has a challenge answers within this time, even if this computer or its own is busy. It does not come back by
 /// itself once it has answered: whoever takes its answer and hangs up may be somebody who guesses.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+/// As long as that only while there is room: a crowd of those who never answer would keep out all others.
+const ANSWERS_AT_BEST: Duration = Duration::from_millis(100);
 
+#[derive(Debug, PartialEq, Eq)]
 enum Goes {
     Nobody,
     /// Of its neighbourhood there is nobody who may go.
@@ -271,18 +271,47 @@ impl Goes {
 /// One of a neighbourhood, since when it is in its stage.
 type There = (Stage, Instant, ConnectionId);
 
-/// Of the strangers of one neighbourhood: the oldest that has not come as far as a challenge. But those
-/// who have, and say no more, are never more than half: the others would take turns on the few places
-/// that are left, each for too short a time to prove anything. None if all have answered, or still may.
-fn first_to_go(near: &[There], now: Instant) -> Option<There> {
-    let is_late = |since: Instant| now.saturating_duration_since(since) >= ANSWERS_WITHIN;
-    let late = oldest(near, Stage::Challenged).filter(|(_, since, _)| is_late(*since));
+/// For one more of their neighbourhood, who are all its strangers. Who has a challenge has a place besides those who
+/// have none yet, or it would be too few that are left to these, each for too short a time to prove anything.
+fn who_goes_near(near: &[There], now: Instant) -> Goes {
+    if near.len() < STRANGERS_NEAR {
+        return Goes::Nobody;
+    }
+    let new = near.iter().filter(|(it, ..)| *it == Stage::Stranger);
+    let new = new.count();
+    let is_full = near.len() - new >= ANSWERS_NEAR;
+    let patience = if is_full {
+        ANSWERS_AT_BEST
+    } else {
+        ANSWERS_WITHIN
+    };
+    if let Some(late) = late(near, now, patience) {
+        return Goes::this(late);
+    }
+    if new >= STRANGERS_NEAR {
+        return oldest(near, Stage::Stranger).map_or(Goes::Newcomer, Goes::this);
+    }
+    if is_full {
+        Goes::Newcomer
+    } else {
+        Goes::Nobody
+    }
+}
+
+/// The oldest that owes an answer for so long, if those who do are more than half: a slow one among others who are slow
+/// in their own way is spared.
+fn late(near: &[There], now: Instant, patience: Duration) -> Option<There> {
     let challenged = near.iter().filter(|(it, ..)| *it == Stage::Challenged);
-    let is_most = challenged.count() > near.len() / 2;
-    let goes = late
-        .filter(|_| is_most)
-        .or_else(|| oldest(near, Stage::Stranger));
-    goes.or(late)
+    let late = oldest(near, Stage::Challenged)?;
+    let is_late = now.saturating_duration_since(late.1) >= patience;
+    (is_late && challenged.count() > near.len() / 2).then_some(late)
+}
+
+/// Of the busiest neighbourhood, for one more from elsewhere.
+fn first_to_go(near: &[There], now: Instant) -> Option<There> {
+    late(near, now, ANSWERS_WITHIN)
+        .or_else(|| oldest(near, Stage::Stranger))
+        .or_else(|| longest_there(near))
 }
 
 /// The last resort, where others would be kept out.
@@ -325,27 +354,41 @@ mod tests {
     }
 
     #[test]
-    fn those_who_have_a_challenge_are_spared_until_they_are_late_and_more_than_half() {
+    fn who_has_a_challenge_keeps_no_newcomer_out_and_is_spared_until_it_is_late() {
         let begun = Instant::now();
-        let after = |stages: &[Stage], now: Instant| {
-            let numbered = stages.iter().zip(1..);
-            let near = numbered.map(|(stage, n)| (*stage, begun + Duration::from_millis(n), n));
-            first_to_go(&near.collect::<Vec<_>>(), now).map(|(.., id)| id)
+        let goes = |stages: &[(Stage, usize)], after: Duration| {
+            let stages = stages
+                .iter()
+                .flat_map(|(it, many)| std::iter::repeat_n(*it, *many));
+            let near = stages.zip(1..).map(|(stage, n)| (stage, begun, n));
+            who_goes_near(&near.collect::<Vec<_>>(), begun + after)
         };
-        let near = |stages: &[Stage]| after(stages, begun + ANSWERS_WITHIN * 2);
-        let (new, challenged) = (Stage::Stranger, Stage::Challenged);
-        assert_eq!(near(&[]), None);
-        assert_eq!(near(&[new]), Some(1));
-        assert_eq!(near(&[challenged]), Some(1));
-        assert_eq!(near(&[challenged, new, new]), Some(2));
-        assert_eq!(near(&[challenged, challenged, new, new]), Some(3));
-        assert_eq!(near(&[new, challenged, challenged]), Some(2));
-        // Their answers may be on the way, or have come.
-        let soon = |stages: &[Stage]| after(stages, begun + ANSWERS_WITHIN / 2);
-        let answered = Stage::Answered;
-        assert_eq!(soon(&[challenged, challenged, new]), Some(3));
-        assert_eq!(soon(&[challenged, answered]), None);
-        assert_eq!(near(&[answered, challenged, answered]), Some(2));
-        assert_eq!(near(&[answered, answered]), None);
+        let (new, challenged, answered) = (Stage::Stranger, Stage::Challenged, Stage::Answered);
+        let (soon, late) = (ANSWERS_AT_BEST / 2, ANSWERS_WITHIN);
+        assert_eq!(goes(&[], late), Goes::Nobody);
+        assert_eq!(goes(&[(challenged, 7)], late), Goes::Nobody);
+        // Of those who have said nothing the oldest, however many others there are.
+        assert_eq!(goes(&[(new, 8)], soon), Goes::This(1, new));
+        assert_eq!(goes(&[(answered, 1), (new, 8)], late), Goes::This(2, new));
+        assert_eq!(goes(&[(challenged, 5), (new, 8)], late), Goes::This(6, new));
+        assert_eq!(
+            goes(&[(challenged, 9), (new, 8)], soon),
+            Goes::This(10, new)
+        );
+        assert_eq!(
+            goes(&[(challenged, 9), (new, 8)], late),
+            Goes::This(1, challenged)
+        );
+        // Their answers may be on the way: the newcomer has a place besides.
+        let almost = ANSWERS_WITHIN - Duration::from_millis(1);
+        assert_eq!(goes(&[(challenged, 8)], almost), Goes::Nobody);
+        assert_eq!(goes(&[(challenged, 8)], late), Goes::This(1, challenged));
+        // Not without end, and not for long.
+        assert_eq!(goes(&[(challenged, ANSWERS_NEAR)], soon), Goes::Newcomer);
+        assert_eq!(
+            goes(&[(challenged, ANSWERS_NEAR)], ANSWERS_AT_BEST),
+            Goes::This(1, challenged)
+        );
+        assert_eq!(goes(&[(answered, ANSWERS_NEAR)], late), Goes::Newcomer);
     }
 }
