@@ -317,6 +317,70 @@ fn a_transfer_goes_on_at_the_address_that_its_device_has_by_then() {
     receiving.end();
 }
 
+/// That left this host since it was made.
+fn datagrams(host: &Host) -> u64 {
+    let mut command = host.command("cat");
+    let done = command
+        .arg("/proc/net/snmp")
+        .arg("/proc/net/snmp6")
+        .output();
+    let text = String::from_utf8(done.unwrap().stdout).unwrap();
+    // A line with the names, and one with as many numbers.
+    let mut v4 = text.lines().filter(|line| line.starts_with("Udp: "));
+    let names = v4.next().unwrap().split_whitespace();
+    let numbers = v4.next().unwrap().split_whitespace();
+    let v4 = names.zip(numbers).find(|(name, _)| *name == "OutDatagrams");
+    let mut lines = text.lines().map(str::split_whitespace);
+    let v6 =
+        lines.find_map(|mut line| (line.next()? == "Udp6OutDatagrams").then(|| line.next())?);
+    v4.unwrap().1.parse::<u64>().unwrap() + v6.unwrap().parse::<u64>().unwrap()
+}
+
+#[test]
+fn who_sends_to_an_address_asks_the_network_for_nothing_unless_it_takes_long_enough_to_move() {
+    let Some(mut lab) = Lab::new(1) else { return };
+    let (study, garden) = (lab.host("study"), lab.host("garden"));
+    lab.plug(&study, "eth0", 0, "10.77.0.1/24");
+    lab.plug(&garden, "eth0", 0, "10.77.0.2/24");
+    let study = Device::with(&study, "Study", r#", "speed_limit": 8000000"#);
+    fs::write(study.home.path().join("a.txt"), "hello").unwrap();
+    let big = fs::File::create(study.home.path().join("big")).unwrap();
+    big.set_len(100_000_000).unwrap();
+    let garden = Device::new(&garden, "Garden");
+    let mut receiving = garden.receive(&[]);
+    let port = receiving.said[0]["port"].as_u64().unwrap();
+    let to = format!("10.77.0.2:{port}");
+    let (code, said) = outcome(study.send("a.txt", &to));
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = outcome(study.message("hello", &to));
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(datagrams(&study.host), 0);
+    let mut sending = Running::start(study.send("big", &to));
+    sending.moving();
+    assert_eq!(datagrams(&study.host), 0);
+    // Some seven seconds.
+    sending.wait_for("more than half", |line| {
+        line["event"] == "progress" && line["bytes"].as_u64() > Some(56_000_000)
+    });
+    assert!(datagrams(&study.host) > 0);
+    garden
+        .host
+        .ip(&["addr", "del", "10.77.0.2/24", "dev", "eth0"]);
+    garden
+        .host
+        .ip(&["addr", "add", "10.77.0.9/24", "brd", "+", "dev", "eth0"]);
+    let moved = Instant::now();
+    assert_eq!(sending.code(), Some(0), "{:#?}", sending.said);
+    // Not after the thirty seconds of a connection that is dead.
+    assert!(
+        moved.elapsed() < Duration::from_secs(25),
+        "{:?}",
+        moved.elapsed()
+    );
+    receiving.signal(Signal::INT);
+    receiving.end();
+}
+
 #[test]
 fn a_device_behind_a_firewall_is_sent_to_by_those_that_it_knows() {
     let Some(mut lab) = Lab::new(1) else { return };

@@ -18,9 +18,9 @@ const MAX_COLUMNS: usize = 100;
 
 pub fn run(arguments: Doctor, data_dir: PathBuf, output: &Output) -> Result<Exit, Trouble> {
     let session = Session::start(&data_dir, Inputs::new()?, output)?;
-    let discovers = session.show(Presence::Hidden)? != Presence::Off;
+    session.show(Presence::Hidden)?;
     let of = match &arguments.host {
-        Some(host) => Some(meant(host, &session, discovers, output)?),
+        Some(host) => Some(meant(host, &session, output)?),
         None => None,
     };
     session.engine.command(Command::Diagnose {
@@ -70,13 +70,8 @@ pub fn run(arguments: Doctor, data_dir: PathBuf, output: &Output) -> Result<Exit
 }
 
 /// An address, or a known device by its name.
-fn meant(
-    host: &str,
-    session: &Session,
-    discovers: bool,
-    output: &Output,
-) -> Result<PeerAddress, Trouble> {
-    let target = target::find(session, host, discovers, output).map_err(|trouble| {
+fn meant(host: &str, session: &Session, output: &Output) -> Result<PeerAddress, Trouble> {
+    let target = target::find(session, host, output).map_err(|trouble| {
         let sentence = trouble.sentence.replace("--to ", "");
         Trouble {
             sentence,

@@ -32,8 +32,7 @@ pub fn run(
     session.engine.command(Command::OnlySay);
     let keep = session.settings.keep_conversations;
     session.engine.command(Command::KeepConversations(keep));
-    let discovers = session.show(Presence::Hidden)? != Presence::Off;
-    let target = find(&session, &arguments.to, discovers, output)?;
+    let target = find(&session, &arguments.to, output)?;
     if target.device.is_some() {
         // If it cannot be reached, it has to hear that it is asked to connect.
         session.show(Presence::Visible)?;
@@ -213,6 +212,10 @@ impl Saying<'_> {
             Event::Talk(peer, talk) if self.device() == peer.device_id && self.to.is_some() => {
                 match talk {
                     Talk::Away(failure) => {
+                        // It may come back somewhere else.
+                        if let Err(trouble) = self.session.show(Presence::Hidden) {
+                            tracing::debug!("{}", trouble.sentence);
+                        }
                         let since = self
                             .lost
                             .take()

@@ -16,6 +16,7 @@ mod secret;
 mod send;
 mod target;
 
+use std::cell::Cell;
 use std::ffi::OsString;
 
 use std::path::{Path, PathBuf};
@@ -230,6 +231,8 @@ struct Session {
     settings: Settings,
     engine: Engine,
     inputs: Inputs,
+    /// How it shows itself by now.
+    shown: Cell<Presence>,
 }
 
 impl Session {
@@ -249,10 +252,14 @@ impl Session {
         };
         let (engine, events) = Engine::start(config, wake)?;
         engine.command(Command::SetLimits(settings.limits()));
+        if !output.shows_progress() {
+            engine.command(Command::Unwatched);
+        }
         Ok(Self {
             settings,
             engine,
             inputs: waking.with(events),
+            shown: Cell::new(Presence::Off),
         })
     }
 }
@@ -261,8 +268,16 @@ impl Session {
 const PRESENCE: &str = "ROPEWAY_PRESENCE";
 
 impl Session {
-    /// Takes part in discovery: as `wanted`, or more reserved if the person says so.
+    /// Takes part in discovery, if it does not yet: as `wanted`, or more reserved if the person says so.
     fn show(&self, wanted: Presence) -> Result<Presence, Trouble> {
+        let presence = self.may_show(wanted)?.max(self.shown.get());
+        if self.shown.replace(presence) != presence {
+            self.engine.command(Command::SetPresence(presence));
+        }
+        Ok(presence)
+    }
+
+    fn may_show(&self, wanted: Presence) -> Result<Presence, Trouble> {
         let chosen = match std::env::var(PRESENCE) {
             Ok(text) => Presence::parse(&text).ok_or_else(|| {
                 let sentence = format!("{PRESENCE} is one of visible, hidden, off.");
@@ -270,9 +285,7 @@ impl Session {
             })?,
             Err(_unset) => self.settings.presence,
         };
-        let presence = wanted.min(chosen);
-        self.engine.command(Command::SetPresence(presence));
-        Ok(presence)
+        Ok(wanted.min(chosen))
     }
 }
 

@@ -392,7 +392,7 @@ impl Output {
             TransferState::Away => {
                 self.say("The other device is not there; it is sent when it appears.");
             }
-            TransferState::Running => {
+            TransferState::Running if self.shows_progress() => {
                 let bar = ProgressBar::new(0);
                 bar.set_draw_target(ProgressDrawTarget::stderr());
                 // The template is a constant; the plain bar would do as well.
@@ -403,7 +403,8 @@ impl Output {
                 }
                 *self.bar.borrow_mut() = Some(bar);
             }
-            TransferState::Connecting
+            TransferState::Running
+            | TransferState::Connecting
             | TransferState::Verifying
             | TransferState::Confirming
             | TransferState::Finishing => {}
@@ -459,6 +460,11 @@ impl Output {
         self.say(&format!(
             "This computer slept for {slept}. Checking, then resuming."
         ));
+    }
+
+    /// To a program or on a terminal; otherwise nobody sees it.
+    pub fn shows_progress(&self) -> bool {
+        self.json || std::io::stderr().is_terminal()
     }
 
     pub fn progress(&self, progress: &Progress) {

@@ -13,6 +13,9 @@ use crate::model::{
     Failure, PeerAddress, Presence, Secret, Status, Summary, TransferId, TransferState, Way,
 };
 
+/// What takes longer than this may outlast the address it goes to: then where the device is has to be known before it
+/// is somewhere else. Shorter ones ask the network for nothing.
+const ALONE_FOR: Duration = Duration::from_secs(5);
 /// After Ctrl-C the other side is told; nobody waits longer for that.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 /// What has arrived is flushed over there; a disk may take its time.
@@ -29,8 +32,7 @@ pub fn run(
     super::must_exist(&arguments.paths)?;
     let waking = Inputs::new()?;
     let session = Session::start(&data_dir, waking, output)?;
-    let discovers = session.show(Presence::Hidden)? != Presence::Off;
-    let target = find(&session, &arguments.to, discovers, output)?;
+    let target = find(&session, &arguments.to, output)?;
     if target.device.is_some() {
         // If it cannot be reached, it has to hear that it is asked to connect.
         session.show(Presence::Visible)?;
@@ -44,7 +46,8 @@ pub fn run(
     let interrupted = engine.interrupted(&arguments.paths, &target.to, device);
     if let Some(earlier) = interrupted {
         let (EarlierSend::Accepted(transfer) | EarlierSend::Unanswered(transfer)) = earlier;
-        // It was let in before: no code, no question.
+        // It was let in before: no code, no question. It may be somewhere else by now.
+        session.show(Presence::Hidden)?;
         session.engine.command(Command::Resume(transfer));
         match (follow(&session, transfer, how, output)?, earlier) {
             (Outcome::Exit(exit), _) => return Ok(exit),
@@ -203,6 +206,7 @@ fn follow(
     Follow { wait, remembers }: Follow,
     output: &Output,
 ) -> Result<Outcome, Trouble> {
+    let since = Instant::now();
     let mut cancelled: Option<Instant> = None;
     let mut ended: Option<(Summary, Instant)> = None;
     let mut lost: Option<Instant> = None;
@@ -226,6 +230,8 @@ fn follow(
             Some(Input::Event(Event::State(_, state))) => {
                 match state {
                     TransferState::Interrupted | TransferState::Away | TransferState::Calling => {
+                        // It may come back somewhere else.
+                        session.show(Presence::Hidden)?;
                         lost.get_or_insert_with(Instant::now);
                     }
                     TransferState::Checking | TransferState::Running => {
@@ -249,7 +255,12 @@ fn follow(
                     output.held(transfer, holds);
                 }
             }
-            Some(Input::Event(Event::Progress(progress))) => output.progress(&progress),
+            Some(Input::Event(Event::Progress(progress))) => {
+                if since.elapsed() >= ALONE_FOR {
+                    session.show(Presence::Hidden)?;
+                }
+                output.progress(&progress);
+            }
             Some(Input::Event(Event::Files(_, files))) => {
                 output.files(transfer, &files);
             }

@@ -7,7 +7,7 @@ use super::output::Output;
 use super::{Session, Trouble};
 use crate::engine::{Chosen, Event, KnownDevice};
 use crate::model::address::AddressError;
-use crate::model::{Bond, DeviceId, Nearby, PeerAddress};
+use crate::model::{Bond, DeviceId, Nearby, PeerAddress, Presence};
 
 /// Where to send, and to whom.
 #[derive(PartialEq, Eq, Debug)]
@@ -29,14 +29,11 @@ const OTHERS_WITHIN: Duration = Duration::from_millis(500);
 /// As many digits of an id as are shown.
 const LEAST_DIGITS: usize = 8;
 
-/// Finds out whom `--to` means: known devices come first, then those on the network (`discovers`), then
-/// hosts.
-pub fn find(
-    session: &Session,
-    text: &str,
-    discovers: bool,
-    output: &Output,
-) -> Result<Target, Trouble> {
+/// Finds out whom `--to` means: known devices come first, then those on the network, then hosts. At an address
+/// nobody has to be found: then this device takes no part in discovery yet.
+pub fn find(session: &Session, text: &str, output: &Output) -> Result<Target, Trouble> {
+    // What is wrong with how it may show itself is said in any case.
+    session.may_show(Presence::Hidden)?;
     let resolved = resolve(text, &session.engine.known())?;
     let mut known = None;
     let (wait, target) = match resolved {
@@ -52,7 +49,10 @@ pub fn find(
         Resolved::Perhaps(Ok(target)) => (PERHAPS_WITHIN, Ok(target)),
         Resolved::Perhaps(Err(trouble)) => (NEARBY_WITHIN, Err(trouble)),
     };
-    let mut until = Instant::now() + if discovers { wait } else { Duration::ZERO };
+    let mut until = Instant::now();
+    if session.show(Presence::Hidden)? != Presence::Off {
+        until += wait;
+    }
     let mut found: Vec<Nearby> = Vec::new();
     loop {
         match session.inputs.next_before(until) {

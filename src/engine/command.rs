@@ -50,6 +50,8 @@ pub enum Command {
     Answer(TransferId, Answer),
     /// What all transfers together may use.
     SetLimits(Limits),
+    /// Nobody watches progress: it is told seldom enough to cost nothing.
+    Unwatched,
     /// How fast this one may go, in bytes a second; within the limit for all.
     LimitSpeed(TransferId, Option<u64>),
     /// Ends a transfer of either direction; the other side is told.

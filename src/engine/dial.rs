@@ -25,7 +25,7 @@ pub type Seen<'a> = dyn Fn(Phase, Option<Instant>) + 'a;
 /// A connected socket.
 pub struct Dialed {
     pub socket: TcpStream,
-    /// From the first packet to the answer: the time there and back, or more.
+    /// From the first packet to the answer: the time there and back, or more. None within this computer.
     pub round_trip: Duration,
 }
 
@@ -35,7 +35,6 @@ pub fn dial_again(to: SocketAddr, gave_up: impl Fn() -> bool) -> Option<io::Resu
 }
 
 /// Up to here a path is a cable, or this computer: nothing is gained by treating it with care.
-#[cfg(target_os = "linux")]
 const NEAR_PATH: Duration = Duration::from_millis(1);
 /// Below this a single stream recovers at once, and what limits it is a processor: a local network. From
 /// here on a lost packet is noticed late, and one connection may not fill the line.
@@ -47,24 +46,44 @@ pub const LONG_PATH: Duration = Duration::from_millis(5);
 #[cfg(target_os = "linux")]
 pub fn suit_path(socket: &TcpStream, round_trip: Duration) -> bool {
     let socket = socket2::SockRef::from(socket);
-    let paced = || {
-        let now = socket.tcp_congestion().unwrap_or_default();
-        now.split(|byte| *byte == 0).next() == Some(b"bbr")
-    };
-    let better: &[&[u8]] = if round_trip >= LONG_PATH {
-        &[b"bbr"]
-    } else if round_trip < NEAR_PATH && paced() {
-        // Its timer for every packet costs as much as their encryption, and there is nothing to find out.
-        &[b"cubic", b"reno"]
-    } else {
-        &[]
-    };
-    let chosen = |name: &&[u8]| socket.set_tcp_congestion(name).is_ok();
-    if !better.is_empty() && !better.iter().any(chosen) {
+    if round_trip >= LONG_PATH && socket.set_tcp_congestion(PACED).is_err() {
         tracing::debug!("the system's own congestion control stays");
     }
-    paced()
+    is_paced(&socket)
 }
+
+/// Sends each packet at a moment of its own.
+#[cfg(target_os = "linux")]
+const PACED: &[u8] = b"bbr";
+
+#[cfg(target_os = "linux")]
+fn is_paced(socket: &Socket) -> bool {
+    let now = socket.tcp_congestion().unwrap_or_default();
+    now.split(|byte| *byte == 0).next() == Some(PACED)
+}
+
+/// Before it is known how far it goes: a timer for every packet costs as much as their encryption, and a connection
+/// that has had them once keeps them, whatever it is told then (`sk_pacing_status`). Tells whether it is to be told.
+#[cfg(target_os = "linux")]
+fn put_off_pacing(socket: &Socket) -> bool {
+    let chosen = |name: &[u8]| socket.set_tcp_congestion(name).is_ok();
+    is_paced(socket) && [&b"cubic"[..], b"reno"].into_iter().any(chosen)
+}
+
+#[cfg(target_os = "linux")]
+fn pace(socket: &Socket) {
+    if let Err(error) = socket.set_tcp_congestion(PACED) {
+        tracing::debug!(%error, "the system's own congestion control is not to be had back");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn put_off_pacing(_socket: &Socket) -> bool {
+    false
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pace(_socket: &Socket) {}
 
 #[cfg(not(target_os = "linux"))]
 pub fn suit_path(_socket: &TcpStream, _round_trip: Duration) -> bool {
@@ -180,6 +199,7 @@ fn connect(
     let begun = Instant::now();
     let mut untried = addresses.iter().zip(1..);
     let mut trying: Vec<(Socket, Instant)> = Vec::new();
+    let mut paces = false;
     let mut refused = None;
     let mut next_at = begun;
     loop {
@@ -190,7 +210,10 @@ fn connect(
                     let connecting = Phase::Connecting { to, at, of };
                     seen(connecting, Some(begun + CONNECT_WITHIN));
                     match start(address) {
-                        Ok(socket) => trying.push((socket, Instant::now())),
+                        Ok((socket, put_off)) => {
+                            paces = put_off;
+                            trying.push((socket, Instant::now()));
+                        }
                         Err(error) => refused = Some(error),
                     }
                 }
@@ -206,7 +229,13 @@ fn connect(
         for (socket, since) in trying {
             match state(&socket) {
                 Ok(true) => {
-                    let round_trip = since.elapsed();
+                    let round_trip = match is_here(&socket) {
+                        true => Duration::ZERO,
+                        false => since.elapsed(),
+                    };
+                    if paces && round_trip >= NEAR_PATH {
+                        pace(&socket);
+                    }
                     return Some(socket.set_nonblocking(false).map(|()| Dialed {
                         socket: socket.into(),
                         round_trip,
@@ -226,16 +255,18 @@ fn connect(
     }
 }
 
-fn start(address: &SocketAddr) -> io::Result<Socket> {
+/// And whether its pacing is put off.
+fn start(address: &SocketAddr) -> io::Result<(Socket, bool)> {
     let socket = Socket::new(
         Domain::for_address(*address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
     socket.set_nonblocking(true)?;
+    let put_off = put_off_pacing(&socket);
     match socket.connect(&SockAddr::from(*address)) {
-        Ok(()) => Ok(socket),
-        Err(error) if in_progress(&error) => Ok(socket),
+        Ok(()) => Ok((socket, put_off)),
+        Err(error) if in_progress(&error) => Ok((socket, put_off)),
         Err(error) => Err(error),
     }
 }
@@ -254,6 +285,13 @@ fn state(socket: &Socket) -> io::Result<bool> {
         return Err(error);
     }
     Ok(socket.peer_addr().is_ok())
+}
+
+/// Whether both ends are this computer: what was waited for then is a processor, not a path.
+fn is_here(socket: &Socket) -> bool {
+    let ip = |end: io::Result<SockAddr>| Some(end.ok()?.as_socket()?.ip());
+    let ends = (ip(socket.local_addr()), ip(socket.peer_addr()));
+    matches!(ends, (Some(ours), Some(theirs)) if ours == theirs || theirs.is_loopback())
 }
 
 /// Sleeps until one of the sockets has news, at most [`LOOK_UP_EVERY`].

@@ -49,6 +49,8 @@ use wire::Watch;
 
 /// Progress is told at most twenty times a second a transfer.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+/// Where nobody watches it, what holds a transfer is still told in time for a person.
+const UNWATCHED_EVERY: Duration = Duration::from_millis(250);
 const NO_CONNECTION: ConnectionId = 0;
 /// When the engine ends, connections have so long to say goodbye.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(1500);
@@ -90,6 +92,7 @@ pub struct Supervisor {
     /// Of whom it was said that they must wait, and when.
     waits: HashMap<IpAddr, Instant>,
     turned_away: TurnedAway,
+    progress_every: Duration,
     nearby: Neighbourhood,
     talks: Talks,
     told_clients: Vec<Client>,
@@ -136,6 +139,7 @@ impl Supervisor {
             met: HashMap::new(),
             waits: HashMap::new(),
             turned_away: TurnedAway::default(),
+            progress_every: PROGRESS_EVERY,
             nearby: Neighbourhood::default(),
             talks: Talks::default(),
             told_clients: Vec::new(),
@@ -272,6 +276,7 @@ impl Supervisor {
             Command::TakeUpWaiting => self.take_up_waiting(),
             Command::LookInto(transfer, folder) => self.look_into(transfer, folder),
             Command::Answer(transfer, answer) => self.answer(transfer, answer),
+            Command::Unwatched => self.progress_every = UNWATCHED_EVERY,
             Command::SetLimits(limits) => {
                 self.shared.throttle.set(limits.bytes_per_second);
                 self.at_once = limits.at_once.max(1);
@@ -457,7 +462,7 @@ impl Supervisor {
     }
 
     fn next_wake(&self) -> Option<Duration> {
-        let progress = (!self.transfers.is_empty()).then_some(PROGRESS_EVERY);
+        let progress = (!self.transfers.is_empty()).then_some(self.progress_every);
         let code = lock(&self.shared.gate)
             .next_change()
             .map(|at| at.saturating_duration_since(Instant::now()));

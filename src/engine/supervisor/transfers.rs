@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Connection, NO_CONNECTION, PROGRESS_EVERY, Role, Supervisor};
+use super::{Connection, NO_CONNECTION, Role, Supervisor};
 use crate::engine::command::SendRequest;
 use crate::engine::cut::Cut;
 use crate::engine::event::{Event, Interrupted, Offer, Started};
@@ -608,7 +608,7 @@ impl Supervisor {
     pub(super) fn tell_progress(&mut self) {
         self.tell_holds();
         for (id, transfer) in &mut self.transfers {
-            let due = transfer.begun.elapsed() >= transfer.next_progress();
+            let due = transfer.begun.elapsed() >= transfer.next_progress(self.progress_every);
             if !due {
                 continue;
             }
@@ -700,10 +700,10 @@ impl Transfer {
         }
     }
 
-    pub(super) fn next_progress(&self) -> Duration {
+    pub(super) fn next_progress(&self, every: Duration) -> Duration {
         self.meter
             .last_sample()
-            .map_or(Duration::ZERO, |last| last + PROGRESS_EVERY)
+            .map_or(Duration::ZERO, |last| last + every)
     }
 
     pub(super) fn progress(&mut self, id: TransferId) -> Progress {
