@@ -389,7 +389,16 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
             .query_by_label("Resume: Holiday 2026")
             .is_none()
     );
+    // What has arrived is not thrown away by one click.
     window.click("Give up: Holiday 2026");
+    window.harness.get_by_label("Give up this transfer?");
+    window.press(Modifiers::NONE, Key::Escape);
+    assert!(window.command().is_none());
+    window.click("Give up: Holiday 2026");
+    window.click("Keep it");
+    assert!(window.command().is_none());
+    window.click("Give up: Holiday 2026");
+    window.click("Give up");
     assert!(matches!(window.command(), Some(Command::Forget(TRANSFER))));
     window
         .harness

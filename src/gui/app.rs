@@ -11,6 +11,7 @@ use egui::{CentralPanel, Context, Frame, Margin, Panel, Rect, ScrollArea, ThemeP
 
 use super::aside::Aside;
 use super::dialogs::{Dialogs, Picked};
+use super::format::size;
 use super::panels::callers::{callers_ui, clicked_card, mark};
 use super::panels::confirm::symbols_question_ui;
 use super::panels::destination::Around;
@@ -34,7 +35,7 @@ use super::toast::Toast;
 use super::view::{Notice, View, cards};
 use super::{keys, tab, theme, widgets};
 use crate::engine::{Command, Event, StopMode};
-use crate::model::{DeviceId, FailedLine, TransferId};
+use crate::model::{DeviceId, Direction, FailedLine, TransferId};
 use crate::settings::{Settings, Theme};
 
 pub use hands::Hands;
@@ -84,6 +85,7 @@ enum Page {
 
 enum ModalState {
     Stop,
+    GiveUp(TransferId),
     Quit,
     Settings(Box<SettingsDialog>),
     Doctor(DoctorDialog),
@@ -492,6 +494,27 @@ impl App {
                         modals::CANCEL => self.stop_listening(StopMode::EndTransfers),
                         modals::LET_FINISH => self.stop_listening(StopMode::LetFinish),
                         _ => {}
+                    }
+                }
+            }
+            Some(ModalState::GiveUp(id)) => {
+                let id = *id;
+                let Some(row) = self.view.row(id).filter(|row| row.held_bytes() > 0) else {
+                    // It has gone on, or is gone.
+                    self.modal = None;
+                    return;
+                };
+                let here = row.direction == Direction::Receive;
+                let question = Question {
+                    title: self.texts.give_up_title,
+                    text: (self.texts.give_up_text)(&size(row.held_bytes()), here),
+                    answers: &[self.texts.delete, self.texts.give_up_back],
+                    back: modals::KEEP,
+                };
+                if let Some(answer) = ask(context, "give up", &question) {
+                    self.modal = None;
+                    if answer == modals::GIVE_UP {
+                        self.forget(id);
                     }
                 }
             }

@@ -623,18 +623,20 @@ fn calls_and_symbols_to_compare_are_told_and_bring_a_hidden_window_back() {
         }])
     };
     let symbols = || Event::Symbols(TRANSFER, Symbols::from_bits([0, 0x10, 0x83]));
-    for (language, call, compare, both) in [
+    for (language, call, compare, both, names) in [
         (
             Language::English,
             "Study wants to send to you",
             "Compare the symbols with Garden laptop",
             "2 questions wait for your answer",
+            "Study, Garden laptop",
         ),
         (
             Language::Chinese,
             "“Study”想给您发送内容",
             "请与“Garden laptop”核对图案",
             "有 2 项请求等您答复",
+            "Study、Garden laptop",
         ),
     ] {
         let (mut window, orders, _say) = behind(language);
@@ -646,7 +648,7 @@ fn calls_and_symbols_to_compare_are_told_and_bring_a_hidden_window_back() {
         window.say(symbols());
         let card = last(&orders, Topic::Offers).unwrap();
         assert_eq!(card.title, both);
-        assert_eq!(card.body, "Study, Garden laptop");
+        assert_eq!(card.body, names);
         window.say(caller(CallStands::Connecting));
         let card = last(&orders, Topic::Offers).unwrap();
         assert_eq!(card.title, compare);

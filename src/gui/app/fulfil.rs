@@ -127,10 +127,10 @@ impl App {
             }
             Want::OpenUrl(url) => context.open_url(egui::OpenUrl::new_tab(url)),
             Want::ClearFinished => self.view.rows.retain(|row| !row.finished()),
-            Want::Delete(id) => {
-                (self.commands)(Command::Forget(id));
-                self.view.rows.retain(|row| row.id != id);
-            }
+            Want::Delete(id) => match self.view.row(id) {
+                Some(row) if row.held_bytes() > 0 => self.modal = Some(ModalState::GiveUp(id)),
+                _ => self.forget(id),
+            },
             Want::ToggleDetails(id) => {
                 if let Some(row) = self.view.row(id) {
                     row.open = !row.open;
@@ -535,6 +535,11 @@ impl App {
         } else {
             self.stop_listening(StopMode::LetFinish);
         }
+    }
+
+    pub(super) fn forget(&mut self, id: TransferId) {
+        (self.commands)(Command::Forget(id));
+        self.view.rows.retain(|row| row.id != id);
     }
 
     pub(super) fn stop_listening(&mut self, mode: StopMode) {

@@ -7,6 +7,7 @@ use super::main::{backup, kitchen_plans, thesis};
 use super::sending::NAMES;
 use super::{Act, Scene};
 use crate::engine::{Event, Interrupted};
+use crate::gui::panels::Want;
 use crate::model::{
     DeviceName, Direction, Failure, Hold, Holds, Party, Peer, Progress, Status, Summary,
     TransferId, TransferState, Trust,
@@ -120,6 +121,15 @@ pub const SCENES: &[Scene] = &[
         |cast| state(cast, TransferState::Away),
     ),
     Scene::still("kept", "what earlier runs left unfinished", kept),
+    Scene::still(
+        "give-up",
+        "what has arrived of one is to be thrown away",
+        |cast| {
+            let mut acts = kept(cast);
+            acts.push(Want::Delete(cast::transfer(2)).into());
+            acts
+        },
+    ),
     Scene::still("finished", "received and sent, checked, safe", |cast| {
         let mut acts = kitchen_plans(cast, cast.peer(Role::Living, Trust::Known));
         acts.extend(ended(cast, Status::Arrived, None));

@@ -328,9 +328,10 @@ pub fn listed(texts: &Texts, names: &[String], all: u64) -> String {
         .map(|name| displayable(name))
         .collect();
     let more = all.saturating_sub(shown.len() as u64);
-    let shown = shown.join(", ");
+    let between = texts.picks_between;
+    let shown = shown.join(between);
     match more {
         0 => shown,
-        more => format!("{shown}, {}", (texts.offer_more)(more)),
+        more => format!("{shown}{between}{}", (texts.offer_more)(more)),
     }
 }

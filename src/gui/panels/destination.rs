@@ -12,7 +12,7 @@ use crate::gui::format::{elide_middle, hours_since, set_from_left};
 use crate::gui::texts::Texts;
 use crate::gui::view::{Card, Draft, Entry, View, cards};
 use crate::gui::{theme, widgets};
-use crate::model::{Failure, PeerAddress, Secret, System};
+use crate::model::{Failure, PeerAddress, Secret};
 
 /// What fits in a line.
 const MAX_RECENT: usize = 4;
@@ -139,7 +139,7 @@ pub fn destination_ui(
         failure_ui(ui, scope, draft);
     } else {
         let symbol = around.symbol(draft);
-        look_of(ui, scope, draft, devices, symbol);
+        status_ui(ui, scope, draft, devices, symbol);
     }
     // Nothing is typed for a known device: an empty part would take a gap.
     if draft.to().is_some() && draft.entry(devices) != Entry::Known {
@@ -201,13 +201,14 @@ fn recent_link(ui: &mut Ui, scope: &mut Scope, draft: &mut Draft, recent: &Recen
     });
 }
 
-/// Who is there, as far as that was found out.
-pub fn status_ui(ui: &mut Ui, scope: &mut Scope, draft: &Draft, devices: &[KnownDevice]) {
-    look_of(ui, scope, draft, devices, symbol(System::Other));
-}
-
-/// The same; `symbol` is that of the device.
-fn look_of(ui: &mut Ui, scope: &mut Scope, draft: &Draft, devices: &[KnownDevice], symbol: Icon) {
+/// Who is there, as far as that was found out; `symbol` is that of the device.
+pub fn status_ui(
+    ui: &mut Ui,
+    scope: &mut Scope,
+    draft: &Draft,
+    devices: &[KnownDevice],
+    symbol: Icon,
+) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     let name = draft.name(devices);

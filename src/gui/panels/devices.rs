@@ -125,12 +125,10 @@ fn cards_ui(ui: &mut Ui, texts: &Texts, draft: &mut Draft, cards: &[&Card], widt
                 draft.choose(card);
             }
         }
-        let places = match card.places.is_empty() {
-            true => card.address.clone().unwrap_or_default(),
-            false => card.places.join("\n"),
-        };
-        let id = card.id.short();
-        response.on_hover_text(format!("{}\n{about}\n{id}\n{places}", card.name));
+        let known = card.address.iter().filter(|_| card.places.is_empty());
+        let mut lines = vec![card.name.to_string(), about, card.id.short().to_string()];
+        lines.extend(card.places.iter().chain(known).cloned());
+        response.on_hover_text(lines.join("\n"));
     }
 }
 

@@ -54,6 +54,10 @@ pub const CANCEL: usize = 0;
 pub const STAY_ON: usize = 1;
 pub const LET_FINISH: usize = 2;
 
+/// Whether what has arrived of a transfer is thrown away.
+pub const GIVE_UP: usize = 0;
+pub const KEEP: usize = 1;
+
 /// What to do about transfers that are being received when the server is switched off: what is asked, what
 /// is so, and the answers.
 pub fn stop_question(

@@ -7,13 +7,14 @@ use egui::{Key, KeyboardShortcut, Modifiers, ScrollArea, TextEdit, Ui, accesskit
 use lucide_icons::Icon;
 
 use super::destination::{Around, entry_ui, look_ui, status_ui, way_in};
+use super::devices::symbol;
 use super::empty::empty_ui;
 use super::{Scope, Want};
 use crate::engine::{Command, Talk};
 use crate::gui::view::talks::{Thread, Untyped};
 use crate::gui::view::{Card, Entry, Row, View, cards};
 use crate::gui::{theme, widgets};
-use crate::model::{DeviceId, Trust};
+use crate::model::{DeviceId, System, Trust};
 use list::{Names, list_ui, name_of};
 
 /// Not Enter, which sends.
@@ -265,7 +266,8 @@ fn composer_ui(
     let mut entered = false;
     if asks {
         look_ui(scope, &mut thread.way, around.devices);
-        status_ui(ui, scope, &thread.way, around.devices);
+        let symbol = symbol(card.map_or(System::Other, |card| card.system));
+        status_ui(ui, scope, &thread.way, around.devices, symbol);
         if thread.way.to().is_some() {
             entered = widgets::part(ui, "talk entry", |ui| {
                 entry_ui(ui, texts, &mut thread.way, around.devices)

@@ -506,6 +506,12 @@ pub const ENGLISH: Texts = Texts {
         _more => "Cancel transfers",
     },
     keep_on: "Stay on",
+    give_up_title: "Give up this transfer?",
+    give_up_text: |bytes, here| match here {
+        true => format!("{bytes} have arrived here and are removed. Sent again, it begins anew."),
+        false => format!("{bytes} have arrived there. Sent again, it may begin anew."),
+    },
+    give_up_back: "Keep it",
 
     set_general: "General",
     no_known: "No device is known yet",

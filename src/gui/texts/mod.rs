@@ -348,6 +348,10 @@ pub struct Texts {
     pub let_finish: fn(u64) -> &'static str,
     pub stop_now: fn(u64) -> &'static str,
     pub keep_on: &'static str,
+    pub give_up_title: &'static str,
+    /// What has arrived, and whether it is here that it did.
+    pub give_up_text: fn(&str, bool) -> String,
+    pub give_up_back: &'static str,
 
     pub set_general: &'static str,
     pub no_known: &'static str,

@@ -426,6 +426,12 @@ pub const CHINESE: Texts = Texts {
     let_finish: |_count| "接收完再关闭",
     stop_now: |_count| "取消传输",
     keep_on: "保持开启",
+    give_up_title: "要放弃这次传输吗？",
+    give_up_text: |bytes, here| match here {
+        true => format!("已接收的 {bytes} 将被删除，再次发送时会从头开始。"),
+        false => format!("对方已收到 {bytes}，再次发送时可能会从头开始。"),
+    },
+    give_up_back: "保留",
 
     set_general: "常规",
     no_known: "还没有已配对的设备",

@@ -159,6 +159,19 @@ impl Row {
     }
 
     /// This device sends it, it was accepted, and it ended before everything was there.
+    /// What would be lost if it were given up now: of what failed nothing is held.
+    pub fn held_bytes(&self) -> u64 {
+        let goes_on = match &self.state {
+            RowState::Kept(_) => self.failed_before == 0,
+            RowState::Active(_) => false,
+            RowState::Ended(summary) => {
+                matches!(summary.status, Status::Cancelled(_) | Status::Interrupted)
+            }
+        };
+        let held = self.progress.filter(|_| goes_on);
+        held.map_or(0, |progress| progress.bytes)
+    }
+
     pub fn can_resume(&self) -> bool {
         let begun = self.progress.is_some_and(|progress| progress.bytes > 0);
         match &self.state {

@@ -80,7 +80,7 @@ fn thread_row(
     let states = last.is_none() && !twin;
     let line = match last.map(|line| &line.what) {
         Some(Said::Text { text, .. }) => lines::one_line(text),
-        Some(Said::Transfer(transfer)) => transfer.names.join(", "),
+        Some(Said::Transfer(transfer)) => transfer.names.join(texts.picks_between),
         None => card.map(|card| about(texts, card)).unwrap_or_default(),
     };
     let line = match twin {

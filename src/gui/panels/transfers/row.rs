@@ -146,7 +146,12 @@ fn words(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) {
     if !looks.bar {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = theme::GRID;
-            ui.label(widgets::muted(ui, &looks.line));
+            let line = match row.ended_at {
+                // It goes on.
+                Some(_at) => looks.line.trim_end_matches(['.', '。']),
+                None => &looks.line,
+            };
+            ui.label(widgets::muted(ui, line));
             if let Some(at) = row.ended_at {
                 ui.label(widgets::muted(ui, format!("·\u{a0}{}", clock::time(at))));
             }
