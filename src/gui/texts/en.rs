@@ -508,8 +508,12 @@ pub const ENGLISH: Texts = Texts {
     keep_on: "Stay on",
     give_up_title: "Give up this transfer?",
     give_up_text: |bytes, here| match here {
-        true => format!("{bytes} have arrived here and are removed. Sent again, it begins anew."),
-        false => format!("{bytes} have arrived there. Sent again, it may begin anew."),
+        true => format!(
+            "{bytes} that have arrived here will be removed. Sent again, it starts from the beginning."
+        ),
+        false => {
+            format!("{bytes} have arrived there. Sent again, it may start from the beginning.")
+        }
     },
     give_up_back: "Keep it",
 
