@@ -200,14 +200,28 @@ fn a_code_file_loses_one_newline_and_a_short_passphrase_is_a_usage_error() {
     let (file, secret) = (pair.path("a.txt"), pair.path("secret"));
     fs::write(&file, "hello").unwrap();
     fs::write(&secret, format!("{PASSPHRASE}\n")).unwrap();
-    let mut command = pair.sending(&file, "");
-    command
-        .env_remove("ROPEWAY_CODE")
-        .env("ROPEWAY_PRESENCE", "off")
-        .arg("--code-file")
-        .arg(&secret);
+    let with_file = || {
+        let mut command = pair.sending(&file, "");
+        command
+            .env_remove("ROPEWAY_CODE")
+            .env("ROPEWAY_PRESENCE", "off")
+            .arg("--code-file")
+            .arg(&secret);
+        command
+    };
+    let mut sender = Running::start(with_file());
+    assert_eq!(sender.code(), Some(0), "{:#?}", sender.said);
+    // What was named for this run is meant, whatever the environment has.
+    let mut command = with_file();
+    command.env("ROPEWAY_CODE", "another passphrase");
     let mut sender = Running::start(command);
     assert_eq!(sender.code(), Some(0), "{:#?}", sender.said);
+
+    fs::write(&secret, format!("{PASSPHRASE}\nsecond\n")).unwrap();
+    let mut sender = Running::start(with_file());
+    assert_eq!(sender.code(), Some(2), "{:#?}", sender.said);
+    let said = sender.last("error").to_string();
+    assert!(said.contains("more than one line"), "{said}");
 
     let mut command = ropeway(&pair.path("other"), &["receive", "--once"]);
     command.env("ROPEWAY_CODE", "short");
@@ -267,6 +281,9 @@ fn bad_input_gets_one_clear_sentence_and_the_right_status() {
     let locked = locked.to_str().unwrap();
     let there = folder.path().join("there");
     let there = there.to_str().unwrap();
+    let nowhere = folder.path().join("nowhere");
+    std::os::unix::fs::symlink("gone", &nowhere).unwrap();
+    let nowhere = nowhere.to_str().unwrap();
     let unlisted = folder.path().join("no-such-file");
     let unlisted = unlisted.to_str().unwrap();
     let cases: &[(&[&str], i32, &str)] = &[
@@ -291,6 +308,8 @@ fn bad_input_gets_one_clear_sentence_and_the_right_status() {
         ),
         (&["receive", "--dir", locked], 7, "locked"),
         (&["receive", "--dir", file], 7, "not a folder"),
+        (&["receive", "--dir", nowhere], 7, "leads nowhere"),
+        (&["send", file, "--to", "h", "--wait", "-1"], 2, "-1"),
         (&["bogus"], 2, "There is no bogus"),
         (
             &["send", file, "--to", "h", "--code-file", unlisted],

@@ -20,7 +20,7 @@ Exit status:
   130  interrupted with Ctrl-C";
 
 const SECRET_HELP: &str = "\
-The code or passphrase comes from the environment variable ROPEWAY_CODE, from --code-file, or is asked
+The code or passphrase comes from --code-file, from the environment variable ROPEWAY_CODE, or is asked
 for on the terminal. It is never an argument: other users of a computer can read those.";
 
 /// Carries files and folders straight from one computer to another.
@@ -32,7 +32,7 @@ pub struct Arguments {
     pub data_dir: Option<PathBuf>,
 
     /// How long a run without a window waits for a lost device to come back, or for room on a full disk
-    #[arg(long, value_name = "SECONDS", global = true, default_value_t = 60,
+    #[arg(long, value_name = "SECONDS", global = true, default_value_t = 60, allow_negative_numbers = true,
           value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub wait: u64,
 

@@ -11,15 +11,18 @@ use crate::model::Secret;
 
 const VARIABLE: &str = "ROPEWAY_CODE";
 
-/// The secret that was given, if any: the environment first, then the file.
+/// The secret that was given, if any: the file that was named for this run, then the environment.
 pub fn given(code_file: Option<&Path>) -> Result<Option<Zeroizing<String>>, Trouble> {
+    if let Some(path) = code_file {
+        return read(path).map(Some);
+    }
     if let Some(value) = std::env::var_os(VARIABLE) {
         let text = value.into_string().map_err(|_not_unicode| {
             Trouble::usage("secret", format!("{VARIABLE} is not valid Unicode."))
         })?;
         return Ok(Some(Zeroizing::new(text)));
     }
-    code_file.map(read).transpose()
+    Ok(None)
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, Trouble> {
@@ -31,13 +34,19 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Trouble> {
             let path = path.display();
             Trouble::usage(
                 "secret",
-                format!("The code file cannot be read: {error}: {path}."),
+                format!("The code file {path} cannot be read: {error}."),
             )
         })?;
     let stripped = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Zeroizing::new(
-        stripped.strip_suffix('\r').unwrap_or(stripped).to_owned(),
-    ))
+    let stripped = stripped.strip_suffix('\r').unwrap_or(stripped);
+    if stripped.contains('\n') {
+        let path = path.display();
+        return Err(Trouble::usage(
+            "secret",
+            format!("The code file {path} has more than one line."),
+        ));
+    }
+    Ok(Zeroizing::new(stripped.to_owned()))
 }
 
 /// For `send`: what was given, if anything.

@@ -407,10 +407,19 @@ pub struct Measured {
     pub problem: Option<Problem>,
 }
 
+/// Problems with a disk are otherwise told of the save folder.
+fn of_data_folder(problem: &Problem) -> String {
+    match problem {
+        Problem::Gone => "it is not there, and cannot be made".to_owned(),
+        Problem::NotWritable => "no permission to write there".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 /// Why the engine could not start. Nothing was changed on disk, but that what is damaged was put aside.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("the data folder {} cannot be used: {problem}", folder.display())]
+    #[error("the data folder {} cannot be used: {}", folder.display(), of_data_folder(problem))]
     DataDir { folder: PathBuf, problem: Problem },
     #[error(
         "this device's identity is of a newer version ({found}) and was left alone; start the newer Ropeway: {}",

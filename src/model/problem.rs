@@ -162,6 +162,9 @@ impl Problem {
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
             io::ErrorKind::PermissionDenied => Self::NotWritable,
             io::ErrorKind::NotFound => Self::Gone,
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                Self::other("a file, or a link that leads nowhere, is where a folder should be")
+            }
             io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput => Self::Name,
             _ if disk_is_gone(error) => Self::Gone,
             _ => Self::other(&error.to_string()),
