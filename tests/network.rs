@@ -287,6 +287,12 @@ fn a_device_is_sent_to_by_its_name_and_two_of_one_name_are_told_apart() {
     receiving.end();
 }
 
+/// From 10.77.0.2 to another address of its network.
+fn moves(host: &Host) {
+    host.ip(&["addr", "del", "10.77.0.2/24", "dev", "eth0"]);
+    host.ip(&["addr", "add", "10.77.0.9/24", "brd", "+", "dev", "eth0"]);
+}
+
 #[test]
 fn a_transfer_goes_on_at_the_address_that_its_device_has_by_then() {
     let Some(mut lab) = Lab::new(1) else { return };
@@ -300,12 +306,7 @@ fn a_transfer_goes_on_at_the_address_that_its_device_has_by_then() {
     let mut receiving = garden.receive(&[]);
     let mut sending = Running::start(study.send("big", "Garden"));
     sending.moving();
-    garden
-        .host
-        .ip(&["addr", "del", "10.77.0.2/24", "dev", "eth0"]);
-    garden
-        .host
-        .ip(&["addr", "add", "10.77.0.9/24", "brd", "+", "dev", "eth0"]);
+    moves(&garden.host);
     assert_eq!(sending.code(), Some(0), "{:#?}", sending.said);
     let states = sending.all("state");
     assert!(states.iter().any(|line| line["state"] == "interrupted"));
@@ -363,12 +364,7 @@ fn who_sends_to_an_address_asks_the_network_for_nothing_unless_it_takes_long_eno
         line["event"] == "progress" && line["bytes"].as_u64() > Some(56_000_000)
     });
     assert!(datagrams(&study.host) > 0);
-    garden
-        .host
-        .ip(&["addr", "del", "10.77.0.2/24", "dev", "eth0"]);
-    garden
-        .host
-        .ip(&["addr", "add", "10.77.0.9/24", "brd", "+", "dev", "eth0"]);
+    moves(&garden.host);
     let moved = Instant::now();
     assert_eq!(sending.code(), Some(0), "{:#?}", sending.said);
     // Not after the thirty seconds of a connection that is dead.

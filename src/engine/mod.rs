@@ -78,7 +78,6 @@ use crate::discovery::{Report, Watch};
 use crate::model::{
     Code, DeviceId, DeviceName, MessageId, OnConflict, Peer, PeerAddress, Problem, TransferId,
 };
-use crate::protocol::Buffers;
 use crate::storage::record::{self, RecordError};
 use attachable::Attachable;
 use calls::{Called, Calls, Nonce};
@@ -149,7 +148,6 @@ impl Engine {
             attachable: Arc::default(),
             remember: AtomicBool::new(false),
             throttle: Arc::default(),
-            buffers: Buffers::new(receiving::BUFFERS),
             whereabouts: Whereabouts::default(),
             recent,
             pasted: config.data_dir.join(PASTED_FOLDER),
@@ -304,8 +302,6 @@ struct Shared {
     remember: AtomicBool,
     /// For all transfers together.
     throttle: Arc<Throttle>,
-    /// Content that comes passes through these.
-    buffers: Buffers,
     /// As was heard on the local network.
     whereabouts: Whereabouts,
     recent: RecentAddresses,

@@ -45,9 +45,8 @@ use disk::{Beside, Disk, Order};
 use merging::{Merging, Over};
 use origin::Origin;
 
-/// Frames between the readers and the disk that are recycled, of all transfers together: with many of them the one
-/// that was used last is still in the processor's cache.
-pub const BUFFERS: usize = 32;
+/// Frames between the reader and the disk that are recycled.
+const BUFFERS: usize = 16;
 
 pub struct Receiving {
     machine: Mutex<Receiver>,
@@ -209,7 +208,7 @@ impl Receiving {
             symbols,
             seat: Mutex::new(seat),
             origin: Origin::new(device, ours, session_secret, kept),
-            merging: Merging::new(shared.buffers.clone(), shared.attachable.clone()),
+            merging: Merging::new(Buffers::new(BUFFERS), shared.attachable.clone()),
             counting: Mutex::new(Counting::new(shared.save_folder.clone())),
             finished: Mutex::new(None),
             live: Arc::new(Live::default()),
