@@ -1019,6 +1019,9 @@ fn a_damaged_list_of_devices_is_said_and_kept_aside() {
     assert_eq!(code, Some(0));
     assert!(sentence.contains("known.json.damaged"), "{sentence}");
     fs::write(home.join("known.json"), "{\"version\":9}").unwrap();
+    let (code, sentence) = outcome(ropeway(&home, &["devices"]));
+    assert_eq!(code, Some(7), "who is known is not told: {sentence}");
+    assert!(!sentence.contains("No device is known yet"), "{sentence}");
     let (code, sentence) = outcome(ropeway(&home, &["devices", "forget", "twin"]));
     assert_eq!(code, Some(2), "{sentence}");
     assert!(sentence.contains("newer version"), "{sentence}");

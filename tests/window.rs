@@ -182,6 +182,7 @@ fn a_file_that_got_another_name_here_is_opened_under_that_name() {
         TRANSFER,
         vec![FileReport {
             path: "Holiday 2026 (1)".into(),
+            original: None,
             len_bytes: 5,
             blake3: None,
             status: EntryStatus::Arrived,
@@ -604,6 +605,7 @@ fn failed_entries_are_listed_with_their_reasons() {
         TRANSFER,
         vec![FileReport {
             path: "Holiday 2026/link".into(),
+            original: None,
             len_bytes: 0,
             blake3: None,
             status: EntryStatus::Failed(Problem::Link),
@@ -625,6 +627,7 @@ fn with_failures(window: &mut Window, direction: Direction, count: usize, can_re
     window.say(started(direction));
     let report = |n: usize| FileReport {
         path: format!("Holiday 2026/photo {n}.jpg"),
+        original: None,
         len_bytes: 5,
         blake3: None,
         status: EntryStatus::Failed(match n {

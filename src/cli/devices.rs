@@ -26,17 +26,23 @@ pub fn run(
     }
     match action.unwrap_or(DevicesAction::List) {
         DevicesAction::List => {
-            list(&known.all(), output);
-            Ok(Exit::Arrived)
+            let all = known.all();
+            if all.is_empty() && problem.is_none() {
+                output.say(
+                    "No device is known yet. Remember one with --pair when you send or receive.",
+                );
+            }
+            list(&all, output);
+            Ok(match known.is_unread() {
+                true => Exit::Disk,
+                false => Exit::Arrived,
+            })
         }
         DevicesAction::Forget { name } => forget(&known, &name, output),
     }
 }
 
 fn list(all: &[KnownDevice], output: &Output) {
-    if all.is_empty() {
-        output.say("No device is known yet. Remember one with --pair when you send or receive.");
-    }
     for device in all {
         let met = device.met.duration_since(UNIX_EPOCH).unwrap_or_default();
         output.json(&json!({

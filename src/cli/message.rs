@@ -26,7 +26,7 @@ pub fn run(
 ) -> Result<Exit, Trouble> {
     let waking = Inputs::new()?;
     let text = text(arguments.text.as_deref())?;
-    let given = secret::to_prove(arguments.code_file.as_deref())?;
+    let given = secret::to_prove(arguments.code_file.as_deref(), output)?;
     let session = Session::start(&data_dir, waking, output)?;
     // What others say stays with them, for a process that shows it.
     session.engine.command(Command::OnlySay);
@@ -157,7 +157,12 @@ impl Saying<'_> {
             match ended {
                 None => {}
                 Some(Ok(exit)) => return Ok(exit),
-                Some(Err(failure)) => return Err(Trouble::from(&failure)),
+                Some(Err(failure)) => {
+                    return Err(Trouble {
+                        sentence: self.output.reason(&failure),
+                        ..Trouble::from(&failure)
+                    });
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ mod message;
 mod output;
 mod papers;
 mod receive;
+mod remarks;
 mod secret;
 mod send;
 mod target;
@@ -217,6 +218,12 @@ pub fn run(subcommand: Subcommand, data_dir: PathBuf, wait: Duration) -> Exit {
             code: "output",
             sentence: format!("What was found could not be written: {why}."),
         }),
+        (Ok(exit), Some(why)) => {
+            output.warn(&format!(
+                "Not all of what was said here could be written: {why}."
+            ));
+            Ok(exit)
+        }
         (result, _) => result,
     };
     result.unwrap_or_else(|trouble| {

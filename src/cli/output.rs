@@ -14,22 +14,22 @@ use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::Trouble;
+use super::remarks::Remarks;
 use super::secret::capital;
 use crate::engine::{CallStands, Caller, Listening, Offer, TextOffer};
 use crate::model::{
-    Code, Delivery, Direction, EntryStatus, FileReport, Hold, Holds, MessageId, Peer, Problem,
-    Progress, Status, Summary, Symbol, Symbols, TransferId, TransferState, displayable,
+    Code, Delivery, Direction, EntryStatus, Failure, FileReport, Hold, Holds, MessageId, Peer,
+    Problem, Progress, Status, Summary, Symbol, Symbols, TransferId, TransferState, displayable,
 };
-
-/// Failures named at the end of a transfer: what fits on a screen. `--json` names all.
-const NAMED_FAILURES: usize = 20;
 
 pub struct Output {
     json: bool,
-    failures: RefCell<HashMap<TransferId, Vec<String>>>,
+    remarks: RefCell<HashMap<TransferId, Remarks>>,
     bar: RefCell<Option<ProgressBar>>,
     /// The question that waits for an answer: it stays the last thing on the screen.
     question: RefCell<Option<String>>,
+    /// Where the code or passphrase came from, if nobody typed it.
+    secret_from: RefCell<Option<String>>,
     /// Why not all of it stands on stdout. A reader that went away is no reason.
     unwritten: RefCell<Option<std::io::Error>>,
 }
@@ -76,10 +76,26 @@ impl Output {
     pub fn new(json: bool) -> Self {
         Self {
             json,
-            failures: RefCell::default(),
+            remarks: RefCell::default(),
             bar: RefCell::new(None),
             question: RefCell::new(None),
+            secret_from: RefCell::new(None),
             unwritten: RefCell::new(None),
+        }
+    }
+
+    /// What is proven was not typed: it is nothing that stands on the other screen now.
+    pub fn secret_is_from(&self, place: String) {
+        *self.secret_from.borrow_mut() = Some(place);
+    }
+
+    /// Why something ended, as a sentence.
+    pub fn reason(&self, failure: &Failure) -> String {
+        match (&*self.secret_from.borrow(), failure) {
+            (Some(place), Failure::WrongSecret) => format!(
+                "The code or passphrase in {place} didn't work; see what the other device asks for now."
+            ),
+            _ => capital(failure),
         }
     }
 
@@ -368,8 +384,8 @@ impl Output {
 
     pub fn state(&self, transfer: TransferId, state: TransferState) {
         if state == TransferState::Checking {
-            // What still fails is said anew.
-            self.failures.borrow_mut().remove(&transfer);
+            let mut remarks = self.remarks.borrow_mut();
+            remarks.entry(transfer).or_default().forget_failures();
         }
         if self.json {
             self.line(&json!({
@@ -380,7 +396,6 @@ impl Output {
             return;
         }
         match state {
-            TransferState::Waiting => self.say("Waiting for the other person to accept."),
             TransferState::Checking => self.say("Going on: what is there already is compared."),
             TransferState::Interrupted => {
                 if let Some(bar) = self.bar.borrow_mut().take() {
@@ -403,12 +418,19 @@ impl Output {
                 }
                 *self.bar.borrow_mut() = Some(bar);
             }
-            TransferState::Running
+            // Where nobody is asked the answer comes at once: `waits` says it where somebody is.
+            TransferState::Waiting
+            | TransferState::Running
             | TransferState::Connecting
             | TransferState::Verifying
             | TransferState::Confirming
             | TransferState::Finishing => {}
         }
+    }
+
+    /// The offer is out, and has no answer yet.
+    pub fn waits(&self) {
+        self.say("Waiting for the other person to accept.");
     }
 
     /// Who holds it up, or that nobody does any more.
@@ -502,15 +524,9 @@ impl Output {
             self.print(&lines);
             return;
         }
-        for file in files {
-            if let EntryStatus::Failed(problem) = &file.status {
-                let mut failures = self.failures.borrow_mut();
-                let named = failures.entry(transfer).or_default();
-                if named.len() < NAMED_FAILURES {
-                    named.push(format!("  {}: {problem}.", file.path));
-                }
-            }
-        }
+        let mut remarks = self.remarks.borrow_mut();
+        let remarks = remarks.entry(transfer).or_default();
+        files.iter().for_each(|file| remarks.note(file));
     }
 
     pub fn transfer(&self, summary: &Summary) {
@@ -537,7 +553,7 @@ impl Output {
             } else if let (Some(failure), false) =
                 (&summary.failure, summary.status == Status::Arrived)
             {
-                self.error(failure.code(), &capital(failure));
+                self.error(failure.code(), &self.reason(failure));
             }
             return;
         }
@@ -563,34 +579,16 @@ impl Output {
                     sentence.push_str(&format!(" {} failed.", items(summary.failed)));
                 }
                 self.say(&sentence);
-                self.name_failures(summary);
+                let remarks = self.remarks.borrow_mut().remove(&summary.transfer);
+                let lines = remarks.unwrap_or_default().lines(summary);
+                lines.iter().for_each(|line| self.say(line));
             }
             Status::Declined if summary.direction == Direction::Receive => self.warn("Declined."),
             Status::Declined | Status::Cancelled(_) | Status::Interrupted | Status::Failed => {
-                let reason = summary.failure.as_ref().map(capital);
+                let reason = summary.failure.as_ref();
+                let reason = reason.map(|failure| self.reason(failure));
                 self.warn(&reason.unwrap_or_else(|| "It did not arrive.".into()));
             }
-        }
-    }
-
-    /// What failed and why, and what can be done about it.
-    fn name_failures(&self, summary: &Summary) {
-        let named = self.failures.borrow_mut().remove(&summary.transfer);
-        let named = named.unwrap_or_default();
-        if summary.failed == 0 {
-            return;
-        }
-        self.say("These failed:");
-        named.iter().for_each(|line| self.say(line));
-        let more = summary.failed.saturating_sub(named.len() as u64);
-        if more > 0 {
-            self.say(&format!("  and {more} more"));
-        }
-        if summary.can_retry {
-            self.say(match summary.direction {
-                Direction::Send => "Send the same again to retry only these.",
-                Direction::Receive => "The other device can send the same again to retry these.",
-            });
         }
     }
 
@@ -702,6 +700,8 @@ struct FileLine<'a> {
     event: &'static str,
     transfer: &'a str,
     path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original: Option<&'a str>,
     bytes: u64,
     blake3: Option<String>,
     status: &'static str,
@@ -715,6 +715,7 @@ impl<'a> FileLine<'a> {
             event: "file",
             transfer,
             path: &file.path,
+            original: file.original.as_deref(),
             bytes: file.len_bytes,
             blake3: file.blake3.map(|hash| HEXLOWER.encode(&hash)),
             status: file.status.as_str(),

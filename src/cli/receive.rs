@@ -16,7 +16,7 @@ use crate::engine::{
 };
 use crate::instance;
 use crate::model::{
-    Direction, Manifest, Presence, Problem, Rule, SafeName, Said, Severity, Status, Summary,
+    Bond, Direction, Manifest, Presence, Problem, Rule, SafeName, Said, Severity, Status, Summary,
     TransferId, TransferState, Trust,
 };
 
@@ -29,6 +29,8 @@ const ASKED_FROM: u64 = (Manifest::UNVERIFIED_NAME_BYTES / SafeName::MAX_BYTES) 
 const DEAF_FOR: Duration = Duration::from_secs(1);
 const BESIDE_WINDOW: &str = "Ropeway’s window is open with the same data folder and stays as it is; \
     what is sent to this run is answered here, on a port of its own.";
+const NOBODY_PAIRED: &str = "No device is paired with this one yet, so nobody can send. To pair one, receive \
+    once with --pair and without --allow paired.";
 /// After Ctrl-C the other side is told; nobody waits longer for that.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 
@@ -103,6 +105,11 @@ pub fn run(
     };
     if passphrase.is_some() || receiving.arguments.allow == Allow::Paired {
         receiving.announce(None);
+        let known = receiving.session.engine.known();
+        let paired = known.iter().any(|device| device.bond == Bond::Paired);
+        if receiving.arguments.allow == Allow::Paired && !paired {
+            output.warn(NOBODY_PAIRED);
+        }
     }
     let (allow, accept) = (receiving.arguments.allow, receiving.arguments.accept);
     if allow == Allow::Anyone || accept != Accept::All {

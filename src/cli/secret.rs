@@ -7,6 +7,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::Trouble;
+use super::output::Output;
 use crate::model::Secret;
 
 const VARIABLE: &str = "ROPEWAY_CODE";
@@ -50,8 +51,14 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Trouble> {
 }
 
 /// For `send`: what was given, if anything.
-pub fn to_prove(code_file: Option<&Path>) -> Result<Option<Secret>, Trouble> {
-    given(code_file)?.map(|text| understood(&text)).transpose()
+pub fn to_prove(code_file: Option<&Path>, output: &Output) -> Result<Option<Secret>, Trouble> {
+    let Some(text) = given(code_file)? else {
+        return Ok(None);
+    };
+    output.secret_is_from(
+        code_file.map_or_else(|| VARIABLE.to_owned(), |path| path.display().to_string()),
+    );
+    understood(&text).map(Some)
 }
 
 /// A person is there to type and to read.

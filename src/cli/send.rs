@@ -16,6 +16,8 @@ use crate::model::{
 /// What takes longer than this may outlast the address it goes to: then where the device is has to be known before it
 /// is somewhere else. Shorter ones ask the network for nothing.
 const ALONE_FOR: Duration = Duration::from_secs(5);
+/// Whoever lets a device in without asking has answered by then.
+const ASKS_AFTER: Duration = Duration::from_millis(300);
 /// After Ctrl-C the other side is told; nobody waits longer for that.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 /// What has arrived is flushed over there; a disk may take its time.
@@ -56,7 +58,7 @@ pub fn run(
             (Outcome::Forgotten, EarlierSend::Unanswered(_)) => {}
         }
     }
-    let given = secret::to_prove(arguments.code_file.as_deref())?;
+    let given = secret::to_prove(arguments.code_file.as_deref(), output)?;
     let Proof { secret, ask } = proof(&session, &target, given, |_found| false, output)?;
     if ask {
         // From now on, so that nothing typed before the question is taken for its answer.
@@ -215,12 +217,14 @@ fn follow(
     let mut full: Option<Instant> = None;
     // When the question was put; what was typed before is no answer to it.
     let mut asked: Option<Instant> = None;
+    // When it is to be said that the other person is asked.
+    let mut asks_at: Option<Instant> = None;
     let exit = loop {
         let deadline = match (&ended, cancelled, lost.or(full)) {
             (Some((_, at)), _, _) => Some(*at + SAFE_WITHIN),
             (None, Some(at), _) => Some(at + CANCEL_WITHIN),
             (None, None, Some(at)) => Some(at + wait),
-            (None, None, None) => None,
+            (None, None, None) => asks_at,
         };
         let input = match deadline {
             None => Some(session.inputs.next()),
@@ -244,6 +248,8 @@ fn follow(
                     | TransferState::Waiting
                     | TransferState::Finishing => {}
                 }
+                let waits = state == TransferState::Waiting;
+                asks_at = waits.then(|| Instant::now() + ASKS_AFTER);
                 output.state(transfer, state);
             }
             Some(Input::Event(Event::Held(_, holds))) => {
@@ -326,6 +332,10 @@ fn follow(
             None => match &ended {
                 Some((summary, _)) => break exit_of(summary),
                 None if cancelled.is_some() => break Exit::Interrupted,
+                None if lost.or(full).is_none() => {
+                    asks_at = None;
+                    output.waits();
+                }
                 None => {
                     // Long enough; the next run goes on.
                     (lost, full) = (None, None);

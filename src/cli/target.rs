@@ -186,6 +186,14 @@ fn resolve(text: &str, known: &[KnownDevice]) -> Result<Resolved, Trouble> {
             Err(ambiguous(text, "id or address", all))
         }
         (None, _) => {
+            let why = address
+                .as_ref()
+                .err()
+                .and_then(|error| malformed(text, error));
+            if let Some(why) = why {
+                let text = crate::model::displayable(text);
+                return Err(Trouble::usage("address", format!("--to {text}: {why}.")));
+            }
             // With a port, a scope or a domain it is a place; and this computer is no device of a network.
             let placed = |to: &PeerAddress| {
                 to.port.is_some() || to.host.contains(['.', ':']) || to.host == "localhost"
@@ -196,15 +204,6 @@ fn resolve(text: &str, known: &[KnownDevice]) -> Result<Resolved, Trouble> {
                 paired: false,
             });
             match target {
-                // Nothing but a port is meant by that.
-                Err(AddressError::Port) if has_number(text) => Err(Trouble::usage(
-                    "address",
-                    format!(
-                        "--to {}: {}.",
-                        crate::model::displayable(text),
-                        AddressError::Port
-                    ),
-                )),
                 Ok(target) if placed(&target.to) => Ok(Resolved::Address(target)),
                 Ok(target) => Ok(Resolved::Perhaps(Ok(target))),
                 Err(error) => Ok(Resolved::Perhaps(Err(Trouble::usage(
@@ -219,10 +218,24 @@ fn resolve(text: &str, known: &[KnownDevice]) -> Result<Resolved, Trouble> {
     }
 }
 
-/// Behind its last colon.
-fn has_number(text: &str) -> bool {
-    let number = text.trim().rsplit_once(':').map(|(_, number)| number);
-    number.is_some_and(|it| !it.is_empty() && it.bytes().all(|c| c.is_ascii_digit()))
+/// What is wrong with a text that nobody means as the name of a device.
+fn malformed(text: &str, error: &AddressError) -> Option<String> {
+    let text = text.trim();
+    if text.contains("://") {
+        return Some(error.to_string());
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    let numbered = !port.is_empty() && port.bytes().all(|c| c.is_ascii_digit());
+    match error {
+        AddressError::Host if numbered && host.parse::<std::net::Ipv6Addr>().is_ok() => Some(
+            format!("an IPv6 address with a port is written [{host}]:{port}"),
+        ),
+        // Behind a number, or before one, nothing but a port is meant.
+        AddressError::Port if numbered || host.parse::<std::net::IpAddr>().is_ok() => {
+            Some(error.to_string())
+        }
+        _ => None,
+    }
 }
 
 /// As many of those who share a name as a person reads through.
@@ -386,8 +399,11 @@ mod tests {
             ("Study PC", "address", "--to Study PC"),
             ("host:99999", "address", "port"),
             ("192.168.1.4:0", "address", "from 1 to 65535"),
+            ("127.0.0.1:abc", "address", "abc: the port must be"),
+            ("::1:21999", "address", "is written [::1]:21999"),
             ("", "address", "empty"),
-            ("ropeway://host/?id=1", "address", "id"),
+            ("ropeway://host/?id=1", "address", "=1: the device's id"),
+            ("http://host", "address", "host: the address is not"),
         ] {
             let trouble = resolve(text, &known()).unwrap_err();
             assert_eq!(

@@ -197,6 +197,21 @@ impl Manifest {
         Some(EntryKey(key))
     }
 
+    /// Whether [`Manifest::display_path`] would say the same, which this finds out without saying it.
+    pub fn is_displayed_as(&self, number: u32, path: &str) -> bool {
+        let mut components = path.rsplit('/');
+        let mut next = Some(number);
+        while let Some(entry) = next.and_then(|number| self.get(number)) {
+            let name = entry.name.as_str();
+            let same = |shown: &str| shown == name || shown == displayable(name);
+            if !components.next().is_some_and(same) {
+                return false;
+            }
+            next = entry.parent;
+        }
+        components.next().is_none()
+    }
+
     /// The path for people: components joined by `/`, escaped for display.
     pub fn display_path(&self, number: u32) -> String {
         let names: Vec<_> = self
@@ -237,6 +252,18 @@ mod tests {
             .unwrap();
         let photo = list.push(entry(Some(1), "a.jpg", file(7))).unwrap();
         assert_eq!(list.display_path(photo), "Holiday/day 1/a.jpg");
+        assert!(list.is_displayed_as(photo, "Holiday/day 1/a.jpg"));
+        for other in [
+            "Holiday/day 1/a (1).jpg",
+            "Holiday (1)/day 1/a.jpg",
+            "day 1/a.jpg",
+            "x/Holiday/day 1/a.jpg",
+            "",
+        ] {
+            assert!(!list.is_displayed_as(photo, other), "{other}");
+        }
+        let odd = list.push(entry(None, "a\u{202e}b", file(0))).unwrap();
+        assert!(list.is_displayed_as(odd, &list.display_path(odd)));
         assert_eq!(list.total_bytes(), 7);
     }
 

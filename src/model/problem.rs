@@ -25,6 +25,8 @@ pub enum Problem {
     Link,
     #[error("it is neither a file nor a folder, so it cannot be sent")]
     Special,
+    #[error("more than 128 folders lie in each other there; send the inner ones by themselves")]
+    TooDeep,
     #[error("the content did not match its checksum; try again")]
     Corrupt,
     #[error("there is no room left on the disk; make room there")]
@@ -62,6 +64,7 @@ impl Problem {
             Self::ChangedSince => "changed-since",
             Self::Link => "link",
             Self::Special => "special",
+            Self::TooDeep => "too-deep",
             Self::Corrupt => "corrupt",
             Self::NoSpace => "no-space",
             Self::NoFiles => "no-files",
@@ -85,6 +88,7 @@ impl Problem {
             Self::ChangedSince,
             Self::Link,
             Self::Special,
+            Self::TooDeep,
             Self::Corrupt,
             Self::NoSpace,
             Self::NoFiles,
@@ -117,7 +121,12 @@ impl Problem {
             | Self::Gone
             | Self::Folder
             | Self::Other(_) => true,
-            Self::ChangedSince | Self::Link | Self::Special | Self::TooLarge | Self::Name => false,
+            Self::ChangedSince
+            | Self::Link
+            | Self::Special
+            | Self::TooDeep
+            | Self::TooLarge
+            | Self::Name => false,
         }
     }
 
@@ -322,6 +331,7 @@ mod tests {
             Problem::NoFiles,
             Problem::Gone,
             Problem::ChangedSince,
+            Problem::TooDeep,
         ] {
             assert_eq!(Problem::from_wire(problem.code(), ""), problem);
         }

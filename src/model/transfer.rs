@@ -166,6 +166,9 @@ impl EntryStatus {
 pub struct FileReport {
     /// For people: components joined by `/`, escaped for display.
     pub path: String,
+    /// The path at the sender, where it is another one: to the receiver as it was listed, to the sender as it is on
+    /// its disk, what is no text there replaced (U+FFFD).
+    pub original: Option<String>,
     pub len_bytes: u64,
     /// BLAKE3 of the content as it is under the final name; `None` if it failed before.
     pub blake3: Option<[u8; 32]>,

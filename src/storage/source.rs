@@ -10,7 +10,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::walk::Pick;
-use crate::model::{Manifest, ManifestError, Modified, Problem};
+use crate::model::{Manifest, ManifestError, Modified, Problem, displayable};
 
 pub use super::walk::{Found, modified, walk};
 
@@ -82,6 +82,29 @@ impl SourceTree {
             }
         }
         Some(path)
+    }
+
+    /// The path for people as it is on this disk, from the picked item down, if it is not what travels. What is no
+    /// text is replaced (U+FFFD).
+    pub fn original(&self, number: u32) -> Option<String> {
+        if self.real_names.is_empty() {
+            return None;
+        }
+        let mut names = Vec::new();
+        let mut differs = false;
+        let mut next = Some(number);
+        while let Some(number) = next {
+            let entry = self.manifest.get(number)?;
+            let real = self.real_names.get(&number);
+            differs |= real.is_some();
+            names.push(match real {
+                Some(name) => displayable(&name.to_string_lossy()),
+                None => displayable(entry.name.as_str()),
+            });
+            next = entry.parent;
+        }
+        names.reverse();
+        differs.then(|| names.join("/"))
     }
 
     /// Why the entry cannot be sent, if it cannot.
@@ -358,6 +381,8 @@ mod tests {
         std::os::unix::fs::symlink(&odd, dir.path().join("direct")).unwrap();
         let tree = tree(vec![dir.path().join("link"), dir.path().join("direct")]);
         assert_eq!(tree.manifest().display_path(1), "link/%FF%5C");
+        assert_eq!(tree.original(0), None);
+        assert_eq!(tree.original(1).as_deref(), Some("link/\u{fffd}\\"));
         for number in [1, 2] {
             let path = tree.path(number).unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"odd");

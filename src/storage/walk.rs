@@ -185,11 +185,7 @@ fn look_at(path: &Path, metadata: io::Result<Metadata>, depth: usize) -> Result<
     if metadata.is_dir() {
         let names = sorted_names(path).map_err(|error| Problem::reading(&error))?;
         if !names.is_empty() && depth >= Manifest::MAX_DEPTH.into() {
-            let detail = format!(
-                "more than {} folders lie in each other",
-                Manifest::MAX_DEPTH
-            );
-            return Err(Problem::Other(detail));
+            return Err(Problem::TooDeep);
         }
         Ok(Look::Folder(names))
     } else if metadata.is_file() {

@@ -68,7 +68,10 @@ impl Receiving {
                 EntryStatus::Failed(_) => self.live.failed.add(1),
             }
             if failed || !folder {
+                let list = machine.manifest();
+                let same = list.is_displayed_as(entry.number, &entry.path);
                 reports.push(FileReport {
+                    original: (!same).then(|| list.display_path(entry.number)),
                     path: entry.path,
                     len_bytes: entry.len_bytes,
                     blake3: entry.blake3,

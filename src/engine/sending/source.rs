@@ -136,6 +136,7 @@ impl Source {
             if failed || entry.kind != EntryKind::Folder {
                 reports.push(FileReport {
                     path: tree.manifest().display_path(number),
+                    original: tree.original(number),
                     len_bytes: entry.len_bytes(),
                     blake3: hash.filter(|_| !failed && status != EntryStatus::Skipped),
                     status,

@@ -581,6 +581,7 @@ fn failures(cast: &Cast) -> Vec<Act> {
     let report = |(index, problem): (u64, &Problem)| FileReport {
         path: format!("{name}/{:03}/chapter {index:05} – draft.tex", index / 100),
         len_bytes: 12_345 + index,
+        original: None,
         blake3: None,
         status: EntryStatus::Failed(problem.clone()),
     };

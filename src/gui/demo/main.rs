@@ -186,6 +186,7 @@ pub fn thesis(cast: &Cast) -> Vec<Act> {
     let report = |number: u64| FileReport {
         path: format!("{name}/figures/figure-{number:02}.tif"),
         len_bytes: 2_100_000 + number * 310_000,
+        original: None,
         blake3: None,
         status: EntryStatus::Failed(Problem::Unreadable),
     };

@@ -705,6 +705,9 @@ fn problem_text(problem: &Problem) -> String {
         Problem::ChangedSince => "It changed after it had arrived. Send it anew.",
         Problem::Link => "Links are not sent. Send what it leads to.",
         Problem::Special => "It is neither a file nor a folder, so it cannot be sent.",
+        Problem::TooDeep => {
+            "More than 128 folders lie in each other there. Send the inner ones by themselves."
+        }
         Problem::Corrupt => "The content did not match its checksum. Retry.",
         Problem::NoSpace => "There is no room left on the disk. Make room there.",
         Problem::NoFiles => "The disk can hold no more files. Delete some there.",

@@ -604,6 +604,7 @@ fn problem_text(problem: &Problem) -> String {
         Problem::ChangedSince => "文件送达后又有改动，请重新发送。",
         Problem::Link => "这是链接，不会发送；请直接发送它指向的内容。",
         Problem::Special => "既不是文件也不是文件夹，无法发送。",
+        Problem::TooDeep => "文件夹嵌套超过 128 层，请单独发送里层的文件夹。",
         Problem::Corrupt => "内容校验未通过，请重试。",
         Problem::NoSpace => "磁盘空间已满，请在该磁盘上腾出空间。",
         Problem::NoFiles => "该磁盘能存放的文件数已达上限，请在那里删除一些文件。",
