@@ -195,6 +195,8 @@ pub const BAR_HEIGHT: f32 = 6.0;
 pub const SWITCH: Vec2 = Vec2::new(44.0, 24.0);
 pub const SWITCH_INSET: f32 = 3.0;
 pub const PLOT: Vec2 = Vec2::new(150.0, 34.0);
+/// In a line of words.
+pub const PLOT_LOW: Vec2 = Vec2::new(96.0, 18.0);
 pub const PLOT_LINE: f32 = 1.5;
 pub const LABEL_COLUMN: f32 = 104.0;
 /// What can be done with a transfer.

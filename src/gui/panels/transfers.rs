@@ -68,6 +68,10 @@ pub fn transfers_ui(
         .accessibility_role(Role::List)
         .accessibility_label((texts.hands.rows)(view.rows.len() as u64));
     ui.scope_builder(list, |ui| rows_ui(ui, scope, view, reveal));
+    if let Some(bottom) = bottom {
+        // Few rows leave no hole in the window.
+        ui.expand_to_include_y(bottom);
+    }
 }
 
 /// In the middle of the room that is left, if that is enough.

@@ -2,7 +2,8 @@
 
 use egui::accesskit::Role;
 use egui::{
-    Color32, CornerRadius, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2,
+    Color32, CornerRadius, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2,
+    vec2,
 };
 
 use crate::gui::theme::{self, palette};
@@ -36,8 +37,14 @@ pub fn bar(ui: &mut Ui, fraction: f32, color: Color32, name: &str) -> Response {
 }
 
 /// Speeds over time as a small filled line; `said` is what a screen reader says of it.
-pub fn plot(ui: &mut Ui, speeds: &[u64], color: Color32, soft: Color32, said: &str) {
-    let (rect, response) = ui.allocate_exact_size(theme::PLOT, Sense::hover());
+pub fn plot(
+    ui: &mut Ui,
+    size: Vec2,
+    speeds: &[u64],
+    (color, soft): (Color32, Color32),
+    said: &str,
+) {
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     let count = speeds.len();
     let most = speeds.iter().copied().max().unwrap_or(0);
     if count < 2 || most == 0 {

@@ -1,6 +1,6 @@
 //! One transfer: what it is, how far, and what can be done with it.
 
-use egui::{Align, Layout, Ui, vec2};
+use egui::{Align, Layout, Ui, Vec2, vec2};
 use lucide_icons::Icon;
 
 use super::actions::{self, Action, actions_ui};
@@ -18,7 +18,7 @@ use crate::model::Direction;
 enum Beside {
     /// A column for the speed or the badge, and one for the buttons.
     All,
-    /// The buttons; the badge stands in the first line.
+    /// The buttons; the speed or the badge stands in the first line.
     Buttons,
     /// Nothing: the buttons stand below.
     Nothing,
@@ -38,7 +38,15 @@ impl Beside {
 pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, last: bool) {
     let looks = looks(ui, scope, row);
     let beside = Beside::of(ui);
-    ui.add_space(theme::GAP + theme::GRID);
+    let height = match looks.bar {
+        true => theme::ROW_BLOCK,
+        false => theme::ROW_BLOCK - theme::BAR_HEIGHT - theme::ROW_LINE_GAP,
+    };
+    // The same above as below, where the list and the line add theirs.
+    ui.add_space(match theme::is_low(ui.ctx()) {
+        true => ui.spacing().item_spacing.y,
+        false => ui.spacing().item_spacing.y * 2.0,
+    });
     ui.horizontal_top(|ui| {
         if ui.available_width() >= theme::TILE_FROM {
             let symbol = match row.direction {
@@ -46,7 +54,10 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, last: bool) {
                 Direction::Receive => Icon::ArrowDown,
             };
             ui.vertical(|ui| {
-                ui.add_space(theme::GRID);
+                ui.add_space(match beside {
+                    Beside::Nothing => theme::GRID,
+                    Beside::All | Beside::Buttons => (height - theme::TILE) / 2.0,
+                });
                 widgets::tile(ui, symbol, looks.front);
             });
             ui.add_space(theme::GRID);
@@ -67,8 +78,8 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, last: bool) {
             ui.spacing_mut().item_spacing.y = theme::ROW_LINE_GAP;
             ui.scope(|ui| {
                 ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
-                let badge = (beside == Beside::Buttons).then_some(&looks);
-                headline(ui, scope, row, badge);
+                let ends_with = (beside == Beside::Buttons).then_some(&looks);
+                headline(ui, scope, row, ends_with);
                 words(ui, scope, row, &looks);
             });
             if beside == Beside::Nothing {
@@ -78,10 +89,6 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, last: bool) {
         if beside == Beside::Nothing || right == 0.0 {
             return;
         }
-        let height = match looks.bar {
-            true => theme::ROW_BLOCK,
-            false => theme::ROW_BLOCK - theme::BAR_HEIGHT - theme::ROW_LINE_GAP,
-        };
         ui.add_space(theme::SECTION - ui.spacing().item_spacing.x);
         if beside == Beside::All {
             // Nothing to press: what is said stands where the eye looks for the end.
@@ -92,7 +99,7 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, last: bool) {
             let middle = Layout::right_to_left(Align::Center);
             ui.allocate_ui_with_layout(vec2(width, height), middle, |ui| {
                 ui.set_min_size(vec2(width, height));
-                speed_or_badge(ui, scope, row, &looks);
+                speed_or_badge(ui, scope, row, &looks, theme::PLOT);
             });
         }
         if actions.is_empty() {
@@ -109,17 +116,19 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, last: bool) {
         failures_ui(ui, scope, row);
     }
     if !last && !theme::is_low(ui.ctx()) {
-        ui.add_space(theme::GRID);
+        // To where the next thing would stand.
+        ui.add_space(0.0);
     }
 }
 
 /// What stands between the words and the buttons: how fast it was, or how it stands.
-fn speed_or_badge(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) {
+fn speed_or_badge(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks, plot: Vec2) {
     if let Some(badge) = &looks.badge {
         widgets::badge(ui, badge, looks.front, looks.soft);
     } else if looks.bar {
         let said = (scope.texts.hands.speed_of)(&name(scope, row), &looks.speed);
-        widgets::plot(ui, row.speeds.points(), looks.front, looks.soft, &said);
+        let colors = (looks.front, looks.soft);
+        widgets::plot(ui, plot, row.speeds.points(), colors, &said);
     }
 }
 
@@ -133,10 +142,10 @@ fn foot(ui: &mut Ui, scope: &mut Scope, row: &Row, looks: &Looks, actions: Vec<A
         let badge = looks.badge.as_deref();
         if room >= badge.map_or(theme::PLOT.x, |badge| widgets::badge_width(ui, badge)) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                speed_or_badge(ui, scope, row, looks);
+                speed_or_badge(ui, scope, row, looks, theme::PLOT);
             });
         } else if badge.is_some() {
-            speed_or_badge(ui, scope, row, looks);
+            speed_or_badge(ui, scope, row, looks, theme::PLOT);
         }
     });
 }
@@ -203,7 +212,7 @@ pub(super) fn name(scope: &Scope, row: &Row) -> String {
     }
 }
 
-fn headline(ui: &mut Ui, scope: &Scope, row: &Row, badge: Option<&Looks>) {
+fn headline(ui: &mut Ui, scope: &Scope, row: &Row, ends_with: Option<&Looks>) {
     let palette = theme::palette(ui);
     let arrow = match row.direction {
         Direction::Send => "→",
@@ -235,10 +244,14 @@ fn headline(ui: &mut Ui, scope: &Scope, row: &Row, badge: Option<&Looks>) {
         return;
     }
     ui.horizontal(|ui| {
-        let said = badge.and_then(|looks| Some((looks, looks.badge.as_deref()?)));
-        let taken = said.map_or(0.0, |(_, badge)| {
-            widgets::badge_width(ui, badge) + theme::GAP
-        });
+        let taken = match ends_with {
+            Some(looks) => match &looks.badge {
+                Some(badge) => widgets::badge_width(ui, badge) + theme::GAP,
+                None if looks.bar => theme::PLOT_LOW.x + theme::GAP,
+                None => 0.0,
+            },
+            None => 0.0,
+        };
         let room = ui.available_width() - taken;
         let width = (room * theme::ROW_NAME_SHARE).max(theme::NAME_WIDTH);
         let left = ui.cursor().left();
@@ -256,10 +269,10 @@ fn headline(ui: &mut Ui, scope: &Scope, row: &Row, badge: Option<&Looks>) {
             ui.add(egui::Label::new(widgets::muted(ui, about)).truncate())
                 .on_hover_text(&row.peer.address);
         });
-        if let Some((looks, badge)) = said {
+        if let Some(looks) = ends_with {
             let rest = ui.available_width() - taken + theme::GAP;
             ui.add_space(rest.max(0.0));
-            widgets::badge(ui, badge, looks.front, looks.soft);
+            speed_or_badge(ui, scope, row, looks, theme::PLOT_LOW);
         }
     });
 }
