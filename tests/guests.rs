@@ -6,6 +6,7 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -13,8 +14,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ropeway::channel::{Channel, Identity, Received};
-use ropeway::engine::{AcceptPolicy, Command, Event, KnownDevices, StopMode};
-use ropeway::model::{DeviceId, DeviceName, Hold};
+use ropeway::engine::{AcceptPolicy, Command, Event, KnownDevices, Limits, StopMode};
+use ropeway::model::{DeviceId, DeviceName, Hold, TransferState};
 use ropeway::protocol::frame::{encode, kind};
 use ropeway::protocol::message::{
     FEATURES, Hello, Hex, ManifestEnd, ManifestPart, Method, Offer, Pause, VERSION,
@@ -24,7 +25,7 @@ use ropeway::protocol::{Buffers, Decoder, Frame, Limit};
 use socket2::{Domain, Socket, Type};
 use support::program::ropeway;
 use support::random::Random;
-use support::{Device, PASSPHRASE, PATIENCE};
+use support::{Device, PASSPHRASE, PATIENCE, noise};
 
 /// They count this process's memory and connections, so one after the other.
 fn alone() -> MutexGuard<'static, ()> {
@@ -506,5 +507,69 @@ fn whatever_peers_call_themselves_and_their_files_acts_on_no_terminal_and_forges
                 "{line}"
             );
         }
+    }
+}
+
+/// So many that whoever waits for a turn waits for some of them.
+const SLOW: usize = 3;
+
+#[test]
+fn many_that_are_slow_keep_nobody_else_waiting() {
+    let _alone = alone();
+    let mut garden = Device::new("Garden");
+    let to = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let turns = std::thread::available_parallelism().unwrap().get() + 1;
+    let many = SLOW * turns;
+    let mut slow = Device::new("Slow");
+    slow.engine.command(Command::SetLimits(Limits {
+        bytes_per_second: Some(64 << 10),
+        at_once: many,
+    }));
+    let film = slow.home.path().join("film");
+    File::create(&film).unwrap().set_len(32 << 20).unwrap();
+    for _ in 0..many {
+        slow.send(&[&film], to, PASSPHRASE);
+    }
+    let mut begun = HashSet::new();
+    garden.wait("all of them begin", |event| match event {
+        Event::State(transfer, TransferState::Running) => {
+            begun.insert(*transfer);
+            (begun.len() == many).then_some(())
+        }
+        _ => None,
+    });
+    let mut study = Device::new("Study");
+    let quick = study.home.path().join("quick");
+    // More than is granted in three turns.
+    fs::write(&quick, noise(1, 25 << 20)).unwrap();
+    study.send(&[&quick], to, PASSPHRASE);
+    study.arrived();
+    assert!(fs::read(garden.inbox().join("quick")).unwrap() == noise(1, 25 << 20));
+    let over = |event: &Event| matches!(event, Event::Ended(_));
+    slow.said.extend(slow.events.try_iter());
+    assert!(!slow.said.iter().any(over), "they are under way");
+}
+
+#[test]
+fn a_crowd_has_its_turns_and_all_of_it_is_exact() {
+    let _alone = alone();
+    let mut garden = Device::new("Garden");
+    let to = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let many: u64 = 16;
+    let mut crowd: Vec<_> = (0..many)
+        .map(|n| Device::new(&format!("Guest {n}")))
+        .collect();
+    let content = |n: u64| noise(n, (17 << 20) + n as usize * 4_099);
+    for (n, device) in (0..many).zip(&mut crowd) {
+        let file = device.home.path().join(format!("{n}.bin"));
+        fs::write(&file, content(n)).unwrap();
+        device.send(&[&file], to, PASSPHRASE);
+    }
+    for device in &mut crowd {
+        device.arrived();
+    }
+    for n in 0..many {
+        let came = fs::read(garden.inbox().join(format!("{n}.bin"))).unwrap();
+        assert!(came == content(n), "{n}");
     }
 }

@@ -449,3 +449,22 @@ fn a_crowd_that_says_all_it_may_costs_a_server_a_few_megabytes_and_no_more_when_
     let offer = receiving.wait("offer");
     assert_eq!(offer["from"], "Study");
 }
+
+#[test]
+fn as_long_as_there_is_room_nobody_has_to_go() {
+    /// Many more than of one address may stay when others want in.
+    const MANY: usize = 48;
+    let (mut garden, mut study) = (Device::new("Garden"), Device::new("Study"));
+    let to = garden.listen(AcceptPolicy::All, Some(PASSPHRASE));
+    let sockets: Vec<_> = (0..MANY).filter_map(|_| connect(HERE, to)).collect();
+    assert_eq!(sockets.len(), MANY);
+    honest(&mut garden, &mut study, to);
+    // Who is turned away hears of it within so long.
+    let heard = Timespec {
+        tv_sec: 1,
+        tv_nsec: 500_000_000,
+    };
+    let waits = sockets.iter().map(|it| PollFd::new(it, PollFlags::IN));
+    let mut waits: Vec<_> = waits.collect();
+    assert_eq!(poll(&mut waits, Some(&heard)).unwrap(), 0);
+}

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 /// Connections that have not proven themselves. Each costs a thread and two descriptors, no more.
 pub const STRANGERS: usize = 64;
-/// Of those, from one neighbourhood, that have no challenge yet: some people behind one address, not a crowd.
+/// When all places are taken: of one neighbourhood, that have no challenge yet. Some people behind one address, not a
+/// crowd.
 pub const STRANGERS_NEAR: usize = 8;
-/// Of those, from one neighbourhood, that are to answer a challenge: as many as answer in the time that is spared them.
+/// Of one neighbourhood, that are to answer a challenge: as many as answer in the time that is spared them.
 pub const ANSWERS_NEAR: usize = 24;
 /// A stranger has so long from connecting to being verified, however it spends it.
 pub const SERVER_DEADLINE: Duration = Duration::from_secs(5);
@@ -79,6 +80,14 @@ pub const ASKS_NEAR: u32 = 8;
 pub const CLIENTS: usize = 256;
 /// Of those, of one device: it has many transfers side by side, and leaves room for other devices.
 pub const CLIENTS_OF_DEVICE: usize = 64;
+/// Transfers that are granted more at a time while others wait for it: a processor each, and one more for when one of them
+/// is between two files. What more have on the way falls out of the processors' caches.
+pub fn turns() -> usize {
+    let processors = std::thread::available_parallelism();
+    processors.map_or(2, std::num::NonZero::get) + 1
+}
+/// Whoever has not used what it was granted by then lets others have theirs beside it.
+pub const TURN_FOR: Duration = Duration::from_millis(100);
 /// Connections of one transfer: on a path that loses packets eight streams reach what one cannot, and
 /// more would only push others aside.
 pub const CONNECTIONS_OF_TRANSFER: usize = 8;

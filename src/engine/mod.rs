@@ -78,6 +78,7 @@ use crate::discovery::{Report, Watch};
 use crate::model::{
     Code, DeviceId, DeviceName, MessageId, OnConflict, Peer, PeerAddress, Problem, TransferId,
 };
+use crate::protocol::CommonBuffers;
 use crate::storage::record::{self, RecordError};
 use attachable::Attachable;
 use calls::{Called, Calls, Nonce};
@@ -90,7 +91,7 @@ use limits::{OFFER_WITHIN, SERVER_DEADLINE};
 use link::{Link, TICK};
 use nearby::Whereabouts;
 use note::{Input, Note, Notes};
-use receiving::Receiving;
+use receiving::{Receiving, Turns};
 use recent::RecentAddresses;
 use seats::Seats;
 use supervisor::Supervisor;
@@ -146,6 +147,8 @@ impl Engine {
             conversations,
             seats: Arc::default(),
             attachable: Arc::default(),
+            turns: Arc::new(Turns::new(limits::turns())),
+            buffers: CommonBuffers::default(),
             remember: AtomicBool::new(false),
             throttle: Arc::default(),
             whereabouts: Whereabouts::default(),
@@ -298,6 +301,9 @@ struct Shared {
     conversations: Conversations,
     seats: Arc<Seats>,
     attachable: Arc<Attachable<Receiving>>,
+    turns: Arc<Turns<Receiving>>,
+    /// Content that comes passes through these.
+    buffers: CommonBuffers,
     /// Whoever proves a secret to the server is to be remembered.
     remember: AtomicBool,
     /// For all transfers together.

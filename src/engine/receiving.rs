@@ -13,6 +13,7 @@ mod merging;
 mod origin;
 mod room;
 mod settling;
+mod turns;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,9 +45,11 @@ use counting::Counting;
 use disk::{Beside, Disk, Order};
 use merging::{Merging, Over};
 use origin::Origin;
+use turns::Taking;
+pub use turns::Turns;
 
-/// Frames between the reader and the disk that are recycled.
-const BUFFERS: usize = 16;
+/// Frames between the readers and the disk that are recycled, of all transfers together.
+const BUFFERS: usize = 32;
 
 pub struct Receiving {
     machine: Mutex<Receiver>,
@@ -64,6 +67,7 @@ pub struct Receiving {
     save_folder: PathBuf,
     /// The limit for all transfers together.
     throttle: Arc<Throttle>,
+    turns: Taking,
     pub meeting: Meeting,
     /// Of who asked; both show them.
     pub symbols: Option<Symbols>,
@@ -190,11 +194,14 @@ impl Receiving {
             .map(|asked| (asked.symbols, asked.seat))
             .unzip();
         let (orders, ordered) = mpsc::channel();
-        let session = Arc::new(Self {
-            machine: Mutex::new(match &kept {
-                Some(_) => Receiver::going_on(),
-                None => Receiver::default(),
-            }),
+        let mut machine = match &kept {
+            Some(_) => Receiver::going_on(),
+            None => Receiver::default(),
+        };
+        machine.take_turns();
+        let session = Arc::new_cyclic(|session| Self {
+            machine: Mutex::new(machine),
+            turns: Taking::new(shared.turns.clone(), session.clone()),
             link: link.clone(),
             orders,
             stopped: AtomicBool::new(false),
@@ -208,7 +215,7 @@ impl Receiving {
             symbols,
             seat: Mutex::new(seat),
             origin: Origin::new(device, ours, session_secret, kept),
-            merging: Merging::new(Buffers::new(BUFFERS), shared.attachable.clone()),
+            merging: Merging::new(shared.buffers.get(BUFFERS), shared.attachable.clone()),
             counting: Mutex::new(Counting::new(shared.save_folder.clone())),
             finished: Mutex::new(None),
             live: Arc::new(Live::default()),
@@ -297,6 +304,7 @@ impl Receiving {
         {
             self.grant(&mut machine, credit);
         }
+        let left = machine.turn();
         let mut counted = None;
         for event in events {
             match event {
@@ -349,6 +357,7 @@ impl Receiving {
             }
         }
         drop(machine);
+        self.take_turn(left);
         self.pump();
         Ok(counted)
     }

@@ -1,12 +1,30 @@
 //! Recycled byte buffers, so that moving gigabytes allocates a handful of times.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// A bounded stack of used buffers, shared by the threads of a connection.
 #[derive(Clone, Debug)]
 pub struct Buffers {
     free: Arc<Mutex<Vec<Vec<u8>>>>,
     keep: usize,
+}
+
+/// Where several connections find the same buffers: the one that was used last is still in the processor's
+/// cache, whoever used it. When none of them is left, the memory is given back.
+#[derive(Default, Debug)]
+pub struct CommonBuffers(Mutex<Weak<Mutex<Vec<Vec<u8>>>>>);
+
+impl CommonBuffers {
+    /// As [`Buffers::new`], or those that others have already.
+    pub fn get(&self, keep: usize) -> Buffers {
+        let mut common = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(free) = common.upgrade() {
+            return Buffers { free, keep };
+        }
+        let new = Buffers::new(keep);
+        *common = Arc::downgrade(&new.free);
+        new
+    }
 }
 
 impl Buffers {

@@ -39,6 +39,6 @@ mod power_cut_tests;
 #[cfg(test)]
 mod talking_tests;
 
-pub use buffers::Buffers;
+pub use buffers::{Buffers, CommonBuffers};
 pub use frame::{Decoder, FrameError, Limit, RawFrame};
 pub use message::{Frame, Violation};

@@ -28,6 +28,7 @@ use entries::{Entries, When};
 use jobs::Jobs;
 use look_ahead::LookAhead;
 use mending::Mending;
+pub use window::Turn;
 use window::Window;
 
 pub use jobs::Job;
@@ -336,6 +337,20 @@ impl Receiver {
             self.look_ahead.lets_content_come();
         }
         self.window.poll(self.holds.here.is_none() && !looks_first)
+    }
+
+    /// Credit is given in turns from now on ([`Self::open_turn`]): to be said before it is accepted.
+    pub fn take_turns(&mut self) {
+        self.window.take_turns();
+    }
+
+    /// It may be granted one more window.
+    pub fn open_turn(&mut self) {
+        self.window.open_turn();
+    }
+
+    pub fn turn(&self) -> Turn {
+        self.window.turn()
     }
 
     fn looks_first(&self) -> bool {

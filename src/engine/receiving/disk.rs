@@ -10,6 +10,7 @@ use super::Receiving;
 use super::checking::KeptFile;
 use super::comparing::{Answer, Task};
 use super::room::Orders;
+use super::turns::LOOK_EVERY;
 use crate::engine::lock;
 use crate::engine::note::Note;
 use crate::engine::surveying::Surveying;
@@ -90,6 +91,15 @@ impl Disk {
     }
 }
 
+/// However the thread ends, nobody waits for its turn.
+struct LeavesTurns<'a>(&'a Receiving);
+
+impl Drop for LeavesTurns<'_> {
+    fn drop(&mut self) {
+        self.0.leave_turns();
+    }
+}
+
 impl Receiving {
     /// The `disk` thread: does the orders, commits in batches, reports as it goes.
     pub(super) fn work(
@@ -101,6 +111,7 @@ impl Receiving {
         let check = &beside.check;
         let trace = &self.notes.trace;
         let mut disk = Disk::new(orders);
+        let _over = LeavesTurns(self);
         loop {
             trace.work(Work::Bytes);
             if disk.commit_due() == Some(Duration::ZERO) {
@@ -118,6 +129,10 @@ impl Receiving {
                         }
                         order => order,
                     }
+                }
+                due if self.turns.waits() => {
+                    let look = due.map_or(LOOK_EVERY, |due| due.min(LOOK_EVERY));
+                    disk.orders.next(Some(look))
                 }
                 due => disk.orders.next(due),
             };
@@ -149,6 +164,7 @@ impl Receiving {
                         let (tasks, to_compare) = mpsc::channel();
                         disk.compare = (beside.compare)(to_compare).then_some(tasks);
                         disk.inbox = Some(inbox);
+                        self.take_first_turn();
                         if self.origin.goes_on.is_none() {
                             self.machine().accept();
                             self.begin();
@@ -182,6 +198,7 @@ impl Receiving {
                     }
                 }
                 Ok(Order::Job(Job::Finish)) => {
+                    self.leave_turns();
                     trace.phase(Phase::Finishing, None);
                     self.notes.send(Note::State(TransferState::Finishing));
                     if self.commit(&mut disk) {
@@ -191,9 +208,8 @@ impl Receiving {
                     break;
                 }
                 Ok(Order::Job(job)) => self.do_job(&mut disk, job, buffers),
-                Err(RecvTimeoutError::Timeout) => {
-                    self.commit(&mut disk);
-                }
+                // What waits to be committed is, above.
+                Err(RecvTimeoutError::Timeout) => self.pass_turns(),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }

@@ -131,7 +131,9 @@ impl Receiving {
         }
         // There may be jobs that had to wait for this one.
         self.send_jobs(&mut machine);
+        let left = machine.turn();
         drop(machine);
+        self.take_turn(left);
         self.settle(committed);
         if disk.looked_at.elapsed() >= LOOK_FOR_FOLDER_EVERY && self.ends_if_gone(disk) {
             return;

@@ -147,10 +147,13 @@ impl Supervisor {
             }
         }
         let total: usize = strangers.values().map(Vec::len).sum();
+        if total < STRANGERS {
+            return Goes::Nobody;
+        }
         let now = Instant::now();
         let near = strangers.get(&newcomer);
         let of_them = near.map_or(Goes::Nobody, |near| who_goes_near(near, now));
-        if total < STRANGERS || !matches!(of_them, Goes::Nobody) {
+        if !matches!(of_them, Goes::Nobody) {
             return of_them;
         }
         // Of equally busy ones that of the oldest stranger.

@@ -10,9 +10,24 @@ pub const WINDOW_BYTES: u64 = 8 << 20;
 /// in its queue (10 MB), and as much again that came too early while a lost packet is sent anew.
 pub const WIDE_WINDOW_BYTES: u64 = 24 << 20;
 
+/// How much of its turn a transfer has left: what may still be granted or is not handled yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// More than a window.
+    Lasts,
+    /// No more than a window.
+    Short,
+    /// No more than half of one.
+    Low,
+    /// Next to nothing.
+    Used,
+}
+
 #[derive(Debug)]
 pub(super) struct Window {
     size_bytes: u64,
+    /// The credit does not grow beyond this: then others have their turns.
+    limit: u64,
     /// Cost of all bulk frames that came.
     came: u64,
     /// Of that, what has been handled.
@@ -26,6 +41,7 @@ impl Default for Window {
     fn default() -> Self {
         Self {
             size_bytes: WINDOW_BYTES,
+            limit: u64::MAX,
             came: 0,
             consumed: 0,
             held: 0,
@@ -37,8 +53,29 @@ impl Default for Window {
 impl Window {
     /// The first credit goes out with *accept*.
     pub fn open(&mut self) -> u64 {
-        self.told.granted = self.size_bytes;
-        self.size_bytes
+        self.told.granted = self.granted();
+        self.told.granted
+    }
+
+    /// Nothing is granted before its first turn.
+    pub fn take_turns(&mut self) {
+        self.limit = 0;
+    }
+
+    /// One more window may be granted.
+    pub fn open_turn(&mut self) {
+        self.limit = self.limit.saturating_add(self.size_bytes);
+    }
+
+    pub fn turn(&self) -> Turn {
+        let left = self.limit.saturating_sub(self.consumed);
+        match self.size_bytes {
+            size if left > size => Turn::Lasts,
+            size if left > size / 2 => Turn::Short,
+            // Less than this may be too little for the next frame.
+            size if left > size / 8 => Turn::Low,
+            _size => Turn::Used,
+        }
     }
 
     /// Several connections carry it: from now on more may be on its way.
@@ -85,7 +122,8 @@ impl Window {
     }
 
     fn granted(&self) -> u64 {
-        self.consumed.saturating_add(self.size_bytes)
+        let full = self.consumed.saturating_add(self.size_bytes);
+        full.min(self.limit)
     }
 
     /// What to tell, if it differs from what was told last; the credit stays as it is unless it `grows`.
@@ -105,13 +143,13 @@ impl Window {
     }
 
     /// Grown by a quarter of the window since it was told (less of a wide one, of which more is on its
-    /// way).
+    /// way), or as far as it may in this turn.
     pub fn is_due(&self) -> bool {
         let grown = self.granted().saturating_sub(self.told.granted);
         let due = match self.size_bytes {
             WINDOW_BYTES => WINDOW_BYTES / 4,
             _wide => WIDE_WINDOW_BYTES / 24,
         };
-        grown >= due
+        grown >= due || (grown > 0 && self.granted() == self.limit)
     }
 }
