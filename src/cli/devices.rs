@@ -21,7 +21,10 @@ pub fn run(
     output: &Output,
 ) -> Result<Exit, Trouble> {
     let (known, problem) = KnownDevices::open(data_dir);
-    if let Some(problem) = &problem {
+    let listed = matches!(action, None | Some(DevicesAction::List));
+    if let Some(problem) = &problem
+        && !(listed && known.is_unread())
+    {
         output.warn(problem);
     }
     match action.unwrap_or(DevicesAction::List) {
@@ -33,10 +36,14 @@ pub fn run(
                 );
             }
             list(&all, output);
-            Ok(match known.is_unread() {
-                true => Exit::Disk,
-                false => Exit::Arrived,
-            })
+            match known.problem() {
+                Some(sentence) if known.is_unread() => Err(Trouble {
+                    exit: Exit::Disk,
+                    code: "disk",
+                    sentence,
+                }),
+                _read => Ok(Exit::Arrived),
+            }
         }
         DevicesAction::Forget { name } => forget(&known, &name, output),
     }

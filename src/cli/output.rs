@@ -383,9 +383,10 @@ impl Output {
     }
 
     pub fn state(&self, transfer: TransferId, state: TransferState) {
-        if state == TransferState::Checking {
-            let mut remarks = self.remarks.borrow_mut();
-            remarks.entry(transfer).or_default().forget_failures();
+        if state == TransferState::Checking
+            && let Some(remarks) = self.remarks.borrow_mut().get_mut(&transfer)
+        {
+            remarks.forget_failures();
         }
         if self.json {
             self.line(&json!({
@@ -533,6 +534,11 @@ impl Output {
         if let Some(bar) = self.bar.borrow_mut().take() {
             bar.finish_and_clear();
         }
+        let remarks = match summary.status {
+            // It may go on.
+            Status::Interrupted => None,
+            _over => self.remarks.borrow_mut().remove(&summary.transfer),
+        };
         if self.json {
             self.line(&json!({
                 "event": "transfer",
@@ -579,7 +585,6 @@ impl Output {
                     sentence.push_str(&format!(" {} failed.", items(summary.failed)));
                 }
                 self.say(&sentence);
-                let remarks = self.remarks.borrow_mut().remove(&summary.transfer);
                 let lines = remarks.unwrap_or_default().lines(summary);
                 lines.iter().for_each(|line| self.say(line));
             }

@@ -73,7 +73,7 @@ pub fn run(
         true => Presence::Hidden,
         false => Presence::Visible,
     })?;
-    let listening = wait_for_listening(&session, output)?;
+    let (listening, unread) = wait_for_listening(&session, output)?;
     if listening.port_moved && !beside_window {
         let (taken, got) = (session.settings.port, listening.addr.port());
         output.warn(&format!(
@@ -107,7 +107,7 @@ pub fn run(
         receiving.announce(None);
         let known = receiving.session.engine.known();
         let paired = known.iter().any(|device| device.bond == Bond::Paired);
-        if receiving.arguments.allow == Allow::Paired && !paired {
+        if receiving.arguments.allow == Allow::Paired && !paired && !unread {
             output.warn(NOBODY_PAIRED);
         }
     }
@@ -138,15 +138,19 @@ fn usable(folder: &Path) -> Result<PathBuf, Trouble> {
     })
 }
 
-fn wait_for_listening(session: &Session, output: &Output) -> Result<Listening, Trouble> {
+/// And whether who is paired could not be read.
+fn wait_for_listening(session: &Session, output: &Output) -> Result<(Listening, bool), Trouble> {
+    let mut unread = false;
     loop {
         match session.inputs.next() {
-            Input::Event(Event::Listening(listening)) => return Ok(listening),
+            Input::Event(Event::Listening(listening)) => return Ok((listening, unread)),
             Input::Event(Event::ListenFailed(error)) => return Err(error.into()),
             // Said at the start, and never again.
-            Input::Event(Event::DevicesNotRead(why) | Event::ConversationsNotRead(why)) => {
+            Input::Event(Event::DevicesNotRead(why)) => {
+                unread = true;
                 output.warn(&why);
             }
+            Input::Event(Event::ConversationsNotRead(why)) => output.warn(&why),
             Input::Event(_other) => {}
             Input::Line(..) => {}
             Input::Interrupt => {

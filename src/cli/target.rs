@@ -226,10 +226,12 @@ fn malformed(text: &str, error: &AddressError) -> Option<String> {
     }
     let (host, port) = text.rsplit_once(':')?;
     let numbered = !port.is_empty() && port.bytes().all(|c| c.is_ascii_digit());
+    if numbered && host.parse::<std::net::Ipv6Addr>().is_ok() {
+        return Some(format!(
+            "an IPv6 address with a port is written [{host}]:{port}"
+        ));
+    }
     match error {
-        AddressError::Host if numbered && host.parse::<std::net::Ipv6Addr>().is_ok() => Some(
-            format!("an IPv6 address with a port is written [{host}]:{port}"),
-        ),
         // Behind a number, or before one, nothing but a port is meant.
         AddressError::Port if numbered || host.parse::<std::net::IpAddr>().is_ok() => {
             Some(error.to_string())
@@ -401,6 +403,7 @@ mod tests {
             ("192.168.1.4:0", "address", "from 1 to 65535"),
             ("127.0.0.1:abc", "address", "abc: the port must be"),
             ("::1:21999", "address", "is written [::1]:21999"),
+            ("2001:db8::1:21999", "address", "[2001:db8::1]:21999"),
             ("", "address", "empty"),
             ("ropeway://host/?id=1", "address", "=1: the device's id"),
             ("http://host", "address", "host: the address is not"),

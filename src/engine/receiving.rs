@@ -29,7 +29,7 @@ use super::note::{Counted, Note, Notes};
 use super::seats::Seat;
 use super::throttle::Throttle;
 use super::wire::Phase;
-use super::{Shared, lock, spawn};
+use super::{Shared, limits, lock, spawn};
 use crate::channel::Channel;
 use crate::model::{Failure, Hold, Manifest, OnConflict, Party, Peer, Status, Symbols, TransferId};
 use crate::protocol::bulk::Credit;
@@ -48,8 +48,8 @@ use origin::Origin;
 use turns::Taking;
 pub use turns::Turns;
 
-/// Frames between the readers and the disk that are recycled, of all transfers together.
-const BUFFERS: usize = 32;
+/// Frames between the readers and the disk that are recycled, for each of the turns.
+const BUFFERS: usize = 16;
 
 pub struct Receiving {
     machine: Mutex<Receiver>,
@@ -215,7 +215,10 @@ impl Receiving {
             symbols,
             seat: Mutex::new(seat),
             origin: Origin::new(device, ours, session_secret, kept),
-            merging: Merging::new(shared.buffers.get(BUFFERS), shared.attachable.clone()),
+            merging: Merging::new(
+                shared.buffers.get(BUFFERS * limits::turns()),
+                shared.attachable.clone(),
+            ),
             counting: Mutex::new(Counting::new(shared.save_folder.clone())),
             finished: Mutex::new(None),
             live: Arc::new(Live::default()),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// A bounded stack of used buffers, shared by the threads of a connection.
+/// A bounded stack of used buffers, shared by the threads of one connection or of several.
 #[derive(Clone, Debug)]
 pub struct Buffers {
     free: Arc<Mutex<Vec<Vec<u8>>>>,

@@ -349,8 +349,9 @@ impl Receiver {
         self.window.open_turn();
     }
 
-    pub fn turn(&self) -> Turn {
-        self.window.turn()
+    /// What is left of its turn, and whether much of what came in it is not handled yet.
+    pub fn turn(&self) -> (Turn, bool) {
+        (self.window.turn(), self.window.is_much_here())
     }
 
     fn looks_first(&self) -> bool {

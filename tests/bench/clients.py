@@ -47,7 +47,7 @@ def _crowd(bench, sources):
     begun = time.perf_counter()
     senders = [program.sending(bench, source, receiver.port, data=where) for source, where in zip(sources, datas)]
     # Woken by each end: whoever looks again and again takes from what is measured.
-    left, ends, used = {os.pidfd_open(sender.pid): sender for sender in senders}, {}, []
+    left, ends = {os.pidfd_open(sender.pid): sender for sender in senders}, {}
     ended = select.poll()
     for handle in left:
         ended.register(handle, select.POLLIN)
@@ -59,9 +59,9 @@ def _crowd(bench, sources):
         for handle, _ in found:
             sender = left.pop(handle)
             ends[sender] = time.perf_counter() - begun
-            used.append(sender.succeed())
             ended.unregister(handle)
             os.close(handle)
+    used = [sender.succeed() for sender in senders]
     used_there = receiver.process.end()
     for source in sources:
         target = f"{folder}/{os.path.basename(source)}"

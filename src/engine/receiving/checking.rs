@@ -44,6 +44,7 @@ impl Receiving {
         });
         drop(machine);
         self.tell_over(disk, &kept.over);
+        self.take_first_turn();
         self.begin();
         if !readers.is_empty() && !check(readers) {
             self.hang_up();

@@ -113,7 +113,10 @@ impl Receiving {
         let mut disk = Disk::new(orders);
         let _over = LeavesTurns(self);
         loop {
-            trace.work(Work::Bytes);
+            trace.work(match self.turns.waits() {
+                true => Work::Turn,
+                false => Work::Bytes,
+            });
             if disk.commit_due() == Some(Duration::ZERO) {
                 // However much waits to be done: what is complete does not wait for it.
                 trace.work(Work::Disk);
@@ -164,8 +167,8 @@ impl Receiving {
                         let (tasks, to_compare) = mpsc::channel();
                         disk.compare = (beside.compare)(to_compare).then_some(tasks);
                         disk.inbox = Some(inbox);
-                        self.take_first_turn();
                         if self.origin.goes_on.is_none() {
+                            self.take_first_turn();
                             self.machine().accept();
                             self.begin();
                         } else if disk.listed {

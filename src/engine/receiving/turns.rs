@@ -27,6 +27,8 @@ struct State<S> {
     waiting: VecDeque<(ConnectionId, Weak<S>)>,
     /// So many of those who wait, the first, have not had a turn yet.
     new: usize,
+    /// So many of those had theirs since one who was back.
+    new_in_a_row: usize,
 }
 
 impl<S> Turns<S> {
@@ -36,6 +38,7 @@ impl<S> Turns<S> {
             running: Vec::new(),
             waiting: VecDeque::new(),
             new: 0,
+            new_in_a_row: 0,
         }))
     }
 }
@@ -52,9 +55,11 @@ pub enum Place {
 }
 
 impl<S> Turns<S> {
-    /// A session wants to begin. It is before those who have had a turn: what is small is over by that.
+    /// A session wants to begin. It is before those who have had a turn, for what is small is over by that; but not
+    /// again and again, or those who come would keep waiting those who are there.
     pub fn begin(&self, id: ConnectionId, session: &Weak<S>, now: Instant) -> Place {
         let mut state = lock(&self.0);
+        state.remove(id);
         if state.waiting.is_empty() && state.has_room(now) {
             state.running.push((id, now));
             return Place::Next;
@@ -65,15 +70,29 @@ impl<S> Turns<S> {
         Place::Waits
     }
 
-    /// A session that has begun has come so far with what it may be granted.
-    pub fn ask(&self, id: ConnectionId, left: Turn, session: &Weak<S>, now: Instant) -> Place {
+    /// A session that has begun has come so far with what it may be granted. `busy`: much of that is here, and it is this
+    /// computer that has to handle it; then its turn is not over by the time it takes.
+    pub fn ask(
+        &self,
+        id: ConnectionId,
+        (left, busy): (Turn, bool),
+        session: &Weak<S>,
+        now: Instant,
+    ) -> Place {
         if left == Turn::Lasts {
             return Place::Stays;
         }
         let mut state = lock(&self.0);
-        let has = state.running.iter().any(|(it, _)| *it == id);
+        let mut running = state.running.iter_mut();
+        let has = match running.find(|(it, _)| *it == id) {
+            Some((_, since)) if busy => {
+                *since = now;
+                true
+            }
+            found => found.is_some(),
+        };
         if state.waiting.is_empty() && (has || state.has_room(now)) {
-            state.running.retain(|(it, _)| *it != id);
+            state.remove(id);
             state.running.push((id, now));
             return Place::Next;
         }
@@ -96,9 +115,8 @@ impl<S> Turns<S> {
     /// Whose turn it is now, if there is room for one more.
     pub fn next(&self, now: Instant) -> Option<Arc<S>> {
         let mut state = lock(&self.0);
-        while !state.waiting.is_empty() && state.has_room(now) {
-            let (id, session) = state.waiting.pop_front()?;
-            state.new = state.new.saturating_sub(1);
+        while state.has_room(now) {
+            let (id, session) = state.pop()?;
             if let Some(session) = session.upgrade() {
                 state.running.push((id, now));
                 return Some(session);
@@ -109,12 +127,7 @@ impl<S> Turns<S> {
 
     /// It wants nothing more.
     pub fn leave(&self, id: ConnectionId) {
-        let mut state = lock(&self.0);
-        state.running.retain(|(it, _)| *it != id);
-        if let Some(place) = state.waiting.iter().position(|(it, _)| *it == id) {
-            state.waiting.remove(place);
-            state.new -= usize::from(place < state.new);
-        }
+        lock(&self.0).remove(id);
     }
 }
 
@@ -125,6 +138,25 @@ impl<S> State<S> {
             self.running.retain(lasts);
         }
         self.running.len() < self.places
+    }
+
+    fn pop(&mut self) -> Option<(ConnectionId, Weak<S>)> {
+        let back = self.new < self.waiting.len();
+        if self.new > 0 && !(back && self.new_in_a_row >= self.places) {
+            self.new -= 1;
+            self.new_in_a_row += 1;
+            return self.waiting.pop_front();
+        }
+        self.new_in_a_row = 0;
+        self.waiting.remove(self.new)
+    }
+
+    fn remove(&mut self, id: ConnectionId) {
+        self.running.retain(|(it, _)| *it != id);
+        if let Some(place) = self.waiting.iter().position(|(it, _)| *it == id) {
+            self.waiting.remove(place);
+            self.new -= usize::from(place < self.new);
+        }
     }
 }
 
@@ -160,20 +192,29 @@ impl Receiving {
     /// Content may come from now on: at once, if there is room, or when it is its turn.
     pub(super) fn take_first_turn(&self) {
         let turns = &self.turns;
-        turns.takes_part.store(true, Ordering::SeqCst);
         let id = self.notes.connection;
-        self.take_place(turns.turns.begin(id, &turns.session, Instant::now()));
+        let place = turns.turns.begin(id, &turns.session, Instant::now());
+        turns.takes_part.store(true, Ordering::SeqCst);
+        self.take_place(place);
     }
 
-    /// Something was handled, and so much of its turn is `left`. Not to be said while the machine is locked.
-    pub(super) fn take_turn(&self, left: Turn) {
+    /// Something was handled: how much of its turn is left, and whether much of it is here. Not to be said while the
+    /// machine is locked.
+    pub(super) fn take_turn(&self, (left, is_here): (Turn, bool)) {
         let turns = &self.turns;
         if left == Turn::Lasts || !turns.takes_part.load(Ordering::SeqCst) {
             return;
         }
+        // Whom a person has limited is slow by that.
+        let busy = is_here && !self.live.throttle.is_set();
         let id = self.notes.connection;
-        let place = turns.turns.ask(id, left, &turns.session, Instant::now());
-        self.take_place(place);
+        let asked = (left, busy);
+        let place = turns.turns.ask(id, asked, &turns.session, Instant::now());
+        if turns.takes_part.load(Ordering::SeqCst) {
+            self.take_place(place);
+        } else {
+            turns.turns.leave(id);
+        }
     }
 
     fn take_place(&self, place: Place) {
@@ -241,7 +282,7 @@ mod tests {
         fn ask(&self, who: usize, left: Turn) -> Place {
             let session = Arc::downgrade(&self.sessions[who]);
             self.turns
-                .ask(who as ConnectionId, left, &session, self.now)
+                .ask(who as ConnectionId, (left, false), &session, self.now)
         }
 
         fn next(&self) -> Vec<ConnectionId> {
@@ -278,17 +319,18 @@ mod tests {
         // What it was granted it may use up, and no more.
         assert_eq!(crowd.ask(0, Turn::Short), Place::Stays);
         assert_eq!(crowd.ask(0, Turn::Low), Place::Stays);
-        let mut order = Vec::new();
-        let mut running: Vec<_> = (0..TURNS).collect();
-        while order.len() < 9 * TURNS {
-            let who = running.remove(0);
+        let mut had = [0; 3 * TURNS];
+        let mut running: VecDeque<_> = (0..TURNS).collect();
+        for _turn in 0..8 * TURNS {
+            let who = running.pop_front().unwrap();
             assert_eq!(crowd.ask(who, Turn::Used), Place::Waits);
-            let next: Vec<_> = crowd.next();
-            running.extend(next.iter().map(|id| *id as usize));
-            order.extend(next);
+            for next in crowd.next() {
+                had[next as usize] += 1;
+                running.push_back(next as usize);
+            }
         }
-        let fair = (0..3 * TURNS as ConnectionId).cycle().skip(TURNS);
-        assert_eq!(order, fair.take(order.len()).collect::<Vec<_>>());
+        assert_eq!(running.len(), TURNS);
+        assert!(had.iter().all(|it| (2..=4).contains(it)), "{had:?}");
     }
 
     #[test]
@@ -305,12 +347,17 @@ mod tests {
         assert_eq!(crowd.ask(0, Turn::Short), Place::Stays);
         assert_eq!(crowd.ask(0, Turn::Low), Place::Waits);
         assert_eq!(crowd.ask(0, Turn::Used), Place::Waits);
+        // As many new ones have begun in a row as there are turns.
         crowd.turns.leave(TURNS as ConnectionId);
-        assert_eq!(crowd.next(), [2 * TURNS as ConnectionId]);
-        crowd.sessions.truncate(1);
-        crowd.now += TURN_FOR;
         assert_eq!(crowd.next(), [0]);
-        assert_eq!(crowd.ask(0, Turn::Used), Place::Next);
+        crowd.turns.leave(0);
+        assert_eq!(crowd.next(), [2 * TURNS as ConnectionId]);
+        assert_eq!(crowd.ask(1, Turn::Used), Place::Waits);
+        assert_eq!(crowd.ask(2, Turn::Used), Place::Waits);
+        crowd.sessions.remove(1);
+        crowd.now += TURN_FOR;
+        assert_eq!(crowd.next(), [2]);
+        assert_eq!(crowd.ask(1, Turn::Used), Place::Next);
     }
 
     #[test]
@@ -322,9 +369,53 @@ mod tests {
         assert_eq!(crowd.ask(0, Turn::Used), Place::Waits);
         assert_eq!(crowd.next(), [3]);
         assert_eq!(crowd.begin(6), Place::Waits);
-        for (used_up, next) in [(1, 4), (2, 5), (3, 6), (4, 0), (5, 1)] {
+        // After three new ones in a row the first who is back.
+        for (used_up, next) in [(1, 4), (2, 5), (3, 0), (4, 6), (5, 1)] {
             assert_eq!(crowd.ask(used_up, Turn::Used), Place::Waits);
             assert_eq!(crowd.next(), [next]);
+        }
+    }
+
+    #[test]
+    fn who_is_there_has_turns_however_many_come() {
+        let crowd = Crowd::new(200);
+        for who in 0..=TURNS {
+            crowd.begin(who);
+        }
+        // The last one begins, and then the first is back.
+        assert_eq!(crowd.ask(0, Turn::Used), Place::Waits);
+        assert_eq!(crowd.next(), [TURNS as ConnectionId]);
+        let mut since = 0;
+        for newcomer in TURNS + 1..200 {
+            crowd.begin(newcomer);
+            let running = lock(&crowd.turns.0).running[0].0;
+            crowd.turns.leave(running);
+            since += 1;
+            if crowd.next() == [0] {
+                assert!(since <= TURNS + 1, "{since}");
+                crowd.ask(0, Turn::Used);
+                since = 0;
+            }
+        }
+        assert!(since <= TURNS + 1);
+    }
+
+    #[test]
+    fn a_slow_disk_has_no_more_to_do_at_once() {
+        let mut crowd = Crowd::new(TURNS + 1);
+        for who in 0..=TURNS {
+            crowd.begin(who);
+        }
+        for _job in 0..5 {
+            crowd.now += TURN_FOR * 2 / 3;
+            for who in 0..TURNS {
+                let session = Arc::downgrade(&crowd.sessions[who]);
+                let asked = (Turn::Short, true);
+                let id = who as ConnectionId;
+                let place = crowd.turns.ask(id, asked, &session, crowd.now);
+                assert_eq!(place, Place::Stays);
+            }
+            assert!(crowd.next().is_empty());
         }
     }
 }

@@ -82,6 +82,8 @@ pub enum Flow {
     Bytes,
     /// Receiver: for the disk.
     Disk,
+    /// Receiver: for its turn, to allow more.
+    Turn,
 }
 
 /// The last word on a connection.

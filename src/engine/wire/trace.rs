@@ -28,6 +28,7 @@ pub enum Work {
     Limit,
     Bytes,
     Disk,
+    Turn,
 }
 
 /// So far, as counted where frames meet the stream.
@@ -488,6 +489,7 @@ impl Trace {
             _ if work == Work::Limit as u8 => Flow::Limit,
             _ if work == Work::Disk as u8 => Flow::Disk,
             _ if work == Work::Bytes as u8 => Flow::Bytes,
+            _ if work == Work::Turn as u8 => Flow::Turn,
             _ if writing => Flow::Socket,
             _ => before,
         }

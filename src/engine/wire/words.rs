@@ -63,6 +63,7 @@ fn flow_words(flow: Flow) -> &'static str {
         Flow::Limit => ", waits for the speed limit",
         Flow::Bytes => ", waits for bytes",
         Flow::Disk => ", waits for the disk it writes to",
+        Flow::Turn => ", waits for its turn to allow more",
     }
 }
 

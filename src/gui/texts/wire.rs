@@ -85,11 +85,14 @@ pub const ENGLISH: WireTexts = WireTexts {
         Phase::Sending(flow) | Phase::Receiving(flow) => match flow {
             Flow::Moves => "",
             Flow::Source => "Waits for the disk it reads from",
-            Flow::Credit => "Waits for credit – they have not written what came yet",
+            Flow::Credit => {
+                "Waits for credit – they are still writing, or it is the turn of others"
+            }
             Flow::Socket => "Waits for the network to take more bytes",
             Flow::Limit => "Waits for the speed limit",
             Flow::Bytes => "Waits for bytes",
             Flow::Disk => "Waits for the disk it writes to",
+            Flow::Turn => "Waits for its turn to receive more",
         }
         .into(),
         Phase::Held(holds) => held(*holds),
@@ -134,6 +137,7 @@ pub const ENGLISH: WireTexts = WireTexts {
         Phase::Sending(Flow::Credit) => "ends when they grant some",
         Phase::Sending(Flow::Socket) => "ends when they read, or the line is free",
         Phase::Receiving(Flow::Bytes) => "ends when they send some",
+        Phase::Receiving(Flow::Turn) => "ends when others have had theirs",
         Phase::Sending(_) | Phase::Receiving(_) => "",
         Phase::Held(holds) => match (holds.here, holds.there) {
             (Some(Hold::NoRoom { .. } | Hold::NoFiles | Hold::Quota), _)
@@ -275,11 +279,12 @@ pub const CHINESE: WireTexts = WireTexts {
         Phase::Sending(flow) | Phase::Receiving(flow) => match flow {
             Flow::Moves => "",
             Flow::Source => "等待读取磁盘",
-            Flow::Credit => "等待额度 – 对方尚未写完已收到的内容",
+            Flow::Credit => "等待额度 – 对方还在写入，或正轮到其他传输",
             Flow::Socket => "等待网络接收更多数据",
             Flow::Limit => "受速度限制等待",
             Flow::Bytes => "等待数据到达",
             Flow::Disk => "等待写入磁盘",
+            Flow::Turn => "等待轮到自己接收",
         }
         .into(),
         Phase::Held(holds) => held_zh(*holds),
@@ -322,6 +327,7 @@ pub const CHINESE: WireTexts = WireTexts {
         Phase::Sending(Flow::Credit) => "对方给出额度后结束",
         Phase::Sending(Flow::Socket) => "对方读取或线路空闲后结束",
         Phase::Receiving(Flow::Bytes) => "对方发来数据后结束",
+        Phase::Receiving(Flow::Turn) => "其他传输让出后结束",
         Phase::Sending(_) | Phase::Receiving(_) => "",
         Phase::Held(holds) => match (holds.here, holds.there) {
             (Some(Hold::NoRoom { .. } | Hold::NoFiles | Hold::Quota), _)

@@ -102,6 +102,11 @@ impl Window {
         self.give_back(cost(body_bytes));
     }
 
+    /// Much of what came is not handled yet.
+    pub fn is_much_here(&self) -> bool {
+        self.came.saturating_sub(self.consumed) >= self.size_bytes / 8
+    }
+
     /// So much more content is here, wherever it came from.
     pub fn hold(&mut self, content_bytes: u64) {
         self.held = self.held.saturating_add(content_bytes);
