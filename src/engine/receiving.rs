@@ -49,7 +49,7 @@ use turns::Taking;
 pub use turns::Turns;
 
 /// Frames between the readers and the disk that are recycled, for each of the turns.
-const BUFFERS: usize = 16;
+const BUFFERS: usize = 8;
 
 pub struct Receiving {
     machine: Mutex<Receiver>,
