@@ -27,6 +27,8 @@ pub struct Palette {
     pub well: Color32,
     pub raised: Color32,
     pub border: Color32,
+    /// Of a switch that is off: to be seen without its border.
+    pub off: Color32,
     /// Between two of a kind.
     pub hairline: Color32,
     pub text: Color32,
@@ -60,6 +62,7 @@ pub const DARK: Palette = Palette {
     well: rgb(0x10_18_2a),
     raised: rgb(0x2a_36_4d),
     border: rgb(0x3a_46_5c),
+    off: rgb(0x71_80_99),
     hairline: rgb(0x2b_35_49),
     text: rgb(0xf1_f5_f9),
     muted: rgb(0xa3_b1_c6),
@@ -86,6 +89,7 @@ pub const LIGHT: Palette = Palette {
     well: rgb(0xe6_ec_f5),
     raised: rgb(0xff_ff_ff),
     border: rgb(0xcb_d5_e3),
+    off: rgb(0x7c_8a_a0),
     hairline: rgb(0xe2_e8_f1),
     text: rgb(0x0f_17_2a),
     muted: rgb(0x4a_59_70),
@@ -659,6 +663,12 @@ mod tests {
             for (what, front, back) in pairs {
                 let got = contrast(front, back);
                 assert!(got >= 4.5, "{name}: {what} has {got:.2}");
+            }
+            // No text, but to be found (WCAG 2.2, 1.4.11).
+            for (what, front) in [("a switch", p.off), ("its knob", p.knob)] {
+                let back = if what == "a switch" { p.card } else { p.off };
+                let got = contrast(front, back);
+                assert!(got >= 3.0, "{name}: {what} that is off has {got:.2}");
             }
         }
     }

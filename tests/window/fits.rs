@@ -1,6 +1,7 @@
 //! Large text and small windows: every state of the window, at sizes where there is hardly room.
 
 use egui::accesskit::Role;
+use egui::{Rect, Shape};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use ropeway::engine::{Command, Event};
@@ -147,6 +148,48 @@ fn nothing_stands_beside_the_window_however_large_the_text_is() {
         ));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Every filled rectangle of the colour of a card, as wide as one.
+fn cards(shape: &Shape, found: &mut Vec<Rect>) {
+    const WIDE: f32 = 300.0;
+    match shape {
+        Shape::Vec(shapes) => shapes.iter().for_each(|shape| cards(shape, found)),
+        Shape::Rect(it) if it.fill == theme::DARK.card && it.rect.width() >= WIDE => {
+            found.push(it.rect);
+        }
+        _other => {}
+    }
+}
+
+#[test]
+fn no_card_is_painted_over_another_one() {
+    let mut harness = harness();
+    for (name, size) in [
+        ("main", [520.0, 720.0]),
+        ("firewall", [520.0, 720.0]),
+        ("offers", [520.0, 720.0]),
+        ("names", [900.0, 640.0]),
+        ("sending", [900.0, 640.0]),
+        ("offer-hard", [1280.0, 860.0]),
+    ] {
+        let stage = Stage::new(scene(name).unwrap(), Theme::Dark, Language::English);
+        *harness.state_mut() = Some(stage.still(true));
+        harness.set_size(size.into());
+        for _ in 0..FRAMES {
+            harness.step();
+        }
+        let mut found = Vec::new();
+        let shapes = &harness.output().shapes;
+        shapes.iter().for_each(|it| cards(&it.shape, &mut found));
+        assert!(found.len() >= 2, "{name}: {found:?}");
+        for (index, one) in found.iter().enumerate() {
+            for other in &found[index + 1..] {
+                let both = one.intersect(*other);
+                assert!(!both.is_positive(), "{name}: {one:?} {other:?}");
+            }
+        }
+    }
 }
 
 /// Two minutes; for whoever changes a layout.

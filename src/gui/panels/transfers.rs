@@ -68,7 +68,7 @@ pub fn transfers_ui(
         .accessibility_role(Role::List)
         .accessibility_label((texts.hands.rows)(view.rows.len() as u64));
     ui.scope_builder(list, |ui| rows_ui(ui, scope, view, reveal));
-    if let Some(bottom) = bottom {
+    if let Some(bottom) = bottom.filter(|bottom| *bottom > ui.min_rect().bottom()) {
         // Few rows leave no hole in the window.
         ui.expand_to_include_y(bottom);
     }

@@ -685,7 +685,7 @@ fn failure(failure: &Failure) -> String {
         }
         Failure::PeerDisk(problem) => {
             format!(
-                "Trouble on the other device’s disk, to be mended there: {}",
+                "On the other device: {}",
                 problem_text(problem)
             )
         }

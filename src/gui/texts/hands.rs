@@ -125,7 +125,7 @@ pub const ENGLISH: HandsTexts = HandsTexts {
         ),
     },
     close_back: "Start Ropeway again to see its window.",
-    close_back_small: "Ropeway’s window is minimised; open it again from the task bar.",
+    close_back_small: "The window is minimised then. Open it again from the task bar.",
     close_hide: "Keep receiving",
     close_hide_running: "Keep going",
     close_quit: "Quit",

@@ -84,7 +84,7 @@ pub const CHINESE: Texts = Texts {
     report_copied: "已复制",
     nothing_to_type: "已配对，无需输入配对码",
     not_known_yet: "尚未配对",
-    known_only: "对方只接收已配对设备，请对方在“谁可以发送”中选择“凭配对码”。",
+    known_only: "对方只接收已配对设备。请对方把“谁可以发送”改为“凭配对码”。",
     passphrase_label: "对方的口令",
     ask_without: "不用配对码，直接询问",
     ask_hint: "双方先核对四个图案，然后才会发送。",
@@ -557,7 +557,7 @@ fn failure(failure: &Failure) -> String {
         Failure::NotTheLinked { found } => {
             format!("链接指的是另一台设备，该地址现在是“{found}”。请索取新的链接。")
         }
-        Failure::NotTheDevice { name } => format!("这不是您配对过的“{name}”。"),
+        Failure::NotTheDevice { name } => format!("这不是您配对过的“{name}”，可能有人在冒充它。"),
         Failure::Moved { name, found } => {
             format!("“{name}”原来的地址现在属于“{found}”，请输入“{name}”的新地址。")
         }
@@ -565,7 +565,7 @@ fn failure(failure: &Failure) -> String {
             format!("“{name}”已取消与本机的配对，输入它的配对码仍可发送。")
         }
         Failure::KnownOnly => {
-            "对方只接收已配对设备，请对方在“谁可以发送”中选择“凭配对码”。".to_owned()
+            "对方只接收已配对设备。请对方把“谁可以发送”改为“凭配对码”。".to_owned()
         }
         Failure::NotConfirmed => "图案不一致，没有发送任何内容。".to_owned(),
         Failure::Forgotten => "对方设备上已没有这次传输，请重新发送。".to_owned(),
@@ -587,10 +587,7 @@ fn failure(failure: &Failure) -> String {
         }
         Failure::TooManyWait => "等待设备出现的内容太多，请先取消一些。".to_owned(),
         Failure::Disk(problem) => format!("无法使用保存位置：{}", problem_text(problem)),
-        Failure::PeerDisk(problem) => format!(
-            "对方磁盘出现问题，需在对方设备上处理：{}",
-            problem_text(problem)
-        ),
+        Failure::PeerDisk(problem) => format!("对方设备：{}", problem_text(problem)),
         Failure::Protocol(_) => "对方设备发来了无法理解的内容，连接已关闭。".to_owned(),
         Failure::Internal(detail) => format!("本机出现问题：{detail}。"),
     }

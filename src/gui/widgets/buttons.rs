@@ -355,7 +355,7 @@ pub fn switch(ui: &mut Ui, on: bool, name: &str) -> Response {
     if ui.is_rect_visible(rect) {
         let palette = palette(ui);
         let moved = ui.ctx().animate_bool(response.id, on);
-        let track = if on { palette.ok } else { palette.border };
+        let track = if on { palette.ok } else { palette.off };
         let round = CornerRadius::same((rect.height() / 2.0) as u8);
         ui.painter().rect_filled(rect, round, track);
         let radius = rect.height() / 2.0 - theme::SWITCH_INSET;

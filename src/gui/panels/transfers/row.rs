@@ -64,13 +64,22 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, last: bool) {
         }
         let mut actions = actions::actions(scope, row);
         let buttons = actions::width(ui, scope, row, &actions);
+        // A short row has its badge beside its words, or that would make the first line higher than the second.
+        let badge = looks.badge.as_deref();
+        let badge = badge.filter(|_| beside == Beside::Buttons && !looks.bar);
+        let badge = badge.map_or(0.0, |badge| {
+            widgets::badge_width(ui, badge) + theme::SECTION
+        });
         let right = match beside {
             Beside::All => {
                 theme::PLOT.x + theme::ACTIONS_COLUMN + theme::SECTION * 2.0 + theme::GAP
             }
             // Most rows have as much to press.
-            Beside::Buttons if buttons > 0.0 => buttons.max(theme::ACTIONS_LEAST) + theme::SECTION,
-            Beside::Buttons | Beside::Nothing => 0.0,
+            Beside::Buttons if buttons > 0.0 => {
+                buttons.max(theme::ACTIONS_LEAST) + theme::SECTION + badge
+            }
+            Beside::Buttons => badge,
+            Beside::Nothing => 0.0,
         };
         let width = ui.available_width() - right;
         ui.vertical(|ui| {
@@ -78,7 +87,7 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, last: bool) {
             ui.spacing_mut().item_spacing.y = theme::ROW_LINE_GAP;
             ui.scope(|ui| {
                 ui.spacing_mut().interact_size.y = theme::TEXT_LINE;
-                let ends_with = (beside == Beside::Buttons).then_some(&looks);
+                let ends_with = (beside == Beside::Buttons && looks.bar).then_some(&looks);
                 headline(ui, scope, row, ends_with);
                 words(ui, scope, row, &looks);
             });
@@ -90,15 +99,14 @@ pub fn row_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, last: bool) {
             return;
         }
         ui.add_space(theme::SECTION - ui.spacing().item_spacing.x);
-        if beside == Beside::All {
-            // Nothing to press: what is said stands where the eye looks for the end.
-            let width = match actions.is_empty() {
-                true => ui.available_width(),
-                false => theme::PLOT.x,
-            };
+        let said = match beside {
+            Beside::All => theme::PLOT.x,
+            Beside::Buttons | Beside::Nothing => badge - theme::SECTION,
+        };
+        if said > 0.0 {
             let middle = Layout::right_to_left(Align::Center);
-            ui.allocate_ui_with_layout(vec2(width, height), middle, |ui| {
-                ui.set_min_size(vec2(width, height));
+            ui.allocate_ui_with_layout(vec2(said, height), middle, |ui| {
+                ui.set_min_size(vec2(said, height));
                 speed_or_badge(ui, scope, row, &looks, theme::PLOT);
             });
         }
