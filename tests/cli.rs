@@ -423,10 +423,8 @@ fn once_takes_one_transfer_and_lets_no_other_cut_it_short() {
 #[test]
 fn a_save_folder_that_is_moved_away_is_noticed() {
     let mut pair = Pair::new(&["--once", "--accept", "all"]);
-    let film = pair.path("film");
-    let made = fs::File::create(&film).unwrap();
-    made.set_len(BIG_BYTES / 8).unwrap();
-    let mut sender = pair.send(&film, PASSPHRASE);
+    // An eighth of it can be over on a fast machine before anybody has looked for the folder.
+    let mut sender = pair.send(&pair.big(), PASSPHRASE);
     pair.receiver.moving();
     fs::rename(pair.inbox(), pair.path("elsewhere")).unwrap();
     assert_eq!(sender.code(), Some(7), "{:#?}", sender.said);
@@ -434,7 +432,7 @@ fn a_save_folder_that_is_moved_away_is_noticed() {
     let error = pair.receiver.last("error")["message"].clone();
     assert!(error.as_str().unwrap().contains("moved"), "{error}");
     let sent = sender.last("transfer")["sent_bytes"].as_u64();
-    assert!(sent < Some(BIG_BYTES / 8), "it ended at once: {sent:?}");
+    assert!(sent < Some(BIG_BYTES), "it ended at once: {sent:?}");
 }
 
 #[test]
