@@ -198,6 +198,8 @@ pub const PICTURE_ICON: f32 = 44.0;
 pub const BAR_HEIGHT: f32 = 6.0;
 pub const SWITCH: Vec2 = Vec2::new(44.0, 24.0);
 pub const SWITCH_INSET: f32 = 3.0;
+/// How much of its colour is left of what cannot be pressed: to be read, and to be told from what can.
+pub const DISABLED: f32 = 0.7;
 pub const PLOT: Vec2 = Vec2::new(150.0, 34.0);
 /// In a line of words.
 pub const PLOT_LOW: Vec2 = Vec2::new(96.0, 18.0);
@@ -556,6 +558,7 @@ fn apply(style: &mut Style, palette: &Palette, base: Visuals) {
     visuals.selection.stroke = Stroke::new(FOCUS_LINE, palette.link);
     visuals.warn_fg_color = palette.warn;
     visuals.error_fg_color = palette.danger;
+    visuals.disabled_alpha = DISABLED;
     let radius = CornerRadius::same(RADIUS_CONTROL);
     let widgets = &mut visuals.widgets;
     for (widget, fill, border) in [

@@ -257,11 +257,18 @@ fn pick_row(
 
 /// On one line; the tooltip has all of it.
 fn said(ui: &mut Ui, about: &str, color: egui::Color32, most: f32) {
-    let words = RichText::new(about).color(color);
+    let words = |text: &str| RichText::new(text).color(color);
     if widgets::text_width(ui, about) <= most {
-        ui.label(words);
+        ui.label(words(about));
         return;
     }
+    // A whole sentence says more than the beginning of two.
+    let first = about.split_once(". ").or_else(|| about.split_once('。'));
+    if let Some((first, _)) = first.filter(|(first, _)| widgets::text_width(ui, first) <= most) {
+        ui.label(words(first)).on_hover_text(about);
+        return;
+    }
+    let words = words(about);
     ui.scope(|ui| {
         ui.set_max_width(most);
         ui.add(egui::Label::new(words).truncate());

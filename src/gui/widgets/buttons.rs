@@ -23,7 +23,11 @@ pub fn primary(ui: &mut Ui, enabled: bool, text: &str) -> Response {
     let label = strong(text).color(front);
     let width = primary_width(ui, text);
     let mode = wrap_mode(ui, width);
-    let button = Button::new(label).fill(fill).stroke(Stroke::NONE);
+    let stroke = match enabled {
+        true => Stroke::new(theme::LINE, palette.accent),
+        false => Stroke::new(theme::LINE, palette.border),
+    };
+    let button = Button::new(label).fill(fill).stroke(stroke);
     let least = width.min(ui.max_rect().width());
     let button = button.min_size(vec2(least, theme::CONTROL_HEIGHT + theme::GRID));
     let button = button.wrap_mode(mode);
