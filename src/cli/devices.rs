@@ -21,35 +21,31 @@ pub fn run(
     output: &Output,
 ) -> Result<Exit, Trouble> {
     let (known, problem) = KnownDevices::open(data_dir);
-    let listed = matches!(action, None | Some(DevicesAction::List));
-    if let Some(problem) = &problem
-        && !(listed && known.is_unread())
-    {
-        output.warn(problem);
+    let action = action.unwrap_or(DevicesAction::List);
+    match (&action, problem) {
+        (DevicesAction::List, Some(sentence)) if known.is_unread() => {
+            return Err(Trouble {
+                exit: Exit::Disk,
+                code: "disk",
+                sentence,
+            });
+        }
+        (_, Some(problem)) => output.warn(&problem),
+        (_, None) => {}
     }
-    match action.unwrap_or(DevicesAction::List) {
+    match action {
         DevicesAction::List => {
-            let all = known.all();
-            if all.is_empty() && problem.is_none() {
-                output.say(
-                    "No device is known yet. Remember one with --pair when you send or receive.",
-                );
-            }
-            list(&all, output);
-            match known.problem() {
-                Some(sentence) if known.is_unread() => Err(Trouble {
-                    exit: Exit::Disk,
-                    code: "disk",
-                    sentence,
-                }),
-                _read => Ok(Exit::Arrived),
-            }
+            list(&known.all(), output);
+            Ok(Exit::Arrived)
         }
         DevicesAction::Forget { name } => forget(&known, &name, output),
     }
 }
 
 fn list(all: &[KnownDevice], output: &Output) {
+    if all.is_empty() {
+        output.say("No device is known yet. Remember one with --pair when you send or receive.");
+    }
     for device in all {
         let met = device.met.duration_since(UNIX_EPOCH).unwrap_or_default();
         output.json(&json!({

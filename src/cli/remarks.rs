@@ -1,7 +1,5 @@
 //! What the end of a transfer names: entries that failed, and names that are not the sender's.
 
-use std::collections::HashSet;
-
 use crate::model::{Direction, EntryStatus, FileReport, Summary};
 
 /// Of each kind so many: what fits on a screen. `--json` names all.
@@ -13,7 +11,6 @@ pub struct Remarks {
     failed: Vec<String>,
     /// Up to the component that differs, here and at the sender.
     renamed: Vec<(String, String)>,
-    known: HashSet<String>,
     more_renamed: bool,
 }
 
@@ -33,15 +30,14 @@ impl Remarks {
             return;
         };
         let (here, there) = as_far_as_they_differ(&file.path, original);
-        if self.known.contains(here) {
+        if self.renamed.iter().any(|(known, _)| known == here) {
             return;
         }
         if self.renamed.len() == NAMED {
             self.more_renamed = true;
             return;
         }
-        self.known.insert(here.to_owned());
-        self.renamed.push((shortened(here), shortened(there)));
+        self.renamed.push((here.to_owned(), there.to_owned()));
     }
 
     /// What still fails is said anew.
@@ -57,13 +53,13 @@ impl Remarks {
                 Direction::Receive => "These have other names than at the sender:".to_owned(),
                 Direction::Send => "These names cannot travel as they are:".to_owned(),
             });
-            let renamed = self
-                .renamed
-                .iter()
-                .map(|(here, there)| match summary.direction {
+            let renamed = self.renamed.iter().map(|(here, there)| {
+                let (here, there) = (shortened(here), shortened(there));
+                match summary.direction {
                     Direction::Receive => format!("  {here} (there {there})"),
                     Direction::Send => format!("  {there} (sent as {here})"),
-                });
+                }
+            });
             lines.extend(renamed);
             if self.more_renamed {
                 lines.push("  and others".to_owned());
