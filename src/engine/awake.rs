@@ -12,25 +12,98 @@ use super::note::Input;
 /// Not asked for anew in every gap between two files.
 const REST_BEFORE_SLEEP: Duration = Duration::from_secs(10);
 
+/// What is over sooner need not ask, which costs more than a small transfer does: no computer falls
+/// asleep within seconds of a person's doing.
+const ASKED_AFTER: Duration = Duration::from_secs(3);
+
 /// The system may not answer; then the thread is left to it.
 const LEAVE_AFTER: Duration = Duration::from_millis(500);
 
 /// Dropping it lets the computer sleep again.
 pub struct Awake {
-    wants: Option<Sender<bool>>,
-    thread: Option<JoinHandle<()>>,
-    /// Hangs up when the thread ends.
-    alive: Receiver<()>,
+    inputs: Sender<Input>,
+    asking: Option<Asking>,
     wanted: bool,
-    /// When content moved last.
-    moved: Option<Instant>,
+    moves: Option<Moves>,
+}
+
+/// Content moves, without a long rest.
+#[derive(Clone, Copy)]
+struct Moves {
+    since: Instant,
+    last: Instant,
 }
 
 impl Awake {
     /// [`Input::KeptAwake`] says what became of each wish.
     pub fn new(inputs: Sender<Input>) -> Self {
+        Self {
+            inputs,
+            asking: None,
+            wanted: false,
+            moves: None,
+        }
+    }
+
+    /// To be told often whether content moves.
+    pub fn look(&mut self, moving: bool) {
+        self.look_at(Instant::now(), moving);
+    }
+
+    fn look_at(&mut self, now: Instant, moving: bool) {
+        self.moves = self
+            .moves
+            .filter(|moves| now.duration_since(moves.last) < REST_BEFORE_SLEEP)
+            .or_else(|| {
+                moving.then_some(Moves {
+                    since: now,
+                    last: now,
+                })
+            });
+        if let Some(moves) = self.moves.as_mut().filter(|_| moving) {
+            moves.last = now;
+        }
+        let wanted = self
+            .moves
+            .is_some_and(|moves| self.wanted || moves.last - moves.since >= ASKED_AFTER);
+        if wanted == self.wanted {
+            return;
+        }
+        self.wanted = wanted;
+        let asking = self
+            .asking
+            .get_or_insert_with(|| Asking::begin(&self.inputs));
+        if let Some(wants) = &asking.wants {
+            let _ = wants.send(wanted);
+        }
+    }
+
+    /// When to look again although nothing happens.
+    pub fn next_look(&self) -> Option<Duration> {
+        self.next_look_after(Instant::now())
+    }
+
+    fn next_look_after(&self, now: Instant) -> Option<Duration> {
+        let moves = self.moves?;
+        let asked = ASKED_AFTER.checked_sub(now.duration_since(moves.since));
+        let over = || REST_BEFORE_SLEEP.saturating_sub(now.duration_since(moves.last));
+        Some(asked.filter(|_| !self.wanted).unwrap_or_else(over))
+    }
+}
+
+/// The thread that asks.
+struct Asking {
+    wants: Option<Sender<bool>>,
+    thread: Option<JoinHandle<()>>,
+    /// Hangs up when the thread ends.
+    alive: Receiver<()>,
+}
+
+impl Asking {
+    fn begin(inputs: &Sender<Input>) -> Self {
         let (wants, wanted) = channel();
         let (living, alive) = channel();
+        let inputs = inputs.clone();
         let thread = std::thread::Builder::new()
             .name("awake".into())
             .spawn(move || {
@@ -44,36 +117,11 @@ impl Awake {
             wants: Some(wants),
             thread: thread.ok(),
             alive,
-            wanted: false,
-            moved: None,
         }
-    }
-
-    /// To be told often whether content moves.
-    pub fn look(&mut self, moving: bool) {
-        let now = Instant::now();
-        if moving {
-            self.moved = Some(now);
-        }
-        let wanted = self
-            .moved
-            .is_some_and(|moved| now.duration_since(moved) < REST_BEFORE_SLEEP);
-        if wanted != self.wanted {
-            self.wanted = wanted;
-            if let Some(wants) = &self.wants {
-                let _ = wants.send(wanted);
-            }
-        }
-    }
-
-    /// When to look again although nothing happens.
-    pub fn next_look(&self) -> Option<Duration> {
-        let moved = self.moved.filter(|_| self.wanted)?;
-        Some(REST_BEFORE_SLEEP.saturating_sub(moved.elapsed()))
     }
 }
 
-impl Drop for Awake {
+impl Drop for Asking {
     fn drop(&mut self) {
         self.wants = None;
         let ended = self.alive.recv_timeout(LEAVE_AFTER) == Err(RecvTimeoutError::Disconnected);
@@ -173,12 +221,16 @@ mod tests {
     fn a_wish_is_said_once_and_outlives_short_gaps() {
         let (inputs, said) = channel();
         let mut awake = Awake::new(inputs);
-        for moving in [true, false, true, false, false] {
-            awake.look(moving);
+        let begun = Instant::now();
+        for (second, moving) in [(0, true), (1, false), (4, true), (9, true), (12, false)] {
+            awake.look_at(begun + Duration::from_secs(second), moving);
         }
-        assert!(awake.next_look() > Some(Duration::from_secs(5)));
-        awake.moved = Instant::now().checked_sub(REST_BEFORE_SLEEP);
-        awake.look(false);
+        let now = begun + Duration::from_secs(12);
+        assert_eq!(awake.next_look_after(now), Some(Duration::from_secs(7)));
+        awake.look_at(begun + Duration::from_secs(18), false);
+        assert!(awake.wanted);
+        awake.look_at(begun + Duration::from_secs(19), false);
+        assert!(!awake.wanted);
         drop(awake);
         let said: Vec<_> = said
             .iter()
@@ -189,5 +241,34 @@ mod tests {
             .collect();
         assert_eq!(said.len(), 2);
         assert!(!said[1]);
+    }
+
+    #[test]
+    fn what_is_over_soon_asks_nobody_and_what_goes_on_is_looked_at_in_time() {
+        let (inputs, _said) = channel();
+        let mut awake = Awake::new(inputs);
+        assert_eq!(awake.next_look(), None);
+        let begun = Instant::now();
+        let at = |tenths: u64| begun + Duration::from_millis(tenths * 100);
+        for (tenths, moving, next) in [
+            (0, true, 30),
+            (29, true, 1),
+            (31, false, 98),
+            (100, false, 29),
+        ] {
+            awake.look_at(at(tenths), moving);
+            assert!(awake.asking.is_none());
+            let next = Some(Duration::from_millis(next * 100));
+            assert_eq!(
+                awake.next_look_after(at(tenths)),
+                next,
+                "after {tenths} tenths"
+            );
+        }
+        // After a rest it begins anew.
+        for (seconds, asked) in [(20, false), (22, false), (23, true)] {
+            awake.look_at(begun + Duration::from_secs(seconds), true);
+            assert_eq!(awake.asking.is_some(), asked, "after {seconds} s");
+        }
     }
 }

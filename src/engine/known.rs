@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -61,8 +61,7 @@ pub struct KnownDevices {
     /// The file as it was last read or written. Held while it is.
     seen: Mutex<Option<Stamp>>,
     problem: Mutex<Option<String>>,
-    /// Wakes the thread that writes, if there is one.
-    beside: Mutex<Option<Sender<()>>>,
+    beside: Mutex<Beside>,
 }
 
 #[derive(Default)]
@@ -80,17 +79,46 @@ struct Entry {
     met_written: SystemTime,
 }
 
-/// The thread that writes changes down, so that who makes them does not wait for a disk. Dropping it
-/// waits until all are.
-pub struct Writer {
-    known: Arc<KnownDevices>,
-    thread: Option<JoinHandle<()>>,
+/// Where changes are written.
+enum Beside {
+    /// On the spot.
+    No,
+    /// On a thread that the first change begins.
+    Wanted(Weak<KnownDevices>),
+    /// On this thread, woken by that.
+    Thread(Sender<()>, JoinHandle<()>),
 }
+
+impl Beside {
+    /// Whether it will be written.
+    fn wake(&mut self) -> bool {
+        if let Self::Wanted(known) = self {
+            let Some(known) = known.upgrade() else {
+                return false;
+            };
+            let (changed, changes) = channel();
+            let thread = std::thread::Builder::new()
+                .name("known".into())
+                .spawn(move || changes.iter().for_each(|()| known.save()));
+            let Ok(thread) = thread else { return false };
+            *self = Self::Thread(changed, thread);
+        }
+        match self {
+            Self::Thread(changed, _) => changed.send(()).is_ok(),
+            Self::No | Self::Wanted(_) => false,
+        }
+    }
+}
+
+/// As long as it is there changes are written on a thread of their own, so that who makes them does not wait for a
+/// disk. Dropping it waits until all are.
+pub struct Writer(Arc<KnownDevices>);
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        *lock(&self.known.beside) = None;
-        if let Some(thread) = self.thread.take() {
+        let beside = std::mem::replace(&mut *lock(&self.0.beside), Beside::No);
+        if let Beside::Thread(changed, thread) = beside {
+            drop(changed);
             let _ = thread.join();
         }
     }
@@ -98,17 +126,9 @@ impl Drop for Writer {
 
 impl KnownDevices {
     /// From now on changes are written on a thread of their own.
-    pub fn write_beside(self: &Arc<Self>) -> std::io::Result<Writer> {
-        let (changed, changes) = channel();
-        let known = self.clone();
-        let thread = std::thread::Builder::new()
-            .name("known".into())
-            .spawn(move || changes.iter().for_each(|()| known.save()))?;
-        *lock(&self.beside) = Some(changed);
-        Ok(Writer {
-            known: self.clone(),
-            thread: Some(thread),
-        })
+    pub fn write_beside(self: &Arc<Self>) -> Writer {
+        *lock(&self.beside) = Beside::Wanted(Arc::downgrade(self));
+        Writer(self.clone())
     }
 
     /// Reads what earlier runs kept. A sentence says what is wrong with it, if anything is.
@@ -121,7 +141,7 @@ impl KnownDevices {
             read_only: false,
             state: Mutex::default(),
             problem: Mutex::new(None),
-            beside: Mutex::new(None),
+            beside: Mutex::new(Beside::No),
         };
         let problem = known.read();
         if let Some(problem) = &problem {
@@ -375,8 +395,8 @@ impl KnownDevices {
             }
             state.changed.insert(id);
         }
-        let beside = lock(&self.beside).clone();
-        if beside.is_none_or(|beside| beside.send(()).is_err()) {
+        let beside = lock(&self.beside).wake();
+        if !beside {
             self.save();
         }
         true

@@ -5,6 +5,7 @@
 //! `model::entry`, credit in `protocol::receiver`. PROTOCOL.md has what a peer has to know of them, SECURITY.md what they are for.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 // Before verification.
@@ -83,8 +84,12 @@ pub const CLIENTS_OF_DEVICE: usize = 64;
 /// Transfers that are granted more at a time while others wait for it: a processor each, and one more for when one of them
 /// is between two files. What more have on the way falls out of the processors' caches.
 pub fn turns() -> usize {
-    let processors = std::thread::available_parallelism();
-    processors.map_or(2, std::num::NonZero::get) + 1
+    // Asked for once: the answer is in some files of the kernel's.
+    static TURNS: LazyLock<usize> = LazyLock::new(|| {
+        let processors = std::thread::available_parallelism();
+        processors.map_or(2, std::num::NonZero::get) + 1
+    });
+    *TURNS
 }
 /// Whoever has not used what it was granted by then lets others have theirs beside it.
 pub const TURN_FOR: Duration = Duration::from_millis(100);

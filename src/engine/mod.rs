@@ -130,7 +130,7 @@ impl Engine {
         let ledger = Ledger::open(&config.data_dir).map_err(StartError::Thread)?;
         let (known, trouble) = KnownDevices::open(&config.data_dir);
         let known = Arc::new(known);
-        let writer = known.write_beside().map_err(StartError::Thread)?;
+        let writer = known.write_beside();
         let recent = RecentAddresses::open(&config.data_dir);
         let (conversations, unread) =
             Conversations::open(&config.data_dir, known.clone()).map_err(StartError::Thread)?;
@@ -147,7 +147,7 @@ impl Engine {
             conversations,
             seats: Arc::default(),
             attachable: Arc::default(),
-            turns: Arc::new(Turns::new(limits::turns())),
+            turns: Arc::new(Turns::new(limits::turns)),
             buffers: CommonBuffers::default(),
             remember: AtomicBool::new(false),
             throttle: Arc::default(),

@@ -14,6 +14,7 @@ mod retrying;
 mod source;
 mod waiting;
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -387,6 +388,7 @@ impl Sending {
             reported: &reported,
             accepted,
             on_accept,
+            compares: Cell::new(false),
         };
         let (compare, to_compare) = mpsc::channel();
         *lock(&self.compare) = Some(compare);
@@ -396,7 +398,6 @@ impl Sending {
                     link.write_frames(writer, &buffers)
                 }),
                 spawn(scope, "walk", &link, || self.walk(&offered)),
-                spawn(scope, "check", &link, move || self.compare(&to_compare)),
                 spawn(scope, "files", &link, || {
                     Reading::new(self, &link, &buffers).send_files();
                 }),
@@ -405,11 +406,21 @@ impl Sending {
                 attaching.start(scope);
             }
             let started = threads.iter().all(Result::is_ok);
+            let mut to_compare = Some(to_compare);
             let ending = if started {
                 link.read_frames(
                     reader,
                     Buffers::new(1),
-                    |frame| answers.handle(frame),
+                    |frame| {
+                        answers.handle(frame)?;
+                        if answers.compares.get()
+                            && let Some(groups) = to_compare.take()
+                            && spawn(scope, "check", &link, move || self.compare(&groups)).is_err()
+                        {
+                            link.shutdown.shutdown();
+                        }
+                        Ok(())
+                    },
                     |seconds| self.notes.send(Note::Quiet(seconds)),
                 )
             } else {

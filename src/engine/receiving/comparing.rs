@@ -112,10 +112,10 @@ impl Receiving {
 
     /// Something stands under the names of these files.
     pub(super) fn ask(&self, disk: &mut Disk, comparable: &[(u32, u32)]) {
-        // Without the thread they travel as if nothing were there.
-        if comparable.is_empty() || disk.compare.is_none() {
+        if comparable.is_empty() {
             return;
         }
+        disk.compares = true;
         let mut machine = self.machine();
         machine.ask(comparable);
         let bytes = comparable.iter().map(|(number, groups)| {
@@ -128,7 +128,7 @@ impl Receiving {
     }
 
     pub(super) fn take_hashes(&self, disk: &mut Disk, entry: &Entry, groups: &Groups, last: bool) {
-        let (Some(inbox), Some(tasks)) = (&mut disk.inbox, &disk.compare) else {
+        let Some(inbox) = &mut disk.inbox else {
             return;
         };
         let existing = (groups.first == 0).then(|| inbox.existing(entry)).flatten();
@@ -136,7 +136,7 @@ impl Receiving {
             let seen = Seen::of(&file)?;
             Some((file, seen))
         });
-        let _ = tasks.send(Task::Compare {
+        let _ = disk.compare.send(Task::Compare {
             groups: groups.clone(),
             offered_bytes: entry.len_bytes(),
             existing,
@@ -199,14 +199,12 @@ impl Receiving {
         match self.with_room(disk, |inbox| inbox.mix(target)) {
             None => {}
             Some(Ok(part)) => {
-                if let Some(tasks) = &disk.compare {
-                    let _ = tasks.send(Task::Copy {
-                        number,
-                        compared,
-                        existing,
-                        part,
-                    });
-                }
+                let _ = disk.compare.send(Task::Copy {
+                    number,
+                    compared,
+                    existing,
+                    part,
+                });
             }
             Some(Err(problem)) => {
                 self.decide(disk, number, entry, EntryStatus::Failed(problem), None);

@@ -61,7 +61,11 @@ pub(super) struct Disk {
     pub(super) inbox: Option<Inbox>,
     survey: Option<Surveying>,
     /// The way to the `compare` thread.
-    pub(super) compare: Option<mpsc::Sender<Task>>,
+    pub(super) compare: mpsc::Sender<Task>,
+    /// What goes there, until there is the thread.
+    to_compare: Option<mpsc::Receiver<Task>>,
+    /// Something stands under the name of an offered file.
+    pub(super) compares: bool,
     listed: bool,
     pub(super) pending_since: Option<Instant>,
     pub(super) reported: Instant,
@@ -71,12 +75,15 @@ pub(super) struct Disk {
 
 impl Disk {
     fn new(orders: mpsc::Receiver<Order>) -> Self {
+        let (compare, to_compare) = mpsc::channel();
         Self {
             orders: Orders::new(orders),
             folder: PathBuf::new(),
             inbox: None,
             survey: None,
-            compare: None,
+            compare,
+            to_compare: Some(to_compare),
+            compares: false,
             listed: false,
             pending_since: None,
             reported: Instant::now(),
@@ -117,6 +124,12 @@ impl Receiving {
                 true => Work::Turn,
                 false => Work::Bytes,
             });
+            if disk.compares
+                && let Some(tasks) = disk.to_compare.take()
+                && !(beside.compare)(tasks)
+            {
+                self.hang_up();
+            }
             if disk.commit_due() == Some(Duration::ZERO) {
                 // However much waits to be done: what is complete does not wait for it.
                 trace.work(Work::Disk);
@@ -164,8 +177,6 @@ impl Receiving {
                         disk.survey = None;
                         inbox.set_rule(on_conflict);
                         self.machine().look_ahead(1, LARGE_BYTES);
-                        let (tasks, to_compare) = mpsc::channel();
-                        disk.compare = (beside.compare)(to_compare).then_some(tasks);
                         disk.inbox = Some(inbox);
                         if self.origin.goes_on.is_none() {
                             self.take_first_turn();

@@ -20,8 +20,8 @@ use crate::protocol::receiver::Turn;
 pub struct Turns<S>(Mutex<State<S>>);
 
 struct State<S> {
-    /// So many at a time.
-    places: usize,
+    /// So many at a time; who only sends never asks.
+    places: fn() -> usize,
     /// Since when.
     running: Vec<(ConnectionId, Instant)>,
     waiting: VecDeque<(ConnectionId, Weak<S>)>,
@@ -32,7 +32,7 @@ struct State<S> {
 }
 
 impl<S> Turns<S> {
-    pub fn new(places: usize) -> Self {
+    pub fn new(places: fn() -> usize) -> Self {
         Self(Mutex::new(State {
             places,
             running: Vec::new(),
@@ -134,15 +134,16 @@ impl<S> Turns<S> {
 impl<S> State<S> {
     fn has_room(&mut self, now: Instant) -> bool {
         let lasts = |(_, since): &(_, Instant)| now.saturating_duration_since(*since) < TURN_FOR;
-        if self.running.len() >= self.places {
+        let places = (self.places)();
+        if self.running.len() >= places {
             self.running.retain(lasts);
         }
-        self.running.len() < self.places
+        self.running.len() < places
     }
 
     fn pop(&mut self) -> Option<(ConnectionId, Weak<S>)> {
         let back = self.new < self.waiting.len();
-        if self.new > 0 && !(back && self.new_in_a_row >= self.places) {
+        if self.new > 0 && !(back && self.new_in_a_row >= (self.places)()) {
             self.new -= 1;
             self.new_in_a_row += 1;
             return self.waiting.pop_front();
@@ -268,7 +269,7 @@ mod tests {
     impl Crowd {
         fn new(many: usize) -> Self {
             Self {
-                turns: Turns::new(TURNS),
+                turns: Turns::new(|| TURNS),
                 sessions: (0..many as ConnectionId).map(Arc::new).collect(),
                 now: Instant::now(),
             }

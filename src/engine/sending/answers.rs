@@ -1,6 +1,7 @@
 //! What the receiver answers in one run, on the connection's own thread: the machine takes it in, and
 //! what follows from it is told.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Sending;
@@ -20,6 +21,8 @@ pub(super) struct Answers<'a, OnAccept> {
     pub(super) reported: &'a AtomicBool,
     pub(super) accepted: &'a AtomicBool,
     pub(super) on_accept: OnAccept,
+    /// The first hashes have come.
+    pub(super) compares: Cell<bool>,
 }
 
 impl<OnAccept: Fn()> Answers<'_, OnAccept> {
@@ -76,6 +79,7 @@ impl<OnAccept: Fn()> Answers<'_, OnAccept> {
             SenderEvent::Groups(groups) => {
                 if let Some(compare) = &*lock(&sending.compare) {
                     let _ = compare.send(groups);
+                    self.compares.set(true);
                 }
             }
             SenderEvent::Settled(status) => self.report(&status),

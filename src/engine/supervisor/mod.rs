@@ -51,6 +51,8 @@ use wire::Watch;
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 /// Where nobody watches it, what holds a transfer is still told in time for a person.
 const UNWATCHED_EVERY: Duration = Duration::from_millis(250);
+/// So much more is handled before the rest is seen to.
+const TOGETHER: usize = 64;
 const NO_CONNECTION: ConnectionId = 0;
 /// When the engine ends, connections have so long to say goodbye.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(1500);
@@ -172,9 +174,15 @@ impl Supervisor {
             };
             self.look_for_sleep();
             match input {
-                Ok(Input::Quit) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(input) => self.handle(input),
                 Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                // What has come by now as well: the rest is seen to once for all of it.
+                Ok(first) => {
+                    let more = std::iter::from_fn(|| inputs.try_recv().ok());
+                    if self.handle_all(std::iter::once(first).chain(more.take(TOGETHER))) {
+                        break;
+                    }
+                }
             }
             self.give_turns();
             self.keep_awake();
@@ -193,6 +201,17 @@ impl Supervisor {
             }
         }
         self.end(inputs);
+    }
+
+    /// Whether it is over.
+    fn handle_all(&mut self, inputs: impl Iterator<Item = Input>) -> bool {
+        for input in inputs {
+            if matches!(input, Input::Quit) {
+                return true;
+            }
+            self.handle(input);
+        }
+        false
     }
 
     fn handle(&mut self, input: Input) {
