@@ -270,7 +270,7 @@ fn an_offer_waits_until_it_is_answered() {
         window.say(offer(1_200_000_000));
         window
             .harness
-            .get_by_label("Garden laptop wants to send you");
+            .get_by_label("Garden laptop wants to send you something");
         window.harness.get_by_label("307 items · 1.2 GB");
         window.harness.get_by_label("Kitchen plans");
         window.click(button);

@@ -67,9 +67,14 @@ impl Spoken {
         let known = std::mem::take(&mut self.offers);
         for offer in &view.offers {
             if !known.contains(&offer.transfer) {
-                let title = (texts.offer_title)(offer.from.name.as_str());
-                let what = listed(texts, &offer.names, offer.picked);
-                self.sentence = format!("{title} {what}").trim().to_owned();
+                let who = offer.from.name.as_str();
+                self.sentence = match offer.names.is_empty() {
+                    true => (texts.offer_title)(who),
+                    false => {
+                        let what = listed(texts, &offer.names, offer.picked);
+                        (texts.hands.said_offer)(who, &what)
+                    }
+                };
                 self.urgent = true;
             }
             self.offers.push(offer.transfer);

@@ -78,7 +78,7 @@ pub const DARK: Palette = Palette {
     danger_soft: rgb(0x4a_1c_24),
     knob: rgb(0xff_ff_ff),
     dim: Color32::from_black_alpha(160),
-    over: Color32::from_rgba_premultiplied(0x13, 0x20, 0x3b, 0xee),
+    over: Color32::from_rgb(0x14, 0x22, 0x3f),
 };
 
 pub const LIGHT: Palette = Palette {
@@ -105,7 +105,7 @@ pub const LIGHT: Palette = Palette {
     danger_soft: rgb(0xfd_e3_e3),
     knob: rgb(0xff_ff_ff),
     dim: Color32::from_black_alpha(96),
-    over: Color32::from_rgba_premultiplied(0xdc, 0xe5, 0xf6, 0xf0),
+    over: Color32::from_rgb(0xea, 0xf2, 0xff),
 };
 
 /// The palette of what is drawn now.

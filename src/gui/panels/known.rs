@@ -375,7 +375,6 @@ fn end_ui(ui: &mut Ui, scope: &mut Scope, device: &KnownDevice, open: &mut Open)
             open.forgetting = false;
         }
     });
-    ui.add_space(theme::GAP);
     stays
 }
 

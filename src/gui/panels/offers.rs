@@ -99,11 +99,7 @@ fn who_ui(ui: &mut Ui, scope: &Scope, offer: &Offer) {
     let texts = scope.texts;
     let palette = theme::palette(ui);
     ui.horizontal_wrapped(|ui| {
-        let name = offer.from.name.as_str();
-        let title = match unconfirmed(offer) {
-            true => (texts.offer_title_alone)(name),
-            false => (texts.offer_title)(name),
-        };
+        let title = (texts.offer_title)(offer.from.name.as_str());
         ui.label(widgets::title(&title));
         let (word, front, back) = match offer.from.trust {
             Trust::Known => (texts.known, palette.ok, palette.ok_soft),

@@ -186,8 +186,7 @@ pub const ENGLISH: Texts = Texts {
     change_folder: "Change folder…",
     change_port: "Change port…",
 
-    offer_title: |name| format!("{name} wants to send you"),
-    offer_title_alone: |name| format!("{name} wants to send you something"),
+    offer_title: |name| format!("{name} wants to send you something"),
     offer_proven: "confirmed",
     offer_not_verified: "not known",
     offer_same: "Does the other screen show the same?",

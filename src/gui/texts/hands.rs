@@ -89,6 +89,7 @@ pub struct HandsTexts {
     pub act_on: fn(&str, &str) -> String,
     pub speed_of: fn(&str, &str) -> String,
     /// For screen readers: what, to or from whom, how far.
+    pub said_offer: fn(&str, &str) -> String,
     pub said_sending: fn(&str, &str, u64) -> String,
     pub said_receiving: fn(&str, &str, u64) -> String,
 }
@@ -189,6 +190,7 @@ pub const ENGLISH: HandsTexts = HandsTexts {
     },
     act_on: |word, what| format!("{word}: {what}"),
     speed_of: |what, speed| format!("Speed of {what}: {speed}"),
+    said_offer: |who, what| format!("{who} wants to send you {what}"),
     said_sending: |what, who, percent| format!("Sending {what} to {who}: {percent} percent"),
     said_receiving: |what, who, percent| format!("Receiving {what} from {who}: {percent} percent"),
 };
@@ -275,6 +277,7 @@ pub const CHINESE: HandsTexts = HandsTexts {
     rows: |count| format!("{count} 个传输"),
     act_on: |word, what| format!("{word}：{what}"),
     speed_of: |what, speed| format!("{what} 的速度：{speed}"),
+    said_offer: |who, what| format!("“{who}”想给您发送 {what}"),
     said_sending: |what, who, percent| format!("正在向“{who}”发送 {what}：{percent}%"),
     said_receiving: |what, who, percent| format!("正在接收“{who}”发来的 {what}：{percent}%"),
 };

@@ -162,8 +162,6 @@ pub struct Texts {
     pub change_port: &'static str,
 
     pub offer_title: fn(&str) -> String,
-    /// The same while nothing is said of what it is.
-    pub offer_title_alone: fn(&str) -> String,
     pub offer_proven: &'static str,
     pub offer_not_verified: &'static str,
     pub offer_same: &'static str,
