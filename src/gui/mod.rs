@@ -47,6 +47,9 @@ use unstarted::Unstarted;
 
 /// Names the window for the desktop: class, icon, `.desktop` file.
 const APP_ID: &str = "ropeway";
+/// Of the picture in which glyphs are kept, in memory and by the driver. It would be as wide as the driver takes:
+/// 16,384 pixels in software, most of them empty.
+const GLYPHS_WIDTH: usize = 2048;
 
 /// Opens the window and runs until it is closed, or hands `paths` to the one that is open with this data
 /// folder. They are queued for sending. `log` begins the log of this run: one that only hands over has none, or
@@ -176,6 +179,11 @@ impl Drop for Window {
     }
 }
 
+fn narrow_glyphs(input: &mut egui::RawInput) {
+    let widest = input.max_texture_side.map(|side| side.min(GLYPHS_WIDTH));
+    input.max_texture_side = widest;
+}
+
 impl eframe::App for Window {
     fn logic(&mut self, context: &egui::Context, frame: &mut eframe::Frame) {
         // Runs also while the window is hidden, so that no event waits for a picture.
@@ -204,6 +212,10 @@ impl eframe::App for Window {
 
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         self.app.ui(ui, Some(frame));
+    }
+
+    fn raw_input_hook(&mut self, _context: &egui::Context, input: &mut egui::RawInput) {
+        narrow_glyphs(input);
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {

@@ -205,6 +205,7 @@ impl eframe::App for Film {
 
     fn raw_input_hook(&mut self, _context: &Context, input: &mut egui::RawInput) {
         self.stage.raw_input(input);
+        crate::gui::narrow_glyphs(input);
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
