@@ -121,9 +121,6 @@ impl Chores {
 
     /// Removes pictures that were pasted long ago.
     pub fn sweep_stash(&mut self, folder: PathBuf) {
-        if !folder.exists() {
-            return;
-        }
         let subject = folder.clone();
         self.start("sweep", folder, move || {
             pasted::sweep(&subject, SystemTime::now());

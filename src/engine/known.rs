@@ -100,8 +100,13 @@ impl Beside {
             let thread = std::thread::Builder::new()
                 .name("known".into())
                 .spawn(move || changes.iter().for_each(|()| known.save()));
-            let Ok(thread) = thread else { return false };
-            *self = Self::Thread(changed, thread);
+            match thread {
+                Ok(thread) => *self = Self::Thread(changed, thread),
+                Err(error) => {
+                    tracing::warn!(%error, "known devices are written on the spot");
+                    return false;
+                }
+            }
         }
         match self {
             Self::Thread(changed, _) => changed.send(()).is_ok(),

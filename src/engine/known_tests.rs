@@ -498,3 +498,25 @@ fn a_file_that_became_newer_meanwhile_is_left_alone() {
     assert!(store.known.problem().is_some());
     assert_eq!(store.known.all().len(), 2);
 }
+
+#[test]
+fn changes_are_written_beside_as_long_as_there_is_a_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (known, _) = KnownDevices::open(folder.path());
+    let known = Arc::new(known);
+    let there = || {
+        let (known, problem) = KnownDevices::open(folder.path());
+        assert_eq!(problem, None);
+        let devices = known.all().into_iter().map(|device| device.id);
+        devices.collect::<HashSet<_>>()
+    };
+    let writer = known.write_beside();
+    assert!(matches!(&*lock(&known.beside), Beside::Wanted(_)));
+    assert!(known.wish(id(1), &name("Garden laptop")));
+    assert!(known.wish(id(2), &name("Study")));
+    assert!(matches!(&*lock(&known.beside), Beside::Thread(..)));
+    drop(writer);
+    assert_eq!(there(), HashSet::from([id(1), id(2)]));
+    assert!(known.wish(id(3), &name("NAS")));
+    assert_eq!(there().len(), 3, "on the spot");
+}

@@ -596,6 +596,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether a thread that was not needed before has begun. The session ends without it.
+fn begun<T>(thread: io::Result<T>) -> bool {
+    if let Err(error) = &thread {
+        tracing::warn!(%error, "no thread more can begin");
+    }
+    thread.is_ok()
+}
+
 /// A named thread of a connection within its scope.
 fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,

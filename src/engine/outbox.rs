@@ -391,14 +391,30 @@ mod tests {
 
     #[test]
     fn more_is_ready_when_a_transfer_lasts() {
-        let outbox = Outbox::default();
-        for n in 0..AT_FIRST {
+        let outbox = Arc::new(Outbox::default());
+        let put = |frames| {
+            let producer = outbox.clone();
+            thread::spawn(move || (0..frames).all(|n| producer.bulk(data(n))))
+        };
+        let until = |producer: &thread::JoinHandle<bool>, put, waited| {
+            while outbox.flow().waited < waited && !producer.is_finished() {
+                thread::yield_now();
+            }
+            assert_eq!((outbox.flow().put, outbox.flow().waited), (put, waited));
+        };
+        for n in 0..AT_FIRST - 3 {
             assert!(outbox.bulk(data(n)));
             frame(outbox.next());
         }
-        for n in 0..BULK_FRAMES as u64 {
-            assert!(outbox.bulk(data(n)));
-        }
-        assert_eq!(outbox.flow().waited, 0);
+        // The last one that finds two places, and finds them taken.
+        let last_of_few = put(3);
+        until(&last_of_few, AT_FIRST, 1);
+        frame(outbox.next());
+        assert!(last_of_few.join().unwrap());
+        // Two wait already, and two more have a place.
+        let more = put(3);
+        until(&more, AT_FIRST + 3, 2);
+        frame(outbox.next());
+        assert!(more.join().unwrap());
     }
 }

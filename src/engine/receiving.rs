@@ -29,7 +29,7 @@ use super::note::{Counted, Note, Notes};
 use super::seats::Seat;
 use super::throttle::Throttle;
 use super::wire::Phase;
-use super::{Shared, limits, lock, spawn};
+use super::{Shared, begun, limits, lock, spawn};
 use crate::channel::Channel;
 use crate::model::{Failure, Hold, Manifest, OnConflict, Party, Peer, Status, Symbols, TransferId};
 use crate::protocol::bulk::Credit;
@@ -239,15 +239,15 @@ impl Receiving {
                     let beside = Beside {
                         check: |reader| {
                             let checking = disk.clone();
-                            spawn(scope, "check", link_of_disk, move || checking.check(reader))
-                                .is_ok()
+                            begun(spawn(scope, "check", link_of_disk, move || {
+                                checking.check(reader)
+                            }))
                         },
                         compare: |tasks: mpsc::Receiver<Task>| {
                             let comparing = disk.clone();
-                            spawn(scope, "compare", link_of_disk, move || {
+                            begun(spawn(scope, "compare", link_of_disk, move || {
                                 comparing.compare(&tasks);
-                            })
-                            .is_ok()
+                            }))
                         },
                     };
                     disk.work(ordered, &recycled, &beside)

@@ -31,7 +31,7 @@ use super::nearby::place;
 use super::note::{Note, Notes};
 use super::throttle::Throttle;
 use super::wire::{Phase, Trace};
-use super::{Shared, lock, shown, spawn};
+use super::{Shared, begun, lock, shown, spawn};
 use crate::channel::{Channel, ChannelError};
 use crate::model::{
     DeviceId, DeviceName, Failure, Hold, Party, Peer, Status, TransferId, TransferState,
@@ -415,7 +415,7 @@ impl Sending {
                         answers.handle(frame)?;
                         if answers.compares.get()
                             && let Some(groups) = to_compare.take()
-                            && spawn(scope, "check", &link, move || self.compare(&groups)).is_err()
+                            && !begun(spawn(scope, "check", &link, move || self.compare(&groups)))
                         {
                             link.shutdown.shutdown();
                         }

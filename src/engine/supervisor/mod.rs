@@ -82,6 +82,8 @@ pub struct Supervisor {
     waiting: HashMap<ConnectionId, (ConnectionId, TransferId, Arc<Receiving>)>,
     next_connection: ConnectionId,
     awake: Awake,
+    /// When the engine started.
+    stash_is_there: bool,
     kept_awake: bool,
     nap: Nap,
     /// Transfers to one device that move at once.
@@ -118,6 +120,7 @@ impl Supervisor {
     pub fn new(shared: Arc<Shared>, inputs: Sender<Input>, events: Reporter) -> Self {
         Self {
             chores: Chores::new(inputs.clone()),
+            stash_is_there: shared.pasted.exists(),
             awake: Awake::new(inputs.clone()),
             kept_awake: false,
             nap: Nap::new(),
@@ -154,7 +157,9 @@ impl Supervisor {
     /// Runs until [`Input::Quit`], then ends every connection and waits for its threads.
     pub fn run(mut self, inputs: &Receiver<Input>) {
         self.tell_kept();
-        self.chores.sweep_stash(self.shared.pasted.clone());
+        if self.stash_is_there {
+            self.chores.sweep_stash(self.shared.pasted.clone());
+        }
         if !self.shared.known.all().is_empty() {
             self.tell_devices();
         }

@@ -88,8 +88,9 @@ pub struct HandsTexts {
     /// The word on a button, and what it is about.
     pub act_on: fn(&str, &str) -> String,
     pub speed_of: fn(&str, &str) -> String,
-    /// For screen readers: what, to or from whom, how far.
+    /// For screen readers: who, what.
     pub said_offer: fn(&str, &str) -> String,
+    /// For screen readers: what, to or from whom, how far.
     pub said_sending: fn(&str, &str, u64) -> String,
     pub said_receiving: fn(&str, &str, u64) -> String,
 }

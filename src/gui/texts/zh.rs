@@ -98,7 +98,7 @@ pub const CHINESE: Texts = Texts {
     need_picks: "请先选择或拖入要发送的内容。",
     need_address: "请选择一台设备或输入它的地址。",
     need_code: "请输入对方屏幕上显示的配对码。",
-    need_code_or_ask: "输入配对码或直接询问。",
+    need_code_or_ask: "请输入配对码或询问。",
     need_known: "暂时无法向对方发送。",
     need_passphrase: "请输入对方设备的口令。",
     symbols_question: "对方屏幕上也是这四个图案吗？",
@@ -189,7 +189,7 @@ pub const CHINESE: Texts = Texts {
         OnConflict::Rename => "保留两者",
         OnConflict::Skip => "跳过",
         OnConflict::Replace => "替换",
-        OnConflict::Newer => "替换旧的",
+        OnConflict::Newer => "替换较旧的",
         OnConflict::Separate => "新文件夹",
     },
     on_conflict_hint: |rule| match rule {
