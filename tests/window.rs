@@ -30,7 +30,7 @@ use ropeway::engine::{
 use ropeway::gui::view::{RowState, Server};
 use ropeway::model::{
     DeviceId, DeviceName, Direction, EntryStatus, Failure, FileReport, Hold, Holds, OnConflict,
-    Problem, Status, Summary, TransferId, TransferState,
+    Party, Problem, Status, Summary, TransferId, TransferState,
 };
 use ropeway::settings::Language;
 use support::{Device, PASSPHRASE};
@@ -404,6 +404,75 @@ fn what_was_interrupted_is_listed_after_a_restart_with_resume_and_delete() {
     window
         .harness
         .get_by_label("What you send and receive appears here.");
+}
+
+#[test]
+fn what_lies_here_of_a_transfer_that_was_ended_can_be_given_up_at_once_and_is_not_cleared_away() {
+    for status in [
+        Status::Cancelled(Party::Peer),
+        Status::Cancelled(Party::Us),
+        Status::Failed,
+    ] {
+        let mut window = Window::english();
+        window.say(started(Direction::Receive));
+        window.say(progress(420_000));
+        window.say(ended(Direction::Receive, status, None));
+        assert!(window.harness.query_by_label("Clear finished").is_none());
+        window.click("Give up: Holiday 2026");
+        window.harness.get_by_label("Give up this transfer?");
+        window.click("Give up");
+        assert!(matches!(window.command(), Some(Command::Forget(TRANSFER))));
+        assert!(window.harness.query_by_label("Holiday 2026").is_none());
+    }
+    // Nothing has arrived, nothing lies here.
+    let mut window = Window::english();
+    window.say(started(Direction::Receive));
+    window.say(ended(
+        Direction::Receive,
+        Status::Cancelled(Party::Peer),
+        None,
+    ));
+    assert!(
+        window
+            .harness
+            .query_by_label("Give up: Holiday 2026")
+            .is_none()
+    );
+    window.click("Clear finished");
+    assert!(window.harness.query_by_label("Holiday 2026").is_none());
+}
+
+#[test]
+fn who_declined_is_told_apart() {
+    let declined = Some(Failure::Declined);
+    let mut window = Window::english();
+    window.say(started(Direction::Receive));
+    window.say(ended(
+        Direction::Receive,
+        Status::Declined,
+        declined.clone(),
+    ));
+    assert!(
+        window
+            .harness
+            .query_by_label_contains("Declined here")
+            .is_some()
+    );
+    assert!(
+        window
+            .harness
+            .query_by_label_contains("The other person")
+            .is_none()
+    );
+    let mut window = Window::english();
+    window.say(started(Direction::Send));
+    window.say(ended(Direction::Send, Status::Declined, declined));
+    assert!(
+        window
+            .harness
+            .query_by_label_contains("The other person declined")
+            .is_some()
+    );
 }
 
 #[test]

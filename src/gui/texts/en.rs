@@ -440,6 +440,7 @@ pub const ENGLISH: Texts = Texts {
     badge_sent: "sent",
     badge_failed_items: |count| format!("{} failed", crate::gui::format::grouped(count)),
     badge_declined: "declined",
+    declined_here: "Declined here.",
     badge_cancelled: "cancelled",
     badge_interrupted: "interrupted",
     badge_paused: "paused",

@@ -306,6 +306,7 @@ pub struct Texts {
     pub badge_sent: &'static str,
     pub badge_failed_items: fn(u64) -> String,
     pub badge_declined: &'static str,
+    pub declined_here: &'static str,
     pub badge_cancelled: &'static str,
     pub badge_interrupted: &'static str,
     pub badge_paused: &'static str,

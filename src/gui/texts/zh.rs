@@ -373,6 +373,7 @@ pub const CHINESE: Texts = Texts {
     badge_sent: "已发送",
     badge_failed_items: |count| format!("{} 项失败", crate::gui::format::grouped(count)),
     badge_declined: "已拒绝",
+    declined_here: "已在本机拒绝。",
     badge_cancelled: "已取消",
     badge_interrupted: "已中断",
     badge_paused: "已暂停",

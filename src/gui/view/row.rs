@@ -132,7 +132,7 @@ impl Row {
 
     /// It is over; nothing of it is kept or under way.
     pub fn finished(&self) -> bool {
-        matches!(self.state, RowState::Ended(_)) && !self.is_kept()
+        matches!(self.state, RowState::Ended(_)) && !self.is_kept() && !self.is_held_here()
     }
 
     /// Entries that failed, listed here or not.
@@ -158,20 +158,27 @@ impl Row {
         self.is_kept() && self.direction == Direction::Send
     }
 
-    /// This device sends it, it was accepted, and it ended before everything was there.
+    /// Something of it lies here, out of sight, until it goes on or is given up.
+    pub fn is_held_here(&self) -> bool {
+        self.direction == Direction::Receive && self.held_bytes() > 0
+    }
+
     /// What would be lost if it were given up now: of what failed nothing is held.
     pub fn held_bytes(&self) -> u64 {
         let goes_on = match &self.state {
             RowState::Kept(_) => self.failed_before == 0,
             RowState::Active(_) => false,
-            RowState::Ended(summary) => {
-                matches!(summary.status, Status::Cancelled(_) | Status::Interrupted)
-            }
+            RowState::Ended(summary) => match summary.status {
+                Status::Cancelled(_) | Status::Interrupted => true,
+                Status::Failed => self.direction == Direction::Receive,
+                Status::Arrived | Status::Problems | Status::Declined => false,
+            },
         };
         let held = self.progress.filter(|_| goes_on);
         held.map_or(0, |progress| progress.bytes)
     }
 
+    /// This device sends it, it was accepted, and it ended before everything was there.
     pub fn can_resume(&self) -> bool {
         let begun = self.progress.is_some_and(|progress| progress.bytes > 0);
         match &self.state {

@@ -72,7 +72,7 @@ pub fn actions(scope: &Scope, row: &Row) -> Vec<Action> {
                 };
                 all.push(Action::word(word, Want::ToggleDetails(row.id)));
             }
-            let kept = row.is_kept() || row.can_resume();
+            let kept = row.is_kept() || row.can_resume() || row.is_held_here();
             if row.can_resume() {
                 all.push(Action::engine(texts.resume, Command::Resume(row.id)));
             } else if row.direction == Direction::Send && !kept && summary.status != Status::Arrived

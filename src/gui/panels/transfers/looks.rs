@@ -261,6 +261,7 @@ fn ended(scope: &Scope, row: &Row, summary: &Summary) -> String {
             line
         }
         (Status::Problems, _) => (texts.some_failed)(summary.failed, summary.entries),
+        (Status::Declined, _) if row.direction == Direction::Receive => texts.declined_here.into(),
         (_, Some(failure)) => (texts.failure)(failure),
         // The badge has the word already.
         (Status::Declined, None) => (texts.failure)(&Failure::Declined),
