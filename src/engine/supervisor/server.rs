@@ -257,6 +257,7 @@ impl Supervisor {
             Purpose::Unknown,
             (Phase::Handshake, Some(Instant::now() + SERVER_DEADLINE)),
         );
+        trace.comes_from(addr);
         let notes = Notes {
             connection,
             inputs: self.inputs.clone(),

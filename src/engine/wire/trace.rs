@@ -267,11 +267,15 @@ impl Trace {
         self.state().purpose = purpose;
     }
 
+    /// From where somebody comes, who looks at the socket only later.
+    pub fn comes_from(&self, addr: SocketAddr) {
+        self.state().remote = Some(plain(addr));
+    }
+
     /// Where the other end is.
     pub fn connected(&self, socket: &TcpStream) {
         let watched = self.watched();
         let mut state = self.state();
-        let plain = |addr: SocketAddr| SocketAddr::new(addr.ip().to_canonical(), addr.port());
         state.local = socket.local_addr().ok().map(plain);
         state.remote = socket.peer_addr().ok().map(plain);
         let ends = (state.local, state.remote, state.dialled);
@@ -522,4 +526,9 @@ impl Drop for Ends {
 /// How long from then to now.
 pub(super) fn left(until: Instant, now: Instant) -> Duration {
     until.saturating_duration_since(now)
+}
+
+/// IPv4 as such, also where it comes by a socket for both.
+fn plain(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
