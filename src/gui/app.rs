@@ -222,9 +222,11 @@ impl App {
         };
         let side = theme::window_margin(&context);
         let margin = Margin::symmetric(side, theme::header_margin(&context));
+        // Panels have no colour of their own: it is the one to which the window is cleared, and where the
+        // processor paints, one layer more costs as much as all that is on it.
         Panel::top("header")
             .show_separator_line(false)
-            .frame(Frame::side_top_panel(ui.style()).inner_margin(margin))
+            .frame(Frame::NONE.inner_margin(margin))
             .show(ui, |ui| {
                 let talks = TalksButton {
                     unread: self.view.talks.unread(),
@@ -238,41 +240,39 @@ impl App {
             ..Margin::same(side)
         };
         let flat = theme::is_flat(&context);
-        CentralPanel::default()
-            .frame(Frame::central_panel(ui.style()).inner_margin(Margin::same(0)))
-            .show(ui, |ui| {
-                // In sight wherever the person has scrolled to, if that leaves something to scroll.
-                if !flat {
+        CentralPanel::default().frame(Frame::NONE).show(ui, |ui| {
+            // In sight wherever the person has scrolled to, if that leaves something to scroll.
+            if !flat {
+                notices_ui(ui, &mut scope, &self.view, &mut self.notice_panel);
+                callers_ui(ui, &mut scope, &self.view);
+            }
+            if self.page == Page::Talks && !flat {
+                Frame::new()
+                    .inner_margin(margin)
+                    .show(ui, |ui| self.talks(ui, &mut scope));
+                return;
+            }
+            let inside = ui.spacing().scroll;
+            // The bar lies in the margin, so that all edges are in line.
+            ui.spacing_mut().scroll.floating_allocated_width = 0.0;
+            let mut area = ScrollArea::vertical().auto_shrink([false, false]);
+            if std::mem::take(&mut self.to_top) {
+                area = area.vertical_scroll_offset(0.0);
+            }
+            area.show(ui, |ui| {
+                ui.spacing_mut().scroll = inside;
+                if flat {
                     notices_ui(ui, &mut scope, &self.view, &mut self.notice_panel);
                     callers_ui(ui, &mut scope, &self.view);
                 }
-                if self.page == Page::Talks && !flat {
-                    Frame::new()
-                        .inner_margin(margin)
-                        .show(ui, |ui| self.talks(ui, &mut scope));
-                    return;
-                }
-                let inside = ui.spacing().scroll;
-                // The bar lies in the margin, so that all edges are in line.
-                ui.spacing_mut().scroll.floating_allocated_width = 0.0;
-                let mut area = ScrollArea::vertical().auto_shrink([false, false]);
-                if std::mem::take(&mut self.to_top) {
-                    area = area.vertical_scroll_offset(0.0);
-                }
-                area.show(ui, |ui| {
-                    ui.spacing_mut().scroll = inside;
-                    if flat {
-                        notices_ui(ui, &mut scope, &self.view, &mut self.notice_panel);
-                        callers_ui(ui, &mut scope, &self.view);
-                    }
-                    Frame::new()
-                        .inner_margin(margin)
-                        .show(ui, |ui| match self.page {
-                            Page::Transfers => self.body(ui, &mut scope),
-                            Page::Talks => self.talks(ui, &mut scope),
-                        });
-                });
+                Frame::new()
+                    .inner_margin(margin)
+                    .show(ui, |ui| match self.page {
+                        Page::Transfers => self.body(ui, &mut scope),
+                        Page::Talks => self.talks(ui, &mut scope),
+                    });
             });
+        });
         self.modal(&context, &mut scope);
         symbols_question_ui(&context, &mut scope, &self.view);
         self.overlay(&context);

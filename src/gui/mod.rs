@@ -19,6 +19,7 @@ pub mod panels;
 pub mod paste;
 mod reveal;
 mod saver;
+mod settle;
 mod spoken;
 mod symbols;
 mod tab;
@@ -43,6 +44,7 @@ use crate::settings::Settings;
 use app::App;
 use desktop::Desktop;
 use pace::Pace;
+use settle::Settling;
 use unstarted::Unstarted;
 
 /// Names the window for the desktop: class, icon, `.desktop` file.
@@ -74,8 +76,7 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>, log: impl FnOnce()) -> anyhow
     let options = eframe::NativeOptions {
         viewport: viewport().with_inner_size(theme::WINDOW_SIZE),
         persistence_path: Some(data_dir.join("window.ron")),
-        event_loop_builder: prefer_x11(),
-        ..eframe::NativeOptions::default()
+        ..native_options()
     };
     eframe::run_native(
         "Ropeway",
@@ -114,10 +115,12 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>, log: impl FnOnce()) -> anyhow
             let (desktop, heard) = notify::desktop::Desktop::start(repaint(&creation.egui_ctx));
             app.hands.heard = Some(heard);
             app.hands.order = Some(Box::new(move |order| desktop.order(order)));
+            let settling = pace.is_costly().then(|| Settling::new(&creation.egui_ctx));
             Ok(Box::new(Window {
                 app,
                 serving,
                 pace,
+                settling,
                 desktop: Desktop::new(&creation.egui_ctx),
                 title: String::new(),
             }))
@@ -139,6 +142,16 @@ fn viewport() -> egui::ViewportBuilder {
     match theme::window_icon() {
         Some(icon) => viewport.with_icon(icon),
         None => viewport,
+    }
+}
+
+/// What every window of ours has in common.
+fn native_options() -> eframe::NativeOptions {
+    eframe::NativeOptions {
+        event_loop_builder: prefer_x11(),
+        // We paint plain colours. Where the processor paints it would cost a seventh more.
+        dithering: false,
+        ..eframe::NativeOptions::default()
     }
 }
 
@@ -165,6 +178,7 @@ fn prefer_x11() -> Option<eframe::EventLoopBuilderHook> {
 struct Window {
     app: App,
     pace: Arc<Pace>,
+    settling: Option<Settling>,
     desktop: Desktop,
     title: String,
     /// After the engine: a start that comes now finds everything written down.
@@ -212,6 +226,9 @@ impl eframe::App for Window {
 
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         self.app.ui(ui, Some(frame));
+        if let Some(settling) = &mut self.settling {
+            settling.pass(ui.ctx());
+        }
     }
 
     fn raw_input_hook(&mut self, _context: &egui::Context, input: &mut egui::RawInput) {

@@ -7,16 +7,30 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Between two pictures that nobody but the engine asked for. What begins or ends after a quiet moment
-/// is still seen at once.
-const BETWEEN_PICTURES: Duration = Duration::from_millis(100);
-/// The same where the processor paints: numbers that change twice a second can be read.
-const BETWEEN_COSTLY_PICTURES: Duration = Duration::from_millis(500);
+/// When the engine has pictures made.
+#[derive(Debug)]
+struct Limits {
+    /// Between two pictures that nobody but the engine asked for.
+    between: Duration,
+    /// From news after a quiet moment to its picture: whoever connects has most often something to tell
+    /// right away. Never zero, for which egui makes two.
+    gather: Duration,
+}
+
+const SMOOTH: Limits = Limits {
+    between: Duration::from_millis(100),
+    gather: Duration::from_millis(5),
+};
+/// Where the processor paints: numbers that change twice a second can be read.
+const COSTLY: Limits = Limits {
+    between: Duration::from_millis(500),
+    gather: Duration::from_millis(50),
+};
 
 /// Shared by the window and the threads that wake it.
 #[derive(Debug)]
 pub struct Pace {
-    between: Duration,
+    costly: bool,
     state: Mutex<State>,
 }
 
@@ -30,10 +44,7 @@ struct State {
 impl Pace {
     pub fn new(costly: bool) -> Self {
         Self {
-            between: match costly {
-                true => BETWEEN_COSTLY_PICTURES,
-                false => BETWEEN_PICTURES,
-            },
+            costly,
             state: Mutex::default(),
         }
     }
@@ -43,17 +54,26 @@ impl Pace {
         Self::new(processor_paints())
     }
 
+    /// The processor paints.
+    pub fn is_costly(&self) -> bool {
+        self.costly
+    }
+
     /// There is news. Says after how long a picture is to be asked for, if none is on its way.
     pub fn news(&self, now: Instant) -> Option<Duration> {
         let mut state = self.state();
         if std::mem::replace(&mut state.asked, true) {
             return None;
         }
+        let limits = match self.costly {
+            true => COSTLY,
+            false => SMOOTH,
+        };
         let since = match state.painted {
             Some(painted) => now.saturating_duration_since(painted),
-            None => self.between,
+            None => limits.between,
         };
-        Some(self.between.saturating_sub(since))
+        Some(limits.between.saturating_sub(since).max(limits.gather))
     }
 
     /// Events are about to be taken and painted, for whatever reason. What comes from now on needs
@@ -86,11 +106,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_news_is_painted_at_once_and_a_stream_of_it_at_a_pace() {
+    fn the_first_news_is_painted_soon_and_a_stream_of_it_at_a_pace() {
         let pace = Pace::new(true);
         let begun = Instant::now();
         let at = |millis| begun + Duration::from_millis(millis);
-        assert_eq!(pace.news(at(0)), Some(Duration::ZERO));
+        assert_eq!(pace.news(at(0)), Some(Duration::from_millis(50)));
         // One picture shows all that came before it.
         assert_eq!(pace.news(at(1)), None);
         pace.paints(at(2));
@@ -100,10 +120,12 @@ mod tests {
         pace.paints(at(100));
         assert_eq!(pace.news(at(110)), Some(Duration::from_millis(490)));
         pace.paints(at(600));
-        assert_eq!(pace.news(at(5000)), Some(Duration::ZERO));
+        assert_eq!(pace.news(at(5000)), Some(Duration::from_millis(50)));
         // A graphics card takes more.
         let smooth = Pace::new(false);
         smooth.paints(at(0));
         assert_eq!(smooth.news(at(50)), Some(Duration::from_millis(50)));
+        smooth.paints(at(100));
+        assert_eq!(smooth.news(at(5000)), Some(Duration::from_millis(5)));
     }
 }

@@ -81,8 +81,7 @@ pub fn show(unstarted: Unstarted) -> eframe::Result {
     let options = eframe::NativeOptions {
         viewport: super::viewport().with_inner_size(theme::WINDOW_MIN),
         persist_window: false,
-        event_loop_builder: super::prefer_x11(),
-        ..eframe::NativeOptions::default()
+        ..super::native_options()
     };
     let open = |creation: &eframe::CreationContext<'_>| {
         theme::install(&creation.egui_ctx);

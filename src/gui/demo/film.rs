@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use egui::{ColorImage, Context};
 
 use super::{Options, Stage, list, scene, scenes};
-use crate::gui::{clipboard, prefer_x11, theme};
+use crate::gui::{clipboard, native_options, theme};
 
 /// Motion is over and late fonts are there.
 const STANDS_STILL: Duration = Duration::from_millis(900);
@@ -45,8 +45,7 @@ pub fn run(options: &Options) -> anyhow::Result<Option<Vec<u8>>> {
     let native = eframe::NativeOptions {
         viewport,
         persistence_path: Some(nowhere.path().join("window.ron")),
-        event_loop_builder: prefer_x11(),
-        ..eframe::NativeOptions::default()
+        ..native_options()
     };
     let (done, taken) = channel();
     let (theme, language, shot) = (options.theme, options.language, options.shot);
