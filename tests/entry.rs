@@ -820,6 +820,9 @@ fn a_rule_does_not_begin_again_what_the_person_has_cancelled() {
         matches!(event, Event::Offer(offer) if offer.transfer == transfer).then_some(())
     });
     silent(&mut garden, |event| matches!(event, Event::Started(_)));
+    study.wait("word that somebody is asked", |event| {
+        matches!(event, Event::State(id, TransferState::Waiting) if *id == transfer).then_some(())
+    });
     garden
         .engine
         .command(Command::Answer(transfer, Answer::Decline));

@@ -133,6 +133,14 @@ impl Receiving {
         self.accepted.load(Ordering::SeqCst) && !self.stopped.load(Ordering::SeqCst)
     }
 
+    /// The person here is asked: the sender hears it if it thought that it just goes on.
+    pub fn asks_person(&self) {
+        if self.origin.goes_on.is_some() && self.machine().ask_person() {
+            self.notes.trace.phase(Phase::PersonHere, None);
+            self.pump();
+        }
+    }
+
     pub fn decline(&self) {
         self.machine().decline();
         self.reported.store(true, Ordering::SeqCst);

@@ -104,6 +104,7 @@ pub mod kind {
 
     /// Set in types that may be skipped.
     pub const OPTIONAL: u8 = 0x80;
+    pub const ASKING: u8 = 0x80;
 }
 
 /// What PROTOCOL.md calls a type.
@@ -132,6 +133,7 @@ pub fn name(kind: u8) -> &'static str {
         kind::KEPT => "kept",
         kind::COMPARE => "compare",
         kind::REMEMBER => "remember",
+        kind::ASKING => "asking",
         kind::DATA => "data",
         kind::BATCH => "batch",
         kind::FILE_END => "file end",

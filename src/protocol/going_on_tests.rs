@@ -831,3 +831,36 @@ fn a_file_may_be_given_up_while_the_disk_is_compared_with_the_list() {
         "{job:?}"
     );
 }
+
+#[test]
+fn that_a_person_is_asked_is_said_once_and_skipped_where_it_says_nothing() {
+    let mut receiver = Receiver::going_on();
+    assert!(!receiver.ask_person(), "nothing is offered");
+    let offer = Frame::Offer(super::message::Offer {
+        transfer: super::message::Hex(TRANSFER.0),
+    });
+    receiver.handle_frame(offer).unwrap();
+    assert!(receiver.ask_person());
+    assert!(!receiver.ask_person(), "it was said");
+    let told: Vec<_> = std::iter::from_fn(|| receiver.poll_control()).collect();
+    assert_eq!(told, [Frame::Asking.encode()]);
+    assert_eq!(receiver.handle_frame(Frame::Asking), Ok(()));
+
+    for (mut sender, events) in [
+        (
+            Sender::going_on(TRANSFER),
+            vec![SenderEvent::PersonAsked, SenderEvent::Accepted],
+        ),
+        (Sender::new(TRANSFER), vec![SenderEvent::Accepted]),
+    ] {
+        let accept = Frame::Accept(super::message::Accept {
+            transfer: super::message::Hex(TRANSFER.0),
+            credit: 1,
+        });
+        for frame in [Frame::Asking, Frame::Asking, accept, Frame::Asking] {
+            sender.handle_frame(frame).unwrap();
+        }
+        let told: Vec<_> = std::iter::from_fn(|| sender.poll_event()).collect();
+        assert_eq!(told, events);
+    }
+}

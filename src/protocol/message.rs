@@ -41,6 +41,14 @@ pub enum Violation {
     Manifest(#[from] ManifestError),
 }
 
+/// A frame that says nothing where it came: skipped if it may be.
+pub fn unexpected(kind: u8) -> Result<(), Violation> {
+    match kind & kind::OPTIONAL {
+        0 => Err(Violation::Unexpected(kind)),
+        _ => Ok(()),
+    }
+}
+
 /// Fixed-size bytes, lower-case hex in JSON.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hex<const N: usize>(pub [u8; N]);
@@ -441,6 +449,8 @@ pub enum Frame {
     Number(u64),
     /// The person at this end wants to remember the device at the other.
     Remember,
+    /// The person at the receiver is asked whether a transfer that could have gone on may.
+    Asking,
     Talk(Empty),
     Welcome(Empty),
     Unwelcome(Empty),
@@ -485,6 +495,7 @@ impl Frame {
             kind::HASHES => Self::Hashes(Groups::parse(body)?),
             kind::NUMBER => Self::Number(bulk::number(body)?),
             kind::REMEMBER => empty(body, Self::Remember)?,
+            kind::ASKING => Self::Asking,
             kind::TALK => Self::Talk(json(body)?),
             kind::WELCOME => Self::Welcome(json(body)?),
             kind::UNWELCOME => Self::Unwelcome(json(body)?),
@@ -529,6 +540,7 @@ impl Frame {
             Self::Hashes(_) => kind::HASHES,
             Self::Number(_) => kind::NUMBER,
             Self::Remember => kind::REMEMBER,
+            Self::Asking => kind::ASKING,
             Self::Talk(_) => kind::TALK,
             Self::Welcome(_) => kind::WELCOME,
             Self::Unwelcome(_) => kind::UNWELCOME,
@@ -576,6 +588,7 @@ impl Frame {
             | Self::GoOn
             | Self::Safe
             | Self::Remember
+            | Self::Asking
             | Self::Ping
             | Self::Pong
             | Self::Data(_)
@@ -648,6 +661,7 @@ mod tests {
         assert!(matches!(parsed, Ok(Some(Frame::ManifestEnd(_)))));
         assert_eq!(parse(0x7f, ""), Err(Violation::Unexpected(0x7f)));
         assert_eq!(parse(0xff, "anything"), Ok(None));
+        assert_eq!(parse(kind::ASKING, "new"), Ok(Some(Frame::Asking)));
     }
 
     #[test]

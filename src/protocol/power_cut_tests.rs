@@ -653,7 +653,10 @@ impl Run<'_> {
                 }
                 SenderEvent::Cancelled(_) => self.cancelled = true,
                 SenderEvent::Declined => panic!("nobody said no"),
-                SenderEvent::Accepted | SenderEvent::Settled(_) | SenderEvent::Kept(_) => {}
+                SenderEvent::PersonAsked
+                | SenderEvent::Accepted
+                | SenderEvent::Settled(_)
+                | SenderEvent::Kept(_) => {}
             }
         }
         !frames.is_empty()

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use super::bulk::Credit;
 use super::message::{
-    Accept, Cancel, Decline, Frame, Hex, Pause, Received, Violation, WireProblem,
+    Accept, Cancel, Decline, Frame, Hex, Pause, Received, Violation, WireProblem, unexpected,
 };
 use super::outcomes::Outcomes;
 use crate::model::{EntryStatus, Hold, Holds, Manifest, Problem, TransferId};
@@ -65,6 +65,8 @@ pub struct Receiver {
     transfer: Option<TransferId>,
     /// The transfer was accepted in an earlier run.
     goes_on: bool,
+    /// It was said that a person is asked.
+    asks_person: bool,
     entries: Entries,
     jobs: Jobs,
     look_ahead: LookAhead,
@@ -92,6 +94,7 @@ impl Default for Receiver {
             state: State::Idle,
             transfer: None,
             goes_on: false,
+            asks_person: false,
             entries: Entries::default(),
             jobs: Jobs::default(),
             look_ahead: LookAhead::default(),
@@ -191,7 +194,7 @@ impl Receiver {
                 self.events.push_back(ReceiverEvent::Cancelled(problem));
                 Ok(())
             }
-            (_state, _frame) => Err(Violation::Unexpected(kind)),
+            (_state, _frame) => unexpected(kind),
         }
     }
 
@@ -253,6 +256,16 @@ impl Receiver {
             let frame = hold.map_or(Frame::GoOn, |hold| Frame::Pause(Pause::from(hold)));
             self.control.push_back(frame.encode());
         }
+    }
+
+    /// Says once that a person is asked. `false` if it was said, or is no question any more.
+    pub fn ask_person(&mut self) -> bool {
+        let asks = self.state == State::Offered && !self.asks_person;
+        if asks {
+            self.asks_person = true;
+            self.control.push_back(Frame::Asking.encode());
+        }
+        asks
     }
 
     pub fn decline(&mut self) {

@@ -20,7 +20,7 @@ use super::bulk::{
 };
 use super::message::{
     Accept, Cancel, Decline, Failed, Frame, Hex, ManifestEnd, Offer, Pause, Received, Status,
-    Violation, WireProblem,
+    Violation, WireProblem, unexpected,
 };
 use crate::model::{Entry, EntryKind, Hold, Holds, Problem, TransferId};
 use budget::Budget;
@@ -46,6 +46,8 @@ pub enum Bulk {
 /// What the driver has to know.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SenderEvent {
+    /// It does not just go on: a person there is asked again.
+    PersonAsked,
     Accepted,
     Declined,
     /// What became of entries; each is named once, in inclusive ranges.
@@ -95,6 +97,8 @@ pub struct Sender {
     state: State,
     transfer: TransferId,
     goes_on: bool,
+    /// It was said that a person is asked.
+    asks_person: bool,
     slots: Vec<Slot>,
     lens: Vec<u64>,
     total_bytes: u64,
@@ -142,6 +146,7 @@ impl Sender {
             state: State::Offered,
             transfer,
             goes_on: false,
+            asks_person: false,
             slots: Vec::new(),
             lens: Vec::new(),
             total_bytes: 0,
@@ -271,6 +276,11 @@ impl Sender {
             (State::Offered, Frame::Kept(kept)) if self.complete && self.goes_on => {
                 self.keep(&kept)
             }
+            (State::Offered, Frame::Asking) if self.goes_on && !self.asks_person => {
+                self.asks_person = true;
+                self.events.push_back(SenderEvent::PersonAsked);
+                Ok(())
+            }
             (State::Sending, Frame::Groups(groups)) => {
                 if self.take_groups(&groups)? {
                     self.events.push_back(SenderEvent::Groups(groups));
@@ -337,7 +347,7 @@ impl Sender {
                 self.events.push_back(SenderEvent::Cancelled(problem));
                 Ok(())
             }
-            (_state, _frame) => Err(Violation::Unexpected(kind)),
+            (_state, _frame) => unexpected(kind),
         }
     }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::bulk::{FileEnd, Groups, cost};
 use super::frame::{HEADER_BYTES, kind};
-use super::message::{Frame, Violation, WireEntry};
+use super::message::{Frame, Violation, WireEntry, unexpected};
 
 /// Frames that cost no credit and wait for their turn: some thousand entries or failures.
 const FREE_BYTES: u64 = 1 << 20;
@@ -88,6 +88,7 @@ fn weight(frame: &Frame) -> Option<Weight> {
         | Frame::Want(_)
         | Frame::Number(_)
         | Frame::Remember
+        | Frame::Asking
         | Frame::Talk(_)
         | Frame::Welcome(_)
         | Frame::Unwelcome(_)
@@ -167,7 +168,7 @@ impl Stripe {
                 Ok(Sorted::Numbered(number, frame))
             }
             Some(_) => Err(Violation::Malformed("a number for no bulk frame")),
-            None if self.attached => Err(Violation::Unexpected(frame.kind())),
+            None if self.attached => unexpected(frame.kind()).map(|()| Sorted::Nothing),
             None if bulk && self.last.is_some() => {
                 Err(Violation::Malformed("a bulk frame without its number"))
             }

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::message::{Empty, Frame, Hex, Message, Receipt, Violation};
+use super::message::{Empty, Frame, Hex, Message, Receipt, Violation, unexpected};
 use crate::model::{MAX_MESSAGE_BYTES, MessageId};
 
 /// Messages without a receipt in one direction: what a slow disk takes its time for, half a mebibyte.
@@ -165,7 +165,7 @@ impl Talking {
     }
 
     pub fn handle_frame(&mut self, frame: Frame) -> Result<(), Violation> {
-        let unexpected = Violation::Unexpected(frame.kind());
+        let kind = frame.kind();
         match (self.state, frame) {
             (State::Idle, Frame::Talk(_)) => {
                 self.state = State::Asked {
@@ -183,7 +183,7 @@ impl Talking {
             (State::Open, Frame::Receipt(receipt)) => return self.take_receipt(&receipt),
             (State::Over, Frame::Welcome(_) | Frame::Unwelcome(_)) => {}
             (State::Idle | State::Asked { .. } | State::Open | State::Over, _) => {
-                return Err(unexpected);
+                return unexpected(kind);
             }
         }
         Ok(())

@@ -119,7 +119,7 @@ impl Client {
     /// Gives the server's hello when it is the one that came.
     pub fn handle_frame(&mut self, raw: RawFrame) -> Result<Option<Hello>, Refusal> {
         let bytes = super::frame::encode(raw.kind, &raw.body);
-        let Some(frame) = Frame::parse(raw)? else {
+        let Some(frame) = Frame::parse(raw)?.filter(|frame| *frame != Frame::Asking) else {
             return Ok(None);
         };
         let kind = frame.kind();
@@ -371,7 +371,7 @@ impl Server {
 
     pub fn handle_frame(&mut self, raw: RawFrame) -> Result<Option<ServerEvent>, Refusal> {
         let bytes = super::frame::encode(raw.kind, &raw.body);
-        let Some(frame) = Frame::parse(raw)? else {
+        let Some(frame) = Frame::parse(raw)?.filter(|frame| *frame != Frame::Asking) else {
             return Ok(None);
         };
         let kind = frame.kind();

@@ -73,6 +73,12 @@ impl<OnAccept: Fn()> Answers<'_, OnAccept> {
                 sending.trace().phase(Phase::Sending(Flow::Moves), None);
                 sending.notes.send(Note::State(TransferState::Running));
             }
+            // Symbols are compared first, and whoever has seen them is asked anyway.
+            SenderEvent::PersonAsked if sending.unconfirmed() => {}
+            SenderEvent::PersonAsked => {
+                sending.trace().phase(Phase::PersonThere, None);
+                sending.notes.send(Note::State(TransferState::Waiting));
+            }
             SenderEvent::Kept(check_bytes) => {
                 sending.live.check_bytes.add(check_bytes);
             }

@@ -22,6 +22,7 @@ use crate::engine::link::{Link, TICK};
 use crate::engine::wire::{Ends, Phase, Purpose, Trace};
 use crate::engine::{Shared, lock, spawn};
 use crate::model::DeviceId;
+use crate::protocol::message::unexpected;
 use crate::protocol::verification::SessionKey;
 use crate::protocol::{Buffers, Violation};
 
@@ -268,7 +269,7 @@ impl<'a> Attaching<'a> {
         drop(state);
         if written.is_ok() {
             let said_nothing = |frame: crate::protocol::Frame| -> Result<(), Violation> {
-                Err(Violation::Unexpected(frame.kind()))
+                unexpected(frame.kind())
             };
             link.read_frames(reader, Buffers::new(1), said_nothing, |_seconds| {});
         }

@@ -385,6 +385,7 @@ impl Supervisor {
             let max = taken.max_bytes;
             max.is_none_or(|max| counted_all && bytes <= max)
         };
+        let may_yet_fit = taken.is_some() && !counted_all;
         if taken.as_ref().is_some_and(fits) {
             let answer = Answer::Accept {
                 folder: None,
@@ -392,6 +393,8 @@ impl Supervisor {
                 remember: false,
             };
             self.answer(id, answer);
+        } else if let Some(offer) = self.offers.get(&id).filter(|_| !may_yet_fit) {
+            offer.session.asks_person();
         }
     }
 

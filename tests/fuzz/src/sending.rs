@@ -274,6 +274,8 @@ impl Run {
             Frame::Received(_) => assert!(self.finish, "an end before everything was sent"),
             Frame::Safe => assert!(self.received),
             Frame::Decline(_) | Frame::Cancel(_) => assert!(self.machine.ended()),
+            // Skipped where it says nothing.
+            Frame::Asking => {}
             Frame::Status(_) | Frame::Compare(_) | Frame::Pause(_) | Frame::GoOn => {}
             other => panic!("a sender took {other:?}"),
         }
@@ -284,6 +286,7 @@ impl Run {
         while let Some(event) = self.machine.poll_event() {
             assert!(!self.over, "{event:?} behind the last word");
             match event {
+                SenderEvent::PersonAsked => assert!(!self.accepted),
                 SenderEvent::Accepted => assert!(self.accepted),
                 SenderEvent::Groups(groups) => {
                     self.groups.push((groups.entry, groups.hashes.len() as u32));
