@@ -109,13 +109,23 @@ fn who_ui(ui: &mut Ui, scope: &Scope, offer: &Offer) {
                 (texts.offer_not_verified, palette.warn, palette.warn_soft)
             }
         };
-        widgets::badge(ui, word, front, back);
-        ui.label(widgets::muted(ui, host(&offer.from)));
+        standing_ui(ui, word, [front, back], &offer.from);
     });
 }
 
+/// Behind the title, or together below it: how far somebody is known, and where.
+pub fn standing_ui(ui: &mut Ui, word: &str, [front, back]: [egui::Color32; 2], peer: &Peer) {
+    let host = host(peer);
+    let wide = widgets::badge_width(ui, word) + ui.spacing().item_spacing.x;
+    if ui.available_size_before_wrap().x < wide + widgets::text_width(ui, host) {
+        ui.end_row();
+    }
+    widgets::badge(ui, word, front, back);
+    ui.label(widgets::muted(ui, host));
+}
+
 /// Where a device is; its port says nothing to a person.
-pub fn host(peer: &Peer) -> &str {
+fn host(peer: &Peer) -> &str {
     let address = peer.address.as_str();
     let split = address.rsplit_once(':');
     split.map_or(address, |(host, _port)| host)

@@ -390,9 +390,8 @@ fn text_offer_ui(
             ui.horizontal_wrapped(|ui| {
                 let title = (texts.text_offer_title)(offer.from.name.as_str());
                 ui.label(widgets::title(&title));
-                let (front, back) = (palette.warn, palette.warn_soft);
-                widgets::badge(ui, texts.offer_not_verified, front, back);
-                ui.label(widgets::muted(ui, super::offers::host(&offer.from)));
+                let colors = [palette.warn, palette.warn_soft];
+                super::offers::standing_ui(ui, texts.offer_not_verified, colors, &offer.from);
             });
             if let Some(symbols) = &offer.symbols {
                 ui.label(widgets::strong(texts.text_offer_same));

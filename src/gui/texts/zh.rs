@@ -138,7 +138,7 @@ pub const CHINESE: Texts = Texts {
         Allow::Paired => "仅已配对设备",
     },
     only_known: "无需配对码，只有已配对的设备可以发送。",
-    only_known_nobody: "还没有已配对的设备，暂时谁都无法发送。请先选择“凭配对码”让对方发送一次，双方都选择“与这台设备配对”。",
+    only_known_nobody: "还没有已配对的设备，谁都无法发送。请先改用“凭配对码”，发送时双方都选择“与这台设备配对”。",
     connected: "当前连接",
     nobody: "暂无设备连接",
     doing: |doing| match doing {
@@ -166,7 +166,7 @@ pub const CHINESE: Texts = Texts {
         }
         ListenError::Other { detail } => format!("无法开启接收：{detail}。"),
     },
-    port_moved: |port| format!("常用端口被其他程序占用，暂时使用 {port}。"),
+    port_moved: |port| format!("常用端口被占用，暂时使用 {port}。"),
     try_again: "重试",
     change_folder: "更改文件夹…",
     change_port: "更改端口…",
@@ -435,7 +435,7 @@ pub const CHINESE: Texts = Texts {
 
     set_general: "常规",
     no_known: "还没有已配对的设备",
-    no_known_hint: "发送或接受时选择“与这台设备配对”，并请对方也这样做。以后两台设备互传无需配对码。",
+    no_known_hint: "发送或接受时选择“与这台设备配对”，并请对方也这样做。\n以后两台设备互传无需配对码。",
     bond: |bond| match bond {
         Bond::Wished => "等待对方确认配对",
         Bond::Paired => "已配对",

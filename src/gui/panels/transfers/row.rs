@@ -170,7 +170,11 @@ fn words(ui: &mut Ui, scope: &Scope, row: &Row, looks: &Looks) {
             };
             ui.label(widgets::muted(ui, line));
             if let Some(at) = row.ended_at {
-                ui.label(widgets::muted(ui, format!("·\u{a0}{}", clock::time(at))));
+                let time = clock::time(at);
+                let dotted = format!("·\u{a0}{time}");
+                // At the beginning of a line there is nothing before the dot.
+                let fits = ui.available_size_before_wrap().x >= widgets::text_width(ui, &dotted);
+                ui.label(widgets::muted(ui, if fits { dotted } else { time }));
             }
         });
         return;
