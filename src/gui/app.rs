@@ -12,6 +12,7 @@ use egui::{CentralPanel, Context, Frame, Margin, Panel, Rect, ScrollArea, ThemeP
 use super::aside::Aside;
 use super::dialogs::{Dialogs, Picked};
 use super::format::size;
+use super::ground::Ground;
 use super::panels::callers::{callers_ui, clicked_card, mark};
 use super::panels::confirm::symbols_question_ui;
 use super::panels::destination::Around;
@@ -60,6 +61,7 @@ pub struct App {
     list: Vec<FailedLine>,
     name_editor: NameEditor,
     send_panel: SendPanel,
+    ground: Ground,
     receive_panel: ReceivePanel,
     offer_panel: OfferPanel,
     talks_panel: TalksPanel,
@@ -120,6 +122,7 @@ impl App {
             name_editor: NameEditor::default(),
             send_panel: SendPanel::default(),
             receive_panel: ReceivePanel::default(),
+            ground: Ground::default(),
             offer_panel: OfferPanel::default(),
             talks_panel: TalksPanel::default(),
             notice_panel: NoticePanel::default(),
@@ -222,11 +225,10 @@ impl App {
         };
         let side = theme::window_margin(&context);
         let margin = Margin::symmetric(side, theme::header_margin(&context));
-        // Panels have no colour of their own: it is the one to which the window is cleared, and where the
-        // processor paints, one layer more costs as much as all that is on it.
+        let ground = self.ground.frame(&context);
         Panel::top("header")
             .show_separator_line(false)
-            .frame(Frame::NONE.inner_margin(margin))
+            .frame(ground.inner_margin(margin))
             .show(ui, |ui| {
                 let talks = TalksButton {
                     unread: self.view.talks.unread(),
@@ -240,7 +242,7 @@ impl App {
             ..Margin::same(side)
         };
         let flat = theme::is_flat(&context);
-        CentralPanel::default().frame(Frame::NONE).show(ui, |ui| {
+        CentralPanel::default().frame(ground).show(ui, |ui| {
             // In sight wherever the person has scrolled to, if that leaves something to scroll.
             if !flat {
                 notices_ui(ui, &mut scope, &self.view, &mut self.notice_panel);

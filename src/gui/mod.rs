@@ -12,6 +12,7 @@ pub mod demo;
 mod desktop;
 mod dialogs;
 pub mod format;
+mod ground;
 mod keys;
 pub mod notify;
 mod pace;
@@ -115,6 +116,7 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>, log: impl FnOnce()) -> anyhow
             let (desktop, heard) = notify::desktop::Desktop::start(repaint(&creation.egui_ctx));
             app.hands.heard = Some(heard);
             app.hands.order = Some(Box::new(move |order| desktop.order(order)));
+            settle::as_usual(&creation.egui_ctx);
             let settling = pace.is_costly().then(|| Settling::new(&creation.egui_ctx));
             Ok(Box::new(Window {
                 app,

@@ -95,10 +95,13 @@ impl Pastes {
     fn give_up_waiting(&mut self, context: &Context) {
         let now = context.input(|input| input.time);
         if let Some((Target::Field(held), _)) = &mut self.place
-            && now >= held.until
             && !held.text.is_empty()
         {
-            self.text = Some((held.field, std::mem::take(&mut held.text)));
+            if now >= held.until {
+                self.text = Some((held.field, std::mem::take(&mut held.text)));
+            } else {
+                context.request_repaint_after(Duration::from_secs_f64(held.until - now));
+            }
         }
     }
 

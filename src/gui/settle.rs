@@ -3,7 +3,8 @@
 //! egui has each request followed by two pictures, and by one more where a widget is new, since some of
 //! them know only then how they look. Where the processor paints, a picture takes ten times as long as
 //! laying it out; so there egui goes through the page again instead ([`Context::request_discard`]).
-//! A request out of a pass that was thrown away is out of date for eframe, and asks for no picture.
+//! A request out of a pass that was thrown away is out of date for eframe, and asks for no picture; what it
+//! was about has been looked at in the last pass, as [`eframe::App::logic`] runs in each.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use egui::Context;
 /// As many as it takes: one with the request, one for the second picture of it, and one that asks for nothing.
 const PASSES: usize = 3;
 /// egui warns (in a build for developers) of three pictures in a row that took more than one pass.
-const IN_A_ROW: u32 = 2;
+const IN_A_ROW: usize = 2;
 
 #[derive(Debug)]
 pub struct Settling {
@@ -22,9 +23,10 @@ pub struct Settling {
     asked: Arc<AtomicBool>,
     /// This picture is laid out until it has settled.
     settles: bool,
-    in_a_row: u32,
     /// One was asked for by what had settled: an animation, which has its next picture coming anyway.
     moves: bool,
+    /// A text field had the keyboard.
+    types: bool,
 }
 
 impl Settling {
@@ -42,8 +44,8 @@ impl Settling {
         Self {
             asked,
             settles: false,
-            in_a_row: 0,
             moves: false,
+            types: false,
         }
     }
 
@@ -51,7 +53,7 @@ impl Settling {
     pub fn pass(&mut self, context: &Context) {
         let asked = self.asked.swap(false, Ordering::Relaxed);
         match context.current_pass_index() {
-            0 => self.begin(asked),
+            0 => self.begin(asked, context),
             last if last + 1 == PASSES => {
                 self.moves = asked;
                 self.settles = false;
@@ -63,14 +65,20 @@ impl Settling {
         }
     }
 
-    fn begin(&mut self, asked: bool) {
+    fn begin(&mut self, asked: bool, context: &Context) {
         self.moves &= asked;
-        self.settles = asked && !self.moves && self.in_a_row < IN_A_ROW;
-        self.in_a_row = match self.settles {
-            true => self.in_a_row + 1,
-            false => 0,
-        };
+        let in_a_row = context.viewport(|viewport| viewport.num_multipass_in_row);
+        // What a pass that was thrown away says to an input method is taken for the last word, also where
+        // the field is gone by then.
+        let typed = std::mem::replace(&mut self.types, context.text_edit_focused());
+        let types = typed || self.types;
+        self.settles = asked && !self.moves && !types && in_a_row < IN_A_ROW;
     }
+}
+
+/// Where a picture costs nothing egui goes on as it does by itself. It keeps the number with what it remembers.
+pub fn as_usual(context: &Context) {
+    context.options_mut(|options| options.max_passes = egui::Options::default().max_passes);
 }
 
 #[cfg(test)]
@@ -206,6 +214,20 @@ mod tests {
         let still = |ui: &mut Ui| drop(ui.label("still"));
         screen.rest(still);
         assert_eq!(screen.pictures(moved(), still), 1);
+    }
+
+    #[test]
+    fn what_is_typed_is_painted_as_egui_does_it() {
+        let [plain, settling] = [false, true].map(|settles| {
+            let mut screen = Screen::new(settles);
+            let mut text = String::new();
+            let mut page = |ui: &mut Ui| ui.text_edit_singleline(&mut text).request_focus();
+            screen.rest(&mut page);
+            let typed = vec![egui::Event::Text("a".into())];
+            screen.pictures(typed, &mut page)
+        });
+        assert!(plain > 1);
+        assert_eq!(settling, plain);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Spoken {
     rows: HashMap<TransferId, Said>,
     sentence: String,
     urgent: bool,
+    /// The sentence is urgent and of this picture: nobody has heard it yet.
+    unheard: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,7 +32,12 @@ enum Said {
 }
 
 impl Spoken {
-    /// Takes note of what is new since the last picture.
+    /// A picture begins, of one pass or several.
+    pub fn begin(&mut self) {
+        self.unheard = false;
+    }
+
+    /// Takes note of what is new since the last pass.
     pub fn look(&mut self, view: &View, texts: &Texts) {
         let rows = &view.rows;
         self.rows
@@ -59,7 +66,7 @@ impl Spoken {
                 }),
                 _ => None,
             };
-            if let Some(sentence) = sentence {
+            if let Some(sentence) = sentence.filter(|_| !self.unheard) {
                 self.sentence = sentence;
                 self.urgent = false;
             }
@@ -76,6 +83,7 @@ impl Spoken {
                     }
                 };
                 self.urgent = true;
+                self.unheard = true;
             }
             self.offers.push(offer.transfer);
         }

@@ -6,6 +6,10 @@ use egui::{Context, Event, FocusDirection, Id, Key, Rect};
 /// Moves the keyboard for a Tab that was pressed, before anything is drawn. By one control in a picture: what
 /// is further on in a long list is drawn only as the keyboard comes near it.
 pub fn move_focus(context: &Context) {
+    // A further pass of one picture draws nothing that was out of sight before.
+    if context.current_pass_index() > 0 {
+        return;
+    }
     let left = Id::unique("tabs left");
     let steps: isize = context.input(|input| {
         let steps = input.events.iter().map(|event| match event {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::bulk::{FileEnd, Groups, cost};
 use super::frame::{HEADER_BYTES, kind};
-use super::message::{Frame, Violation, WireEntry, unexpected};
+use super::message::{Frame, Violation, WireEntry};
 
 /// Frames that cost no credit and wait for their turn: some thousand entries or failures.
 const FREE_BYTES: u64 = 1 << 20;
@@ -149,6 +149,10 @@ impl Stripe {
     }
 
     pub fn sort(&mut self, frame: Frame) -> Result<Sorted, Violation> {
+        // It says nothing to a receiver, wherever it comes.
+        if frame == Frame::Asking {
+            return Ok(Sorted::Nothing);
+        }
         if let Frame::Number(number) = frame {
             // Number 0 follows all that came plain, so it comes where that came.
             let begins = !self.attached && self.last.is_none();
@@ -168,7 +172,7 @@ impl Stripe {
                 Ok(Sorted::Numbered(number, frame))
             }
             Some(_) => Err(Violation::Malformed("a number for no bulk frame")),
-            None if self.attached => unexpected(frame.kind()).map(|()| Sorted::Nothing),
+            None if self.attached => Err(Violation::Unexpected(frame.kind())),
             None if bulk && self.last.is_some() => {
                 Err(Violation::Malformed("a bulk frame without its number"))
             }

@@ -136,6 +136,25 @@ fn closing_asks_once_whether_the_server_goes_on_and_a_later_start_brings_the_win
 }
 
 #[test]
+fn the_picture_that_hides_the_window_is_whole_however_often_it_is_laid_out() {
+    let mut window = Window::english();
+    window.say(listening());
+    window.harness.state_mut().settings.on_close = OnClose::Background;
+    let context = window.harness.ctx.clone();
+    context.options_mut(|options| options.max_passes = 3.try_into().unwrap());
+    let again = |ui: &mut egui::Ui| ui.ctx().request_discard("once more");
+    context.on_end_pass("once more", std::sync::Arc::new(again));
+    let asked = close(&mut window);
+    assert!(
+        asked.contains(&ViewportCommand::Visible(false)),
+        "{asked:?}"
+    );
+    assert!(sees(&window, "Settings"), "a desktop may fade it out");
+    window.harness.step();
+    assert!(!sees(&window, "Settings"));
+}
+
+#[test]
 fn quitting_asks_while_something_runs_and_may_leave_it_running() {
     let mut window = Window::english();
     window.say(started(Direction::Send));

@@ -477,9 +477,12 @@ impl Supervisor {
             self.chores.discard(folder, id);
         }
         if let Some((connection, id, session)) = next {
-            // What the person has said of it meanwhile counts: then its sender comes once more.
+            // What the person has said of it meanwhile counts. Where they are asked its sender comes once more:
+            // what it has listed by now was told to nobody.
             match self.shared.ledger.get(id) {
-                Some(kept) if !kept.cancelled_here => self.offered_again(connection, id, session),
+                Some(kept) if !kept.cancelled_here && kept.picks.is_some() => {
+                    self.offered_again(connection, id, session);
+                }
                 Some(_) | None => session.hang_up(),
             }
         }

@@ -92,7 +92,10 @@ impl App {
     /// Also while the window is hidden or minimised: what came from outside, what the desktop is to be told,
     /// and the closing of the window, which task bars offer for a window that is not drawn.
     pub fn attend(&mut self, context: &Context) {
-        self.hands.was_hidden = self.hands.hidden;
+        // Not in a further pass of the frame that hides it.
+        if context.current_pass_index() == 0 {
+            self.hands.was_hidden = self.hands.hidden;
+        }
         let handed = self.hands.handed.as_ref();
         let handed: Vec<_> = handed
             .map(|handed| handed.try_iter().collect())
@@ -344,6 +347,9 @@ impl App {
 
     /// For who listens to the window.
     pub(super) fn speak(&mut self, ui: &egui::Ui) {
+        if ui.ctx().current_pass_index() == 0 {
+            self.hands.spoken.begin();
+        }
         self.hands.spoken.look(&self.view, self.texts);
         self.hands.spoken.ui(ui);
     }

@@ -168,8 +168,10 @@ fn where_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer) {
         // A line of its own rather than a folder of a few letters.
         let beside = line - rest >= theme::NAME_WIDTH;
         let room = if beside { line - rest } else { line };
-        // As close to the dot as what follows it.
-        ui.spacing_mut().item_spacing.x = theme::GRID;
+        if beside && dotted.is_some() {
+            // As close to the dot as what follows it.
+            ui.spacing_mut().item_spacing.x = theme::GRID;
+        }
         widgets::name_label(ui, &into, theme::body_font(), palette.muted, room);
         ui.spacing_mut().item_spacing.x = gap;
         if !beside {
