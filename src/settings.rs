@@ -100,6 +100,26 @@ impl Default for Settings {
     }
 }
 
+/// How a run shows itself where nobody can be asked for settings: an environment variable.
+const PRESENCE: &str = "ROPEWAY_PRESENCE";
+
+/// It has another value.
+#[derive(Debug, thiserror::Error)]
+#[error("{PRESENCE} is one of visible, hidden, off.")]
+pub struct NoPresence;
+
+/// How this run shows itself, if the environment says so.
+///
+/// # Errors
+/// It says something else.
+pub fn presence_of_run() -> Result<Option<Presence>, NoPresence> {
+    match std::env::var(PRESENCE) {
+        Ok(text) => Presence::parse(&text).map(Some).ok_or(NoPresence),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(NoPresence),
+    }
+}
+
 impl Settings {
     /// Reads the settings of a data folder. An error says what was done instead of reading.
     pub fn load(data_dir: &Path) -> Result<Self, RecordError> {

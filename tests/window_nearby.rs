@@ -284,6 +284,30 @@ fn a_known_device_that_is_away_is_waited_for() {
 }
 
 #[test]
+fn a_run_may_show_itself_in_another_way_than_the_setting_says() {
+    for (of_run, expected) in [
+        (None, Presence::Visible),
+        (Some(Presence::Off), Presence::Off),
+    ] {
+        let (commands, told) = std::sync::mpsc::channel();
+        let (_events, events) = std::sync::mpsc::channel();
+        let send = move |command| commands.send(command).unwrap();
+        let settings = ropeway::settings::Settings::default();
+        let mut app = ropeway::gui::app::App::new(settings, None, Box::new(send), events);
+        app.presence_of_run = of_run;
+        app.start(Vec::new(), None);
+        let shown: Vec<_> = told
+            .try_iter()
+            .filter_map(|command| match command {
+                Command::SetPresence(presence) => Some(presence),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(shown, [expected]);
+    }
+}
+
+#[test]
 fn how_this_device_shows_itself_is_set_and_told_at_once() {
     for (language, page, words) in [
         (Language::English, "Network", ["Hidden", "Off", "Visible"]),

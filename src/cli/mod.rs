@@ -271,9 +271,6 @@ impl Session {
     }
 }
 
-/// Where nobody can be asked for settings, an environment variable says how a run shows itself.
-const PRESENCE: &str = "ROPEWAY_PRESENCE";
-
 impl Session {
     /// Takes part in discovery, if it does not yet: as `wanted`, or more reserved if the person says so.
     fn show(&self, wanted: Presence) -> Result<Presence, Trouble> {
@@ -285,14 +282,9 @@ impl Session {
     }
 
     fn may_show(&self, wanted: Presence) -> Result<Presence, Trouble> {
-        let chosen = match std::env::var(PRESENCE) {
-            Ok(text) => Presence::parse(&text).ok_or_else(|| {
-                let sentence = format!("{PRESENCE} is one of visible, hidden, off.");
-                Trouble::usage("presence", sentence)
-            })?,
-            Err(_unset) => self.settings.presence,
-        };
-        Ok(wanted.min(chosen))
+        let of_run = settings::presence_of_run();
+        let of_run = of_run.map_err(|error| Trouble::usage("presence", error.to_string()))?;
+        Ok(wanted.min(of_run.unwrap_or(self.settings.presence)))
     }
 }
 

@@ -36,7 +36,7 @@ use super::toast::Toast;
 use super::view::{Notice, View, cards};
 use super::{keys, tab, theme, widgets};
 use crate::engine::{Command, Event, StopMode};
-use crate::model::{DeviceId, Direction, FailedLine, TransferId};
+use crate::model::{DeviceId, Direction, FailedLine, Presence, TransferId};
 use crate::settings::{Settings, Theme};
 
 pub use hands::Hands;
@@ -47,6 +47,8 @@ pub type Commands = Box<dyn Fn(Command)>;
 pub struct App {
     pub view: View,
     pub settings: Settings,
+    /// Instead of the setting, until somebody changes that.
+    pub presence_of_run: Option<Presence>,
     data_dir: Option<PathBuf>,
     saver: Option<Saver>,
     commands: Commands,
@@ -123,6 +125,7 @@ impl App {
             send_panel: SendPanel::default(),
             receive_panel: ReceivePanel::default(),
             ground: Ground::default(),
+            presence_of_run: None,
             offer_panel: OfferPanel::default(),
             talks_panel: TalksPanel::default(),
             notice_panel: NoticePanel::default(),
@@ -143,7 +146,8 @@ impl App {
             self.view.tell(Notice::NotRead(why));
         }
         self.set_limits();
-        (self.commands)(Command::SetPresence(self.settings.presence));
+        let presence = self.presence_of_run.unwrap_or(self.settings.presence);
+        (self.commands)(Command::SetPresence(presence));
         (self.commands)(Command::KeepConversations(self.settings.keep_conversations));
         if self.settings.wire {
             (self.commands)(Command::WatchWire(true));

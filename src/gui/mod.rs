@@ -41,7 +41,7 @@ use anyhow::Context as _;
 
 use crate::engine::{Config, Engine};
 use crate::instance::{self, Claim, Serving};
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use app::App;
 use desktop::Desktop;
 use pace::Pace;
@@ -58,6 +58,7 @@ const GLYPHS_WIDTH: usize = 2048;
 /// folder. They are queued for sending. `log` begins the log of this run: one that only hands over has none, or
 /// such starts would push out those that somebody wants to read.
 pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>, log: impl FnOnce()) -> anyhow::Result<()> {
+    let presence = settings::presence_of_run()?;
     let door = match instance::claim(&data_dir, &paths) {
         Ok(Claim::First(door)) => door,
         Ok(Claim::HandedOver) => return Ok(()),
@@ -106,6 +107,7 @@ pub fn run(data_dir: PathBuf, paths: Vec<PathBuf>, log: impl FnOnce()) -> anyhow
             };
             let commands = move |command| engine.command(command);
             let mut app = App::new(settings, Some(data_dir), Box::new(commands), events);
+            app.presence_of_run = presence;
             app.start(paths, not_read);
             let repaint = |context: &egui::Context| {
                 let context = context.clone();

@@ -40,6 +40,7 @@ fn caller_ui(ui: &mut Ui, scope: &mut Scope, caller: &Caller) {
             &[(texts.try_again, true), (texts.not_now, false)],
         ),
     };
+    let ripe = widgets::is_ripe(ui, widgets::Comes::Call(caller.device));
     widgets::inset(ui, palette.accent_soft, |ui| {
         ui.horizontal_wrapped(|ui| {
             ui.label(widgets::icon(Icon::PhoneIncoming, palette.link));
@@ -52,7 +53,7 @@ fn caller_ui(ui: &mut Ui, scope: &mut Scope, caller: &Caller) {
                 ui.ctx().accesskit_node_builder(response.id, |node| {
                     node.set_description(of);
                 });
-                if response.clicked() {
+                if widgets::meant_once(&response, ripe) {
                     let answer = Command::LetConnect(caller.device, *yes);
                     scope.want(Want::Engine(answer));
                 }

@@ -19,7 +19,7 @@ const GOOD_SECONDS: f64 = 6.0;
 pub fn notices_ui(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut NoticePanel) {
     panel
         .good
-        .retain(|(notice, _)| view.notices.contains(notice));
+        .retain(|good| view.notices.contains(&good.notice));
     if view.wishes.is_empty() && view.notices.is_empty() {
         return;
     }
@@ -48,26 +48,39 @@ pub fn notices_ui(ui: &mut Ui, scope: &mut Scope, view: &View, panel: &mut Notic
 /// What is kept between frames.
 #[derive(Default)]
 pub struct NoticePanel {
-    /// Good news, and when they leave by the window's clock, in seconds.
-    good: Vec<(Notice, f64)>,
+    good: Vec<Good>,
+}
+
+struct Good {
+    notice: Notice,
+    /// When it leaves by the window's clock, in seconds.
+    until: f64,
+    /// Where the window was when it was last painted.
+    in_front: bool,
 }
 
 impl NoticePanel {
     /// Not while the pointer is on it, and not while another window is in front.
     fn has_been_read(&mut self, ui: &Ui, rect: egui::Rect, notice: &Notice) -> bool {
         let (now, in_front) = ui.input(|input| (input.time, input.focused));
-        let place = self.good.iter().position(|(known, _)| known == notice);
+        let place = self.good.iter().position(|good| good.notice == *notice);
         let place = place.unwrap_or_else(|| {
-            self.good.push((notice.clone(), now + GOOD_SECONDS));
+            self.good.push(Good {
+                notice: notice.clone(),
+                until: now + GOOD_SECONDS,
+                in_front,
+            });
             self.good.len() - 1
         });
-        let Some((_, until)) = self.good.get_mut(place) else {
+        let Some(good) = self.good.get_mut(place) else {
             return false;
         };
-        if !in_front || ui.rect_contains_pointer(rect) {
-            *until = now + GOOD_SECONDS;
+        // Behind another window it was not painted for as long as nothing happened.
+        let was_in_front = std::mem::replace(&mut good.in_front, in_front);
+        if !in_front || !was_in_front || ui.rect_contains_pointer(rect) {
+            good.until = now + GOOD_SECONDS;
         }
-        let left = *until - now;
+        let left = good.until - now;
         if in_front && left > 0.0 {
             ui.request_repaint_after(Duration::from_secs_f64(left));
         }
@@ -251,5 +264,30 @@ mod tests {
             });
         drop(harness);
         assert!(0.0 < width && width <= theme::WINDOW_SIZE[0], "{width}");
+    }
+
+    #[test]
+    fn good_news_stay_until_they_could_be_read() {
+        let context = egui::Context::default();
+        let mut panel = NoticePanel::default();
+        let notice = Notice::ListSaved("list.csv".into());
+        let mut read = |time: f64, focused: bool| {
+            let mut read = false;
+            let input = egui::RawInput {
+                time: Some(time),
+                focused,
+                ..egui::RawInput::default()
+            };
+            let output = context.run_ui(input, |ui| {
+                read = panel.has_been_read(ui, egui::Rect::NOTHING, &notice);
+            });
+            output.drop_without_applying_deltas();
+            read
+        };
+        // It comes while another window is in front, where nothing else is painted for a minute.
+        assert!(!read(1.0, false));
+        assert!(!read(60.0, true));
+        assert!(!read(59.0 + GOOD_SECONDS, true));
+        assert!(read(60.1 + GOOD_SECONDS, true));
     }
 }

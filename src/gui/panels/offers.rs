@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use egui::Ui;
+use egui::{Response, Ui};
 use lucide_icons::Icon;
 
 use super::confirm::pictures_ui;
@@ -220,6 +220,9 @@ fn remember_ui(ui: &mut Ui, scope: &Scope, offer: &Offer, panel: &mut OfferPanel
 fn answers_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &OfferPanel) {
     let texts = scope.texts;
     let transfer = offer.transfer;
+    // It comes up under the pointer, perhaps while somebody clicks.
+    let ripe = widgets::is_ripe(ui, widgets::Comes::Offer(transfer));
+    let clicked = |response: Response| widgets::meant_once(&response, ripe);
     ui.horizontal_wrapped(|ui| {
         let accept = match offer.symbols {
             Some(_) => texts.accept_same,
@@ -227,14 +230,14 @@ fn answers_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &OfferPanel)
         };
         // It can be accepted all the same: room may be made while it arrives.
         let elsewhere = lacks_room(offer).is_some() && !unconfirmed(offer);
-        if elsewhere && widgets::primary(ui, true, texts.other_folder).clicked() {
+        if elsewhere && clicked(widgets::primary(ui, true, texts.other_folder)) {
             scope.want(Want::PickOfferFolder(transfer));
         }
         let accepted = match elsewhere {
             true => widgets::button(ui, accept),
             false => widgets::primary(ui, !unconfirmed(offer), accept),
         };
-        if accepted.clicked() {
+        if clicked(accepted) {
             let answer = Answer::Accept {
                 folder: None,
                 on_conflict: panel.chosen.get(&transfer).copied(),
@@ -242,11 +245,11 @@ fn answers_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &OfferPanel)
             };
             scope.want(Want::Answer(transfer, answer));
         }
-        if widgets::button(ui, texts.decline).clicked() {
+        if clicked(widgets::button(ui, texts.decline)) {
             scope.want(Want::Answer(transfer, Answer::Decline));
         }
         let blockable = offer.from.trust != Trust::Known && offer.from.device_id.is_some();
-        if blockable && widgets::button(ui, texts.block).clicked() {
+        if blockable && clicked(widgets::button(ui, texts.block)) {
             scope.want(Want::Block(transfer, offer.from.clone()));
         }
     });

@@ -3,7 +3,9 @@
 mod lines;
 mod list;
 
-use egui::{Key, KeyboardShortcut, Modifiers, ScrollArea, TextEdit, Ui, accesskit::Role, vec2};
+use egui::{
+    Key, KeyboardShortcut, Modifiers, Response, ScrollArea, TextEdit, Ui, accesskit::Role, vec2,
+};
 use lucide_icons::Icon;
 
 use super::destination::{Around, entry_ui, look_ui, status_ui, way_in};
@@ -398,14 +400,16 @@ fn text_offer_ui(
                 super::confirm::pictures_ui(ui, texts, symbols);
             }
             ui.add_space(theme::GRID);
+            let ripe = widgets::is_ripe(ui, widgets::Comes::Text(device));
+            let clicked = |response: Response| widgets::meant_once(&response, ripe);
             ui.horizontal_wrapped(|ui| {
-                if widgets::primary(ui, true, texts.text_offer_show).clicked() {
+                if clicked(widgets::primary(ui, true, texts.text_offer_show)) {
                     scope.want(Want::AnswerText(device, true));
                 }
-                if widgets::button(ui, texts.decline).clicked() {
+                if clicked(widgets::button(ui, texts.decline)) {
                     scope.want(Want::AnswerText(device, false));
                 }
-                if widgets::button(ui, texts.block).clicked() {
+                if clicked(widgets::button(ui, texts.block)) {
                     scope.want(Want::BlockText(offer.from.clone()));
                 }
             });

@@ -3,6 +3,7 @@
 mod buttons;
 mod device;
 mod dialog;
+mod meant;
 mod progress;
 
 use egui::accesskit::Role;
@@ -17,6 +18,7 @@ use super::theme::{self, palette};
 pub use buttons::*;
 pub use device::*;
 pub use dialog::*;
+pub use meant::*;
 pub use progress::*;
 
 /// A calm surface for one subject.

@@ -132,7 +132,7 @@ pub fn actions_ui(ui: &mut Ui, scope: &mut Scope, row: &Row, actions: Vec<Action
                 // Of many buttons with the same word, for who does not see beside what they stand.
                 let called = (scope.texts.hands.act_on)(word, &name(scope, row));
                 widgets::named(&response, Role::Button, &called);
-                if response.clicked() {
+                if widgets::meant(&response) {
                     scope.want(*want);
                 }
             }
