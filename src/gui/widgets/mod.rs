@@ -107,8 +107,9 @@ pub fn inset<R>(ui: &mut Ui, fill: Color32, content: impl FnOnce(&mut Ui) -> R) 
 /// A line with something at both ends. `width` is that of the right one, which ends a line of its own
 /// where both do not fit.
 pub fn ends(ui: &mut Ui, width: f32, left: impl FnOnce(&mut Ui), right: impl FnOnce(&mut Ui)) {
-    // The line is as high as the right one was last: all of it stands in its middle.
-    let id = ui.next_auto_id().with("ends");
+    // The line is as high as the right one was last: all of it stands in its middle. In a low window that is
+    // another height, and a line does not become lower by itself.
+    let id = ui.next_auto_id().with(("ends", theme::is_low(ui.ctx())));
     let known = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or_default();
     let drawn = ui.horizontal_wrapped(|ui| {
         let height = known.max(ui.spacing().interact_size.y);
