@@ -53,7 +53,7 @@ fn caller_ui(ui: &mut Ui, scope: &mut Scope, caller: &Caller) {
                 ui.ctx().accesskit_node_builder(response.id, |node| {
                     node.set_description(of);
                 });
-                if widgets::meant_once(&response, ripe) {
+                if widgets::meant_when_ripe(&response, ripe) {
                     let answer = Command::LetConnect(caller.device, *yes);
                     scope.want(Want::Engine(answer));
                 }

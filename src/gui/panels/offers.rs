@@ -222,7 +222,7 @@ fn answers_ui(ui: &mut Ui, scope: &mut Scope, offer: &Offer, panel: &OfferPanel)
     let transfer = offer.transfer;
     // It comes up under the pointer, perhaps while somebody clicks.
     let ripe = widgets::is_ripe(ui, widgets::Comes::Offer(transfer));
-    let clicked = |response: Response| widgets::meant_once(&response, ripe);
+    let clicked = |response: Response| widgets::meant_when_ripe(&response, ripe);
     ui.horizontal_wrapped(|ui| {
         let accept = match offer.symbols {
             Some(_) => texts.accept_same,

@@ -401,7 +401,7 @@ fn text_offer_ui(
             }
             ui.add_space(theme::GRID);
             let ripe = widgets::is_ripe(ui, widgets::Comes::Text(device));
-            let clicked = |response: Response| widgets::meant_once(&response, ripe);
+            let clicked = |response: Response| widgets::meant_when_ripe(&response, ripe);
             ui.horizontal_wrapped(|ui| {
                 if clicked(widgets::primary(ui, true, texts.text_offer_show)) {
                     scope.want(Want::AnswerText(device, true));

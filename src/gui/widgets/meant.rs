@@ -8,18 +8,19 @@ use crate::model::{DeviceId, TransferId};
 const RIPENS_SECONDS: f64 = 0.5;
 
 /// What comes up by itself, with buttons.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Comes {
     Offer(TransferId),
     Text(DeviceId),
     Call(DeviceId),
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Shown {
+    what: Comes,
     /// By the window's clock.
     ripe_at: f64,
-    /// The number of the last picture that it was in; 0 for none.
+    /// The number of the last picture that it was in.
     picture: u64,
 }
 
@@ -31,7 +32,7 @@ pub fn meant(response: &Response) -> bool {
 }
 
 /// The same for a button that comes up by itself: it is `ripe` if it [has been there](is_ripe) for a while.
-pub fn meant_once(response: &Response, ripe: bool) -> bool {
+pub fn meant_when_ripe(response: &Response, ripe: bool) -> bool {
     meant(response) && (ripe || !by_pointer(response))
 }
 
@@ -45,10 +46,20 @@ pub fn is_ripe(ui: &Ui, what: Comes) -> bool {
     let (now, pressed) = ui.input(|input| (input.time, input.pointer.any_pressed()));
     let picture = ui.ctx().cumulative_frame_nr() + 1;
     ui.data_mut(|data| {
-        let shown: &mut Shown = data.get_temp_mut_or_default(Id::unique(("ripens", what)));
-        let comes = shown.picture == 0 || shown.picture + 1 < picture;
-        if comes || (pressed && now < shown.ripe_at) {
-            shown.ripe_at = now + RIPENS_SECONDS;
+        let all: &mut Vec<Shown> = data.get_temp_mut_or_default(Id::unique("ripens"));
+        // What was not in the last picture has gone: whoever offers again and again fills nothing.
+        all.retain(|shown| shown.picture + 1 >= picture);
+        let ripe_at = now + RIPENS_SECONDS;
+        let Some(shown) = all.iter_mut().find(|shown| shown.what == what) else {
+            all.push(Shown {
+                what,
+                ripe_at,
+                picture,
+            });
+            return false;
+        };
+        if pressed && now < shown.ripe_at {
+            shown.ripe_at = ripe_at;
         }
         shown.picture = picture;
         now >= shown.ripe_at
@@ -90,7 +101,7 @@ mod tests {
                 let response = ui.interact(rect, Id::unique("accept"), Sense::CLICK);
                 let ripe = is_ripe(ui, Comes::Offer(TransferId([1; 16])));
                 self.clicks += usize::from(response.clicked());
-                self.meant += usize::from(meant_once(&response, ripe));
+                self.meant += usize::from(meant_when_ripe(&response, ripe));
             });
             output.drop_without_applying_deltas();
         }
