@@ -1,7 +1,7 @@
 //! What is new is laid out until it has settled, and painted then.
 //!
 //! egui has each request followed by two pictures, and by one more where a widget is new, since some of
-//! them know only then how they look. Where the processor paints, a picture takes ten times as long as
+//! them know only then how they look. Where the processor paints, a picture takes many times as long as
 //! laying it out; so there egui goes through the page again instead ([`Context::request_discard`]).
 //! A request out of a pass that was thrown away is out of date for eframe, and asks for no picture; what it
 //! was about has been looked at in the last pass, as [`eframe::App::logic`] runs in each.
